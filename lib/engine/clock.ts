@@ -1,0 +1,42 @@
+/**
+ * Time as an option: everything in this library that waits or looks at a clock does so through one of these, so that a
+ * simulation can run a day in a second and a test never sleeps.
+ */
+
+/** A source of time. */
+export interface Clock {
+  /** Wall-clock time in epoch milliseconds. May step; used for labels and expiry only. */
+  now(): number;
+  /** Milliseconds from some fixed point; never steps back. Used for durations. */
+  monotonicMs(): number;
+  /**
+   * Resolves after `ms` milliseconds. Rejects with `signal.reason` as soon as `signal` aborts, and leaves no timer.
+   * With `background: true` the timer does not keep the process alive.
+   */
+  sleep(ms: number, options?: { readonly signal?: AbortSignal | undefined; readonly background?: boolean }): Promise<void>;
+}
+
+/** The process's own clocks and timers. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep(ms, options = {}) {
+    const { signal, background = false } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = () => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, ms);
+      if (background) timer.unref();
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  },
+};
