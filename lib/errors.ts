@@ -13,7 +13,7 @@
 /** What is known of the write that an error speaks of. */
 export type Outcome = 'not-done' | 'unknown' | 'done';
 
-const brand: unique symbol = Symbol.for('leyden-jar.error') as never;
+const brand = Symbol.for('leyden-jar.error');
 
 /** Facts that every {@link LeydenError} carries. */
 export interface LeydenErrorFacts {
@@ -62,5 +62,5 @@ export abstract class LeydenError extends Error {
  */
 export function isLeydenError(error: unknown, code?: string): error is LeydenError {
   if (typeof error !== 'object' || error === null || !(brand in error)) return false;
-  return code === undefined || (error as LeydenError).code === code;
+  return code === undefined || (error as { readonly code?: unknown }).code === code;
 }

@@ -13,7 +13,10 @@ export interface Clock {
    * Resolves after `ms` milliseconds. Rejects with `signal.reason` as soon as `signal` aborts, and leaves no timer.
    * With `background: true` the timer does not keep the process alive.
    */
-  sleep(ms: number, options?: { readonly signal?: AbortSignal | undefined; readonly background?: boolean }): Promise<void>;
+  sleep(
+    ms: number,
+    options?: { readonly signal?: AbortSignal | undefined; readonly background?: boolean },
+  ): Promise<void>;
 }
 
 /** The process's own clocks and timers. */

@@ -17,13 +17,13 @@ export const nestingMax = 32;
 /** Actions in one transaction. */
 export const transactionActionsMax = 100;
 /** Bytes of all items of one transaction together: 4 MB. */
-export const transactionBytesMax = 4 * 1_024 * 1_024;
+export const transactionBytesMax: number = 4 * 1_024 * 1_024;
 /** Keys in one BatchGetItem. */
 export const batchGetKeysMax = 100;
 /** Requests in one BatchWriteItem. */
 export const batchWriteItemsMax = 25;
 /** Bytes that one Query or Scan page reads at most: 1 MB. */
-export const pageBytesMax = 1_024 * 1_024;
+export const pageBytesMax: number = 1_024 * 1_024;
 /** Characters of one expression. */
 export const expressionBytesMax = 4_096;
 /** One write unit covers this many bytes ("Read/write capacity mode", HowItWorks.ReadWriteCapacityMode.html). */

@@ -104,7 +104,11 @@ export type WriteAnswer =
 
 /** `unprocessed` names what was certainly not done; `unclear` as for single writes. */
 export type BatchWriteAnswer =
-  | { readonly status: 'applied'; readonly unprocessedPuts: readonly Item[]; readonly unprocessedDeletes: readonly Item[] }
+  | {
+      readonly status: 'applied';
+      readonly unprocessedPuts: readonly Item[];
+      readonly unprocessedDeletes: readonly Item[];
+    }
   | { readonly status: 'not-applied'; readonly kind: RefusalKind; readonly error: Error }
   | { readonly status: 'unclear'; readonly error: Error };
 
