@@ -64,7 +64,7 @@ export function examplesOf(source: string, document: string): Snippet[] {
 }
 
 /** Line of a `console.log` -> the lines of text that comments promise for it. */
-export function promisedOutput(snippet: Snippet): Map<number, string[]> {
+function promisedOutput(snippet: Snippet): Map<number, string[]> {
   const promised = new Map<number, string[]>();
   let printing: number | undefined;
   snippet.code.split('\n').forEach((text, index) => {
