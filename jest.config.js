@@ -7,6 +7,8 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testTimeout: 30_000,
+  globalSetup: '<rootDir>/spec/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/spec/support/global-teardown.mjs',
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

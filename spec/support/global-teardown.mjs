@@ -1,0 +1,4 @@
+/** Ends what `global-setup.mjs` began. */
+export default async function globalTeardown() {
+  await globalThis.leydenTestTeardown?.();
+}
