@@ -3,6 +3,10 @@
  *
  * @module
  */
+export { type CreateClientOptions, createClient } from './client.js';
 export { type Clock, systemClock } from './clock.js';
 export * from './limits.js';
+export { attemptsOf, isTransient, refusalKind } from './outcome.js';
 export type * from './port.js';
+export { type Random, seededRandom, systemRandom } from './random.js';
+export { type DynamoDBClientLike, SdkEngine } from './sdk.js';

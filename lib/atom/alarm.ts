@@ -1,0 +1,37 @@
+/** One timer for the earliest of many deadlines. Set it as often as you like; it sleeps on the injected clock. */
+import type { Clock } from '../engine/index.js';
+
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #ring: () => void;
+  #at = Number.POSITIVE_INFINITY;
+  #sleep: AbortController | undefined;
+
+  constructor(clock: Clock, ring: () => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  /** Rings at `at` (monotonic milliseconds), unless it is set to ring earlier. */
+  set(at: number): void {
+    if (at >= this.#at || at === Number.POSITIVE_INFINITY) return;
+    this.clear();
+    this.#at = at;
+    const sleep = new AbortController();
+    this.#sleep = sleep;
+    this.#clock.sleep(Math.max(0, Math.ceil(at - this.#clock.monotonicMs())), { signal: sleep.signal }).then(
+      () => {
+        this.#at = Number.POSITIVE_INFINITY;
+        this.#sleep = undefined;
+        this.#ring();
+      },
+      () => {},
+    );
+  }
+
+  clear(): void {
+    this.#sleep?.abort();
+    this.#sleep = undefined;
+    this.#at = Number.POSITIVE_INFINITY;
+  }
+}

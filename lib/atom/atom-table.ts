@@ -1,0 +1,304 @@
+import { randomBytes } from 'node:crypto';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { encodeKey, type Item, type ValueCodec } from '../codec/index.js';
+import {
+  type Clock,
+  type DynamoDBClientLike,
+  type Engine,
+  partitionKeyBytesMax,
+  type Random,
+  SdkEngine,
+  type Spent,
+  sortKeyBytesMax,
+  systemClock,
+  systemRandom,
+} from '../engine/index.js';
+import { Cell } from './cell.js';
+import { OptionsDifferError } from './errors.js';
+import { generationWritersDefault } from './evidence.js';
+import { type Ground, type Retry, type RetryOptions, retryDefault } from './ground.js';
+import { ItemAtom } from './item-atom.js';
+import { type AttributeNames, attributeNamesDefault } from './item-format.js';
+import { Pace } from './pace.js';
+import { type CreateOptions, type TableReport, TableSetup, type VerifyOptions } from './table-setup.js';
+import { type IndexFunction, ValueRules } from './value-rules.js';
+
+/** A key of a table with a sort key. */
+export interface CompositeKey {
+  readonly pk: unknown;
+  readonly sk: unknown;
+}
+
+/** Options of {@link AtomTable} beside the place where items live. */
+export interface AtomTableBaseOptions {
+  /** The table's name, or a function of it for environments that are set up late. */
+  readonly tableName: string | (() => string);
+  /**
+   * Name of the partition key attribute (a string).
+   * @defaultValue 'id'
+   */
+  readonly keyName?: string;
+  /** Name of the sort key attribute (a string); keys are then `{ pk, sk }`. */
+  readonly sortKeyName?: string;
+  /** How hard and how long operations try, unless an atom or a call says otherwise. */
+  readonly retry?: RetryOptions;
+  /** Other names for the attributes of the item format. All programs that share the table must agree. */
+  readonly attributeNames?: Partial<AttributeNames>;
+  /**
+   * Writers that one generation of evidence holds. With at most this many processes on one atom, the fate of every write
+   * can be told; each costs about 15 bytes in the item.
+   * @defaultValue 8
+   */
+  readonly evidenceWritersMax?: number;
+  /** @defaultValue the process's clocks */
+  readonly clock?: Clock;
+  /** Randomness of pauses. @defaultValue `Math.random` */
+  readonly random?: Random;
+  /** Source of the random names of writers and incarnations; must never repeat. @defaultValue `crypto.randomBytes` */
+  readonly randomBytes?: (count: number) => Uint8Array;
+}
+
+/** Options of {@link AtomTable}: your client, or an engine. */
+export type AtomTableOptions = AtomTableBaseOptions &
+  (
+    | {
+        /** Your `DynamoDBClient` or `DynamoDBDocumentClient`. It is never reconfigured and never closed. */
+        readonly client: DynamoDBClientLike;
+        readonly engine?: never;
+      }
+    | {
+        /** Any engine of the port, for tests and simulations. */
+        readonly engine: Engine;
+        readonly client?: never;
+      }
+  );
+
+/** Options of {@link AtomTable.atom}. All handles of one key must be opened with the same ones. */
+export interface AtomOptions<T> {
+  /** Given to functions and readers where nothing is stored; not written by itself. */
+  readonly initial?: T;
+  /** Checks and shapes what is written and what is read; any Standard Schema. Must accept its own output. */
+  readonly schema?: StandardSchemaV1<unknown, T>;
+  /** Another form of the stored value. @defaultValue native attributes, readable in the console */
+  readonly codec?: ValueCodec;
+  /** Top-level attributes for secondary indexes, written with the value in the same put. */
+  readonly index?: Readonly<Record<string, IndexFunction<T>>>;
+  /**
+   * Takes over an item of another layout: its attributes to the value, `undefined` to refuse. The first write replaces the item
+   * as a whole, under the condition that it is still the one that was read; what `adopt` does not take into the value is gone.
+   */
+  readonly adopt?: (attributes: Item) => T | undefined;
+  /**
+   * What to do with attributes that another program added: `carry` keeps them at each write (a concurrent change to one,
+   * by a program that does not also change the token, may be undone); `refuse` throws `DecodeError`.
+   * @defaultValue 'carry'
+   */
+  readonly foreign?: 'carry' | 'refuse';
+  readonly retry?: RetryOptions;
+}
+
+/**
+ * The atoms of one DynamoDB table.
+ *
+ * Make one per process and table and share it: it holds the writer's identity, the caches and the queues. Making it sends
+ * nothing.
+ *
+ * @example
+ * ```ts
+ * import { AtomTable, createClient } from 'leyden-jar';
+ * import { startEmbedded } from 'leyden-jar/embedded';
+ *
+ * await using jar = await startEmbedded();
+ * const client = createClient(jar.clientConfig);
+ * const table = new AtomTable({ client, tableName: 'state' });
+ * await table.ensure();
+ * const flags = table.atom<{ beta: boolean }>('flags', { initial: { beta: false } });
+ * console.log(await flags.swap((v) => ({ ...v, beta: true }))); // => { beta: true }
+ * client.destroy();
+ * ```
+ */
+export class AtomTable {
+  readonly #ground: Ground;
+  readonly #retry: Retry;
+  readonly #setup: TableSetup;
+  readonly #cells = new Map<string, WeakRef<Cell>>();
+  readonly #collected = new FinalizationRegistry<string>((id) => {
+    if (this.#cells.get(id)?.deref() === undefined) this.#cells.delete(id);
+  });
+
+  /** @throws TypeError, RangeError for wrong options. */
+  constructor(options: AtomTableOptions) {
+    const { tableName, keyName = 'id', sortKeyName, evidenceWritersMax = generationWritersDefault } = options;
+    const { clock = systemClock, random = systemRandom, randomBytes: bytes = randomBytes } = options;
+    const names = { ...attributeNamesDefault, ...options.attributeNames };
+    const keyNames = sortKeyName === undefined ? [keyName] : [keyName, sortKeyName];
+    requireDistinct([...keyNames, ...Object.values(names)]);
+    if (typeof tableName !== 'function' && (typeof tableName !== 'string' || tableName === '')) {
+      throw new TypeError('Cannot open a table: tableName must be a non-empty string or a function');
+    }
+    if (!Number.isSafeInteger(evidenceWritersMax) || evidenceWritersMax < 1) {
+      throw new RangeError(`Cannot open a table: evidenceWritersMax must be a positive integer: ${evidenceWritersMax}`);
+    }
+    this.#retry = resolveRetry(retryDefault, options.retry);
+    let seq = 0;
+    this.#ground = {
+      engine: options.engine ?? new SdkEngine(options.client as DynamoDBClientLike),
+      tableName: typeof tableName === 'function' ? tableName : () => tableName,
+      names,
+      keyNames,
+      clock,
+      random,
+      pace: new Pace(attemptTimeoutMsMin, this.#retry.attemptTimeoutMs),
+      writer: Buffer.from(bytes(8)).toString('base64url'),
+      nextSeq: () => {
+        seq += 1;
+        return seq;
+      },
+      newIncarnation: () => Buffer.from(bytes(12)).toString('base64url'),
+      generationWritersMax: evidenceWritersMax,
+      tombstoneMs,
+    };
+    this.#setup = new TableSetup(this.#ground);
+  }
+
+  /** What this table object has spent: requests, attempts, capacity units. Costs nothing. */
+  spent(): Spent {
+    return this.#ground.engine.spent();
+  }
+
+  /**
+   * Opens the atom of `key`. Sends nothing.
+   *
+   * Keys are any value that superjson takes, encoded canonically: equal values are one atom, whatever the order of their
+   * properties. Plain strings stay plain. In a table with a sort key, give `{ pk, sk }`.
+   *
+   * @throws {OptionsDifferError} `ERR_OPTIONS_DIFFER`; `KeyError` `ERR_KEY` for a key that is too long or no value.
+   */
+  atom<T>(key: unknown, options: AtomOptions<T> & { readonly initial: T }): ItemAtom<T, T>;
+  atom<T>(key: unknown, options?: AtomOptions<T>): ItemAtom<T>;
+  atom<T>(key: unknown, options: AtomOptions<T> = {}): ItemAtom<T, T | undefined> {
+    const { item, text } = this.#keyOf(key);
+    const existing = this.#cells.get(text)?.deref();
+    // The cell knows nothing of T: it hands values through.
+    const untyped = options as unknown as AtomOptions<never>;
+    const cell = existing ?? this.#open(item, text, untyped);
+    if (existing !== undefined) requireSame(existing, untyped, this.#retry);
+    return new ItemAtom<T, T | undefined>(cell);
+  }
+
+  /**
+   * Creates the table (on-demand by default) with time to live on, and waits until it is active.
+   *
+   * @iam dynamodb:CreateTable, DescribeTable, UpdateTimeToLive
+   * @throws {TableError} `ERR_TABLE` when it exists already.
+   */
+  create(options: CreateOptions = {}): Promise<TableReport> {
+    return this.#setup.create(options);
+  }
+
+  /**
+   * Creates the table, or accepts one that is there and right.
+   *
+   * @throws {TableError} `ERR_TABLE` when its keys differ, or when it is a last-writer-wins global table.
+   */
+  ensure(options: CreateOptions & VerifyOptions = {}): Promise<TableReport> {
+    return this.#setup.ensure(options);
+  }
+
+  /**
+   * Looks whether the table is there and right. Nothing else calls DescribeTable: application roles often may not.
+   *
+   * @throws {TableError} `ERR_TABLE`
+   */
+  verify(options: VerifyOptions = {}): Promise<TableReport> {
+    return this.#setup.verify(options);
+  }
+
+  /**
+   * Removes tombstones whose time is over, for tables without time to live. Each is removed under the condition that nobody has
+   * written it since. Returns how many were removed.
+   *
+   * @cost Reads the whole table; 1 write unit per tombstone removed.
+   */
+  sweep(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    return this.#setup.sweep(options.signal);
+  }
+
+  #keyOf(key: unknown): { item: Item; text: string } {
+    const [keyName, sortKeyName] = this.#ground.keyNames as [string, string | undefined];
+    if (sortKeyName === undefined) {
+      const text = encodeKey(key, partitionKeyBytesMax);
+      return { item: { [keyName]: { S: text } }, text };
+    }
+    const { pk, sk } = (key ?? {}) as Partial<CompositeKey>;
+    if (pk === undefined || sk === undefined) {
+      throw new TypeError('Cannot open an atom: the table has a sort key, so a key must be { pk, sk }');
+    }
+    const partition = encodeKey(pk, partitionKeyBytesMax);
+    const sort = encodeKey(sk, sortKeyBytesMax);
+    return {
+      item: { [keyName]: { S: partition }, [sortKeyName]: { S: sort } },
+      text: JSON.stringify([partition, sort]),
+    };
+  }
+
+  #open(item: Item, text: string, options: AtomOptions<never>): Cell {
+    const { codec, schema, index, adopt, foreign = 'carry' } = options;
+    const { names, keyNames } = this.#ground;
+    requireDistinct([...Object.keys(index ?? {}), ...keyNames, ...Object.values(names)]);
+    const rules = new ValueRules(text, { codec, schema, index, adopt, foreign });
+    const initial = options.initial === undefined ? undefined : rules.hold(options.initial);
+    const cell = new Cell(this.#ground, resolveRetry(this.#retry, options.retry), item, text, rules, initial);
+    this.#cells.set(text, new WeakRef(cell));
+    this.#collected.register(cell, text);
+    return cell;
+  }
+}
+
+/** Tombstones stay for an hour: four times the life of a signed request, so no late copy can meet an empty place. */
+const tombstoneMs = 60 * 60 * 1_000;
+/** However fast the store answers, an attempt is given this long. */
+const attemptTimeoutMsMin = 200;
+
+function resolveRetry(base: Retry, options: RetryOptions | undefined): Retry {
+  if (options === undefined) return base;
+  const retry = { ...base, ...options };
+  for (const [name, value] of Object.entries(retry)) {
+    if (!(value >= 0)) throw new RangeError(`Cannot set retry: ${name} must be a number of at least 0: ${value}`);
+  }
+  if (retry.attemptTimeoutMs < 1)
+    throw new RangeError(`Cannot set retry: attemptTimeoutMs must be at least 1: ${retry.attemptTimeoutMs}`);
+  return retry;
+}
+
+function requireDistinct(names: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (name === '') throw new TypeError('Cannot use an attribute name: must not be empty');
+    if (seen.has(name))
+      throw new TypeError(`Cannot use attribute name ${name} twice: choose another, or set attributeNames`);
+    seen.add(name);
+  }
+}
+
+/** Handles of one atom share one cell, so they must mean the same. Functions are compared by their source text. */
+function requireSame({ keyText, rules, initial, retry }: Cell, options: AtomOptions<never>, retryBase: Retry): void {
+  const differ = (option: string): never => {
+    throw new OptionsDifferError(keyText, option);
+  };
+  if (options.codec?.name !== rules.codec?.name) differ('codec');
+  if (options.schema !== rules.schema) differ('schema');
+  if ((options.foreign ?? 'carry') !== rules.foreign) differ('foreign');
+  if (String(options.adopt) !== String(rules.adoptFunction)) differ('adopt');
+  if (indexText(options.index) !== indexText(rules.index)) differ('index');
+  const given = options.initial === undefined ? undefined : rules.hold(options.initial);
+  if (given === undefined ? initial !== undefined : initial?.equals(given) !== true) differ('initial');
+  if (JSON.stringify(resolveRetry(retryBase, options.retry)) !== JSON.stringify(retry)) differ('retry');
+}
+
+function indexText(index: Readonly<Record<string, unknown>> | undefined): string {
+  return Object.entries(index ?? {})
+    .map(([name, f]) => `${name}=${String(f)}`)
+    .sort()
+    .join();
+}

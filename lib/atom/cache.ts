@@ -1,0 +1,154 @@
+/**
+ * What a cell knows of its item, and the reads that make it known.
+ *
+ * A counter that ticks at every start and end of a request orders what was learnt:
+ *
+ *   since      the knowledge was true at some instant after this tick
+ *   learnedAt  the tick at which it arrived
+ *
+ * A read counts as made after a call only if `since` is at least the call's tick. Newer knowledge is a higher version of
+ * the same incarnation, or a read that began after the old knowledge had arrived; when neither can be told, the cache is
+ * dropped rather than guessed. Strong reads are joined: at most one is under way and one is waiting to start, and a caller
+ * joins only a read that has not started yet.
+ */
+import { type Held, heldFrom, type Item } from '../codec/index.js';
+import type { Ground, Retry } from './ground.js';
+import { hasLineage, type Image } from './item-format.js';
+import type { Register } from './register.js';
+import type { Turns } from './turns.js';
+import type { ValueRules } from './value-rules.js';
+
+/** A known state of the item. */
+export interface Known {
+  /** `undefined`: there is no item, or one of another layout. */
+  readonly image: Image | undefined;
+  /** `undefined`: there is no value. */
+  readonly held: Held | undefined;
+  /** The item of another layout that `adopt` took the value from. */
+  readonly adopted: Item | undefined;
+  readonly since: number;
+  readonly learnedAt: number;
+  /** Monotonic milliseconds at which the request began. */
+  readonly seenAtMs: number;
+}
+
+/** The start of a request, for ordering its answer. */
+export interface Start {
+  readonly tick: number;
+  readonly atMs: number;
+}
+
+export class Cache {
+  /** The newest knowledge, if any. */
+  known: Known | undefined;
+  readonly #ground: Ground;
+  readonly #retry: Retry;
+  readonly #register: Register;
+  readonly #rules: ValueRules;
+  readonly #turns: Turns;
+  #tick = 0;
+  #underWay: Promise<Known> | undefined;
+  #waiting: Promise<Known> | undefined;
+
+  constructor(ground: Ground, retry: Retry, register: Register, rules: ValueRules, turns: Turns) {
+    this.#ground = ground;
+    this.#retry = retry;
+    this.#register = register;
+    this.#rules = rules;
+    this.#turns = turns;
+  }
+
+  /** Marks an instant. */
+  tick(): number {
+    this.#tick += 1;
+    return this.#tick;
+  }
+
+  start(): Start {
+    return { tick: this.tick(), atMs: this.#ground.clock.monotonicMs() };
+  }
+
+  /** A strongly consistent read that starts after this call, shared with all who call before it starts. */
+  strongRead(): Promise<Known> {
+    if (this.#waiting === undefined) {
+      const before = this.#underWay?.catch(() => undefined) ?? Promise.resolve(undefined);
+      this.#waiting = before.then(() => {
+        this.#waiting = undefined;
+        this.#underWay = this.#read(true);
+        return this.#underWay;
+      });
+    }
+    return this.#waiting;
+  }
+
+  /** An eventually consistent read: the answer as it comes, kept only when it is newer than what is known. */
+  eventualRead(): Promise<Known> {
+    return this.#read(false);
+  }
+
+  /** Takes in what a request told about the item: `undefined` = no item. */
+  async learn(item: Item | undefined, start: Start): Promise<Known> {
+    if (item === undefined) return this.#keep({ image: undefined, held: undefined, adopted: undefined }, start);
+    if (!hasLineage(item, this.#ground.names)) {
+      const held = await this.#rules.adopt(item);
+      if (held !== undefined) return this.#keep({ image: undefined, held, adopted: item }, start);
+    }
+    return this.learnImage(this.#register.parse(item), start);
+  }
+
+  async learnImage(image: Image, start: Start): Promise<Known> {
+    this.#rules.refuseForeign(image.foreign);
+    return this.#keep({ image, held: await this.#heldOf(image), adopted: undefined }, start);
+  }
+
+  /** Takes in what we wrote ourselves. */
+  wrote(image: Image, held: Held | undefined, start: Start): Known {
+    return this.#keep({ image, held, adopted: undefined }, start);
+  }
+
+  forget(): void {
+    this.known = undefined;
+  }
+
+  async #read(consistent: boolean): Promise<Known> {
+    const start = this.start();
+    const deadlineAt = start.atMs + this.#retry.timeoutMs;
+    const item = await this.#register.readItem(consistent, deadlineAt);
+    // A stale read proves nothing about now: it may only move the cache forward.
+    return this.learn(item, consistent ? start : { ...start, tick: 0 });
+  }
+
+  async #heldOf(image: Image): Promise<Held | undefined> {
+    const { known } = this;
+    if (known?.image !== undefined && known.image.lineage.token === image.lineage.token) return known.held;
+    if (image.encoded === undefined) return undefined;
+    return this.#rules.check(heldFrom(image.encoded, this.#register.keyText, this.#rules.codec), 'read');
+  }
+
+  #keep(facts: Pick<Known, 'image' | 'held' | 'adopted'>, start: Start): Known {
+    const { known } = this;
+    const fresh: Known = { ...facts, since: start.tick, learnedAt: this.tick(), seenAtMs: start.atMs };
+    const strong = start.tick > 0;
+    const before = known?.image?.lineage;
+    const after = facts.image?.lineage;
+    if (after !== undefined && (known === undefined || before?.token !== after.token)) {
+      if (before === undefined || after.version > before.version) {
+        this.#turns.observe(after, this.#ground.clock.monotonicMs());
+      }
+    }
+    if (known === undefined) {
+      if (strong) this.known = fresh;
+      return fresh;
+    }
+    if (before !== undefined && after !== undefined && before.incarnation === after.incarnation) {
+      if (after.version > before.version || (after.version === before.version && start.tick > known.since)) {
+        this.known = strong ? fresh : { ...fresh, since: 0, seenAtMs: Number.NEGATIVE_INFINITY };
+      } else if (after.version < before.version && strong && start.tick >= known.learnedAt) this.known = fresh;
+      return fresh;
+    }
+    if (!strong) return fresh;
+    if (start.tick >= known.learnedAt) this.known = fresh;
+    else if (before?.token !== after?.token) this.known = undefined;
+    return fresh;
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * All that one process knows and does about one atom: one cell per key and `AtomTable`, shared by all handles and held
+ * only by them and by work in progress.
+ */
+import type { Held, Item } from '../codec/index.js';
+import { Cache, type Known } from './cache.js';
+import { DeadlineError } from './errors.js';
+import type { Ground, Retry } from './ground.js';
+import type { AttributeNames } from './item-format.js';
+import { Lane } from './lane.js';
+import { Register } from './register.js';
+import { Turns } from './turns.js';
+import type { ValueRules } from './value-rules.js';
+import { Writer } from './writer.js';
+
+/** How current a read must be. */
+export type Consistency =
+  /** As new as the instant of the call: one strongly consistent read (1 read unit per 4 KB). */
+  | 'strong'
+  /** What any replica says: half the price; may be older than what this process has seen before. */
+  | 'eventual'
+  /** Never older than what this `AtomTable` has written or read while a handle of the atom was held; half the price. */
+  | 'session'
+  /** What this process knows, at no cost; reads strongly when it knows nothing. */
+  | 'cached'
+  /** What this process knows if it was known to be current this recently; else a strong read. */
+  | { readonly maxStalenessMs: number };
+
+export class Cell {
+  readonly keyText: string;
+  readonly rules: ValueRules;
+  readonly initial: Held | undefined;
+  readonly retry: Retry;
+  readonly key: Item;
+  readonly cache: Cache;
+  readonly lane: Lane;
+  readonly #ground: Ground;
+
+  constructor(ground: Ground, retry: Retry, key: Item, keyText: string, rules: ValueRules, initial: Held | undefined) {
+    this.#ground = ground;
+    this.retry = retry;
+    this.key = key;
+    this.keyText = keyText;
+    this.rules = rules;
+    this.initial = initial;
+    const turns = new Turns(ground.writer);
+    const register = new Register(ground, retry, key, keyText);
+    this.cache = new Cache(ground, retry, register, rules, turns);
+    this.lane = new Lane(ground, retry, register, this.cache, turns, new Writer(ground, rules, key, keyText));
+  }
+
+  get names(): AttributeNames {
+    return this.#ground.names;
+  }
+
+  /** Makes a value of the user's ours, unchecked. */
+  hold(value: unknown): Held {
+    return this.rules.hold(value);
+  }
+
+  /** Looks at the item; `stale` tells that the answer is not known to be as new as the call. */
+  async look(consistency: Consistency): Promise<{ readonly known: Known; readonly stale: boolean }> {
+    const { cache } = this;
+    if (consistency === 'strong') return { known: await cache.strongRead(), stale: false };
+    if (consistency === 'eventual') return { known: await cache.eventualRead(), stale: true };
+    if (consistency === 'session') {
+      const seen = await cache.eventualRead();
+      return { known: newest(cache.known, seen), stale: true };
+    }
+    const { known } = cache;
+    const ageMs = known === undefined ? Number.POSITIVE_INFINITY : this.#ground.clock.monotonicMs() - known.seenAtMs;
+    const enough = consistency === 'cached' ? known !== undefined : ageMs <= consistency.maxStalenessMs;
+    if (enough && known !== undefined) return { known, stale: true };
+    return { known: await cache.strongRead(), stale: false };
+  }
+
+  /** Waits for `work`, but no longer than the deadline or the signal allow. */
+  async within<T>(action: string, work: Promise<T>, timeoutMs: number, signal: AbortSignal | undefined): Promise<T> {
+    signal?.throwIfAborted();
+    const over = new AbortController();
+    const until = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
+    const deadline = this.#ground.clock.sleep(timeoutMs, { signal: until }).then(() => {
+      throw new DeadlineError(action, { key: this.keyText, attempts: 1, conflicts: 0 }, timeoutMs);
+    });
+    try {
+      return await Promise.race([work, deadline]);
+    } finally {
+      over.abort();
+      deadline.catch(() => {});
+      work.catch(() => {});
+    }
+  }
+}
+
+/** The newer of what is remembered and what an eventually consistent read brought. */
+function newest(remembered: Known | undefined, seen: Known): Known {
+  if (remembered === undefined || seen.image === undefined) return remembered ?? seen;
+  const before = remembered.image?.lineage;
+  const after = seen.image.lineage;
+  return before?.incarnation === after.incarnation && after.version > before.version ? seen : remembered;
+}

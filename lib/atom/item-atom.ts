@@ -1,0 +1,503 @@
+import { type Held, itemBytes } from '../codec/index.js';
+import { AtomSnapshot } from './atom-snapshot.js';
+import type { Known } from './cache.js';
+import type { Cell, Consistency } from './cell.js';
+import { InvalidValueError, UnknownOutcomeError } from './errors.js';
+import { formatItem } from './item-format.js';
+import { isAsyncFunction } from './lane.js';
+import type { Commit, State, Step, Work } from './operation.js';
+import type { Settled, SettleOptions } from './settlement.js';
+import { isThenable } from './value-rules.js';
+
+/** What a function that changes an atom is told beside the value. */
+export interface SwapContext {
+  /** 1 for the first run, more when another writer won and the function runs again on the newer value. */
+  readonly attempt: number;
+  /** Whether a value is stored (or was made by a function just before); `false` where `value` is `initial` or `undefined`. */
+  readonly exists: boolean;
+  /** The caller's own signal. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Options of every call. */
+export interface CallOptions {
+  /**
+   * Gives up. Before anything was sent the call rejects with `signal.reason` itself; after an unsettled send with
+   * `UnknownOutcomeError` and `cause: signal.reason`.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Deadline of this call. At least one attempt is made, and an attempt under way is waited for, so that a call can
+   * last up to two attempt time-outs longer.
+   * @defaultValue `retry.timeoutMs` of the atom
+   */
+  readonly timeoutMs?: number;
+}
+
+/** Options of {@link ItemAtom.deref}. */
+export interface DerefOptions extends CallOptions {
+  /**
+   * How current the value must be.
+   * @defaultValue 'strong'
+   */
+  readonly consistency?: Consistency;
+}
+
+/** Options of calls that write. */
+export interface SwapOptions extends CallOptions {
+  /**
+   * `skip`: a result that equals the stored value is not written (after the stored value was confirmed). `write`: it is
+   * written, and the version moves.
+   * @defaultValue 'skip'
+   */
+  readonly noop?: 'skip' | 'write';
+  /**
+   * `cache`: the first run sees what this process knows, which saves a read; the write's own condition makes sure that it
+   * was current. `read`: the first run sees a strong read made after the call.
+   * @defaultValue 'cache'
+   */
+  readonly from?: 'cache' | 'read';
+  /**
+   * Whether calls that wait at the same time may share one write.
+   * @defaultValue true
+   */
+  readonly coalesce?: boolean;
+}
+
+/** Options of {@link ItemAtom.swap} with a fall-back for the deadline. */
+export interface SwapOrElseOptions<E> extends SwapOptions {
+  /**
+   * Called when the deadline came, with the error that would have been thrown; what it returns is returned. Look at
+   * `error.outcome`: it may be `unknown`.
+   */
+  readonly onTimeout: (error: Error) => E;
+}
+
+/** What {@link ItemAtom.trySwap} found. */
+export interface TrySwapResult<T, V> {
+  /** `unknown`: the answer was lost; `settle()` asks again. */
+  readonly status: 'applied' | 'noop' | 'conflict' | 'unknown';
+  /** The value that the function saw; `undefined` when it did not get to run. */
+  readonly old: V | undefined;
+  /** The new value when applied, else `old`. */
+  readonly value: T | V | undefined;
+  /** Version of the item after the call, where known. */
+  readonly version: number | undefined;
+  /** What the call cost. */
+  readonly stats: { readonly attempts: number };
+  /** For `unknown`: asks what became of it. */
+  settle(options?: SettleOptions): Promise<Settled>;
+}
+
+/**
+ * A value that many processes share: one DynamoDB item, changed only by compare-and-swap.
+ *
+ * `T` is the type of the value; `V` is what a read gives: `T` for an atom with `initial`, else `T | undefined`.
+ *
+ * **Guarantee.** Linearizable per atom within one Region. A call that returns took effect exactly once; one that throws
+ * says in `outcome` whether it did not (`not-done`) or cannot be told (`unknown`).
+ *
+ * **Values** that you get are ours: plain objects and arrays are frozen, anything else is a copy of your own. Values that
+ * you give are copied. `undefined` is not a value; use `delete()`.
+ *
+ * Get one from `AtomTable.atom(key)`; handles are cheap, and all handles of one key share cache and queue.
+ *
+ * @example
+ * ```ts
+ * import { AtomTable, createClient } from 'leyden-jar';
+ * import { startEmbedded } from 'leyden-jar/embedded';
+ *
+ * await using jar = await startEmbedded();
+ * const client = createClient(jar.clientConfig);
+ * const table = new AtomTable({ client, tableName: 'state' });
+ * await table.create();
+ * const hits = table.atom<number>('hits', { initial: 0 });
+ * await Promise.all([hits.swap((n) => n + 1), hits.swap((n) => n + 1)]);
+ * console.log(await hits.deref()); // => 2
+ * client.destroy();
+ * ```
+ */
+export class ItemAtom<T, V = T | undefined> {
+  readonly #cell: Cell;
+
+  /** @internal Made by `AtomTable.atom`. */
+  constructor(cell: Cell) {
+    this.#cell = cell;
+  }
+
+  /** The canonical text of the key, as it stands in the table. */
+  get key(): string {
+    return this.#cell.keyText;
+  }
+
+  /**
+   * Reads the value.
+   *
+   * @consistency By default as new as the instant of the call. Concurrent calls share reads.
+   * @cost `strong`: 1 request, 1 read unit per 4 KB; `eventual` and `session`: 1 request, half the units; `cached`: nothing
+   * when something is known.
+   * @iam dynamodb:GetItem
+   * @throws {DecodeError} `ERR_DECODE`, {@link InvalidValueError} `ERR_INVALID_VALUE` when the schema refuses what is
+   * stored, {@link DeadlineError} `ERR_DEADLINE`, {@link ReentrantError} `ERR_REENTRANT`.
+   */
+  async deref(options: DerefOptions = {}): Promise<V> {
+    return this.#valueOf((await this.#look('deref', options)).known);
+  }
+
+  /** What this process knows, without asking: `undefined` when it knows nothing. Costs nothing. */
+  peek(): V | undefined {
+    const { known } = this.#cell.cache;
+    return known === undefined ? undefined : this.#valueOf(known);
+  }
+
+  /**
+   * Reads the value together with its place in the order of writes.
+   *
+   * @cost As `deref`.
+   */
+  async snapshot(options: DerefOptions = {}): Promise<AtomSnapshot<V>> {
+    const { known, stale } = await this.#look('snapshot', options);
+    const { image, adopted } = known;
+    const facts = {
+      value: this.#valueOf(known),
+      exists: known.held !== undefined,
+      version: image?.lineage.version ?? 0,
+      incarnation: image?.lineage.incarnation,
+      writtenAt: image?.writtenAt,
+      expiresAt: image?.expiresAt === undefined ? undefined : image.expiresAt * 1_000,
+      bytes:
+        image !== undefined
+          ? itemBytes(formatItem(this.#cell.key, image, this.#cell.names))
+          : adopted === undefined
+            ? 0
+            : itemBytes(adopted),
+      stale,
+    };
+    return new AtomSnapshot(facts, image?.lineage.token);
+  }
+
+  /**
+   * Applies `f` to the value and stores the result; returns the new value.
+   *
+   * `f` may run several times, each time on a newer value, so it should do nothing else than compute. It may be `async`; the calls
+   * that wait behind it wait with it. It must return the new value: `undefined` is refused, so that a forgotten `return` deletes
+   * nothing. When it throws, nothing is written and the error reaches you unchanged.
+   *
+   * If the process dies, the swap has happened or not, never half. If the answer is lost, it is settled by evidence in the
+   * item before you are answered.
+   *
+   * @cost Uncontended and warm: 1 request, 1 write unit per KB. Cold: 1 read more. Calls that wait at the same time share
+   * one write. A lost race costs 1 request and the write units of the item. A no-op on a warm cache costs 1 strong read.
+   * @iam dynamodb:PutItem, dynamodb:GetItem
+   * @throws {ContentionError} `ERR_CONTENTION`, {@link DeadlineError} `ERR_DEADLINE`, {@link UnknownOutcomeError}
+   * `ERR_UNKNOWN_OUTCOME`, {@link ItemTooLargeError} `ERR_ITEM_TOO_LARGE`, {@link InvalidValueError} `ERR_INVALID_VALUE`,
+   * `UnsupportedValueError` `ERR_UNSUPPORTED_VALUE`, `DecodeError` `ERR_DECODE`, {@link ReentrantError} `ERR_REENTRANT`;
+   * `TypeError` when `f` is no function or returned `undefined`.
+   */
+  swap(f: (value: V, context: SwapContext) => T | Promise<T>, options?: SwapOptions): Promise<T>;
+  swap<E>(f: (value: V, context: SwapContext) => T | Promise<T>, options: SwapOrElseOptions<E>): Promise<T | E>;
+  swap(
+    f: (value: V, context: SwapContext) => T | Promise<T>,
+    options: SwapOptions & { readonly onTimeout?: (error: Error) => unknown } = {},
+  ): Promise<unknown> {
+    const swapped = this.#change(
+      'swap',
+      f,
+      (result) => result as T,
+      (_, next) => next,
+      options,
+    );
+    const { onTimeout } = options;
+    if (onTimeout === undefined) return swapped;
+    return swapped.catch((error: unknown) => {
+      if (!isTimeout(error)) throw error;
+      return onTimeout(error);
+    });
+  }
+
+  /** As {@link ItemAtom.swap}, and returns the old and the new value. */
+  swapVals(
+    f: (value: V, context: SwapContext) => T | Promise<T>,
+    options: SwapOptions = {},
+  ): Promise<[old: V, new_: T]> {
+    return this.#change(
+      'swap',
+      f,
+      (result) => result as T,
+      (old, next) => [old, next] as [V, T],
+      options,
+    );
+  }
+
+  /**
+   * As {@link ItemAtom.swap}, for a function that returns `[next, result]`: stores `next`, returns `result`. What people want from a
+   * transaction on one atom.
+   */
+  swapWith<R>(
+    f: (value: V, context: SwapContext) => readonly [next: T, result: R] | Promise<readonly [next: T, result: R]>,
+    options: SwapOptions = {},
+  ): Promise<R> {
+    const nextOf = (pair: readonly [T, R]): T => {
+      if (!Array.isArray(pair) || pair.length !== 2) {
+        throw new TypeError(`Cannot swap atom ${this.key}: the function of swapWith must return [next, result]`);
+      }
+      return pair[0];
+    };
+    return this.#change('swap', f, nextOf, (_old, _next, pair) => pair[1], options);
+  }
+
+  /**
+   * One attempt: never runs `f` twice, never waits for a turn, and answers instead of throwing when another writer won
+   * (`conflict`) or the answer was lost (`unknown`).
+   *
+   * @cost 1 request warm, 2 cold; 1 more to confirm a no-op.
+   */
+  async trySwap(
+    f: (value: V, context: SwapContext) => T | Promise<T>,
+    options: CallOptions & Pick<SwapOptions, 'noop' | 'from'> = {},
+  ): Promise<TrySwapResult<T, V>> {
+    let seen: V | undefined;
+    const settle = async (): Promise<Settled> => ({ outcome: 'not-done' });
+    const watched = (value: V, context: SwapContext) => {
+      seen = value;
+      return f(value, context);
+    };
+    this.#requireFunction('swap', f);
+    const work: Work<TrySwapResult<T, V>> = {
+      action: 'swap',
+      alone: true,
+      fresh: options.from === 'read',
+      isAsync: isAsyncFunction(f),
+      run: (state, attempt) =>
+        this.#step(
+          state,
+          attempt,
+          watched,
+          (result) => result as T,
+          options,
+          (old, value, _result, commit) => ({
+            status: commit.status,
+            old,
+            value,
+            version: commit.version,
+            stats: { attempts: commit.attempts },
+            settle: async () => ({ outcome: 'done' }),
+          }),
+        ),
+      onConflict: ({ attempts }) => ({
+        status: 'conflict',
+        old: seen,
+        value: seen,
+        version: undefined,
+        stats: { attempts },
+        settle,
+      }),
+    };
+    try {
+      return await this.#submit(work, options);
+    } catch (error) {
+      if (!(error instanceof UnknownOutcomeError)) throw error;
+      return {
+        status: 'unknown',
+        old: seen,
+        value: seen,
+        version: undefined,
+        stats: { attempts: 1 },
+        settle: (again) => error.settle(again),
+      };
+    }
+  }
+
+  /** Stores `value`, whatever was there; returns it. Guarantees and costs as {@link ItemAtom.swap}. */
+  reset(value: T, options: SwapOptions = {}): Promise<T> {
+    return this.#change(
+      'reset',
+      () => value,
+      (result) => result,
+      (_, next) => next,
+      options,
+    );
+  }
+
+  /** As {@link ItemAtom.reset}, and returns the old and the new value. */
+  resetVals(value: T, options: SwapOptions = {}): Promise<[old: V, new_: T]> {
+    return this.#change(
+      'reset',
+      () => value,
+      (result) => result,
+      (old, next) => [old, next] as [V, T],
+      options,
+    );
+  }
+
+  /**
+   * Stores `next` if the value is `expected`; returns whether it was.
+   *
+   * `expected` is a value (compared by its encoded form; `undefined` = nothing stored) or an {@link AtomSnapshot} (compared
+   * by the token of its write, so an equal value written again does not pass). `false` means that at some instant during the call the
+   * value was another one, and nothing was written.
+   *
+   * @cost 1 request warm, 2 cold; `false` on a warm cache is confirmed by a strong read.
+   */
+  compareAndSet(expected: V | AtomSnapshot<V>, next: T, options: SwapOptions = {}): Promise<boolean> {
+    const { cell } = { cell: this.#cell };
+    this.#requireValue('compareAndSet', next);
+    const wanted = expected instanceof AtomSnapshot || expected === undefined ? undefined : cell.hold(expected);
+    const matches = (state: State): boolean => {
+      if (expected instanceof AtomSnapshot)
+        return state.token === expected.token && (expected.token !== undefined || !state.held);
+      const current = state.held ?? cell.initial;
+      return wanted === undefined ? state.held === undefined : current?.equals(wanted) === true;
+    };
+    return this.#submit<boolean>(
+      {
+        action: 'compareAndSet',
+        alone: options.coalesce === false,
+        fresh: options.from === 'read',
+        run: (state, attempt) =>
+          matches(state)
+            ? this.#step(
+                state,
+                attempt,
+                () => next,
+                (result) => result,
+                options,
+                () => true,
+              )
+            : { next: undefined, answer: () => false },
+      },
+      options,
+    );
+  }
+
+  /**
+   * Removes the value; returns whether there was one.
+   *
+   * Leaves a tombstone, which keeps the order of writes, so that a late copy of an older write cannot bring the value
+   * back. The table's time to live removes the tombstone after an hour.
+   *
+   * @cost As {@link ItemAtom.swap}.
+   */
+  delete(options: CallOptions = {}): Promise<boolean> {
+    return this.#submit<boolean>(
+      {
+        action: 'delete',
+        run: ({ held }) =>
+          held === undefined ? { next: undefined, answer: () => false } : { next: null, answer: () => true },
+      },
+      options,
+    );
+  }
+
+  /**
+   * Sets a function that must accept every value that this process writes to the atom; `false` or a throw refuses the write with
+   * `InvalidValueError`. `undefined` removes it. As in Clojure, it is refused itself when the current value fails it.
+   *
+   * @cost 1 strong read.
+   * @throws {InvalidValueError} `ERR_INVALID_VALUE`
+   */
+  async setValidator(validator: ((value: T) => boolean | Promise<boolean>) | undefined): Promise<void> {
+    const { rules } = this.#cell;
+    if (validator !== undefined) {
+      this.#requireFunction('setValidator', validator);
+      const current = await this.deref();
+      let accepted: unknown;
+      try {
+        accepted = current === undefined ? true : await validator(current as unknown as T);
+      } catch (cause) {
+        throw new InvalidValueError(this.key, 'read', 'validator', { cause });
+      }
+      if (accepted === false) throw new InvalidValueError(this.key, 'read', 'validator');
+    }
+    rules.validator = validator as typeof rules.validator;
+  }
+
+  async #look(action: string, { consistency = 'strong', signal, timeoutMs }: DerefOptions) {
+    this.#cell.lane.assertOutside(action);
+    const look = this.#cell.look(consistency);
+    return this.#cell.within(action, look, timeoutMs ?? this.#cell.retry.timeoutMs, signal);
+  }
+
+  #valueOf(known: Known): V {
+    return (known.held ?? this.#cell.initial)?.hand() as V;
+  }
+
+  #change<Result, R>(
+    action: string,
+    f: (value: V, context: SwapContext) => Result | Promise<Result>,
+    nextOf: (result: Result) => T,
+    answer: (old: V, next: T, result: Result) => R,
+    options: SwapOptions,
+  ): Promise<R> {
+    this.#requireFunction(action, f);
+    const work: Work<R> = {
+      action,
+      alone: options.coalesce === false,
+      fresh: options.from === 'read',
+      isAsync: isAsyncFunction(f),
+      run: (state, attempt) => this.#step(state, attempt, f, nextOf, options, answer),
+    };
+    return this.#submit(work, options);
+  }
+
+  #submit<R>(work: Work<R>, { timeoutMs = this.#cell.retry.timeoutMs, signal }: CallOptions): Promise<R> {
+    if (!(timeoutMs >= 0)) {
+      throw new RangeError(
+        `Cannot ${work.action} atom ${this.key}: timeoutMs must be a number of at least 0: ${timeoutMs}`,
+      );
+    }
+    this.#cell.lane.assertOutside(work.action);
+    return this.#cell.lane.submit(work, timeoutMs, signal);
+  }
+
+  /** Runs `f` on a state and makes its result ours. */
+  #step<Result, R>(
+    state: State,
+    attempt: number,
+    f: (value: V, context: SwapContext) => Result | Promise<Result>,
+    nextOf: (result: Result) => T,
+    options: SwapOptions,
+    answer: (old: V, next: T, result: Result, commit: Commit) => R,
+  ): Step<R> | Promise<Step<R>> {
+    const current = state.held ?? this.#cell.initial;
+    const value = current?.hand() as V;
+    const result = f(value, { attempt, exists: state.held !== undefined, signal: options.signal });
+    const admit = (made: Result): Step<R> | Promise<Step<R>> => {
+      const raw = nextOf(made);
+      this.#requireResult(raw);
+      const held = this.#cell.rules.admit(raw);
+      const finish = (next: Held): Step<R> => {
+        const unchanged = options.noop !== 'write' && state.held?.equals(next) === true;
+        return {
+          next: unchanged ? undefined : next,
+          answer: (commit) => answer(current?.hand() as V, next.hand() as T, made, commit),
+        };
+      };
+      return isThenable(held) ? held.then(finish) : finish(held);
+    };
+    return isThenable(result) ? result.then(admit) : admit(result);
+  }
+
+  #requireFunction(action: string, f: unknown): void {
+    if (typeof f !== 'function')
+      throw new TypeError(`Cannot ${action} atom ${this.key}: must be given a function: ${typeof f}`);
+  }
+
+  #requireValue(action: string, value: unknown): void {
+    if (value === undefined)
+      throw new TypeError(`Cannot ${action} atom ${this.key}: undefined is not a value; use delete()`);
+  }
+
+  #requireResult(value: unknown): void {
+    if (value === undefined) {
+      throw new TypeError(
+        `Cannot swap atom ${this.key}: the function returned undefined; return the new value (null is one), or use delete()`,
+      );
+    }
+  }
+}
+
+function isTimeout(error: unknown): error is Error {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === 'ERR_CONTENTION' || code === 'ERR_DEADLINE' || code === 'ERR_UNKNOWN_OUTCOME';
+}

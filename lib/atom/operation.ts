@@ -1,0 +1,124 @@
+/**
+ * One caller's call, waiting in a cell to be run on the newest value and committed, together with its neighbours, by one
+ * write.
+ */
+import type { Held } from '../codec/index.js';
+import type { Settled, SettleOptions, UnknownReason } from './settlement.js';
+
+/** The value that a function is run on. Within a batch, the value that the function before it left. */
+export interface State {
+  /** `undefined`: there is no value. */
+  readonly held: Held | undefined;
+  /** Token of the write that made this value; `undefined` when there is no item, or the value is not committed yet. */
+  readonly token: string | undefined;
+}
+
+/** What a function made of the state. */
+export interface Step<R> {
+  /** A new value, `null` for a deletion, `undefined` for no change. */
+  readonly next: Held | null | undefined;
+  /** Makes the answer, once the step is known to stand. */
+  readonly answer: (commit: Commit) => R;
+}
+
+/** What a caller can be told of the write that carried its step. */
+export interface Commit {
+  readonly status: 'applied' | 'noop';
+  readonly version: number;
+  readonly attempts: number;
+  readonly conflicts: number;
+}
+
+/** What a cell runs; made by `ItemAtom`. */
+export interface Work<R> {
+  /** A verb for messages: `swap`, `reset`, … */
+  readonly action: string;
+  run(state: State, attempt: number): Step<R> | Promise<Step<R>>;
+  /** Answers a lost race instead of running again. */
+  readonly onConflict?: (effort: { readonly attempts: number }) => R;
+  /** Never shares a write with others. */
+  readonly alone?: boolean;
+  /** Whether the function is declared `async`; see the lane's watch against re-entrancy. */
+  readonly isAsync?: boolean;
+  /** Runs on a strong read made after the call, not on the cache. */
+  readonly fresh?: boolean;
+}
+
+export type OperationPhase = 'waiting' | 'running' | 'sent' | 'over';
+
+/** A call in a cell. */
+export class Operation<R = unknown> {
+  readonly work: Work<R>;
+  /** Tick of the cell at the call: knowledge that is older does not count as seen after the call. */
+  readonly calledAt: number;
+  readonly timeoutMs: number;
+  readonly promise: Promise<R>;
+  deadlineAt: number;
+  /** Whether the deadline was moved once, to let an attempt finish. */
+  extended = false;
+  phase: OperationPhase = 'waiting';
+  attempts = 0;
+  conflicts = 0;
+  /** Wakes a cell that is waiting for this operation's own asynchronous function. */
+  onOver: (() => void) | undefined;
+  /** What became of it, for those who ask after the caller was told `unknown`. */
+  settled: Settled | undefined;
+  onSettled: ((settled: Settled) => void)[] | undefined;
+  #resolve!: (value: R) => void;
+  #reject!: (error: unknown) => void;
+  #unlisten: (() => void) | undefined;
+
+  constructor(work: Work<R>, calledAt: number, deadlineAt: number, timeoutMs: number) {
+    this.work = work;
+    this.calledAt = calledAt;
+    this.deadlineAt = deadlineAt;
+    this.timeoutMs = timeoutMs;
+    this.promise = new Promise<R>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Calls `onAbort` when `signal` aborts, until the operation is over. */
+  listen(signal: AbortSignal, onAbort: () => void): void {
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#unlisten = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  resolve(value: R): void {
+    if (this.phase === 'over') return;
+    this.#end();
+    this.#resolve(value);
+  }
+
+  reject(error: unknown): void {
+    if (this.phase === 'over') return;
+    this.#end();
+    this.#reject(error);
+  }
+
+  /** Records the truth for {@link whenSettled}, whether or not the caller has been answered. */
+  settle(settled: Settled): void {
+    this.settled = settled;
+    for (const tell of this.onSettled ?? []) tell(settled);
+    this.onSettled = undefined;
+  }
+
+  whenSettled(tell: (settled: Settled) => void): void {
+    if (this.settled !== undefined) tell(this.settled);
+    else (this.onSettled ??= []).push(tell);
+  }
+
+  #end(): void {
+    this.phase = 'over';
+    this.#unlisten?.();
+    this.onOver?.();
+  }
+}
+
+/** How an `UnknownOutcomeError` asks its cell again. */
+export type Settle = (options?: SettleOptions) => Promise<Settled>;
+
+export function unknown(reason: UnknownReason): Settled {
+  return { outcome: 'unknown', reason };
+}

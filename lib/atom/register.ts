@@ -1,0 +1,271 @@
+/**
+ * One item as a compare-and-set register whose every write is settled.
+ *
+ *   write(pending) -> applied | conflict(image) | refused | lost(reason) | pending
+ *
+ * The first copy of a write is believed in all that it answers. From the second copy on (our own resend, or one of the
+ * SDK's) a failed condition may be the write's own doing, and a definite-looking refusal proves nothing of the copy
+ * before; then the evidence in the item decides. What is unclear is sent again with the same bytes: that is a probe and a
+ * fence in one, for once any copy is judged no other can apply. A read alone never decides "not applied".
+ *
+ * The loop and its limits are p-retry's; the pauses are slept on the injected clock, so that a simulation needs no timers.
+ */
+import pRetry from 'p-retry';
+import { DecodeError, type Item } from '../codec/index.js';
+import { type Expression, isTransient, refusalKind, type WriteAnswer } from '../engine/index.js';
+import { type Attempt, decide, type Verdict } from './evidence.js';
+import type { Ground, Retry } from './ground.js';
+import { hasLineage, type Image, parseItem } from './item-format.js';
+import type { UnknownReason } from './settlement.js';
+
+/** A write whose bytes are fixed, and how far it got. Resumable: a later call goes on where an earlier one stopped. */
+export interface PendingWrite {
+  readonly item: Item;
+  readonly condition: Expression;
+  readonly attempt: Attempt;
+  /** Copies handed to the engine that were not certainly refused. */
+  copies: number;
+  /** Requests sent for it, reads included. */
+  requests: number;
+}
+
+/** What became of a write. */
+export type Fate =
+  /** Done. `newer` is the item as it is by now, when the write was found done by evidence. */
+  | { readonly status: 'applied'; readonly newer?: Image | undefined }
+  /** Not done and never will be. `image` is what stands there: `null` = no item, `undefined` = not told. */
+  | { readonly status: 'conflict'; readonly image: Image | null | undefined }
+  /** Not done and never will be, and trying again is of no use. */
+  | { readonly status: 'refused'; readonly error: Error }
+  /** Not to be known any more. */
+  | { readonly status: 'lost'; readonly reason: UnknownReason; readonly cause?: unknown }
+  /** Stopped before it was known; `copies === 0` means that nothing is on its way. */
+  | { readonly status: 'pending'; readonly cause?: unknown };
+
+/** When to stop trying. */
+export interface Patience {
+  /** Stops pauses and further copies; an attempt under way is still waited for, up to its own time-out. */
+  readonly signal: AbortSignal;
+  /** Asked before a first copy is sent: whether somebody still wants it. */
+  readonly wanted: () => boolean;
+}
+
+type Obstacle = 'throttled' | 'brief';
+
+/** Thrown inside the loop to go round once more. */
+class Again extends Error {
+  readonly obstacle: Obstacle;
+
+  constructor(obstacle: Obstacle, cause: unknown) {
+    super('again', { cause });
+    this.obstacle = obstacle;
+  }
+}
+
+/** First pause after a lost answer or a passing conflict: soon, as the store itself is not in trouble. */
+const briefBackoffMs = 5;
+
+export class Register {
+  readonly key: Item;
+  readonly keyText: string;
+  /** What stood in the way of the request under way, for messages; `undefined` when nothing does. */
+  obstacle: unknown;
+  readonly #ground: Ground;
+  readonly #retry: Retry;
+
+  constructor(ground: Ground, retry: Retry, key: Item, keyText: string) {
+    this.#ground = ground;
+    this.#retry = retry;
+    this.key = key;
+    this.keyText = keyText;
+  }
+
+  /** Reads the item, asking again while that makes sense. The bytes as they are: the caller decides about foreign items. */
+  async readItem(consistent: boolean, deadlineAt: number): Promise<Item | undefined> {
+    const { engine, tableName } = this.#ground;
+    try {
+      return await this.#persist({ deadlineAt }, async () => {
+        try {
+          const request = { table: tableName(), key: this.key, consistent };
+          return await this.#timed((attempt) => engine.get(request, { signal: attempt }));
+        } catch (error) {
+          if (!isPassing(error)) throw error;
+          throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
+        }
+      });
+    } catch (error) {
+      throw error instanceof Again ? error.cause : error;
+    }
+  }
+
+  /** Drives `pending` until its fate is known or patience ends. */
+  async write(pending: PendingWrite, patience: Patience): Promise<Fate> {
+    try {
+      return await this.#persist({ signal: patience.signal }, () => this.#send(pending, patience));
+    } catch (error) {
+      return { status: 'pending', cause: error instanceof Again ? error.cause : error };
+    }
+  }
+
+  /** Sends one copy and says what is known then; throws {@link Again} while nothing is. */
+  async #send(pending: PendingWrite, patience: Patience): Promise<Fate> {
+    if (pending.copies === 0 && !patience.wanted()) return { status: 'pending' };
+    const answer = await this.#put(pending);
+    switch (answer.status) {
+      case 'applied':
+        return { status: 'applied' };
+      case 'condition-failed':
+        if (pending.copies === 1 && !answer.resent) return this.#plainConflict(answer.image);
+        return this.#decide(pending, answer.image);
+      case 'not-applied': {
+        const obstacle = answer.kind === 'throttled' || answer.kind === 'unreachable' ? 'throttled' : 'brief';
+        if (pending.copies > 1) throw new Again(answer.kind === 'conflict' ? 'brief' : 'throttled', answer.error);
+        pending.copies = 0;
+        if (answer.kind === 'refused') return { status: 'refused', error: answer.error };
+        throw new Again(obstacle, answer.error);
+      }
+      case 'unclear':
+        throw new Again('brief', answer.error);
+    }
+  }
+
+  async #put(pending: PendingWrite): Promise<WriteAnswer> {
+    const { engine, tableName } = this.#ground;
+    const request = { table: tableName(), item: pending.item, condition: pending.condition };
+    pending.copies += 1;
+    pending.requests += 1;
+    try {
+      return await this.#timed((signal) => engine.put(request, { signal }));
+    } catch (error) {
+      // Engines answer and do not throw; one that does has proved nothing about the write.
+      return { status: 'unclear', error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  }
+
+  #plainConflict(item: Item | undefined): Fate {
+    if (item === undefined || !hasLineage(item, this.#ground.names)) return { status: 'conflict', image: undefined };
+    try {
+      return { status: 'conflict', image: this.parse(item) };
+    } catch (error) {
+      return { status: 'refused', error: error as Error };
+    }
+  }
+
+  /** After more than one copy: lets the evidence tell, in the image that came back or in a strong read. */
+  async #decide(pending: PendingWrite, told: Item | undefined): Promise<Fate> {
+    let item = told;
+    if (item === undefined) {
+      pending.requests += 1;
+      try {
+        item = await this.readItem(true, this.#ground.clock.monotonicMs() + this.#retry.attemptTimeoutMs);
+      } catch (error) {
+        throw new Again('throttled', error);
+      }
+    }
+    let image: Image | undefined;
+    try {
+      if (item !== undefined) {
+        if (!hasLineage(item, this.#ground.names)) return { status: 'lost', reason: 'incarnation-changed' };
+        image = this.parse(item);
+      }
+    } catch (error) {
+      return { status: 'lost', reason: 'incarnation-changed', cause: error };
+    }
+    return fateOf(decide(image?.lineage, pending.attempt), image);
+  }
+
+  /** @throws {DecodeError} `ERR_DECODE` */
+  parse(item: Item): Image {
+    const { keyNames, names } = this.#ground;
+    if (!hasLineage(item, names)) {
+      throw new DecodeError(this.keyText, 'foreign', `attribute ${names.token} is missing; open the atom with adopt`);
+    }
+    return parseItem(item, keyNames, names, this.keyText);
+  }
+
+  /** One attempt with its own time-out; tells the pace what it saw. */
+  async #timed<T extends object | undefined>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, pace } = this.#ground;
+    const timeout = new AbortController();
+    const answered = new AbortController();
+    const startedAt = clock.monotonicMs();
+    clock.sleep(pace.attemptTimeoutMs, { signal: answered.signal, background: true }).then(
+      () => timeout.abort(new AttemptTimeout()),
+      () => {},
+    );
+    try {
+      const answer = await send(timeout.signal);
+      if (timeout.signal.aborted) pace.timedOut();
+      else {
+        pace.answered(clock.monotonicMs() - startedAt);
+        this.obstacle = undefined;
+      }
+      return answer;
+    } catch (error) {
+      if (timeout.signal.aborted) {
+        pace.timedOut();
+        throw timeout.signal.reason;
+      }
+      throw error;
+    } finally {
+      answered.abort();
+    }
+  }
+
+  /** Runs `body` again after each {@link Again}, pausing in between, until `signal` aborts or the deadline comes. */
+  #persist<T>(until: { signal?: AbortSignal; deadlineAt?: number }, body: () => Promise<T>): Promise<T> {
+    const { signal, deadlineAt = Number.POSITIVE_INFINITY } = until;
+    const { clock, random } = this.#ground;
+    const { backoffMs, backoffMsMax } = this.#retry;
+    let throttled = 0;
+    let brief = 0;
+    return pRetry(body, {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: 0,
+      shouldRetry: ({ error }) => error instanceof Again,
+      onFailedAttempt: async ({ error }) => {
+        if (!(error instanceof Again)) return;
+        this.obstacle = error.cause;
+        // Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"), on the injected clock and random source.
+        const ceiling =
+          error.obstacle === 'throttled'
+            ? Math.min(backoffMsMax, backoffMs * 2 ** Math.min(throttled++, 20))
+            : Math.min(backoffMsMax, briefBackoffMs * 2 ** Math.min(brief++, 20));
+        const pauseMs = random.next() * ceiling;
+        if (clock.monotonicMs() + pauseMs >= deadlineAt) throw error;
+        try {
+          await clock.sleep(pauseMs, { signal });
+        } catch {
+          throw error;
+        }
+      },
+    });
+  }
+}
+
+/** Whether a failed read may be asked again by a caller that still has time. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof AttemptTimeout || isTransient(error);
+}
+
+/** No answer came within the attempt's time. */
+class AttemptTimeout extends Error {
+  constructor() {
+    super('no answer within the time-out of one attempt');
+    this.name = 'AttemptTimeout';
+  }
+}
+
+function fateOf(verdict: Verdict, image: Image | undefined): Fate {
+  switch (verdict) {
+    case 'applied':
+      return { status: 'applied', newer: image };
+    case 'not-applied':
+      return { status: 'conflict', image: image ?? null };
+    case 'pending':
+      // The condition failed, and yet the item stands as before: it moved and came back, or vanished. Ask the store again.
+      throw new Again('brief', undefined);
+    default:
+      return { status: 'lost', reason: verdict };
+  }
+}

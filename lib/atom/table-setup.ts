@@ -1,0 +1,197 @@
+/** The table itself: creating it, checking that it is right, and clearing tombstones where the service does not. */
+import type { AttributeValue, Item } from '../codec/index.js';
+import type { Billing, SecondaryIndex, StreamViewType, TableDescription } from '../engine/index.js';
+import { TableError } from './errors.js';
+import type { Ground } from './ground.js';
+
+/** Options of `AtomTable.create` and `ensure`. */
+export interface CreateOptions {
+  /** @defaultValue `{ mode: 'on-demand' }` */
+  readonly billing?: Billing;
+  /** Turns the table's stream on with this view. @defaultValue no stream */
+  readonly streamViewType?: StreamViewType;
+  /** Global secondary indexes over key and index attributes, all attributes projected. */
+  readonly indexes?: readonly SecondaryIndex[];
+  /**
+   * How long to wait for the table to be active.
+   * @defaultValue 120000
+   */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `AtomTable.verify` and `ensure`. */
+export interface VerifyOptions {
+  /**
+   * Accepts a global table with eventual consistency, in which the last writer wins and atoms lose updates between Regions.
+   * @defaultValue false
+   */
+  readonly allowLastWriterWins?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was found or made. */
+export interface TableReport {
+  readonly created: boolean;
+  readonly billingMode: TableDescription['billingMode'];
+  readonly streamArn: string | undefined;
+  /** `unsupported`: the engine has no time to live; call `sweep()` now and then. `other`: on, but for another attribute. */
+  readonly timeToLive: 'enabled' | 'disabled' | 'other' | 'unsupported';
+}
+
+const pollMs = 500;
+
+export class TableSetup {
+  readonly #ground: Ground;
+
+  constructor(ground: Ground) {
+    this.#ground = ground;
+  }
+
+  async create(options: CreateOptions): Promise<TableReport> {
+    const { engine, keyNames } = this.#ground;
+    const table = this.#ground.tableName();
+    const [partition, sort] = keyNames as [string, string | undefined];
+    try {
+      const request = {
+        table,
+        partitionKey: { name: partition, type: 'S' } as const,
+        sortKey: sort === undefined ? undefined : ({ name: sort, type: 'S' } as const),
+        billing: options.billing ?? ({ mode: 'on-demand' } as const),
+        streamViewType: options.streamViewType,
+        indexes: options.indexes,
+      };
+      await engine.createTable(request, { signal: options.signal });
+    } catch (error) {
+      if ((error as Error)?.name !== 'ResourceInUseException') throw error;
+      throw new TableError(table, 'exists', 'it exists already; use ensure() to accept it');
+    }
+    return this.#ready(await this.#active(options), true, options.signal);
+  }
+
+  async ensure(options: CreateOptions & VerifyOptions): Promise<TableReport> {
+    const { engine } = this.#ground;
+    const table = this.#ground.tableName();
+    if ((await engine.describeTable(table, { signal: options.signal })) === undefined) {
+      try {
+        return await this.create(options);
+      } catch (error) {
+        // Another process may have created it meanwhile; then it is checked like any other.
+        if (!(error instanceof TableError && error.reason === 'exists')) throw error;
+      }
+    }
+    const description = await this.#active(options);
+    this.#check(description, options);
+    return this.#ready(description, false, options.signal);
+  }
+
+  async verify(options: VerifyOptions): Promise<TableReport> {
+    const description = await this.#ground.engine.describeTable(this.#ground.tableName(), { signal: options.signal });
+    this.#check(description, options);
+    const timeToLive = await this.#timeToLive(options.signal);
+    return report(description, false, timeToLive);
+  }
+
+  async sweep(signal: AbortSignal | undefined): Promise<number> {
+    const { engine, names, keyNames, clock } = this.#ground;
+    const table = this.#ground.tableName();
+    const filter = {
+      expression: 'attribute_exists(#l) AND attribute_not_exists(#d) AND #x < :now',
+      names: { '#l': names.token, '#d': names.data, '#x': names.expiresAt },
+      values: { ':now': { N: String(Math.floor(clock.now() / 1_000)) } },
+    };
+    let removed = 0;
+    let startKey: Item | undefined;
+    do {
+      const page = await engine.scan({ table, filter, consistent: true, startKey }, { signal });
+      for (const item of page.items) {
+        const key = Object.fromEntries(keyNames.map((name) => [name, item[name] as AttributeValue]));
+        const answer = await engine.delete({
+          table,
+          key,
+          condition: {
+            expression: '#l = :l',
+            names: { '#l': names.token },
+            values: { ':l': item[names.token] as AttributeValue },
+          },
+        });
+        // Anything but a plain yes leaves the tombstone to the next sweep.
+        if (answer.status === 'applied') removed += 1;
+      }
+      startKey = page.nextKey;
+    } while (startKey !== undefined);
+    return removed;
+  }
+
+  async #active({ timeoutMs = 120_000, signal }: CreateOptions): Promise<TableDescription> {
+    const { engine, clock } = this.#ground;
+    const table = this.#ground.tableName();
+    const deadlineAt = clock.monotonicMs() + timeoutMs;
+    for (;;) {
+      const description = await engine.describeTable(table, { signal });
+      if (description?.status === 'ACTIVE') return description;
+      if (clock.monotonicMs() >= deadlineAt) {
+        const status = description?.status ?? 'not to be seen';
+        throw new TableError(table, 'not-active', `it is ${status} after timeoutMs ${timeoutMs}; try again later`);
+      }
+      await clock.sleep(pollMs, { signal });
+    }
+  }
+
+  #check(found: TableDescription | undefined, options: VerifyOptions): asserts found is TableDescription {
+    const table = this.#ground.tableName();
+    if (found === undefined) throw new TableError(table, 'missing', 'it does not exist; call create() or ensure()');
+    const wanted = this.#ground.keyNames.map((name) => `${name} (S)`).join(', ');
+    const keys = [found.partitionKey, found.sortKey].flatMap((one) => (one ? [`${one.name} (${one.type})`] : []));
+    if (keys.join(', ') !== wanted) {
+      throw new TableError(
+        table,
+        'keys-differ',
+        `its key is ${keys.join(', ')}, wanted is ${wanted}; set keyName and sortKeyName`,
+      );
+    }
+    if (found.replication === 'eventual' && options.allowLastWriterWins !== true) {
+      throw new TableError(
+        table,
+        'last-writer-wins',
+        'it is a global table with eventual consistency, in which Regions overwrite each other; ' +
+          'use one Region, strong multi-Region consistency, or allowLastWriterWins',
+      );
+    }
+  }
+
+  async #ready(found: TableDescription, created: boolean, signal: AbortSignal | undefined): Promise<TableReport> {
+    const { engine, names } = this.#ground;
+    let timeToLive = await this.#timeToLive(signal);
+    if (timeToLive === 'disabled') {
+      timeToLive = await unlessUnknown(async () => {
+        await engine.updateTimeToLive(this.#ground.tableName(), names.expiresAt, { signal });
+        return 'enabled';
+      });
+    }
+    return report(found, created, timeToLive);
+  }
+
+  #timeToLive(signal: AbortSignal | undefined): Promise<TableReport['timeToLive']> {
+    const { engine, names } = this.#ground;
+    return unlessUnknown(async () => {
+      const { enabled, attribute } = await engine.describeTimeToLive(this.#ground.tableName(), { signal });
+      if (!enabled) return 'disabled';
+      return attribute === names.expiresAt ? 'enabled' : 'other';
+    });
+  }
+}
+
+/** Not every engine has time to live, and some can describe what they can't do. */
+async function unlessUnknown(ask: () => Promise<TableReport['timeToLive']>): Promise<TableReport['timeToLive']> {
+  try {
+    return await ask();
+  } catch (error) {
+    if ((error as Error)?.name === 'UnknownOperationException') return 'unsupported';
+    throw error;
+  }
+}
+
+function report(found: TableDescription, created: boolean, timeToLive: TableReport['timeToLive']): TableReport {
+  return { created, billingMode: found.billingMode, streamArn: found.streamArn, timeToLive };
+}
