@@ -11,5 +11,14 @@ export {
   type DynamoDBLocalOptions,
   startDynamoDBLocal,
 } from './dynamodb-local.js';
+export { type FaultProfile, faultProfiles, faultRules } from './fault-profiles.js';
+export {
+  type FaultChoice,
+  type FaultProxy,
+  type FaultProxyOptions,
+  type FaultStats,
+  startFaultProxy,
+} from './fault-proxy.js';
+export type { CannedAnswer, FaultKind, FaultOperations, FaultRule } from './fault-rules.js';
 export { type DynamoDBLocalFound, findDynamoDBLocal } from './find-dynamodb-local.js';
 export { VirtualClock } from './virtual-clock.js';
