@@ -34,9 +34,14 @@ import type { Draft, Writer } from './writer.js';
 /** Functions run in one batch at most; the rest waits for the next write. */
 const combineMax = 4_096;
 /** Looks at the item while waiting for a turn, at most. */
-const turnLooksMax = 6;
-/** Length of one place in the ring, in round trips: one for the look that discovers the turn, one for the write. */
-const roundTripsPerPlace = 1.25;
+const turnLooksMax = 24;
+/** A waiting writer looks this much of a place before its turn should come: the look itself takes time. */
+const lookAhead = 0.6;
+/** Aged caches that were found stale in a row before the lane begins to read first, and the most it remembers. */
+const stalenessOfRead = 2;
+const stalenessMax = 3;
+/** How many times its share of the ring a writer waits, with nothing committed, before it goes out of turn. */
+const placesBeforeBarging = 2;
 
 /** What running one function gave. */
 type Run =
@@ -47,6 +52,8 @@ type Run =
 interface InFlight {
   readonly draft: Draft;
   readonly runs: readonly Run[];
+  /** Whether it was made on a base that was not fresh. */
+  readonly aged: boolean;
   pending: PendingWrite;
   /** Set when the write is being made impossible by writing the base value again. */
   cancelled: { readonly attempt: Attempt; readonly image: Image } | undefined;
@@ -73,6 +80,7 @@ export class Lane {
   /** Operations still to be run one at a time, because their batch could not be written as one. */
   #solo = 0;
   #settlers = 0;
+  #staleness = 0;
   #stop: AbortController | undefined;
   #lonely: AbortController | undefined;
 
@@ -132,10 +140,7 @@ export class Lane {
   /** Base, functions, write. */
   async #round(): Promise<void> {
     if (!(await this.#awaitTurn())) return;
-    const needsRead = this.#queue.some(
-      (one) => one.work.fresh === true && (this.#cache.known?.since ?? 0) < one.calledAt,
-    );
-    const base = needsRead || this.#cache.known === undefined ? await this.#lookOrFail() : this.#cache.known;
+    const base = await this.#chooseBase();
     if (base === undefined) return;
     const batch = this.#takeBatch();
     if (batch.length === 0) return;
@@ -164,21 +169,49 @@ export class Lane {
       operation.phase = 'sent';
       operation.attempts += 1;
     }
-    this.#inFlight = { draft, runs, pending: draft.pending, cancelled: undefined, cancelWanted: false };
+    const aged = this.#hasAged(base);
+    this.#inFlight = { draft, runs, aged, pending: draft.pending, cancelled: undefined, cancelWanted: false };
+  }
+
+  /** The cache where it is likely to be current, else a read: a read costs a fraction of a failed write. */
+  async #chooseBase(): Promise<Known | undefined> {
+    const { known } = this.#cache;
+    if (known === undefined) return this.#lookOrFail();
+    if (this.#queue.some((one) => one.work.fresh === true && known.since < one.calledAt)) return this.#lookOrFail();
+    if (!this.#hasAged(known) || this.#staleness < stalenessOfRead) return known;
+    const seen = await this.#lookOrFail();
+    if (seen !== undefined) this.#noteStaleness(!sameItem(seen, known));
+    return seen;
+  }
+
+  /** Whether another writer may well have come between, had there been one. */
+  #hasAged(known: Known): boolean {
+    const { clock, pace } = this.#ground;
+    return clock.monotonicMs() - known.seenAtMs > 2 * pace.roundTripMs;
+  }
+
+  /** A saturating counter, as branch predictors have it: did an aged cache turn out stale lately? */
+  #noteStaleness(stale: boolean): void {
+    this.#staleness = stale ? Math.min(this.#staleness + 1, stalenessMax) : Math.max(this.#staleness - 1, 0);
   }
 
   /** Waits while other writers have their turn; `false` when nobody is left to wait for. */
   async #awaitTurn(): Promise<boolean> {
+    const { clock, pace } = this.#ground;
+    let stillMs = 0;
     for (let looks = 0; looks < turnLooksMax; looks += 1) {
       const lineage = this.#cache.known?.image?.lineage;
       if (lineage === undefined || this.#queue[0]?.work.onConflict !== undefined) break;
-      const places = this.#turns.ahead(lineage, this.#ground.clock.monotonicMs());
-      if (places === 0) break;
-      await this.#ground.clock.sleep(places * roundTripsPerPlace * this.#ground.pace.roundTripMs);
+      const places = this.#turns.ahead(lineage, clock.monotonicMs(), pace.roundTripMs);
+      const placeMs = this.#turns.placeMs(pace.roundTripMs);
+      // Those before us had their time and did nothing: they have died, or have nothing to write.
+      if (places === 0 || stillMs >= places * placesBeforeBarging * placeMs) break;
+      const waitMs = (places - lookAhead) * placeMs;
+      await clock.sleep(waitMs);
       if (this.#queue.length === 0) return false;
       const seen = await this.#lookOrFail();
       if (seen === undefined) return false;
-      if (seen.image?.lineage.token === lineage.token) break;
+      stillMs = seen.image?.lineage.token === lineage.token ? stillMs + waitMs : 0;
     }
     return this.#queue.length > 0;
   }
@@ -323,7 +356,9 @@ export class Lane {
     return true;
   }
 
-  async #finish({ draft, runs }: InFlight, fate: Exclude<Fate, { status: 'pending' }>): Promise<void> {
+  async #finish({ draft, runs, aged }: InFlight, fate: Exclude<Fate, { status: 'pending' }>): Promise<void> {
+    if (aged && (fate.status === 'applied' || fate.status === 'conflict'))
+      this.#noteStaleness(fate.status === 'conflict');
     switch (fate.status) {
       case 'applied': {
         this.#cache.wrote(draft.image, draft.held, draft.start);

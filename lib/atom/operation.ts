@@ -106,7 +106,7 @@ export class Operation<R = unknown> {
 
   whenSettled(tell: (settled: Settled) => void): void {
     if (this.settled !== undefined) tell(this.settled);
-    else (this.onSettled ??= []).push(tell);
+    else this.onSettled = [...(this.onSettled ?? []), tell];
   }
 
   #end(): void {

@@ -3,31 +3,47 @@
  * alone.
  *
  * Nothing is stored for it. The evidence in the item already names the recent writers, and every writer sees the same item.
- * Sorted by name they form a ring; the writer who follows the last committer in the ring goes at once, the others wait about
- * one round trip for each place before them, look again, and then send.
+ * Sorted by name they form a ring; the writer who follows the last committer in the ring goes at once, the others wait
+ * until those before them have had their time.
  *
  *   ring  A -> B -> C -> D -> A      last commit by B:  C sends now, D waits 1 place, A 2, B (who just won) 3
  *
- * So a winner yields to the others, which is what keeps one process with a warm cache from starving the rest, and what fills the batches
- * of those who wait. A writer counts as active while its number in the evidence keeps moving; one that died or stopped is
- * left out after `activeMs` and costs a wait of one place until then.
+ * So a winner yields to the others, which is what keeps one process with a warm cache from starving the rest, and what
+ * fills the batches of those who wait. The length of a place is measured: the time between two commits as seen from here.
+ * A writer counts as active while its number in the evidence keeps moving; one that died or stopped is left out after a
+ * few rounds and costs a wait of one place until then.
  *
  * Pure but for the clock readings that are passed in.
  */
 import { type Lineage, writerOf } from './evidence.js';
 
-/** A writer that has not committed for this long has no place in the ring. */
-export const activeMs = 150;
+/** A writer keeps its place while it has missed no more than this many rounds of the ring, … */
+const roundsMissedMax = 2;
+/** … for this long at most. */
+const idleMsMax = 2_000;
+/**
+ * Turns are taken only while commits follow each other within this many round trips. With more room between them writers
+ * seldom meet, and waiting for one who has nothing to write would cost more than the odd lost race.
+ */
+const crowdedRoundTrips = 5;
+const gapSmoothing = 1 / 8;
+/** One silence says nothing about the next crowd. */
+const gapMsMax = 100;
 
 interface Sighting {
-  seq: number;
-  /** Monotonic milliseconds at which its number was last seen to move. */
-  movedAt: number;
+  readonly seq: number;
+  /** Monotonic milliseconds and version at which its number was last seen to move. */
+  readonly movedAt: number;
+  readonly movedVersion: number;
 }
 
 export class Turns {
   readonly #me: string;
   #rivals: Map<string, Sighting> | undefined;
+  #version = 0;
+  #seenAt = 0;
+  /** Smoothed time between two commits of whomever; `undefined` before two images were seen. */
+  #gapMs: number | undefined;
 
   constructor(me: string) {
     this.#me = me;
@@ -35,26 +51,44 @@ export class Turns {
 
   /** Takes note of who has committed, from any newer image of the item. */
   observe(lineage: Lineage, nowMs: number): void {
-    const first = this.#rivals === undefined;
+    const commits = lineage.version - this.#version;
+    if (this.#version > 0 && commits > 0) {
+      const gap = Math.min(gapMsMax, (nowMs - this.#seenAt) / commits);
+      this.#gapMs = this.#gapMs === undefined ? gap : this.#gapMs + (gap - this.#gapMs) * gapSmoothing;
+    }
+    this.#version = lineage.version;
+    this.#seenAt = nowMs;
     const before = this.#rivals;
+    // Of writers that were there when we first looked we know nothing yet: they may be long gone.
+    const movedAt = before === undefined ? Number.NEGATIVE_INFINITY : nowMs;
     const after = new Map<string, Sighting>();
     for (const generation of [lineage.previous, lineage.current]) {
       for (const writer of Object.keys(generation)) {
         if (writer === this.#me) continue;
         const seq = generation[writer] as number;
         const known = before?.get(writer);
-        if (known !== undefined && known.seq >= seq) after.set(writer, known);
-        else after.set(writer, { seq, movedAt: first ? Number.NEGATIVE_INFINITY : nowMs });
+        const moved = known === undefined || known.seq < seq;
+        after.set(writer, moved ? { seq, movedAt, movedVersion: lineage.version } : known);
       }
     }
     this.#rivals = after;
   }
 
+  /** How long one place in the ring takes: the time between two commits. */
+  placeMs(roundTripMs: number): number {
+    return Math.max(this.#gapMs ?? roundTripMs, roundTripMs);
+  }
+
   /** How many writers have their turn before ours, counted from the last committer. 0 = send now. */
-  ahead(lineage: Lineage, nowMs: number): number {
-    if (this.#rivals === undefined || this.#rivals.size === 0) return 0;
+  ahead(lineage: Lineage, nowMs: number, roundTripMs: number): number {
+    const rivals = this.#rivals;
+    if (rivals === undefined || rivals.size === 0) return 0;
+    if (this.placeMs(roundTripMs) > crowdedRoundTrips * roundTripMs) return 0;
     const ring = [this.#me];
-    for (const [writer, { movedAt }] of this.#rivals) if (nowMs - movedAt < activeMs) ring.push(writer);
+    const versionsMissedMax = roundsMissedMax * (rivals.size + 1);
+    for (const [writer, { movedAt, movedVersion }] of rivals) {
+      if (lineage.version - movedVersion <= versionsMissedMax && nowMs - movedAt < idleMsMax) ring.push(writer);
+    }
     if (ring.length === 1) return 0;
     const last = writerOf(lineage.token);
     if (!ring.includes(last)) ring.push(last);

@@ -53,7 +53,7 @@ export class Writer {
       before === undefined
         ? originate(newIncarnation(), writer, seq)
         : evolve(before, writer, seq, generationWritersMax);
-    const now = clock.now();
+    const now = Math.floor(clock.now());
     const image: Image = {
       lineage,
       encoded: held?.encode(),
