@@ -48,7 +48,8 @@ export function takeValue(value: AttributeValue, depth = 0): AttributeValue {
   if (names.length !== 1 || !types.has(type)) {
     throw validationError('Supplied AttributeValue is empty, must contain exactly one of the supported datatypes');
   }
-  if (depth > nestingMax) {
+  // The item itself counts as the first level.
+  if ((type === 'L' || type === 'M') && depth >= nestingMax - 1) {
     throw validationError(
       'Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit',
     );

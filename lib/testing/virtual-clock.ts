@@ -12,7 +12,7 @@
  * everything that a timer sets going has come to rest before the next one fires. That holds for promises, `nextTick` and
  * `setImmediate` of one turn; work on real sockets, files or threads is not seen, so keep it out of a simulation.
  */
-import type { Clock } from '../engine/clock.js';
+import type { Clock } from '../engine/index.js';
 
 /** Options of {@link VirtualClock}. */
 export interface VirtualClockOptions {

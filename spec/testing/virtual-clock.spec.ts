@@ -1,0 +1,80 @@
+// Goal: time passes only when nothing else can happen, in one order.
+import { describe, expect, it } from '@jest/globals';
+import { VirtualClock } from '../../lib/testing/virtual-clock.js';
+
+describe('VirtualClock', () => {
+  it('fires timers in the order of their times, equal ones in the order of their setting', async () => {
+    const clock = new VirtualClock({ nowMs: 1_000 });
+    const log: string[] = [];
+    const later = async (ms: number, name: string) => {
+      await clock.sleep(ms);
+      log.push(`${name}@${clock.monotonicMs()}`);
+    };
+    await clock.run(Promise.all([later(20, 'c'), later(10, 'a'), later(10, 'b'), later(0, 'now')]));
+    expect(log).toEqual(['now@0', 'a@10', 'b@10', 'c@20']);
+    expect([clock.now(), clock.pending]).toEqual([1_020, 0]);
+  });
+
+  it('lets what a timer sets going come to rest before the next one', async () => {
+    const clock = new VirtualClock();
+    const log: string[] = [];
+    const chain = clock.sleep(1).then(async () => {
+      for (let step = 0; step < 50; step += 1) await Promise.resolve();
+      log.push('chain');
+    });
+    const next = clock.sleep(1).then(() => log.push('next'));
+    await clock.run(Promise.all([chain, next]));
+    expect(log).toEqual(['chain', 'next']);
+  });
+
+  it('runs a day at once', async () => {
+    const clock = new VirtualClock();
+    let beats = 0;
+    const day = async () => {
+      for (; clock.monotonicMs() < 86_400_000; beats += 1) await clock.sleep(60_000);
+      return beats;
+    };
+    expect(await clock.run(day())).toBe(1_440);
+  });
+
+  describe('advance()', () => {
+    it('fires what falls due, chained timers too, and no more', async () => {
+      const clock = new VirtualClock();
+      const log: number[] = [];
+      void (async () => {
+        for (;;) {
+          await clock.sleep(10);
+          log.push(clock.monotonicMs());
+        }
+      })();
+      await clock.advance(35);
+      expect([log, clock.monotonicMs()]).toEqual([[10, 20, 30], 35]);
+    });
+  });
+
+  it('passes failures on, and says when nothing can ever happen', async () => {
+    const clock = new VirtualClock({ runMsMax: 1_000 });
+    await expect(clock.run(clock.sleep(1).then(() => Promise.reject(new Error('no'))))).rejects.toThrow('no');
+    await expect(clock.run(new Promise(() => {}))).rejects.toThrow(/no timer is set/);
+    await expect(clock.run(clock.sleep(1_001))).rejects.toThrow(/still pending after 1000 ms/);
+  });
+
+  it('a sleep ends with the reason of its abort, and leaves no timer', async () => {
+    const clock = new VirtualClock();
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const sleeping = clock.sleep(10, { signal: controller.signal });
+    controller.abort(reason);
+    await expect(sleeping).rejects.toBe(reason);
+    await expect(clock.sleep(10, { signal: controller.signal })).rejects.toBe(reason);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('steps and skews the wall clock alone', async () => {
+    const clock = new VirtualClock({ nowMs: 0 });
+    const ahead = clock.skewed(500);
+    clock.step(-100);
+    await clock.run(ahead.sleep(10));
+    expect([clock.now(), ahead.now(), clock.monotonicMs(), ahead.monotonicMs()]).toEqual([-90, 410, 10, 10]);
+  });
+});
