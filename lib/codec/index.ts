@@ -4,3 +4,10 @@
  * @module
  */
 export type { AttributeValue, Item } from './attribute.js';
+export { decodeKey, encodeKey } from './canonical-key.js';
+export { DecodeError, type DecodeReason, KeyError, UnsupportedValueError } from './errors.js';
+export { fromForeign } from './foreign.js';
+export { type Encoded, type Held, heldFrom, hold } from './held.js';
+export { attributeBytes, itemBytes, readUnits, writeUnits } from './item-size.js';
+export { nativeNestingMax } from './native.js';
+export { jsonCodec, type ValueCodec } from './value-codec.js';

@@ -1,0 +1,152 @@
+/**
+ * The fast way: plain JSON, copied once into frozen objects of our own.
+ *
+ *   {…v, n: 2}     ->  fresh frozen root ── n: 2
+ *                                      └─── list ──> the very subtree of v: ours already, taken as it is
+ *
+ * Plain is what DynamoDB's native types hold exactly: objects without a class, dense arrays, well-formed strings,
+ * booleans, `null`, and finite numbers in range except -0. {@link copyPlain} answers {@link notPlain} for anything else,
+ * and never half-way: what it returns is deeply frozen, a tree, and shares nothing with the caller but our own subtrees.
+ *
+ * Ours are remembered with their size, so that a value that contains itself a thousand times over by shared references
+ * is noticed by arithmetic, not by walking it. Small ones are not worth a memory; they are copied again.
+ *
+ * A cycle ends at the depth bound, as `notPlain`; the thorough way (`copy.ts`) knows cycles.
+ */
+
+/** JSON as this folder sees it. In forms that are not plain, bytes are leaves too. */
+export type Json = string | number | boolean | null | Uint8Array | readonly Json[] | { readonly [name: string]: Json };
+
+/** The answer of {@link copyPlain} for a value that has more than plain JSON in it. */
+export const notPlain: unique symbol = Symbol('not plain');
+
+/** Nodes of one plain value. A value with more goes the thorough way, which takes shared references for what they are. */
+const nodesMax = 1_000_000;
+/** Ours of fewer nodes are not remembered: copying them again costs less than remembering them. */
+const nodesRemembered = 16;
+/** Bytes of one nested name ("Constraints in Amazon DynamoDB": names are up to 64 KB). */
+export const nameBytesMax = 65_535;
+/** Decimal exponents that a DynamoDB number can have: 1E-130 to 9.99…E+125. */
+const numberMax = 1e126;
+const numberMin = 1e-130;
+
+interface Extent {
+  readonly nodes: number;
+  readonly depth: number;
+}
+
+/** Frozen trees of ours, by their root, each with its extent. */
+const ours = new WeakMap<object, Extent>();
+
+/** Counts of the walk that is going on; walks do not nest, they are synchronous and call nothing of the caller's but getters of a proxy. */
+interface Walk {
+  nodes: number;
+  /** Deepest level reached, the root's children being level 1. */
+  deepest: number;
+  readonly depthMax: number;
+}
+
+/** Whether DynamoDB's number holds `value` exactly. -0 is not among them. */
+export function isPlainNumber(value: number): boolean {
+  if (value === 0) return !Object.is(value, -0);
+  const magnitude = Math.abs(value);
+  return magnitude < numberMax && magnitude >= numberMin;
+}
+
+/** Whether UTF-8 holds `text` exactly: no half of a surrogate pair stands alone. */
+export function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
+
+/** Whether a name may stand in a native map as it is. See `names.ts` for the others. */
+export function isPlainName(name: string): boolean {
+  return name !== '' && name !== '__proto__' && name.length <= nameBytesMax / 3 && isWellFormed(name);
+}
+
+/**
+ * Copies plain JSON into deeply frozen objects of ours.
+ *
+ * @param depthMax containers that may nest
+ * @returns `notPlain` when `value` holds, anywhere, what is not plain JSON. A proxy's own error passes through.
+ */
+export function copyPlain(value: unknown, depthMax: number): Json | typeof notPlain {
+  return copy(value, 0, { nodes: 0, deepest: 0, depthMax });
+}
+
+function copy(value: unknown, depth: number, walk: Walk): Json | typeof notPlain {
+  switch (typeof value) {
+    case 'string':
+      return isWellFormed(value) ? value : notPlain;
+    case 'number':
+      return isPlainNumber(value) ? value : notPlain;
+    case 'boolean':
+      return value;
+    case 'object':
+      if (value === null) return null;
+      return copyContainer(value, depth + 1, walk);
+    default:
+      return notPlain;
+  }
+}
+
+function copyContainer(value: object, depth: number, walk: Walk): Json | typeof notPlain {
+  const extent = ours.get(value);
+  if (extent !== undefined) {
+    walk.nodes += extent.nodes;
+    if (depth + extent.depth - 1 > walk.deepest) walk.deepest = depth + extent.depth - 1;
+    return walk.nodes > nodesMax || walk.deepest > walk.depthMax ? notPlain : (value as Json);
+  }
+  if (depth > walk.depthMax || walk.nodes > nodesMax) return notPlain;
+  const nodesBefore = walk.nodes;
+  const deepestBefore = walk.deepest;
+  walk.deepest = depth;
+  const copied = Array.isArray(value) ? copyArray(value, depth, walk) : copyObject(value, depth, walk);
+  if (copied === notPlain) return notPlain;
+  const nodes = walk.nodes - nodesBefore;
+  if (nodes >= nodesRemembered) ours.set(copied as object, { nodes, depth: walk.deepest - depth + 1 });
+  if (walk.deepest < deepestBefore) walk.deepest = deepestBefore;
+  return copied;
+}
+
+function copyArray(array: readonly unknown[], depth: number, walk: Walk): readonly Json[] | typeof notPlain {
+  if (Object.getPrototypeOf(array) !== Array.prototype) return notPlain;
+  // Neither holes nor names beside the indexes, as `RegExp.prototype.exec` leaves them.
+  const length = array.length;
+  if (Object.keys(array).length !== length || Object.getOwnPropertySymbols(array).length > 0) return notPlain;
+  walk.nodes += 1 + length;
+  const copied = new Array<Json>(length);
+  for (let index = 0; index < length; index += 1) {
+    const element = copy(array[index], depth, walk);
+    if (element === notPlain) return notPlain;
+    copied[index] = element;
+  }
+  return Object.freeze(copied);
+}
+
+function copyObject(object: object, depth: number, walk: Walk): Json | typeof notPlain {
+  if (Object.getPrototypeOf(object) !== Object.prototype) return notPlain;
+  const names = Reflect.ownKeys(object);
+  walk.nodes += 1 + names.length;
+  for (const name of names) {
+    if (typeof name === 'symbol') return notPlain;
+    const property = Object.getOwnPropertyDescriptor(object, name);
+    if (property === undefined || property.get !== undefined || !property.enumerable) return notPlain;
+  }
+  // The spread copies the shape in one step and reads each property once; what is a container is then replaced. What the
+  // walk goes by is the copy: a proxy may have told other names before.
+  const copied: Record<string, unknown> = { ...object };
+  for (const name of Object.keys(copied)) {
+    if (!isPlainName(name)) return notPlain;
+    const member = copied[name];
+    const kept = copy(member, depth, walk);
+    if (kept === notPlain) return notPlain;
+    if (kept !== member) copied[name] = kept;
+  }
+  return Object.freeze(copied) as Json;
+}
+
+/** Freezes a container that was just decoded from plain parts of ours, and remembers it. */
+export function seal<Container extends object>(container: Container, nodes: number, depth: number): Container {
+  if (nodes >= nodesRemembered) ours.set(container, { nodes, depth });
+  return Object.freeze(container);
+}
