@@ -5,7 +5,17 @@
  */
 export { type CreateClientOptions, createClient } from './client.js';
 export { type Clock, systemClock } from './clock.js';
+export {
+  type EngineFault,
+  type EngineFaultProfile,
+  type EngineFaultRule,
+  engineFaultProfiles,
+  engineFaultRules,
+  type OperationKind,
+} from './fault-plan.js';
+export { FaultyEngine, type FaultyEngineOptions } from './faults.js';
 export * from './limits.js';
+export { type Commit, MemoryEngine, type MemoryEngineOptions, type MemoryLimits } from './memory.js';
 export { attemptsOf, isTransient, refusalKind } from './outcome.js';
 export type * from './port.js';
 export { type Random, seededRandom, systemRandom } from './random.js';
