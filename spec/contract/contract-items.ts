@@ -177,7 +177,7 @@ export function itemContract(bench: () => Bench): void {
       await given(bench(), {
         pk,
         n: { N: '1' },
-        old: { N: '3' },
+        early: { N: '3' },
         gone: { S: 'x' },
         set: { SS: ['a', 'b'] },
         list: { L: [{ S: 'a' }] },
@@ -185,7 +185,7 @@ export function itemContract(bench: () => Bench): void {
       });
       const update = {
         expression:
-          'SET fresh = if_not_exists(fresh, :one), kept = if_not_exists(old, :nine), #list = list_append(#list, :tail), m.k = m.k + :one ' +
+          'SET fresh = if_not_exists(fresh, :one), kept = if_not_exists(early, :nine), #list = list_append(#list, :tail), m.k = m.k + :one ' +
           'REMOVE gone ADD n :one DELETE #set :a',
         names: { '#set': 'set', '#list': 'list' },
         values: { ':one': { N: '1' }, ':nine': { N: '9' }, ':tail': { L: [{ S: 'b' }] }, ':a': { SS: ['a'] } },
@@ -198,7 +198,7 @@ export function itemContract(bench: () => Bench): void {
           pk,
           n: { N: '2' },
           fresh: { N: '1' },
-          old: { N: '3' },
+          early: { N: '3' },
           kept: { N: '3' },
           set: { SS: ['b'] },
           list: { L: [{ S: 'a' }, { S: 'b' }] },
