@@ -62,6 +62,8 @@ class Again extends Error {
   }
 }
 
+/** A timer that fires this late tells that this process was not running. */
+const stalledMs = 20;
 /** First pause after a lost answer or a passing conflict: soon, as the store itself is not in trouble. */
 const briefBackoffMs = 5;
 
@@ -189,10 +191,15 @@ export class Register {
     const timeout = new AbortController();
     const answered = new AbortController();
     const startedAt = clock.monotonicMs();
-    clock.sleep(pace.attemptTimeoutMs, { signal: answered.signal, background: true }).then(
-      () => timeout.abort(new AttemptTimeout()),
-      () => {},
-    );
+    const giveUp = async (timeoutMs: number) => {
+      await clock.sleep(timeoutMs, { signal: answered.signal, background: true });
+      // Late ourselves: the process was busy or stopped, and the answer may lie in the socket already. Let it be read first.
+      const lateMs = clock.monotonicMs() - startedAt - timeoutMs;
+      if (lateMs > stalledMs)
+        await clock.sleep(Math.min(lateMs, timeoutMs), { signal: answered.signal, background: true });
+      timeout.abort(new AttemptTimeout());
+    };
+    giveUp(pace.attemptTimeoutMs).catch(() => {});
     try {
       const answer = await send(timeout.signal);
       if (timeout.signal.aborted) pace.timedOut();
