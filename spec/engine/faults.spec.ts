@@ -173,7 +173,7 @@ describe('FaultyEngine', () => {
       engine = faulty();
       engine.hold(['put']);
     });
-    const token = async () => ((await stored())?.l as { S: string }).S;
+    const token = async () => ((await stored()) as { l: { S: string } }).l.S;
 
     it('answer lost, resend meets its own write', async () => {
       const first = engine.put(cas('base', 'A:1'));
