@@ -6,6 +6,8 @@
  * requests alone.
  */
 
+import { seededRandom } from '../engine/index.js';
+
 /** What can happen to a request on its way. "Before" = the engine never sees it; "after" = the engine has carried it out. */
 export type FaultKind =
   /** Connection reset (RST), before. */
@@ -112,17 +114,6 @@ function isAbout(rule: FaultRule, operation: string): boolean {
   return (operations === 'writes' ? writes : operations).includes(operation);
 }
 
-/** mulberry32: small, seeded, the same on every machine. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** Chooses a fault, or none, for one operation after the other. */
 export type FaultChooser = (operation: string) => ChosenFault | undefined;
 
@@ -133,14 +124,14 @@ export function chooser(rules: readonly FaultRule[], seed: number): FaultChooser
       throw new RangeError(`Choosing faults: probability is ${probability}, must be 0 to 1`);
     }
   }
-  const random = seededRandom(seed);
+  const source = seededRandom(seed);
   const counts = rules.map(() => ({ met: 0, struck: 0 }));
   return (operation) => {
     let chosen: ChosenFault | undefined;
     rules.forEach((rule, index) => {
       const count = counts[index];
       if (count === undefined || !isAbout(rule, operation)) return;
-      const [draw, wait, coin] = [random(), random(), random()];
+      const [draw, wait, coin] = [source.next(), source.next(), source.next()];
       count.met += 1;
       if (chosen !== undefined || count.met <= (rule.skip ?? 0) || count.struck >= (rule.times ?? Infinity)) return;
       if (draw >= (rule.probability ?? 1)) return;
