@@ -17,7 +17,7 @@ export interface ContractSupports {
 }
 
 /** An open engine as a contract run needs it. */
-export interface ContractEngine {
+interface ContractEngine {
   readonly engine: Engine;
   /** A table name that was not used before. */
   uniqueTable(): string;
@@ -107,7 +107,7 @@ export function refused(name: string): object {
 }
 
 /** The image that a failed condition brings along, where the engine does. */
-export function imageOf({ supports }: Bench, item: Item | undefined): Item | undefined {
+function imageOf({ supports }: Bench, item: Item | undefined): Item | undefined {
   return supports.images ? item : undefined;
 }
 

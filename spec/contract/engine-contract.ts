@@ -16,8 +16,6 @@ import { itemContract } from './contract-items.js';
 import { tableContract } from './contract-tables.js';
 import { transactionContract } from './contract-transactions.js';
 
-export type { ContractEngine, ContractFactory, ContractSupports } from './contract-bench.js';
-
 const openWaitMs = 120_000;
 
 /** Registers all facts of the port for the engine that `factory` opens. Call it inside a `describe`. */

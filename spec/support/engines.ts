@@ -17,7 +17,7 @@ import { SdkEngine } from '../../lib/engine/sdk.js';
 import { findDynamoDBLocal } from '../../lib/testing/index.js';
 
 /** What an engine can do beyond the common part of the port. */
-export interface Supports {
+interface Supports {
   /** A failed condition brings the item along. */
   readonly images: boolean;
   readonly transactions: boolean;
@@ -70,7 +70,7 @@ async function openClient(client: DynamoDBClient, closeStore: () => Promise<void
 }
 
 /** The endpoint of the run's one DynamoDB Local, which starts now if nobody asked before. */
-export function dynamoDBLocalEndpoint(): Promise<string> {
+function dynamoDBLocalEndpoint(): Promise<string> {
   const { LEYDEN_TEST_LOCAL_ENDPOINT: running, LEYDEN_TEST_LOCAL_STARTER: starter } = process.env;
   if (running !== undefined) return Promise.resolve(running);
   if (starter === undefined) return Promise.reject(new Error('jest ran without spec/support/global-setup.mjs'));
