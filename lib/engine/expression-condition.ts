@@ -167,6 +167,7 @@ function readFunction(reader: Reader): Condition {
   refuseSame(reader, name, operand, [part]);
   if (name === 'contains') return { kind: 'contains', operand, part };
   for (const one of operands) {
+    if (one.kind === 'size') throw reader.wrongType(name, 'N');
     if (one.kind === 'value' && !/^[SB]$/.test(typeOf(one.value))) throw reader.wrongType(name, typeOf(one.value));
   }
   return { kind: 'begins', operand, part };
@@ -184,6 +185,7 @@ function typeName(reader: Reader, operand: Operand): string {
 function checkBetween(reader: Reader, between: Condition & { kind: 'between' }): Condition {
   const { operand, low, high } = between;
   for (const one of [operand, low, high]) refuseUnordered(reader, 'BETWEEN', one);
+  refuseSame(reader, 'BETWEEN', operand, [low, high]);
   if (low.kind !== 'value' || high.kind !== 'value') return between;
   const shown = (value: AttributeValue) => {
     const type = typeOf(value);

@@ -16,6 +16,9 @@ import type { CancellationReason, TransactAction, TransactWriteRequest } from '.
 /** How long a token is remembered ("TransactWriteItems", ClientRequestToken). */
 const tokenLifetimeMs = 10 * 60 * 1_000;
 
+/** Characters of a token ("TransactWriteItems", ClientRequestToken). */
+const tokenLengthMax = 36;
+
 /** What became of a transaction that was right in itself. */
 export interface TransactionVerdict {
   readonly status: 'applied' | 'replayed' | 'cancelled';
@@ -53,6 +56,11 @@ export class Transactions {
     tableOf: (name: string) => MemoryTable,
     commit: (planned: Plan, verdict: Verdict) => void,
   ): TransactionVerdict {
+    if (token.length < 1 || token.length > tokenLengthMax) {
+      throw validationError(
+        `1 validation error detected: Value '${token}' at 'clientRequestToken' failed to satisfy constraint: Member must have length between 1 and ${tokenLengthMax}`,
+      );
+    }
     const plans = this.#plans(actions, tableOf);
     const text = textOf(actions);
     if (this.#isReplay(token, text)) return { status: 'replayed', plans, verdicts: [], reasons: [] };
