@@ -3,9 +3,9 @@
  *
  *   write(pending) -> applied | conflict(image) | refused | lost(reason) | pending
  *
- * The first copy of a write is believed in all that it answers. From the second copy on (our own resend, or one of the
- * SDK's) a failed condition may be the write's own doing, and a definite-looking refusal proves nothing of the copy
- * before; then the evidence in the item decides. What is unclear is sent again with the same bytes: that is a probe and a
+ * A failed condition may be the write's own doing (our resend, one of the SDK's, a request doubled on the way), so the
+ * evidence in the item is always asked. A definite-looking refusal is believed of a first copy only: it proves nothing of a
+ * copy before. What is unclear is sent again with the same bytes: that is a probe and a
  * fence in one, for once any copy is judged no other can apply. A read alone never decides "not applied".
  *
  * The loop and its limits are p-retry's; the pauses are slept on the injected clock, so that a simulation needs no timers.
@@ -117,8 +117,7 @@ export class Register {
       case 'applied':
         return { status: 'applied' };
       case 'condition-failed':
-        if (pending.copies === 1 && !answer.resent) return this.#plainConflict(answer.image);
-        return this.#decide(pending, answer.image);
+        return this.#decide(pending, answer.image, pending.copies === 1 && !answer.resent);
       case 'not-applied': {
         const obstacle = answer.kind === 'throttled' || answer.kind === 'unreachable' ? 'throttled' : 'brief';
         if (pending.copies > 1) throw new Again(answer.kind === 'conflict' ? 'brief' : 'throttled', answer.error);
@@ -144,36 +143,37 @@ export class Register {
     }
   }
 
-  #plainConflict(item: Item | undefined): Fate {
-    if (item === undefined || !hasLineage(item, this.#ground.names)) return { status: 'conflict', image: undefined };
-    try {
-      return { status: 'conflict', image: this.parse(item) };
-    } catch (error) {
-      return { status: 'refused', error: error as Error };
+  /**
+   * Lets the evidence tell, in the image that came back or in a strong read. `sentOnce`: as far as we know there was one copy
+   * only. Even then it may be its own rival, when something on the way doubled it; but what the evidence can't tell is then
+   * a plain conflict.
+   */
+  async #decide(pending: PendingWrite, told: Item | undefined, sentOnce: boolean): Promise<Fate> {
+    const item = told ?? (await this.#lookAgain(pending));
+    let image: Image | undefined;
+    if (item !== undefined) {
+      if (!hasLineage(item, this.#ground.names)) {
+        return sentOnce ? { status: 'conflict', image: undefined } : { status: 'lost', reason: 'incarnation-changed' };
+      }
+      try {
+        image = this.parse(item);
+      } catch (error) {
+        if (sentOnce) return { status: 'refused', error: error as Error };
+        return { status: 'lost', reason: 'incarnation-changed', cause: error };
+      }
     }
+    const verdict = decide(image?.lineage, pending.attempt);
+    if (sentOnce && verdict !== 'applied') return { status: 'conflict', image: image ?? null };
+    return fateOf(verdict, image);
   }
 
-  /** After more than one copy: lets the evidence tell, in the image that came back or in a strong read. */
-  async #decide(pending: PendingWrite, told: Item | undefined): Promise<Fate> {
-    let item = told;
-    if (item === undefined) {
-      pending.requests += 1;
-      try {
-        item = await this.readItem(true, this.#ground.clock.monotonicMs() + this.#retry.attemptTimeoutMs);
-      } catch (error) {
-        throw new Again('throttled', error);
-      }
-    }
-    let image: Image | undefined;
+  async #lookAgain(pending: PendingWrite): Promise<Item | undefined> {
+    pending.requests += 1;
     try {
-      if (item !== undefined) {
-        if (!hasLineage(item, this.#ground.names)) return { status: 'lost', reason: 'incarnation-changed' };
-        image = this.parse(item);
-      }
+      return await this.readItem(true, this.#ground.clock.monotonicMs() + this.#retry.attemptTimeoutMs);
     } catch (error) {
-      return { status: 'lost', reason: 'incarnation-changed', cause: error };
+      throw new Again('throttled', error);
     }
-    return fateOf(decide(image?.lineage, pending.attempt), image);
   }
 
   /** @throws {DecodeError} `ERR_DECODE` */

@@ -10,7 +10,6 @@ import type { RefusalKind } from './port.js';
 /** The facts in an error that matter here; every field may be missing. */
 interface ErrorFacts {
   readonly name?: string;
-  readonly code?: string;
   readonly $fault?: string;
   readonly $metadata?: { readonly attempts?: number; readonly httpStatusCode?: number };
 }
@@ -40,6 +39,17 @@ const transportCodes: ReadonlySet<string> = new Set([
   'ECONNABORTED',
 ]);
 
+/**
+ * The system's error code. In another realm (a test runner's) the SDK doesn't recognise the errors of Node's core and
+ * leaves of them only a message, "AWS SDK error wrapper for TimeoutError: read ECONNRESET".
+ */
+function codeOf(error: unknown): string {
+  const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };
+  if (typeof code === 'string') return code;
+  if (typeof message !== 'string' || !message.startsWith('AWS SDK error wrapper for')) return '';
+  return /\bE[A-Z]{3,}\b/.exec(message)?.[0] ?? (message.includes('socket hang up') ? 'ECONNRESET' : 'ETIMEDOUT');
+}
+
 /** How many copies the transport says it sent; `undefined` when it does not say. */
 export function attemptsOf(error: unknown): number | undefined {
   return (error as ErrorFacts | undefined)?.$metadata?.attempts;
@@ -50,7 +60,8 @@ export function attemptsOf(error: unknown): number | undefined {
  * would not prove that nothing happened.
  */
 export function refusalKind(error: unknown): RefusalKind | undefined {
-  const { name = '', code = '', $fault, $metadata } = error as ErrorFacts;
+  const { name = '', $fault, $metadata } = (error ?? {}) as ErrorFacts;
+  const code = codeOf(error);
   if (throttlingNames.has(name)) return 'throttled';
   if (conflictNames.has(name)) return 'conflict';
   if (unreachableCodes.has(code)) return 'unreachable';
@@ -66,7 +77,8 @@ export function refusalKind(error: unknown): RefusalKind | undefined {
  * Validation, access and programming errors are final.
  */
 export function isTransient(error: unknown): boolean {
-  const { name = '', code = '', $fault, $metadata } = error as ErrorFacts;
+  const { name = '', $fault, $metadata } = (error ?? {}) as ErrorFacts;
+  const code = codeOf(error);
   if (throttlingNames.has(name) || conflictNames.has(name)) return true;
   if (name === 'TransactionInProgressException' || name === 'TimeoutError') return true;
   if (unreachableCodes.has(code) || transportCodes.has(code) || code.startsWith('UND_ERR_')) return true;
