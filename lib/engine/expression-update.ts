@@ -6,7 +6,7 @@
  */
 import type { AttributeValue, Item } from '../codec/index.js';
 import { type Path, type Placeholders, pathText, Reader } from './expression.js';
-import { valueAt } from './expression-condition.js';
+import { valueAt } from './expression-judge.js';
 import { validationError } from './memory-error.js';
 import { addNumbers } from './memory-number.js';
 import { bytesText, membersOf, typeOf } from './memory-value.js';

@@ -12,10 +12,10 @@
  */
 import type { Item } from '../codec/index.js';
 import { type Clock, systemClock } from './clock.js';
+import { aborted, conflict, copiesOf, failureOf, halves, refused } from './fault-answers.js';
 import { type EngineFault, type EngineFaultRule, FaultPlan, isWrite, type OperationKind } from './fault-plan.js';
 import { afterCopies, type HeldAnswer, type HeldLine, HeldMessage } from './held-message.js';
 import { signatureLifetimeMs } from './limits.js';
-import { serviceError } from './memory-error.js';
 import { Meter } from './meter.js';
 import type * as port from './port.js';
 import { seededRandom } from './random.js';
@@ -352,55 +352,4 @@ export class FaultyEngine implements port.Engine {
     this.#meter.unclear();
     return { status: 'unclear', error };
   }
-}
-
-/** How many copies the transport would say that it sent. */
-function copiesOf(fault: EngineFault | undefined): number {
-  return fault?.kind === 'duplicate' || fault?.kind === 'throttle-after' ? 2 : 1;
-}
-
-function halves<One>(list: readonly One[]): readonly [readonly One[], readonly One[]] {
-  const middle = Math.ceil(list.length / 2);
-  return [list.slice(0, middle), list.slice(middle)];
-}
-
-function refused(kind: port.RefusalKind, error: Error): Write {
-  return { status: 'not-applied', kind, error };
-}
-
-function conflict(kind: OperationKind, request: object): Write {
-  const message = 'Transaction is ongoing for the item';
-  if (kind !== 'transactWrite') return refused('conflict', serviceError('TransactionConflictException', message));
-  const { actions } = request as port.TransactWriteRequest;
-  const reasons = actions.map((_, index) =>
-    index === 0 ? { code: 'TransactionConflict', message } : { code: 'None' },
-  );
-  return { status: 'cancelled', reasons, resent: false };
-}
-
-function aborted(signal: AbortSignal): Error {
-  const error = new Error('Request aborted', { cause: signal.reason });
-  error.name = 'AbortError';
-  return error;
-}
-
-/** The error that a caller meets, as the SDK and the network would show it. */
-function failureOf(kind: EngineFault['kind']): Error {
-  if (kind.startsWith('5xx')) {
-    const error = serviceError('InternalServerError', 'Internal server error');
-    return Object.assign(error, { $fault: 'server', $metadata: { httpStatusCode: 500, attempts: 1 } });
-  }
-  if (kind.startsWith('throttle')) {
-    const error = serviceError(
-      'ProvisionedThroughputExceededException',
-      'The level of provisioned throughput was exceeded',
-    );
-    return Object.assign(error, { $metadata: { httpStatusCode: 400, attempts: kind === 'throttle' ? 1 : 2 } });
-  }
-  const unreachable = kind === 'unreachable';
-  const error = new Error(
-    unreachable ? 'connect ECONNREFUSED' : kind === 'cut-body' ? 'socket hang up' : 'read ECONNRESET',
-  );
-  error.name = unreachable ? 'Error' : 'TimeoutError';
-  return Object.assign(error, { code: unreachable ? 'ECONNREFUSED' : 'ECONNRESET', $metadata: { attempts: 1 } });
 }

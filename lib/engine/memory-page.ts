@@ -6,7 +6,8 @@
  */
 import type { Item } from '../codec/index.js';
 import { type Operand, Placeholders } from './expression.js';
-import { type Condition, holds, parseCondition } from './expression-condition.js';
+import { type Condition, parseCondition } from './expression-condition.js';
+import { holds } from './expression-judge.js';
 import { validationError } from './memory-error.js';
 import { type Address, type KeySchema, keyText, type MemoryTable, type Row, schemaOf } from './memory-table.js';
 import { attributeOf, compareValues, handOut, takeIn, typeOf } from './memory-value.js';

@@ -4,7 +4,8 @@
  */
 import { type Item, itemBytes, writeUnits } from '../codec/index.js';
 import { Placeholders } from './expression.js';
-import { type Condition, holds, parseCondition } from './expression-condition.js';
+import { type Condition, parseCondition } from './expression-condition.js';
+import { holds } from './expression-judge.js';
 import { applyUpdate, type Change, parseUpdate } from './expression-update.js';
 import { validationError } from './memory-error.js';
 import { type Address, keyText, type MemoryTable, type Row } from './memory-table.js';

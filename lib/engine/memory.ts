@@ -12,71 +12,18 @@ import { type Item, itemBytes, readUnits } from '../codec/index.js';
 import { type Clock, systemClock } from './clock.js';
 import * as limits from './limits.js';
 import { serviceError, validationError } from './memory-error.js';
+import { historyMax, type MemoryEngineOptions, type MemoryLimits, memoryLimits } from './memory-options.js';
 import { type Page, queryPage, scanPage } from './memory-page.js';
 import { judge, type Plan, plan, type Verdict } from './memory-plan.js';
 import { type Address, MemoryTable } from './memory-table.js';
 import { describeMemoryTable, refuseTable } from './memory-tables.js';
-import { type TransactionLimits, Transactions } from './memory-transaction.js';
+import { Transactions } from './memory-transaction.js';
 import { attributeOf, equalItems, handOut, takeIn } from './memory-value.js';
 import { Meter } from './meter.js';
 import type * as port from './port.js';
 import { type Random, seededRandom } from './random.js';
 
-/** Limits of the service that a test may lower. */
-export interface MemoryLimits extends TransactionLimits {
-  readonly itemBytesMax: number;
-  readonly pageBytesMax: number;
-  readonly batchGetBytesMax: number;
-}
-
-/** One change of one item, as a stream of changes would tell it. */
-export interface Commit {
-  readonly table: string;
-  readonly key: Item;
-  readonly before: Item | undefined;
-  readonly after: Item | undefined;
-  /** By the engine's own deletion of an expired item. */
-  readonly expired: boolean;
-}
-
-/** Options of {@link MemoryEngine}. */
-export interface MemoryEngineOptions {
-  /** @defaultValue the system's clock */
-  readonly clock?: Clock;
-  /**
-   * Seed of all that is random here.
-   * @defaultValue 0
-   */
-  readonly seed?: number;
-  /** How long one call takes, there and back, in milliseconds of the clock. Absent: no time at all. */
-  readonly latency?: () => number;
-  /** How many images ago an eventually consistent `get` or `batchGet` sees an item, 0 being now. Absent: always now. */
-  readonly staleness?: (random: Random) => number;
-  /**
-   * Whether a failed condition brings the item along. `false` is how dynalite behaves.
-   * @defaultValue true
-   */
-  readonly images?: boolean;
-  /**
-   * Whether there are transactions.
-   * @defaultValue true
-   */
-  readonly transactions?: boolean;
-  /** Lower limits than the service's. */
-  readonly limits?: Partial<MemoryLimits>;
-  /** Told of each change, in order, before the writer has its answer. */
-  readonly onCommit?: (commit: Commit) => void;
-}
-
-/** Old images of an item that stale reads can see. */
-const historyMax = 8;
-const defaults: MemoryLimits = {
-  itemBytesMax: limits.itemBytesMax,
-  pageBytesMax: limits.pageBytesMax,
-  transactionActionsMax: limits.transactionActionsMax,
-  transactionBytesMax: limits.transactionBytesMax,
-  batchGetBytesMax: 16 * 1_024 * 1_024,
-};
+export type { Commit, MemoryEngineOptions, MemoryLimits } from './memory-options.js';
 
 /**
  * The engine in memory.
@@ -104,7 +51,7 @@ export class MemoryEngine implements port.Engine {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = seededRandom(options.seed ?? 0);
-    this.#limits = { ...defaults, ...options.limits };
+    this.#limits = { ...memoryLimits, ...options.limits };
     this.#transactions = new Transactions(this.#clock, this.#limits);
   }
 

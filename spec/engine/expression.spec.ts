@@ -3,7 +3,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AttributeValue, Item } from '../../lib/codec/index.js';
 import { Placeholders } from '../../lib/engine/expression.js';
-import { holds, parseCondition } from '../../lib/engine/expression-condition.js';
+import { parseCondition } from '../../lib/engine/expression-condition.js';
+import { holds } from '../../lib/engine/expression-judge.js';
 import { applyUpdate, parseUpdate } from '../../lib/engine/expression-update.js';
 import { takeIn } from '../../lib/engine/memory-value.js';
 
