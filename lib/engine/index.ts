@@ -11,9 +11,11 @@ export {
   type EngineFaultRule,
   engineFaultProfiles,
   engineFaultRules,
+  type Milliseconds,
   type OperationKind,
 } from './fault-plan.js';
 export { FaultyEngine, type FaultyEngineOptions } from './faults.js';
+export { type HeldAnswer, HeldMessage } from './held-message.js';
 export * from './limits.js';
 export { type Commit, MemoryEngine, type MemoryEngineOptions, type MemoryLimits } from './memory.js';
 export { attemptsOf, isTransient, refusalKind } from './outcome.js';

@@ -21,4 +21,4 @@ export {
 } from './fault-proxy.js';
 export type { CannedAnswer, FaultKind, FaultOperations, FaultRule } from './fault-rules.js';
 export { type DynamoDBLocalFound, findDynamoDBLocal } from './find-dynamodb-local.js';
-export { VirtualClock } from './virtual-clock.js';
+export { VirtualClock, type VirtualClockOptions } from './virtual-clock.js';
