@@ -47,6 +47,7 @@ export class Cell {
     const register = new Register(ground, retry, key, keyText);
     this.cache = new Cache(ground, retry, register, rules, turns);
     this.lane = new Lane(ground, retry, register, this.cache, turns, new Writer(ground, rules, key, keyText));
+    this.lane.owner = this;
   }
 
   get names(): AttributeNames {

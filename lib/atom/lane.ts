@@ -72,6 +72,11 @@ export class Lane {
   readonly #turns: Turns;
   readonly #writer: Writer;
   readonly #alarm: Alarm;
+  /**
+   * Whoever holds this lane (a write under way, an error that can be settled) holds the cell as well, so that there is never a
+   * second lane of the same writer for one atom.
+   */
+  owner: unknown;
   #queue: Operation[] = [];
   #running: Operation[] = [];
   #inFlight: InFlight | undefined;

@@ -27,6 +27,8 @@ export interface PendingWrite {
   copies: number;
   /** Requests sent for it, reads included. */
   requests: number;
+  /** Wall-clock time of the first copy; `undefined` before. */
+  firstSentAt: number | undefined;
 }
 
 /** What became of a write. */
@@ -112,6 +114,7 @@ export class Register {
   /** Sends one copy and says what is known then; throws {@link Again} while nothing is. */
   async #send(pending: PendingWrite, patience: Patience): Promise<Fate> {
     if (pending.copies === 0 && !patience.wanted()) return { status: 'pending' };
+    if (this.#isTooOldToCreate(pending)) return this.#decide(pending, await this.#lookAgain(pending), false);
     const answer = await this.#put(pending);
     switch (answer.status) {
       case 'applied':
@@ -130,9 +133,19 @@ export class Register {
     }
   }
 
+  /**
+   * A creation must not be sent again once its own item may have been deleted and the tombstone removed: it would find an
+   * empty place and apply twice. Judged by the wall clock, which goes on while a process is frozen.
+   */
+  #isTooOldToCreate({ attempt, copies, firstSentAt }: PendingWrite): boolean {
+    const { clock, tombstoneMs } = this.#ground;
+    return copies > 0 && attempt.base === undefined && clock.now() - (firstSentAt ?? 0) > tombstoneMs / 2;
+  }
+
   async #put(pending: PendingWrite): Promise<WriteAnswer> {
     const { engine, tableName } = this.#ground;
     const request = { table: tableName(), item: pending.item, condition: pending.condition };
+    pending.firstSentAt ??= this.#ground.clock.now();
     pending.copies += 1;
     pending.requests += 1;
     try {
@@ -150,6 +163,8 @@ export class Register {
    */
   async #decide(pending: PendingWrite, told: Item | undefined, sentOnce: boolean): Promise<Fate> {
     const item = told ?? (await this.#lookAgain(pending));
+    const { attempt } = pending;
+    if (item === undefined && this.#isTooOldToCreate(pending)) return { status: 'lost', reason: 'item-gone' };
     let image: Image | undefined;
     if (item !== undefined) {
       if (!hasLineage(item, this.#ground.names)) {
@@ -162,7 +177,7 @@ export class Register {
         return { status: 'lost', reason: 'incarnation-changed', cause: error };
       }
     }
-    const verdict = decide(image?.lineage, pending.attempt);
+    const verdict = decide(image?.lineage, attempt);
     if (sentOnce && verdict !== 'applied') return { status: 'conflict', image: image ?? null };
     return fateOf(verdict, image);
   }

@@ -69,6 +69,7 @@ export class Writer {
       attempt: { writer, seq, base: before, incarnation: lineage.incarnation },
       copies: 0,
       requests: 0,
+      firstSentAt: undefined,
     };
     const cancel = base.adopted === undefined ? () => this.#make(base, base.held, start) : undefined;
     return { pending, image, held, start, cancel };
