@@ -19,6 +19,8 @@ export interface Clock {
   ): Promise<void>;
 }
 
+const timerMsMax = 2 ** 31 - 1;
+
 /** The process's own clocks and timers. */
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -34,11 +36,18 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      }, ms);
-      if (background) timer.unref();
+      let timer: NodeJS.Timeout;
+      const wait = (leftMs: number) => {
+        // Node's timers take no more, and fire at once instead.
+        const stepMs = Math.min(leftMs, timerMsMax);
+        timer = setTimeout(() => {
+          if (leftMs > stepMs) return wait(leftMs - stepMs);
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        }, stepMs);
+        if (background) timer.unref();
+      };
+      wait(ms);
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   },
