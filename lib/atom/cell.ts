@@ -26,6 +26,12 @@ export type Consistency =
   /** What this process knows if it was known to be current this recently; else a strong read. */
   | { readonly maxStalenessMs: number };
 
+/** What a look at the item gave. */
+export interface Look {
+  readonly known: Known;
+  readonly stale: boolean;
+}
+
 export class Cell {
   readonly keyText: string;
   readonly rules: ValueRules;
@@ -35,6 +41,7 @@ export class Cell {
   readonly cache: Cache;
   readonly lane: Lane;
   readonly #ground: Ground;
+  readonly #register: Register;
 
   constructor(ground: Ground, retry: Retry, key: Item, keyText: string, rules: ValueRules, initial: Held | undefined) {
     this.#ground = ground;
@@ -45,6 +52,7 @@ export class Cell {
     this.initial = initial;
     const turns = new Turns(ground.writer);
     const register = new Register(ground, retry, key, keyText);
+    this.#register = register;
     this.cache = new Cache(ground, retry, register, rules, turns);
     this.lane = new Lane(ground, retry, register, this.cache, turns, new Writer(ground, rules, key, keyText));
     this.lane.owner = this;
@@ -60,7 +68,7 @@ export class Cell {
   }
 
   /** Looks at the item; `stale` tells that the answer is not known to be as new as the call. */
-  async look(consistency: Consistency): Promise<{ readonly known: Known; readonly stale: boolean }> {
+  async look(consistency: Consistency): Promise<Look> {
     const { cache } = this;
     if (consistency === 'strong') return { known: await cache.strongRead(), stale: false };
     if (consistency === 'eventual') return { known: await cache.eventualRead(), stale: true };
@@ -75,21 +83,34 @@ export class Cell {
     return { known: await cache.strongRead(), stale: false };
   }
 
-  /** Waits for `work`, but no longer than the deadline or the signal allow. */
-  async within<T>(action: string, work: Promise<T>, timeoutMs: number, signal: AbortSignal | undefined): Promise<T> {
+  /** Looks at the item, but waits no longer than the deadline and the signal allow. */
+  async lookWithin(
+    action: string,
+    consistency: Consistency,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Look> {
     signal?.throwIfAborted();
+    const look = this.look(consistency);
     const over = new AbortController();
     const until = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
-    const deadline = this.#ground.clock.sleep(timeoutMs, { signal: until }).then(() => {
-      throw new DeadlineError(action, { key: this.keyText, attempts: 1, conflicts: 0 }, timeoutMs);
-    });
+    const deadline = this.#deadline(action, timeoutMs, until);
     try {
-      return await Promise.race([work, deadline]);
+      return await Promise.race([look, deadline]);
     } finally {
       over.abort();
       deadline.catch(() => {});
-      work.catch(() => {});
+      look.catch(() => {});
     }
+  }
+
+  /** Rejects when the time is over; until a read has failed, that is not before one attempt had its time, and the one it may wait for. */
+  async #deadline(action: string, timeoutMs: number, signal: AbortSignal): Promise<never> {
+    const { clock } = this.#ground;
+    await clock.sleep(timeoutMs, { signal });
+    if (this.#register.readObstacle === undefined) await clock.sleep(2 * this.retry.attemptTimeoutMs, { signal });
+    const facts = { key: this.keyText, attempts: 1, conflicts: 0 };
+    throw new DeadlineError(action, facts, timeoutMs, this.#register.readObstacle);
   }
 }
 

@@ -412,10 +412,11 @@ export class ItemAtom<T, V = T | undefined> {
     rules.validator = validator as typeof rules.validator;
   }
 
-  async #look(action: string, { consistency = 'strong', signal, timeoutMs }: DerefOptions) {
+  async #look(action: string, options: DerefOptions) {
+    const { consistency = 'strong', timeoutMs = this.#cell.retry.timeoutMs, signal } = options;
+    this.#requireTimeout(action, timeoutMs);
     this.#cell.lane.assertOutside(action);
-    const look = this.#cell.look(consistency);
-    return this.#cell.within(action, look, timeoutMs ?? this.#cell.retry.timeoutMs, signal);
+    return this.#cell.lookWithin(action, consistency, timeoutMs, signal);
   }
 
   #valueOf(known: Known): V {
@@ -441,11 +442,7 @@ export class ItemAtom<T, V = T | undefined> {
   }
 
   #submit<R>(work: Work<R>, { timeoutMs = this.#cell.retry.timeoutMs, signal }: CallOptions): Promise<R> {
-    if (!(timeoutMs >= 0)) {
-      throw new RangeError(
-        `Cannot ${work.action} atom ${this.key}: timeoutMs must be a number of at least 0: ${timeoutMs}`,
-      );
-    }
+    this.#requireTimeout(work.action, timeoutMs);
     this.#cell.lane.assertOutside(work.action);
     return this.#cell.lane.submit(work, timeoutMs, signal);
   }
@@ -476,6 +473,12 @@ export class ItemAtom<T, V = T | undefined> {
       return isThenable(held) ? held.then(finish) : finish(held);
     };
     return isThenable(result) ? result.then(admit) : admit(result);
+  }
+
+  #requireTimeout(action: string, timeoutMs: number): void {
+    if (!(timeoutMs >= 0)) {
+      throw new RangeError(`Cannot ${action} atom ${this.key}: timeoutMs must be a number of at least 0: ${timeoutMs}`);
+    }
   }
 
   #requireFunction(action: string, f: unknown): void {

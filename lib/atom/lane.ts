@@ -353,7 +353,9 @@ export class Lane {
         this.#requeue(flight.runs.map((one) => one.operation));
         return true;
       }
-      return flight.cancelWanted && flight.cancelled === undefined;
+      // Somebody may have come since it was stopped; of their own accord nobody would look again.
+      const awaited = stop.signal.aborted && (this.#queue.length > 0 || this.#settlers > 0);
+      return awaited || (flight.cancelWanted && flight.cancelled === undefined);
     }
     const settled = flight.cancelled === undefined ? fate : await this.#afterCancel(flight, fate);
     this.#inFlight = undefined;

@@ -74,6 +74,8 @@ export class Register {
   readonly keyText: string;
   /** What stood in the way of the request under way, for messages; `undefined` when nothing does. */
   obstacle: unknown;
+  /** The same of reads alone. */
+  readObstacle: unknown;
   readonly #ground: Ground;
   readonly #retry: Retry;
 
@@ -91,9 +93,12 @@ export class Register {
       return await this.#persist({ deadlineAt }, async () => {
         try {
           const request = { table: tableName(), key: this.key, consistent };
-          return await this.#timed((attempt) => engine.get(request, { signal: attempt }));
+          const item = await this.#timed((attempt) => engine.get(request, { signal: attempt }));
+          this.readObstacle = undefined;
+          return item;
         } catch (error) {
           if (!isPassing(error)) throw error;
+          this.readObstacle = error;
           throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
         }
       });
@@ -107,7 +112,9 @@ export class Register {
     try {
       return await this.#persist({ signal: patience.signal }, () => this.#send(pending, patience));
     } catch (error) {
-      return { status: 'pending', cause: error instanceof Again ? error.cause : error };
+      if (error instanceof Again) return { status: 'pending', cause: error.cause };
+      // The fault of a function of the user's, such as tableName: it would only fail again.
+      return pending.copies === 0 ? { status: 'refused', error: error as Error } : { status: 'pending', cause: error };
     }
   }
 

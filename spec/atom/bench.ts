@@ -14,7 +14,7 @@ import type { EngineFaultRule } from '../../lib/engine/fault-plan.js';
 import { FaultyEngine } from '../../lib/engine/faults.js';
 import type { HeldMessage } from '../../lib/engine/held-message.js';
 import { type Commit, MemoryEngine, type MemoryEngineOptions } from '../../lib/engine/memory.js';
-import type { PutRequest } from '../../lib/engine/port.js';
+import type { Engine, PutRequest } from '../../lib/engine/port.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { VirtualClock } from '../../lib/testing/virtual-clock.js';
 
@@ -130,16 +130,14 @@ export function outcomeOf<T>(promise: Promise<T>): {
   return seen;
 }
 
-/** Rejections that nobody handled while `body` ran. */
-export async function unhandledDuring(body: () => Promise<void>): Promise<unknown[]> {
-  const seen: unknown[] = [];
-  const note = (reason: unknown) => seen.push(reason);
-  process.on('unhandledRejection', note);
-  try {
-    await body();
-    await breathe();
-  } finally {
-    process.off('unhandledRejection', note);
-  }
-  return seen;
+/** `engine` with some of its methods replaced. */
+export function overridden(engine: Engine, methods: Partial<Engine>): Engine {
+  return new Proxy(engine, {
+    get(target, name) {
+      const own = methods[name as keyof Engine];
+      if (own !== undefined) return own;
+      const value: unknown = target[name as keyof Engine];
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AtomTable, ItemAtom } from '../../lib/atom/index.js';
 import type { PutRequest } from '../../lib/engine/port.js';
 import { SdkEngine } from '../../lib/engine/sdk.js';
-import { type Bench, numberOf, openBench, outcomeOf, partsOf, textOf, tokenIn } from './bench.js';
+import { type Bench, numberOf, openBench, outcomeOf, overridden, partsOf, textOf, tokenIn } from './bench.js';
 import { StubClient } from './stub-client.js';
 
 const retry = { timeoutMs: 60_000 };
@@ -326,10 +326,11 @@ describe.each([
   });
 
   it('20: a table in which the last writer wins is refused', async () => {
-    const description = await bench.memory.describeTable('state');
-    const engine = Object.create(bench.memory, {
-      describeTable: { value: async () => ({ ...description, replication: 'eventual' }) },
-      describeTimeToLive: { value: async () => ({ enabled: false }) },
+    const engine = overridden(bench.memory, {
+      describeTable: async (name) => {
+        const found = await bench.memory.describeTable(name);
+        return found && { ...found, replication: 'eventual' };
+      },
     });
     const table = bench.table({ engine });
     for (const refused of [table.verify(), table.ensure()]) {
