@@ -6,13 +6,16 @@
  *
  * Plain is what DynamoDB's native types hold exactly: objects without a class, dense arrays, well-formed strings,
  * booleans, `null`, and finite numbers in range except -0. {@link copyPlain} answers {@link notPlain} for anything else,
- * and never half-way: what it returns is deeply frozen, a tree, and shares nothing with the caller but our own subtrees.
+ * and never half-way: what it returns is deeply frozen, and shares nothing with the caller that anyone could still change.
  *
- * Ours are remembered with their size, so that a value that contains itself a thousand times over by shared references
- * is noticed by arithmetic, not by walking it. Small ones are not worth a memory; they are copied again.
+ * A container that is frozen all the way down is taken as it is. Large ones of ours are remembered with their size, so that
+ * they need no walk, and so that a value that holds itself a thousand times over by shared references is noticed by
+ * arithmetic. Small ones are walked again, which costs less than remembering them.
  *
  * A cycle ends at the depth bound, as `notPlain`; the thorough way (`copy.ts`) knows cycles.
  */
+
+import { types } from 'node:util';
 
 /** JSON as this folder sees it. In forms that are not plain, bytes are leaves too. */
 export type Json = string | number | boolean | null | Uint8Array | readonly Json[] | { readonly [name: string]: Json };
@@ -22,7 +25,7 @@ export const notPlain: unique symbol = Symbol('not plain');
 
 /** Nodes of one plain value. A value with more goes the thorough way, which takes shared references for what they are. */
 const nodesMax = 1_000_000;
-/** Ours of fewer nodes are not remembered: copying them again costs less than remembering them. */
+/** Ours of fewer nodes are not remembered. */
 const nodesRemembered = 16;
 /** Bytes of one nested name ("Constraints in Amazon DynamoDB": names are up to 64 KB). */
 export const nameBytesMax = 65_535;
@@ -35,7 +38,7 @@ interface Extent {
   readonly depth: number;
 }
 
-/** Frozen trees of ours, by their root, each with its extent. */
+/** Frozen trees, by their root, each with its extent. */
 const ours = new WeakMap<object, Extent>();
 
 /** Counts of the walk that is going on; walks do not nest, they are synchronous and call nothing of the caller's but getters of a proxy. */
@@ -115,34 +118,44 @@ function copyArray(array: readonly unknown[], depth: number, walk: Walk): readon
   if (Object.keys(array).length !== length || Object.getOwnPropertySymbols(array).length > 0) return notPlain;
   walk.nodes += 1 + length;
   const copied = new Array<Json>(length);
+  let same = isFixed(array);
   for (let index = 0; index < length; index += 1) {
-    const element = copy(array[index], depth, walk);
-    if (element === notPlain) return notPlain;
-    copied[index] = element;
+    const element = array[index];
+    const kept = copy(element, depth, walk);
+    if (kept === notPlain) return notPlain;
+    if (kept !== element) same = false;
+    copied[index] = kept;
   }
-  return Object.freeze(copied);
+  return same ? (array as readonly Json[]) : Object.freeze(copied);
 }
 
 function copyObject(object: object, depth: number, walk: Walk): Json | typeof notPlain {
   if (Object.getPrototypeOf(object) !== Object.prototype) return notPlain;
-  const names = Reflect.ownKeys(object);
+  const names = Object.getOwnPropertyNames(object);
   walk.nodes += 1 + names.length;
+  if (Object.getOwnPropertySymbols(object).length > 0) return notPlain;
   for (const name of names) {
-    if (typeof name === 'symbol') return notPlain;
     const property = Object.getOwnPropertyDescriptor(object, name);
     if (property === undefined || property.get !== undefined || !property.enumerable) return notPlain;
   }
   // The spread copies the shape in one step and reads each property once; what is a container is then replaced. What the
   // walk goes by is the copy: a proxy may have told other names before.
-  const copied: Record<string, unknown> = { ...object };
+  let copied = (isFixed(object) ? object : { ...object }) as Record<string, unknown>;
   for (const name of Object.keys(copied)) {
     if (!isPlainName(name)) return notPlain;
     const member = copied[name];
     const kept = copy(member, depth, walk);
     if (kept === notPlain) return notPlain;
-    if (kept !== member) copied[name] = kept;
+    if (kept === member) continue;
+    if (copied === object) copied = { ...copied };
+    copied[name] = kept;
   }
-  return Object.freeze(copied) as Json;
+  return (copied === object ? object : Object.freeze(copied)) as Json;
+}
+
+/** Whether nobody can change the container itself any more. A proxy is not believed: it can still be revoked. */
+function isFixed(container: object): boolean {
+  return Object.isFrozen(container) && !types.isProxy(container);
 }
 
 /** Freezes a container that was just decoded from plain parts of ours, and remembers it. */

@@ -8,13 +8,14 @@
  * what it loses, each under a name that is part of the stored format. They see only our own copies (`copy.ts`), and bytes
  * stay bytes in `json`; who writes text turns them into base64.
  *
- * Superjson reads leniently: a note on a place that is not there makes one up, a list with doubles makes a smaller Set. So
- * whoever reads foreign bytes encodes the result again and compares (`sameForm`); only a fixed point is believed.
+ * superjson reads leniently: a list with doubles makes a smaller Set, a text a Set of its letters. So whoever reads from a
+ * store encodes the result again and compares (`sameForm`); only a fixed point is believed.
  */
 import { SuperJSON } from 'superjson';
 import { copyAll, isBytes } from './copy.js';
 import { Ref, Shared, tie, untangle } from './knot.js';
 import { setOwn } from './names.js';
+import { areOurs } from './notes.js';
 import { isPlainNumber, isWellFormed, type Json } from './plain.js';
 
 /** The stored parts of a value: JSON with bytes, and superjson's notes, if it took any to encode it. */
@@ -90,14 +91,6 @@ register<ArrayBuffer | ArrayBufferView, readonly [string, Uint8Array]>(
   },
 );
 
-/** Every note that we write. A form with any other is not ours. */
-const notes: ReadonlySet<string> = new Set([
-  ...['undefined', 'bigint', 'Date', 'Error', 'regexp', 'set', 'map', 'number', 'URL', 'class/shared'],
-  ...['ref', 'utf16', 'float64', 'invalid-date', 'regexp', 'URLSearchParams', 'bytes', 'binary'].map(
-    (name) => `custom/${name}`,
-  ),
-]);
-
 /**
  * Encodes a value of any supported kind.
  *
@@ -115,7 +108,7 @@ export function toForm(value: unknown, bareBytes: boolean): Form {
 export function fromForm({ json, meta }: Form): unknown {
   const fresh = copyJson(json);
   if (meta === undefined) return fresh;
-  if (!isMeta(meta)) throw new Error('notes that are not ours');
+  if (!areOurs(meta, json)) throw new Error('notes that are not ours');
   const { values } = meta as { values?: never };
   const raw =
     values === undefined
@@ -148,23 +141,6 @@ export function sameJson(one: Json, other: Json): boolean {
 }
 
 type JsonObject = { readonly [name: string]: Json };
-
-/** Only notes that we write: superjson would also allocate an array of any length that a note asks for. */
-function isMeta(meta: Json): boolean {
-  if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return false;
-  const { values, v, ...rest } = meta as JsonObject;
-  return Object.keys(rest).length === 0 && (v === undefined ? values === undefined : v === 1 && isNotes(values));
-}
-
-function isNotes(tree: Json | undefined): boolean {
-  if (typeof tree !== 'object' || tree === null) return false;
-  if (!Array.isArray(tree)) return Object.values(tree).every(isNotes);
-  const [note, children, ...rest] = tree as readonly Json[];
-  const name = Array.isArray(note) ? note.join('/') : note;
-  return (
-    typeof name === 'string' && notes.has(name) && rest.length === 0 && (children === undefined || isNotes(children))
-  );
-}
 
 function copyJson(json: Json): unknown {
   if (typeof json !== 'object' || json === null) return json;

@@ -1,0 +1,66 @@
+/**
+ * superjson's notes on a tree, checked before superjson acts on them.
+ *
+ *   { "values": { "at": ["Date"], "m": ["map", { "0.1": ["bigint"] }] }, "v": 1 }
+ *
+ * It acts on any note: it makes up a place that is not there, out to index four billion, and allocates a buffer of any
+ * length that is asked for. So a note must be one of ours and on a place that exists. Whether it fits what lies there is
+ * found out afterwards, by encoding the result again.
+ */
+import { isBytes } from './copy.js';
+import type { Json } from './plain.js';
+
+/** Every note that is written. */
+const known: ReadonlySet<string> = new Set([
+  ...['undefined', 'bigint', 'Date', 'Error', 'regexp', 'set', 'map', 'number', 'URL', 'class/shared'],
+  ...['ref', 'utf16', 'float64', 'invalid-date', 'regexp', 'URLSearchParams', 'bytes', 'binary'].map(
+    (name) => `custom/${name}`,
+  ),
+]);
+
+type JsonObject = { readonly [name: string]: Json };
+
+/** Whether `meta` holds nothing but our notes, on places of `json`. */
+export function areOurs(meta: Json, json: Json): boolean {
+  if (!isObject(meta)) return false;
+  const { values, v, ...rest } = meta;
+  if (Object.keys(rest).length > 0) return false;
+  return values === undefined ? v === undefined : v === 1 && suits(values, json);
+}
+
+function suits(notes: Json, place: Json): boolean {
+  if (isObject(notes)) return suitBelow(notes, place);
+  if (!Array.isArray(notes)) return false;
+  const [note, below, ...rest] = notes as readonly Json[];
+  const name = Array.isArray(note) ? note.join('/') : note;
+  if (typeof name !== 'string' || !known.has(name) || rest.length > 0) return false;
+  return below === undefined || (isObject(below) && suitBelow(below, place));
+}
+
+function suitBelow(notes: JsonObject, place: Json): boolean {
+  return Object.entries(notes).every(([path, note]) => {
+    let at: Json | undefined = place;
+    for (const segment of segments(path)) at = at === undefined ? undefined : member(at, segment);
+    return at !== undefined && suits(note, at);
+  });
+}
+
+function member(place: Json, segment: string): Json | undefined {
+  if (Array.isArray(place))
+    return /^(?:0|[1-9]\d{0,9})$/.test(segment) ? (place as readonly Json[])[Number(segment)] : undefined;
+  return isObject(place) && Object.hasOwn(place, segment) ? place[segment] : undefined;
+}
+
+/** Segments are parted by dots; a backslash goes before a dot or a backslash that is part of a name. */
+function segments(path: string): readonly string[] {
+  const found = [''];
+  for (const [piece] of path.matchAll(/\\.|[^\\]/gsu)) {
+    if (piece === '.') found.push('');
+    else found[found.length - 1] += piece.length > 1 && piece.startsWith('\\') ? piece.slice(1) : piece;
+  }
+  return found;
+}
+
+function isObject(json: Json | undefined): json is JsonObject {
+  return typeof json === 'object' && json !== null && !Array.isArray(json) && !isBytes(json);
+}
