@@ -364,7 +364,7 @@ export class ItemAtom<T, V = T | undefined> {
                 options,
                 () => true,
               )
-            : { next: undefined, answer: () => false },
+            : { next: undefined, declined: true, answer: () => false },
       },
       options,
     );
@@ -383,7 +383,9 @@ export class ItemAtom<T, V = T | undefined> {
       {
         action: 'delete',
         run: ({ held }) =>
-          held === undefined ? { next: undefined, answer: () => false } : { next: null, answer: () => true },
+          held === undefined
+            ? { next: undefined, declined: true, answer: () => false }
+            : { next: null, answer: () => true },
       },
       options,
     );

@@ -331,7 +331,7 @@ export class Lane {
         continue;
       }
       const written = status === 'applied' && run.step.next !== undefined;
-      operation.settle({ outcome: 'done' });
+      operation.settle({ outcome: run.step.declined === true ? 'not-done' : 'done' });
       operation.resolve(run.step.answer({ status: written ? 'applied' : 'noop', version, attempts, conflicts }));
     }
   }

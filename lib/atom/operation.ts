@@ -17,6 +17,8 @@ export interface State {
 export interface Step<R> {
   /** A new value, `null` for a deletion, `undefined` for no change. */
   readonly next: Held | null | undefined;
+  /** Whether the answer is "no": nothing was to be done, so that `settle()` must not say "done". */
+  readonly declined?: boolean;
   /** Makes the answer, once the step is known to stand. */
   readonly answer: (commit: Commit) => R;
 }
