@@ -11,6 +11,14 @@ export {
   type AtomTableOptions,
   type CompositeKey,
 } from './atom-table.js';
+export type {
+  CallOptions,
+  DerefOptions,
+  SwapContext,
+  SwapOptions,
+  SwapOrElseOptions,
+  TrySwapResult,
+} from './call-options.js';
 export type { Consistency } from './cell.js';
 export {
   ContentionError,
@@ -24,15 +32,7 @@ export {
   UnknownOutcomeError,
 } from './errors.js';
 export type { RetryOptions } from './ground.js';
-export {
-  type CallOptions,
-  type DerefOptions,
-  ItemAtom,
-  type SwapContext,
-  type SwapOptions,
-  type SwapOrElseOptions,
-  type TrySwapResult,
-} from './item-atom.js';
+export { ItemAtom } from './item-atom.js';
 export type { AttributeNames } from './item-format.js';
 export type { Settled, SettleOptions, UnknownReason } from './settlement.js';
 export type { CreateOptions, TableReport, VerifyOptions } from './table-setup.js';

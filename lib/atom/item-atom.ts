@@ -1,93 +1,22 @@
 import { type Held, itemBytes } from '../codec/index.js';
 import { AtomSnapshot } from './atom-snapshot.js';
 import type { Known } from './cache.js';
-import type { Cell, Consistency } from './cell.js';
+import type {
+  CallOptions,
+  DerefOptions,
+  SwapContext,
+  SwapOptions,
+  SwapOrElseOptions,
+  TrySwapResult,
+} from './call-options.js';
+import type { Cell } from './cell.js';
 import { InvalidValueError, UnknownOutcomeError } from './errors.js';
+import { isAsyncFunction } from './inside.js';
 import { formatItem } from './item-format.js';
-import { isAsyncFunction } from './lane.js';
+
 import type { Commit, State, Step, Work } from './operation.js';
-import type { Settled, SettleOptions } from './settlement.js';
+import type { Settled } from './settlement.js';
 import { isThenable } from './value-rules.js';
-
-/** What a function that changes an atom is told beside the value. */
-export interface SwapContext {
-  /** 1 for the first run, more when another writer won and the function runs again on the newer value. */
-  readonly attempt: number;
-  /** Whether a value is stored (or was made by a function just before); `false` where `value` is `initial` or `undefined`. */
-  readonly exists: boolean;
-  /** The caller's own signal. */
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Options of every call. */
-export interface CallOptions {
-  /**
-   * Gives up. Before anything was sent the call rejects with `signal.reason` itself; after an unsettled send with
-   * `UnknownOutcomeError` and `cause: signal.reason`.
-   */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * Deadline of this call. At least one attempt is made, and an attempt under way is waited for, so that a call can
-   * last up to two attempt time-outs longer.
-   * @defaultValue `retry.timeoutMs` of the atom
-   */
-  readonly timeoutMs?: number;
-}
-
-/** Options of {@link ItemAtom.deref}. */
-export interface DerefOptions extends CallOptions {
-  /**
-   * How current the value must be.
-   * @defaultValue 'strong'
-   */
-  readonly consistency?: Consistency;
-}
-
-/** Options of calls that write. */
-export interface SwapOptions extends CallOptions {
-  /**
-   * `skip`: a result that equals the stored value is not written (after the stored value was confirmed). `write`: it is
-   * written, and the version moves.
-   * @defaultValue 'skip'
-   */
-  readonly noop?: 'skip' | 'write';
-  /**
-   * `cache`: the first run sees what this process knows, which saves a read; the write's own condition makes sure that it
-   * was current. `read`: the first run sees a strong read made after the call.
-   * @defaultValue 'cache'
-   */
-  readonly from?: 'cache' | 'read';
-  /**
-   * Whether calls that wait at the same time may share one write.
-   * @defaultValue true
-   */
-  readonly coalesce?: boolean;
-}
-
-/** Options of {@link ItemAtom.swap} with a fall-back for the deadline. */
-export interface SwapOrElseOptions<E> extends SwapOptions {
-  /**
-   * Called when the deadline came, with the error that would have been thrown; what it returns is returned. Look at
-   * `error.outcome`: it may be `unknown`.
-   */
-  readonly onTimeout: (error: Error) => E;
-}
-
-/** What {@link ItemAtom.trySwap} found. */
-export interface TrySwapResult<T, V> {
-  /** `unknown`: the answer was lost; `settle()` asks again. */
-  readonly status: 'applied' | 'noop' | 'conflict' | 'unknown';
-  /** The value that the function saw; `undefined` when it did not get to run. */
-  readonly old: V | undefined;
-  /** The new value when applied, else `old`. */
-  readonly value: T | V | undefined;
-  /** Version of the item after the call, where known. */
-  readonly version: number | undefined;
-  /** What the call cost. */
-  readonly stats: { readonly attempts: number };
-  /** For `unknown`: asks what became of it. */
-  settle(options?: SettleOptions): Promise<Settled>;
-}
 
 /**
  * A value that many processes share: one DynamoDB item, changed only by compare-and-swap.

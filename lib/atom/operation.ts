@@ -81,6 +81,11 @@ export class Operation<R = unknown> {
     });
   }
 
+  /** Whether the caller has been answered. */
+  get isOver(): boolean {
+    return this.phase === 'over';
+  }
+
   /** Calls `onAbort` when `signal` aborts, until the operation is over. */
   listen(signal: AbortSignal, onAbort: () => void): void {
     signal.addEventListener('abort', onAbort, { once: true });

@@ -1,0 +1,131 @@
+/**
+ * The write under way: driven until its fate is known, or until nobody waits for it any more.
+ *
+ * While nobody waits, settling goes on for `settleMs` and then pauses; a later call resumes it with the same bytes. On
+ * request it is cancelled: the base value is written again on the same base under a new number, and if that succeeds, the
+ * write in question can never apply. Of two writes on one base at most one applies, so the evidence still tells them apart.
+ */
+import type { Run } from './batch.js';
+import type { Cache } from './cache.js';
+import { type Attempt, decide } from './evidence.js';
+import type { Ground } from './ground.js';
+import type { Image } from './item-format.js';
+import type { Fate, PendingWrite, Register } from './register.js';
+import type { Draft } from './writer.js';
+
+/** A fate that is known. */
+export type KnownFate = Exclude<Fate, { status: 'pending' }>;
+
+/** The base value is being written again: the write in question, and what stands if that succeeds. */
+interface Cancelled {
+  readonly attempt: Attempt;
+  readonly image: Image;
+}
+
+export class Flight {
+  readonly draft: Draft;
+  readonly runs: readonly Run[];
+  /** Whether it was made on a base that was not fresh. */
+  readonly aged: boolean;
+  readonly #ground: Ground;
+  readonly #settleMs: number;
+  readonly #register: Register;
+  readonly #cache: Cache;
+  #pending: PendingWrite;
+  #cancelled: Cancelled | undefined;
+  #cancelWanted = false;
+  #stop: AbortController | undefined;
+  #lonely: AbortController | undefined;
+
+  constructor(
+    facts: { readonly draft: Draft; readonly runs: readonly Run[]; readonly aged: boolean },
+    rooms: { readonly ground: Ground; readonly settleMs: number; readonly register: Register; readonly cache: Cache },
+  ) {
+    this.draft = facts.draft;
+    this.runs = facts.runs;
+    this.aged = facts.aged;
+    this.#ground = rooms.ground;
+    this.#settleMs = rooms.settleMs;
+    this.#register = rooms.register;
+    this.#cache = rooms.cache;
+    this.#pending = facts.draft.pending;
+  }
+
+  /** Whether a copy of it may have been applied, or may still be. */
+  get mayApply(): boolean {
+    return this.#pending.copies > 0 || this.#cancelled !== undefined;
+  }
+
+  /**
+   * Drives it to its end. `unsent`: nothing is on its way, and somebody whose step is in it has left. `paused`: not known
+   * yet, and nobody waits any more.
+   */
+  async drive(isAwaited: () => boolean): Promise<KnownFate | 'unsent' | 'paused'> {
+    for (;;) {
+      if (this.#cancelWanted && this.#cancelled === undefined) this.#beginCancel();
+      const stop = new AbortController();
+      this.#stop = stop;
+      this.mind(isAwaited());
+      const wanted = () => this.#cancelled !== undefined || this.runs.every(({ operation }) => !operation.isOver);
+      const fate = await this.#register.write(this.#pending, { signal: stop.signal, wanted });
+      this.#stop = undefined;
+      this.mind(true);
+      const cancelled = this.#cancelled;
+      if (fate.status !== 'pending') return cancelled === undefined ? fate : this.#afterCancel(fate, cancelled);
+      if (!this.mayApply) return 'unsent';
+      // Somebody may have come since it was stopped; of their own accord nobody would look again.
+      const goOn = stop.signal.aborted && isAwaited();
+      if (!goOn && !(this.#cancelWanted && this.#cancelled === undefined)) return 'paused';
+    }
+  }
+
+  /** Told whenever callers come and go: unawaited, it goes on for `settleMs` only. */
+  mind(isAwaited: boolean): void {
+    if (isAwaited) {
+      this.#lonely?.abort();
+      this.#lonely = undefined;
+      return;
+    }
+    const stop = this.#stop;
+    if (stop === undefined || this.#lonely !== undefined) return;
+    const lonely = new AbortController();
+    this.#lonely = lonely;
+    this.#ground.clock.sleep(this.#settleMs, { signal: lonely.signal, background: true }).then(
+      () => stop.abort(),
+      () => {},
+    );
+  }
+
+  /** Asks for the write to be made impossible. Of an adopted item there is no base value that could be written again. */
+  cancel(): void {
+    if (this.draft.cancel === undefined) return;
+    this.#cancelWanted = true;
+    this.#stop?.abort();
+  }
+
+  #beginCancel(): void {
+    const draft = this.draft.cancel?.();
+    if (draft === undefined) return;
+    this.#cancelled = { attempt: this.#pending.attempt, image: draft.image };
+    this.#pending = draft.pending;
+  }
+
+  /** What the fate of the cancelling write says of the write in question. */
+  async #afterCancel(fate: KnownFate, { attempt, image }: Cancelled): Promise<KnownFate> {
+    if (fate.status === 'applied') return { status: 'conflict', image: fate.newer ?? image };
+    if (fate.status !== 'conflict') return { status: 'lost', reason: 'in-flight' };
+    let found = fate.image;
+    if (found === undefined) {
+      this.#cache.forget();
+      try {
+        found = (await this.#cache.strongRead()).image ?? null;
+      } catch {
+        return { status: 'lost', reason: 'in-flight' };
+      }
+    }
+    const verdict = decide(found?.lineage, attempt);
+    if (verdict === 'applied') return { status: 'applied', newer: found ?? undefined };
+    if (verdict === 'not-applied') return { status: 'conflict', image: found };
+    return { status: 'lost', reason: verdict === 'pending' ? 'item-gone' : verdict };
+  }
+}
