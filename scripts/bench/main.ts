@@ -1,0 +1,118 @@
+/**
+ * Measures the library against the raw SDK and against the loop of its ancestor, on dynalite and on DynamoDB Local.
+ *
+ *   npm run bench -- [--plan quick|standard|long] [--engine dynalite|local] [--only name,…]
+ *                    [--markdown FILE] [--json FILE] [--profile FOLDER]
+ *
+ * See README.md of this folder for how and why so.
+ */
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { findDynamoDBLocal } from '../../lib/testing/index.js';
+import { client } from './cases/client.js';
+import { faults } from './cases/faults.js';
+import { library } from './cases/library.js';
+import { manyAtoms } from './cases/many-atoms.js';
+import { oneAtom } from './cases/one-atom.js';
+import { eightProcesses, fourProcesses } from './cases/processes.js';
+import { reads } from './cases/reads.js';
+import { sizes, uncontended } from './cases/uncontended.js';
+import { compile } from './compile.js';
+import { plans } from './plan.js';
+import { type EngineName, engineNames } from './processes.js';
+import { machineNow, markdown, type Result, terminalTable } from './report.js';
+import type { Row } from './row.js';
+import { type Case, openStage } from './stage.js';
+
+const cases: Readonly<Record<string, Case>> = {
+  uncontended,
+  sizes,
+  oneAtom,
+  fourProcesses,
+  eightProcesses,
+  manyAtoms,
+  reads,
+  faults,
+  client,
+};
+
+const { values: options } = parseArgs({
+  options: {
+    plan: { type: 'string', default: 'standard' },
+    engine: { type: 'string' },
+    only: { type: 'string' },
+    markdown: { type: 'string' },
+    json: { type: 'string' },
+    profile: { type: 'string' },
+  },
+});
+
+const plan = plans[options.plan as keyof typeof plans];
+if (plan === undefined) throw new RangeError(`--plan is one of ${Object.keys(plans).join(', ')}: ${options.plan}`);
+const only = options.only?.split(',');
+const unknownCase = only?.find((name) => name !== 'library' && !(name in cases));
+if (unknownCase !== undefined) {
+  throw new RangeError(`--only takes library, ${Object.keys(cases).join(', ')}: ${unknownCase}`);
+}
+const isWanted = (name: string) => only === undefined || only.includes(name);
+const execArgv = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(options.profile)}`];
+
+const startedAt = performance.now();
+const minutes = () => (performance.now() - startedAt) / 60_000;
+const log = (text: string) => process.stderr.write(`${minutes().toFixed(1).padStart(5)} min  ${text}\n`);
+
+function wantedEngines(): EngineName[] {
+  const { missing } = findDynamoDBLocal();
+  if (missing !== undefined) process.stderr.write(`\n*** DynamoDB Local is LEFT OUT: ${missing} ***\n\n`);
+  return engineNames.filter((name) => {
+    if (name === 'DynamoDB Local' && missing !== undefined) return false;
+    return options.engine === undefined || name.toLowerCase().includes(options.engine.toLowerCase());
+  });
+}
+
+async function measureEngine(name: EngineName, home: string): Promise<Row[]> {
+  const stage = await openStage(name, { plan: plan as NonNullable<typeof plan>, home, execArgv, log });
+  const rows: Row[] = [];
+  try {
+    for (const [title, run] of Object.entries(cases)) {
+      if (!isWanted(title)) continue;
+      log(`${name}: ${title}`);
+      const found = await run(stage);
+      rows.push(...found);
+      console.log(terminalTable(found));
+    }
+  } finally {
+    await stage.close();
+  }
+  return rows;
+}
+
+const machine = machineNow(loadavg()[0] ?? 0);
+const home = await compile();
+console.log(
+  `${machine.shape}, node ${machine.node}; clients and engine share the cores. Load before: ${machine.loadBefore}\n`,
+);
+const engines: Record<string, readonly Row[]> = {};
+for (const name of wantedEngines()) {
+  const isNeeded = Object.keys(cases).some(isWanted);
+  if (!isNeeded) break;
+  console.log(`== ${name}\n`);
+  engines[name] = await measureEngine(name, home);
+}
+if (isWanted('library')) {
+  console.log('== no engine\n');
+  log('library');
+  engines['no engine'] = await library(plan, home, execArgv);
+  console.log(terminalTable(engines['no engine']));
+}
+
+const result: Result = { machine, plan: options.plan, minutes: minutes(), engines };
+const missed = Object.entries(engines).flatMap(([engine, rows]) =>
+  rows.filter((row) => row.goal?.met === false).map((row) => `${engine}: ${row.group}: ${row.name}`),
+);
+console.log(missed.length === 0 ? 'All goals met.' : `Missed:\n  ${missed.join('\n  ')}`);
+log('done');
+if (options.markdown !== undefined) writeFileSync(options.markdown, markdown(result));
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);

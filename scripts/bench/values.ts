@@ -1,0 +1,42 @@
+/** The values that are stored, by size, and the items they make. */
+import { AtomTable } from '../../lib/atom/index.js';
+import type { Item } from '../../lib/codec/index.js';
+import { StubEngine } from './stub-engine.js';
+
+/** About the bytes of the value itself; the item has some 120 more. */
+export type Size = '200 B' | '1 KB' | '32 KB';
+
+/** Plain JSON of an everyday shape, with a counter that each operation moves. */
+export interface Value {
+  readonly n: number;
+  readonly [name: string]: unknown;
+}
+
+const valueMakers: Readonly<Record<Size, () => Value>> = {
+  '200 B': () => ({ n: 0, ...record(0, 110) }),
+  '1 KB': () => ({ n: 0, ...record(0, 100), items: list(5) }),
+  '32 KB': () => ({ n: 0, ...record(0, 100), items: list(180) }),
+};
+
+export function makeValue(size: Size): Value {
+  return valueMakers[size]();
+}
+
+export const increment = (value: Value): Value => ({ ...value, n: value.n + 1 });
+
+function record(id: number, textLength: number) {
+  return { id, name: `record ${id}`, open: id % 2 === 0, ratio: id / 7, text: 'x'.repeat(textLength) };
+}
+
+function list(length: number) {
+  return Array.from({ length }, (_, id) => ({ ...record(id, 70), tags: ['red', 'green', 'blue'] }));
+}
+
+/** The very item that an atom with this value writes, as the library makes it. */
+export async function itemOf(key: string, size: Size): Promise<Item> {
+  const engine = new StubEngine();
+  await new AtomTable({ engine, tableName: 'none' }).atom<Value>(key).reset(makeValue(size));
+  const item = engine.lastItem;
+  if (item === undefined) throw new Error('the stub engine saw no put');
+  return item;
+}
