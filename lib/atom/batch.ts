@@ -7,7 +7,7 @@
 import type { Held } from '../codec/index.js';
 import type { Known } from './cache.js';
 import type { Inside } from './inside.js';
-import type { Operation, Step } from './operation.js';
+import { type Operation, type Step, uncommitted } from './operation.js';
 import { isThenable } from './value-rules.js';
 
 /** What running one function gave. */
@@ -29,8 +29,7 @@ export async function runBatch(batch: readonly Operation[], base: Known, inside:
   for (const operation of batch) {
     if (operation.isOver) continue;
     operation.phase = 'running';
-    // A value that an earlier function of this batch made has no token yet.
-    const state = { held, token: changed ? undefined : base.image?.lineage.token };
+    const state = { held, token: changed ? uncommitted : base.image?.lineage.token };
     const { work } = operation;
     try {
       const made = inside.run(() => work.run(state, operation.attempts + 1), work.isAsync === true);

@@ -182,7 +182,7 @@ export class Lane {
       this.#requeue(runs.map((one) => one.operation));
       const seen = await this.#lookOrFail();
       if (seen === undefined) return;
-      if (!sameItem(seen, base)) return;
+      if (!sameItem(seen, base)) return this.#answerConflicts(runs);
       const left = new Set(this.#queue);
       const kept = runs.filter((one) => left.has(one.operation));
       const done = new Set(kept.map((one) => one.operation));
@@ -190,6 +190,17 @@ export class Lane {
       return this.#deliver(kept, 'noop', base.image?.lineage.version ?? 0);
     }
     this.#deliver(runs, 'noop', base.image?.lineage.version ?? 0);
+  }
+
+  /** Answers those who asked to run once only, and have, on what another writer has replaced. */
+  #answerConflicts(runs: readonly Run[]): void {
+    for (const { operation } of runs) {
+      const { onConflict } = operation.work;
+      if (onConflict === undefined || operation.isOver) continue;
+      this.#queue = this.#queue.filter((one) => one !== operation);
+      operation.settle({ outcome: 'not-done' });
+      operation.resolve(onConflict({ attempts: operation.attempts }));
+    }
   }
 
   #deliver(runs: readonly Run[], status: 'applied' | 'noop', version: number): void {
@@ -204,7 +215,12 @@ export class Lane {
       }
       const written = status === 'applied' && run.step.next !== undefined;
       operation.settle({ outcome: run.step.declined === true ? 'not-done' : 'done' });
-      operation.resolve(run.step.answer({ status: written ? 'applied' : 'noop', version, attempts, conflicts }));
+      try {
+        operation.resolve(run.step.answer({ status: written ? 'applied' : 'noop', version, attempts, conflicts }));
+      } catch (error) {
+        // A codec of the user's that does not take back what it made.
+        operation.reject(error);
+      }
     }
   }
 

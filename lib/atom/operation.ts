@@ -3,15 +3,18 @@
  * write.
  */
 import type { Held } from '../codec/index.js';
-import type { Settled, SettleOptions, UnknownReason } from './settlement.js';
+import type { Settled, UnknownReason } from './settlement.js';
 
 /** The value that a function is run on. Within a batch, the value that the function before it left. */
 export interface State {
   /** `undefined`: there is no value. */
   readonly held: Held | undefined;
-  /** Token of the write that made this value; `undefined` when there is no item, or the value is not committed yet. */
+  /** Token of the write that made this value; `undefined` when there is no item, {@link uncommitted} within a batch. */
   readonly token: string | undefined;
 }
+
+/** The token of what an earlier function of the same batch made: that of no write, and not "no item" either. */
+export const uncommitted = '';
 
 /** What a function made of the state. */
 export interface Step<R> {
@@ -122,9 +125,6 @@ export class Operation<R = unknown> {
     this.onOver?.();
   }
 }
-
-/** How an `UnknownOutcomeError` asks its cell again. */
-export type Settle = (options?: SettleOptions) => Promise<Settled>;
 
 export function unknown(reason: UnknownReason): Settled {
   return { outcome: 'unknown', reason };
