@@ -12,6 +12,7 @@
  * joins only a read that has not started yet.
  */
 import { type Held, heldFrom, type Item } from '../codec/index.js';
+import type { Lineage } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image } from './item-format.js';
 import type { Register } from './register.js';
@@ -46,6 +47,8 @@ export class Cache {
   readonly #register: Register;
   readonly #rules: ValueRules;
   readonly #turns: Turns;
+  /** The newest state that any read or write of this process has seen; outlives {@link forget}. */
+  #newest: Lineage | undefined;
   #tick = 0;
   #underWay: Promise<Known> | undefined;
   #waiting: Promise<Known> | undefined;
@@ -84,6 +87,13 @@ export class Cache {
   /** An eventually consistent read: the answer as it comes, kept only when it is newer than what is known. */
   eventualRead(): Promise<Known> {
     return this.#read(false);
+  }
+
+  /** Whether `known` may be older than what has been seen before. */
+  mayBeOlder({ image }: Known): boolean {
+    const newest = this.#newest;
+    if (newest === undefined) return false;
+    return image?.lineage.incarnation !== newest.incarnation || image.lineage.version < newest.version;
   }
 
   /** Takes in what a request told about the item: `undefined` = no item. */
@@ -131,6 +141,7 @@ export class Cache {
     const strong = start.tick > 0;
     const before = known?.image?.lineage;
     const after = facts.image?.lineage;
+    this.#note(after, strong);
     if (after !== undefined && (known === undefined || before?.token !== after.token)) {
       if (before === undefined || after.version > before.version) {
         this.#turns.observe(after, this.#ground.clock.monotonicMs());
@@ -150,5 +161,12 @@ export class Cache {
     if (start.tick >= known.learnedAt) this.known = fresh;
     else if (before?.token !== after?.token) this.known = undefined;
     return fresh;
+  }
+
+  /** Of two incarnations only a strong read can tell which is the newer. */
+  #note(lineage: Lineage | undefined, strong: boolean): void {
+    const newest = this.#newest;
+    const sameLife = lineage !== undefined && newest?.incarnation === lineage.incarnation;
+    if (sameLife ? lineage.version > newest.version : strong || newest === undefined) this.#newest = lineage;
   }
 }

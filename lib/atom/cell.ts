@@ -19,7 +19,10 @@ export type Consistency =
   | 'strong'
   /** What any replica says: half the price; may be older than what this process has seen before. */
   | 'eventual'
-  /** Never older than what this `AtomTable` has written or read while a handle of the atom was held; half the price. */
+  /**
+   * Never older than what this `AtomTable` has written or read while a handle of the atom was held; half the price, and a
+   * strong read on top when a replica lags behind that and the cache has been dropped.
+   */
   | 'session'
   /** What this process knows, at no cost; reads strongly when it knows nothing. */
   | 'cached'
@@ -73,8 +76,9 @@ export class Cell {
     if (consistency === 'strong') return { known: await cache.strongRead(), stale: false };
     if (consistency === 'eventual') return { known: await cache.eventualRead(), stale: true };
     if (consistency === 'session') {
-      const seen = await cache.eventualRead();
-      return { known: newest(cache.known, seen), stale: true };
+      const seen = newest(cache.known, await cache.eventualRead());
+      if (!cache.mayBeOlder(seen)) return { known: seen, stale: true };
+      return { known: await cache.strongRead(), stale: false };
     }
     const { known } = cache;
     const ageMs = known === undefined ? Number.POSITIVE_INFINITY : this.#ground.clock.monotonicMs() - known.seenAtMs;
