@@ -133,9 +133,7 @@ export class AtomTable {
     const names = { ...attributeNamesDefault, ...options.attributeNames };
     const keyNames = sortKeyName === undefined ? [keyName] : [keyName, sortKeyName];
     requireDistinct([...keyNames, ...Object.values(names)]);
-    if (typeof tableName !== 'function' && (typeof tableName !== 'string' || tableName === '')) {
-      throw new TypeError('Cannot open a table: tableName must be a non-empty string or a function');
-    }
+    if (typeof tableName !== 'function') requireTableName(tableName);
     if (!Number.isSafeInteger(evidenceWritersMax) || evidenceWritersMax < 1) {
       throw new RangeError(`Cannot open a table: evidenceWritersMax must be a positive integer: ${evidenceWritersMax}`);
     }
@@ -143,7 +141,7 @@ export class AtomTable {
     let seq = 0;
     this.#ground = {
       engine: options.engine ?? new SdkEngine(options.client as DynamoDBClientLike),
-      tableName: typeof tableName === 'function' ? tableName : () => tableName,
+      tableName: typeof tableName === 'function' ? () => requireTableName(tableName()) : () => tableName,
       names,
       keyNames,
       clock,
@@ -269,6 +267,15 @@ function resolveRetry(base: Retry, options: RetryOptions | undefined): Retry {
   if (retry.attemptTimeoutMs < 1)
     throw new RangeError(`Cannot set retry: attemptTimeoutMs must be at least 1: ${retry.attemptTimeoutMs}`);
   return retry;
+}
+
+/** The service's rule for names ("Naming rules"), or the ARN of a table. */
+function requireTableName(name: unknown): string {
+  if (typeof name !== 'string') throw new TypeError(`Cannot open a table: tableName must be a string: ${typeof name}`);
+  if (!/^(?:[a-zA-Z0-9_.-]{3,255}|arn:.{1,1000})$/.test(name)) {
+    throw new RangeError(`Cannot open a table: tableName must be 3 to 255 of a-z A-Z 0-9 _ . -, or an ARN: ${name}`);
+  }
+  return name;
 }
 
 function requireDistinct(names: readonly string[]): void {

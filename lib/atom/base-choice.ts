@@ -11,6 +11,8 @@ import type { Turns } from './turns.js';
 
 /** Looks at the item while waiting for a turn, at most. */
 const turnLooksMax = 24;
+/** However many are before it, a writer waits for so many at a time: by then the ring may have turned out shorter. */
+const placesMax = 16;
 /** A waiting writer looks this much of a place before its turn should come: the look itself takes time. */
 const lookAhead = 0.6;
 /** How many times its share of the ring a writer waits, with nothing committed, before it goes out of turn. */
@@ -44,21 +46,21 @@ export class BaseChoice {
   /** Waits while other writers have their turn; `false` when nobody is left to wait for. */
   async awaitTurn({ queue, look }: Waiting): Promise<boolean> {
     const { clock, pace } = this.#ground;
-    let stillMs = 0;
+    let stillSince = clock.monotonicMs();
     for (let looks = 0; looks < turnLooksMax; looks += 1) {
       const lineage = this.#cache.known?.image?.lineage;
       // Who answers a lost race instead of running again does not wait either.
       if (lineage === undefined || queue()[0]?.work.onConflict !== undefined) break;
-      const places = this.#turns.ahead(lineage, clock.monotonicMs(), pace.roundTripMs);
+      const now = clock.monotonicMs();
+      const places = Math.min(this.#turns.ahead(lineage, now, pace.roundTripMs), placesMax);
       const placeMs = this.#turns.placeMs(pace.roundTripMs);
       // Those before us had their time and did nothing: they have died, or have nothing to write.
-      if (places === 0 || stillMs >= places * placesBeforeBarging * placeMs) break;
-      const waitMs = (places - lookAhead) * placeMs;
-      await clock.sleep(waitMs);
+      if (places === 0 || now - stillSince >= places * placesBeforeBarging * placeMs) break;
+      await clock.sleep((places - lookAhead) * placeMs);
       if (queue().length === 0) return false;
       const seen = await look();
       if (seen === undefined) return false;
-      stillMs = seen.image?.lineage.token === lineage.token ? stillMs + waitMs : 0;
+      if (seen.image?.lineage.token !== lineage.token) stillSince = clock.monotonicMs();
     }
     return queue().length > 0;
   }

@@ -105,7 +105,7 @@ export function evolve(base: Lineage, writer: string, seq: number, generationWri
 }
 
 /** Highest sequence number that `writer` is known to have committed, or -1. */
-export function committedSeq(lineage: Lineage, writer: string): number {
+function committedSeq(lineage: Lineage, writer: string): number {
   return Math.max(lineage.current[writer] ?? -1, lineage.previous[writer] ?? -1);
 }
 

@@ -85,9 +85,12 @@ export class Turns {
     if (rivals === undefined || rivals.size === 0) return 0;
     if (this.placeMs(roundTripMs) > crowdedRoundTrips * roundTripMs) return 0;
     const ring = [this.#me];
-    const versionsMissedMax = roundsMissedMax * (rivals.size + 1);
-    for (const [writer, { movedAt, movedVersion }] of rivals) {
-      if (lineage.version - movedVersion <= versionsMissedMax && nowMs - movedAt < idleMsMax) ring.push(writer);
+    // The most recent first: each may have missed some rounds of the ring as it is without those who come after it, so that a
+    // crowd that was here once, or never, is left out after a few commits of those who are here.
+    const recent = [...rivals].sort(([, one], [, other]) => other.movedVersion - one.movedVersion);
+    for (const [writer, { movedAt, movedVersion }] of recent) {
+      if (lineage.version - movedVersion > roundsMissedMax * (ring.length + 1)) break;
+      if (nowMs - movedAt < idleMsMax) ring.push(writer);
     }
     if (ring.length === 1) return 0;
     const last = writerOf(lineage.token);
