@@ -1,0 +1,187 @@
+/**
+ * The worker processes: started, watched, and one of them killed.
+ *
+ *   fork all -> all ready -> start -> ... progress ... -> SIGKILL one, midway in a chunk
+ *                                                           `-> it has exited -> give its chunk back
+ *
+ * Invariant: when `runCrew` is over, for whatever reason, none of its processes is alive.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Spent } from '../../lib/index.js';
+import type { Job, Report, Resumption } from './messages.js';
+
+/** Of all rows this part is counted before one process is killed. */
+const killAfter = 0.4;
+const killDelayMs = 5;
+
+interface CrewOptions {
+  readonly processes: number;
+  readonly kill: boolean;
+  readonly job: Omit<Job, 'worker'>;
+  /** Takes back what a dead worker held. */
+  giveBack(worker: string): Promise<void>;
+  onProgress(rows: number): void;
+  onNote(text: string): void;
+  readonly signal: AbortSignal;
+}
+
+/** The one that was killed. */
+interface Killed {
+  readonly worker: string;
+  readonly pid: number;
+  /** Where it was by its last message. */
+  readonly chunk: number;
+  readonly sent: number;
+}
+
+export interface CrewResult {
+  readonly killed: Killed | undefined;
+  readonly resumptions: readonly Resumption[];
+  /** What each worker has spent; of a killed one, what its last message said. */
+  readonly spent: readonly Spent[];
+  /** Chunks finished, per worker. */
+  readonly chunksFinished: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+interface Member {
+  readonly worker: string;
+  readonly child: ChildProcess;
+  finished: boolean;
+  rowsNew: number;
+  spent: Spent | undefined;
+}
+
+export async function runCrew(options: CrewOptions): Promise<CrewResult> {
+  const crew = new Crew(options);
+  try {
+    return await crew.run();
+  } finally {
+    await crew.end();
+  }
+}
+
+class Crew {
+  readonly #options: CrewOptions;
+  readonly #members: readonly Member[];
+  readonly #exits: readonly Promise<void>[];
+  readonly #failed: Promise<never>;
+  #fail: (error: unknown) => void = () => {};
+  #ready = 0;
+  #allReady: () => void = () => {};
+  #ending = false;
+  #killed: Killed | undefined;
+  readonly #resumptions: Resumption[] = [];
+  readonly #chunksFinished: Record<string, number> = {};
+
+  constructor(options: CrewOptions) {
+    this.#options = options;
+    this.#failed = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    this.#failed.catch(() => {});
+    options.signal.addEventListener('abort', () => this.#fail(options.signal.reason), { once: true });
+    this.#members = Array.from({ length: options.processes }, (_, n) => this.#start(`worker-${n + 1}`));
+    this.#exits = this.#members.map((member) => this.#watch(member));
+  }
+
+  async run(): Promise<CrewResult> {
+    const { signal, job } = this.#options;
+    signal.throwIfAborted();
+    const ready = new Promise<void>((resolve) => {
+      this.#allReady = resolve;
+    });
+    await Promise.race([ready, this.#failed]);
+    const startedAt = performance.now();
+    for (const { child, worker } of this.#members) child.send({ ...job, worker });
+    await Promise.race([Promise.all(this.#exits), this.#failed]);
+    return {
+      killed: this.#killed,
+      resumptions: this.#resumptions,
+      spent: this.#members.flatMap(({ spent }) => spent ?? []),
+      chunksFinished: this.#chunksFinished,
+      seconds: (performance.now() - startedAt) / 1_000,
+    };
+  }
+
+  /** Kills who is left, and waits until nobody is. */
+  async end(): Promise<void> {
+    this.#ending = true;
+    for (const { child } of this.#members) child.kill('SIGKILL');
+    await Promise.allSettled(this.#exits);
+  }
+
+  #start(worker: string): Member {
+    const child = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), {
+      execArgv: ['--import', import.meta.resolve('tsx')],
+      // Standard output is the report's alone.
+      stdio: ['ignore', 2, 2, 'ipc'],
+    });
+    const member: Member = { worker, child, finished: false, rowsNew: 0, spent: undefined };
+    child.on('message', (report: Report) => this.#hear(member, report));
+    // A message to somebody who has just died; its exit says more.
+    child.on('error', (error) => child.pid === undefined && this.#fail(error));
+    return member;
+  }
+
+  /** Resolves when the process is gone and what it held is given back. */
+  #watch(member: Member): Promise<void> {
+    const { child, worker } = member;
+    const exited = new Promise<[code: number | null, signal: string | null]>((resolve) => {
+      child.once('exit', (...how) => resolve(how));
+      child.once('error', () => child.pid === undefined && resolve([null, null]));
+    });
+    return exited.then(async ([code, signal]) => {
+      if (this.#ending || member.finished) return;
+      if (this.#killed?.worker !== worker) {
+        this.#fail(new Error(`${worker} (pid ${child.pid}) ended before its work was over: ${signal ?? code}`));
+        return;
+      }
+      // Not a moment earlier: a process that still lives could go on with a chunk that was given to another one.
+      await this.#options.giveBack(worker).catch(this.#fail);
+    });
+  }
+
+  #hear(member: Member, report: Report): void {
+    const { worker } = member;
+    switch (report.kind) {
+      case 'ready':
+        this.#ready += 1;
+        if (this.#ready === this.#members.length) this.#allReady();
+        break;
+      case 'progress':
+        member.rowsNew = report.rowsNew;
+        member.spent = report.spent;
+        this.#advance(member, report);
+        break;
+      case 'resumed':
+        this.#resumptions.push(report.resumption);
+        this.#options.onNote(`${worker} has gone on with chunk ${report.resumption.chunk}`);
+        break;
+      case 'finished':
+        member.finished = true;
+        member.spent = report.spent;
+        this.#chunksFinished[worker] = report.chunks;
+        // It ends when this channel does, so no message of its is lost.
+        member.child.disconnect();
+        break;
+      case 'failed':
+        this.#fail(new Error(`${worker} failed: ${report.message}`));
+    }
+  }
+
+  #advance({ worker, child }: Member, report: Extract<Report, { kind: 'progress' }>): void {
+    const { job, kill, onProgress, onNote } = this.#options;
+    const rows = this.#members.reduce((sum, member) => sum + member.rowsNew, 0);
+    onProgress(rows);
+    const { chunk, sent } = report;
+    if (!kill || this.#killed !== undefined || rows < job.rows * killAfter || sent > job.rowsPerChunk / 2) return;
+    this.#killed = { worker, pid: child.pid ?? 0, chunk, sent };
+    // In the middle of the next rows, when some of their atoms have them and some have not.
+    setTimeout(() => {
+      child.kill('SIGKILL');
+      onNote(`${worker} (pid ${child.pid}) was killed with SIGKILL, some time after row ${sent} of chunk ${chunk}`);
+    }, killDelayMs);
+  }
+}

@@ -1,0 +1,131 @@
+/** The command line: what may be said, what it means, and what is wrong with it. */
+import { parseArgs } from 'node:util';
+
+/** Where items live. */
+export type EngineChoice =
+  | { readonly kind: 'dynalite' | 'dynamodb-local'; readonly path: string | undefined }
+  | { readonly kind: 'endpoint'; readonly url: string }
+  | { readonly kind: 'aws' };
+
+export interface DemoOptions {
+  readonly engine: EngineChoice;
+  readonly table: string | undefined;
+  readonly processes: number;
+  readonly kill: boolean;
+  readonly json: boolean;
+  readonly rows: number;
+  readonly rowsPerChunk: number;
+  readonly window: number;
+  readonly falsify: boolean;
+}
+
+/** Something on the command line is wrong; `main` says so and exits with 2. */
+export class UsageError extends Error {}
+
+const rowsMax = 200_000;
+const processesMax = 32;
+
+export const help: string = `Counts 200,000 flights with several processes that share nothing but atoms, kills one of them midway, and compares
+the atoms with a plain sequential computation.
+
+Usage: npm start -- [options]
+
+  --processes N      worker processes, 1 to ${processesMax} (default 4)
+  --engine ENGINE    dynalite        embedded, on disk, in this process (default)
+                     dynamodb-local  Amazon's DynamoDB Local; needs Java 17
+                     URL             an endpoint, for instance http://localhost:8000
+                     aws             DynamoDB itself, with your usual credentials; needs --table
+  --table NAME       table to use; made if it is missing, and deleted at the end only if this run made it
+                     (default: a new name for each run)
+  --path FOLDER      data folder of dynalite or dynamodb-local; stays (default: a temporary one; memory)
+  --no-kill          let all processes live
+  --json             one JSON document on standard output, all else on standard error
+  --rows N           only N flights, spread evenly over the file (default ${rowsMax})
+  --chunk N          rows per chunk of the work list (default 2000)
+  --window N         rows that a process has under way at once (default 500)
+  --falsify          compare with flights one of which is altered by a minute, to see that the comparison notices
+  --help             this text
+
+Examples:
+  npm start
+  npm start -- --processes 8 --no-kill
+  npm start -- --engine dynamodb-local --json > figures.json
+  npm start -- --engine aws --table flights-demo
+
+Exit code: 0 = the atoms equal the sequential computation; 1 = they do not, or the run failed; 2 = wrong usage;
+130, 143 = interrupted, terminated.
+`;
+
+const flags = {
+  processes: { type: 'string' },
+  engine: { type: 'string' },
+  table: { type: 'string' },
+  path: { type: 'string' },
+  'no-kill': { type: 'boolean' },
+  json: { type: 'boolean' },
+  rows: { type: 'string' },
+  chunk: { type: 'string' },
+  window: { type: 'string' },
+  falsify: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** Reads the command line; `undefined` when help was asked for. */
+export function parseOptions(args: readonly string[]): DemoOptions | undefined {
+  const { values, positionals } = parse(args);
+  if (values.help) return undefined;
+  // "--engine endpoint URL" is taken as well as "--engine URL".
+  const [word, ...rest] = values.engine === 'endpoint' ? positionals : [values.engine ?? 'dynalite', ...positionals];
+  if (word === undefined) throw new UsageError('--engine endpoint wants a URL, for instance http://localhost:8000');
+  if (rest.length > 0) throw new UsageError(`Unexpected argument "${rest[0]}"`);
+  const engine = engineOf(word, values.path);
+  const { table } = values;
+  if (engine.kind === 'aws' && table === undefined) throw new UsageError('--engine aws wants --table NAME');
+  if (table !== undefined && !/^[\w.-]{3,255}$/.test(table)) {
+    throw new UsageError(`--table must be 3 to 255 letters, digits, "_", "." or "-": "${table}"`);
+  }
+  const processes = wholeNumber('processes', values.processes, 4, processesMax);
+  const rowsPerChunk = wholeNumber('chunk', values.chunk, 2_000, rowsMax);
+  const window = wholeNumber('window', values.window, 500, 10_000);
+  const kill = values['no-kill'] !== true;
+  if (kill && window >= rowsPerChunk) {
+    throw new UsageError('With --window not below --chunk nobody can be killed midway in a chunk; add --no-kill');
+  }
+  if (kill && processes === 1) {
+    throw new UsageError('With --processes 1 nobody is left to take over from a killed process; add --no-kill');
+  }
+  return {
+    engine,
+    table,
+    processes,
+    kill,
+    json: values.json === true,
+    rows: wholeNumber('rows', values.rows, rowsMax, rowsMax),
+    rowsPerChunk,
+    window,
+    falsify: values.falsify === true,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: flags, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function engineOf(word: string, path: string | undefined): EngineChoice {
+  if (word === 'dynalite' || word === 'dynamodb-local') return { kind: word, path };
+  if (path !== undefined) throw new UsageError('--path is for --engine dynalite and dynamodb-local only');
+  if (word === 'aws') return { kind: 'aws' };
+  if (URL.canParse(word) && /^https?:$/.test(new URL(word).protocol)) return { kind: 'endpoint', url: word };
+  throw new UsageError(`--engine must be dynalite, dynamodb-local, aws or a URL that begins with http: "${word}"`);
+}
+
+function wholeNumber(name: string, text: string | undefined, fallback: number, max: number): number {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
+  throw new UsageError(`--${name} must be a whole number from 1 to ${max}: "${text}"`);
+}
