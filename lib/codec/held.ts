@@ -105,12 +105,16 @@ function heldFromNative(encoded: Encoded, key: string): Held {
   if (annotations === undefined) {
     const { json, bytes } = fromNative(data, key, true);
     if (!bytes) return new PlainHeld(json, undefined, encoded);
-    return new FormHeld({ json: fromNative(data, key, false).json, meta: undefined }, undefined, encoded);
   }
   const { json } = fromNative(data, key, false);
   try {
-    const form = { json, meta: JSON.parse(annotations) as Json };
-    if (sameForm(form, toForm(fromForm(form), true))) return new FormHeld(form, undefined, encoded);
+    const form = { json, meta: annotations === undefined ? undefined : (JSON.parse(annotations) as Json) };
+    const value = fromForm(form);
+    if (sameForm(form, toForm(value, true))) {
+      // What shares more than the plain way walks was written with notes, and may be plain to this release.
+      const plain = copyPlain(value, nativeNestingMax);
+      return plain === notPlain ? new FormHeld(form, undefined, encoded) : new PlainHeld(plain, undefined, encoded);
+    }
   } catch {
     // The error behind it may quote the value; it is not passed on.
   }

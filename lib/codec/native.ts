@@ -13,7 +13,7 @@
 import type { AttributeValue } from './attribute.js';
 import { isBytes } from './copy.js';
 import { DecodeError, UnsupportedValueError } from './errors.js';
-import { isPlainName, isWellFormed, type Json, seal } from './plain.js';
+import { isPlainName, isPlainNumber, isWellFormed, type Json, seal } from './plain.js';
 
 /**
  * Containers that may nest within one attribute.
@@ -160,13 +160,14 @@ class Reader {
   }
 
   #number(text: string): number {
-    const number = decimal.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isFinite(number)) throw this.#damaged('a number that is none');
+    // The store has no -0, and what it writes as 0.0 is 0.
+    const number = decimal.test(text) ? Number(text) + 0 : Number.NaN;
+    if (!isPlainNumber(number)) throw this.#damaged('a number that the store cannot hold');
     // Up to 15 digits there is one double for each decimal; beyond, a whole number may fall between two of them.
     if (text.length > 15 && !isFaithful(text, number)) {
       throw new DecodeError(this.#key, 'foreign', 'a whole number that JavaScript has no number for');
     }
-    return number === 0 ? 0 : number;
+    return number;
   }
 
   #damaged(what: string): DecodeError {

@@ -24,7 +24,7 @@ export type Json = string | number | boolean | null | Uint8Array | readonly Json
 export const notPlain: unique symbol = Symbol('not plain');
 
 /** Nodes of one plain value. A value with more goes the thorough way, which takes shared references for what they are. */
-const nodesMax = 1_000_000;
+const nodesMax = 500_000;
 /** Ours of fewer nodes are not remembered. */
 const nodesRemembered = 16;
 /** Bytes of one nested name ("Constraints in Amazon DynamoDB": names are up to 64 KB). */

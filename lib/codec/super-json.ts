@@ -101,7 +101,8 @@ export function toForm(value: unknown, bareBytes: boolean): Form {
   const { root, shared, bytesOnly } = copyAll(value);
   if (bareBytes && bytesOnly && shared.size === 0) return { json: root as Json, meta: undefined };
   const { json, meta } = superJson.serialize(shared.size === 0 ? root : untangle(root, shared));
-  return { json: json as Json, meta: (meta ?? {}) as Json };
+  // Its notes on shared references are left out: in a tree they are of equal bigints and NaNs only, and say nothing.
+  return { json: json as Json, meta: meta?.values === undefined ? {} : { values: meta.values as Json, v: 1 } };
 }
 
 /** A fresh value from a form. Throws a plain error, or returns what `sameForm` then tells from a right one. */
