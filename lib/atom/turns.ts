@@ -19,8 +19,10 @@ import { type Lineage, writerOf } from './evidence.js';
 
 /** A writer keeps its place while it has missed no more than this many rounds of the ring, … */
 const roundsMissedMax = 2;
-/** … for this long at most. */
+/** … for this long at most, … */
 const idleMsMax = 2_000;
+/** … and while its last two commits were no more rounds apart than this: nobody waits for a visitor. */
+const roundsBetweenMax = 4;
 /**
  * Turns are taken only while commits follow each other within this many round trips. With more room between them writers
  * seldom meet, and waiting for one who has nothing to write would cost more than the odd lost race.
@@ -35,6 +37,8 @@ interface Sighting {
   /** Monotonic milliseconds and version at which its number was last seen to move. */
   readonly movedAt: number;
   readonly movedVersion: number;
+  /** Versions between its last two moves; at most so many for one that was not in the evidence before. */
+  readonly interval: number;
 }
 
 export class Turns {
@@ -68,7 +72,8 @@ export class Turns {
         const seq = generation[writer] as number;
         const known = before?.get(writer);
         const moved = known === undefined || known.seq < seq;
-        after.set(writer, moved ? { seq, movedAt, movedVersion: lineage.version } : known);
+        const interval = lineage.version - (known?.movedVersion ?? lineage.floor);
+        after.set(writer, moved ? { seq, movedAt, movedVersion: lineage.version, interval } : known);
       }
     }
     this.#rivals = after;
@@ -87,10 +92,11 @@ export class Turns {
     const ring = [this.#me];
     // The most recent first: each may have missed some rounds of the ring as it is without those who come after it, so that a
     // crowd that was here once, or never, is left out after a few commits of those who are here.
+    const intervalMax = roundsBetweenMax * (rivals.size + 1);
     const recent = [...rivals].sort(([, one], [, other]) => other.movedVersion - one.movedVersion);
-    for (const [writer, { movedAt, movedVersion }] of recent) {
+    for (const [writer, { movedAt, movedVersion, interval }] of recent) {
       if (lineage.version - movedVersion > roundsMissedMax * (ring.length + 1)) break;
-      if (nowMs - movedAt < idleMsMax) ring.push(writer);
+      if (nowMs - movedAt < idleMsMax && interval <= intervalMax) ring.push(writer);
     }
     if (ring.length === 1) return 0;
     const last = writerOf(lineage.token);
