@@ -165,8 +165,15 @@ export class TableSetup {
     let timeToLive = await this.#timeToLive(signal);
     if (timeToLive === 'disabled') {
       timeToLive = await unlessUnknown(async () => {
-        await engine.updateTimeToLive(this.#ground.tableName(), names.expiresAt, { signal });
-        return 'enabled';
+        try {
+          await engine.updateTimeToLive(this.#ground.tableName(), names.expiresAt, { signal });
+          return 'enabled';
+        } catch (error) {
+          // Another process may have turned it on meanwhile.
+          const now = await this.#timeToLive(signal);
+          if (now === 'disabled') throw error;
+          return now;
+        }
       });
     }
     return report(found, created, timeToLive);
