@@ -85,7 +85,8 @@ export interface AtomOptions<T> {
   readonly index?: Readonly<Record<string, IndexFunction<T>>>;
   /**
    * Takes over an item of another layout: its attributes to the value, `undefined` to refuse. The first write replaces the item
-   * as a whole, under the condition that it is still the one that was read; what `adopt` does not take into the value is gone.
+   * as a whole, under the condition that every attribute that was read is still the same; what `adopt` does not take into the
+   * value is gone, and so is an attribute that another program adds meanwhile without changing one of those.
    */
   readonly adopt?: (attributes: Item) => T | undefined;
   /**

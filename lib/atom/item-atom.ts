@@ -273,8 +273,12 @@ export class ItemAtom<T, V = T | undefined> {
     this.#requireValue('compareAndSet', next);
     const wanted = expected instanceof AtomSnapshot || expected === undefined ? undefined : cell.hold(expected);
     const matches = (state: State): boolean => {
-      if (expected instanceof AtomSnapshot)
-        return state.token === expected.token && (expected.token !== undefined || !state.held);
+      if (expected instanceof AtomSnapshot) {
+        if (state.token !== expected.token) return false;
+        if (expected.token !== undefined) return true;
+        // No item, or one of another layout, which has no token: all that can be compared of it is the value.
+        return expected.exists ? state.held?.equals(cell.hold(expected.value)) === true : state.held === undefined;
+      }
       const current = state.held ?? cell.initial;
       return wanted === undefined ? state.held === undefined : current?.equals(wanted) === true;
     };

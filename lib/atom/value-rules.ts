@@ -82,10 +82,11 @@ export class ValueRules {
     return isThenable(verdict) ? verdict.then(finish, fail) : finish(verdict);
   }
 
-  /** The value in an item of another layout; `undefined` when this atom adopts none. */
+  /** The value in an item of another layout; `undefined` when this atom adopts none, or not this one. */
   adopt(item: Item): Held | Promise<Held> | undefined {
     if (this.adoptFunction === undefined) return undefined;
-    return this.check(hold(this.adoptFunction(item), this.codec), 'read');
+    const value = this.adoptFunction(item);
+    return value === undefined ? undefined : this.check(hold(value, this.codec), 'read');
   }
 
   /** @throws {DecodeError} `ERR_DECODE` under `foreign: 'refuse'`, when the item has attributes that are not ours. */
