@@ -56,7 +56,6 @@ export function kindOf(value: object): Kind | Refusal {
     const name = Buffer.isBuffer(value) ? 'Buffer' : value[Symbol.toStringTag];
     return isBuiltin(prototype, name) || prototype === Buffer.prototype ? 'typed array' : ownClass(prototype);
   }
-  if (types.isBoxedPrimitive(value)) return { reason: 'a boxed primitive would come back as a bare one; unbox it' };
   return ownClass(prototype);
 }
 

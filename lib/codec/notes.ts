@@ -22,10 +22,7 @@ type JsonObject = { readonly [name: string]: Json };
 
 /** Whether `meta` holds nothing but our notes, on places of `json`. */
 export function areOurs(meta: Json, json: Json): boolean {
-  if (!isObject(meta)) return false;
-  const { values, v, ...rest } = meta;
-  if (Object.keys(rest).length > 0) return false;
-  return values === undefined ? v === undefined : v === 1 && suits(values, json);
+  return isObject(meta) && (meta.values === undefined || suits(meta.values, json));
 }
 
 function suits(notes: Json, place: Json): boolean {

@@ -5,7 +5,7 @@
  * named in the item, so that a reader knows what it has before it. Names without a colon are this library's.
  */
 import type { AttributeValue } from './attribute.js';
-import { copyAll, isBytes, nestingMaxOfText } from './copy.js';
+import { isBytes, nestingMaxOfText } from './copy.js';
 import { copyPlain, type Json, notPlain } from './plain.js';
 import { type Form, fromForm, sameForm, toForm } from './super-json.js';
 
@@ -66,8 +66,6 @@ function valueIn(text: string): unknown {
     if (plain === notPlain) throw new Error('something in it that is never written');
     return plain;
   }
-  // Bounds the nesting before anything else walks it.
-  copyAll(json);
   const value = fromForm({ json, meta });
   const again = JSON.parse(textOf(toForm(value, false))) as { json: Json; meta: Json };
   if (!sameForm({ json, meta }, again)) throw new Error('notes that do not fit the json');

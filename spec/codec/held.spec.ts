@@ -187,6 +187,10 @@ const failing = new Proxy(
   },
 );
 
+function growing(): ArrayBuffer {
+  return new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(1, { maxByteLength: 2 });
+}
+
 const withHole = [1, 2, 3];
 delete withHole[1];
 
@@ -225,6 +229,9 @@ const refused: readonly (readonly [string, unknown, string])[] = [
   ['an Error with a field', Object.assign(new Error(), { code: 1 }), 'value.code'],
   ['an AggregateError', new AggregateError([]), 'value.errors'],
   ['an Error under the name of another', Object.assign(new TypeError(), { name: 'RangeError' }), 'value'],
+  ['an Error whose name is no text', Object.assign(new Error(), { name: 1 }), 'value'],
+  ['an Error with a getter', Object.defineProperty(new Error(), 'message', { get: () => '' }), 'value.message'],
+  ['a buffer that can grow', { b: growing() }, 'value.b'],
   ['half a surrogate pair in a name', { '\ud800': 1 }, 'value'],
   ['a name of more than 64 KB', { ['n'.repeat(65_536)]: 1 }, 'value'],
   ['a SharedArrayBuffer', new SharedArrayBuffer(1), 'value'],
@@ -285,6 +292,21 @@ describe('hold()', () => {
     const bytes = hold({ b: new Uint8Array(1) });
     (bytes.hand() as { b: Uint8Array }).b[0] = 9;
     expect(bytes.hand()).toEqual({ b: new Uint8Array(1) });
+  });
+
+  it('keeps no memory of a Buffer', () => {
+    const buffer = Buffer.from([1]);
+    const held = hold([buffer, new Date(1)]);
+    buffer[0] = 2;
+    expect(held.hand()).toEqual([new Uint8Array([1]), new Date(1)]);
+    expect(heldFrom(held.encode(), 'key').hand()).toEqual([new Uint8Array([1]), new Date(1)]);
+  });
+
+  it('does not take a proxy for frozen', () => {
+    const { proxy, revoke } = Proxy.revocable(Object.freeze({ n: 1 }), {});
+    const held = hold({ proxy });
+    revoke();
+    expect(held.hand()).toEqual({ proxy: { n: 1 } });
   });
 
   it('takes what is frozen all the way down as it is', () => {

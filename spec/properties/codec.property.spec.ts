@@ -166,7 +166,7 @@ describe('hold() and heldFrom()', () => {
         expect(again.equals(held) && held.equals(again)).toBe(true);
         expect(heldFrom(again.encode(), 'key', codec).equals(held)).toBe(true);
       }),
-      runs(800),
+      runs(500),
     );
     expect(refused).toBeLessThan(read);
   });
@@ -269,7 +269,7 @@ describe('heldFrom() of a damaged form', () => {
           }
         }
       }),
-      runs(500),
+      runs(450),
     );
     expect(refused + read).toBeGreaterThan(process.env.FC_RUNS === undefined ? 9_000 : 0);
     expect(shapes()).toEqual(before);

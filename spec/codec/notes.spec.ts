@@ -1,0 +1,38 @@
+/** Goal: superjson is never asked to act on a note that is not ours. Method: one tree, good and bad notes. */
+import { describe, expect, it } from '@jest/globals';
+import { areOurs } from '../../lib/codec/notes.js';
+import type { Json } from '../../lib/codec/plain.js';
+
+const tree: Json = { a: ['1', null], 'b.c': { '\\': '1' }, bytes: new Uint8Array(1) };
+
+describe('areOurs()', () => {
+  it.each<[Json]>([
+    [{}],
+    [{ values: ['map'] }],
+    [{ values: { 'a.0': ['bigint'], 'a.1': ['undefined'], 'b\\.c.\\\\': ['bigint'], bytes: [['custom', 'bytes']] } }],
+    [{ values: ['map', { a: ['set', { 0: ['bigint'] }] }] }],
+    [{ values: { a: { 1: ['undefined'] } } }],
+  ])('takes %j', (meta) => {
+    expect(areOurs(meta, tree)).toBe(true);
+  });
+
+  it.each<[string, Json]>([
+    ['no object', ['map']],
+    ['nothing', null],
+    ['an unknown note', { values: { 'a.0': ['symbol'] } }],
+    ['a typed array', { values: { 'a.0': [['typed-array', 'Uint8Array']] } }],
+    ['a class', { values: [['class', 'Point']] }],
+    ['more than note and notes below', { values: ['map', {}, {}] }],
+    ['notes below that are a note', { values: ['map', ['map']] }],
+    ['a place beyond a list', { values: { 'a.2': ['undefined'] } }],
+    ['a place far beyond', { values: { 'a.4000000000': ['undefined'] } }],
+    ['the length of a list', { values: { 'a.length': ['undefined'] } }],
+    ['a name that is not there', { values: { x: ['undefined'] } }],
+    ['a method', { values: { toString: ['undefined'] } }],
+    ['a prototype', { values: { '__proto__.x': ['undefined'] } }],
+    ['a byte', { values: { 'bytes.0': ['undefined'] } }],
+    ['a character', { values: { 'a.0.0': ['undefined'] } }],
+  ])('refuses %s', (_what, meta) => {
+    expect(areOurs(meta, tree)).toBe(false);
+  });
+});
