@@ -112,8 +112,9 @@ export function parseItem(item: Item, keyNames: readonly string[], names: Attrib
   const indexNames = read.strings(names.indexNames);
   const annotations = read.text(names.annotations);
   const codec = read.text(names.codec);
-  if (data === undefined && (annotations !== undefined || codec !== undefined)) {
-    throw new DecodeError(key, 'damaged', `attribute ${names.data} is missing`);
+  const isTombstone = item[names.expiresAt] !== undefined && annotations === undefined && codec === undefined;
+  if (data === undefined && !isTombstone) {
+    throw new DecodeError(key, 'damaged', `attribute ${names.data} is missing, and it is no tombstone`);
   }
   const ours = new Set<string>([...Object.values(names), ...keyNames]);
   const index: Record<string, AttributeValue> = {};

@@ -68,8 +68,10 @@ export class Bench {
     return this.memory.get({ table: tableName, key: { id: { S: key } }, consistent: true });
   }
 
-  put(item: Item): Promise<unknown> {
-    return this.memory.put({ table: tableName, item });
+  /** Another program's write. */
+  async put(item: Item): Promise<void> {
+    const answer = await this.memory.put({ table: tableName, item });
+    if (answer.status !== 'applied') throw new Error(`Cannot put an item: ${answer.status}`);
   }
 }
 
