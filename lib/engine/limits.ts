@@ -12,7 +12,7 @@ export const itemBytesMax = 409_600;
 export const partitionKeyBytesMax = 2_048;
 /** Longest sort key value, in bytes of UTF-8. */
 export const sortKeyBytesMax = 1_024;
-/** Deepest nesting of lists and maps in one attribute. */
+/** Deepest nesting of lists and maps; the item itself counts as the first level, so an attribute may hold 31. */
 export const nestingMax = 32;
 /** Actions in one transaction. */
 export const transactionActionsMax = 100;
