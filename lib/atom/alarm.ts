@@ -1,11 +1,12 @@
 /** One timer for the earliest of many deadlines. Set it as often as you like; it sleeps on the injected clock. */
 import type { Clock } from '../engine/index.js';
+import { after } from './timer.js';
 
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
   #at = Number.POSITIVE_INFINITY;
-  #sleep: AbortController | undefined;
+  #callOff: (() => void) | undefined;
 
   constructor(clock: Clock, ring: () => void) {
     this.#clock = clock;
@@ -17,21 +18,16 @@ export class Alarm {
     if (at >= this.#at || at === Number.POSITIVE_INFINITY) return;
     this.clear();
     this.#at = at;
-    const sleep = new AbortController();
-    this.#sleep = sleep;
-    this.#clock.sleep(Math.max(0, Math.ceil(at - this.#clock.monotonicMs())), { signal: sleep.signal }).then(
-      () => {
-        this.#at = Number.POSITIVE_INFINITY;
-        this.#sleep = undefined;
-        this.#ring();
-      },
-      () => {},
-    );
+    this.#callOff = after(this.#clock, Math.max(0, Math.ceil(at - this.#clock.monotonicMs())), () => {
+      this.#at = Number.POSITIVE_INFINITY;
+      this.#callOff = undefined;
+      this.#ring();
+    });
   }
 
   clear(): void {
-    this.#sleep?.abort();
-    this.#sleep = undefined;
+    this.#callOff?.();
+    this.#callOff = undefined;
     this.#at = Number.POSITIVE_INFINITY;
   }
 }

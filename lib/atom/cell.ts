@@ -9,6 +9,7 @@ import type { Ground, Retry } from './ground.js';
 import type { AttributeNames } from './item-format.js';
 import { Lane } from './lane.js';
 import { Register } from './register.js';
+import { after } from './timer.js';
 import { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
 import { Writer } from './writer.js';
@@ -80,11 +81,17 @@ export class Cell {
       if (!cache.mayBeOlder(seen)) return { known: seen, stale: true };
       return { known: await cache.strongRead(), stale: false };
     }
-    const { known } = cache;
-    const ageMs = known === undefined ? Number.POSITIVE_INFINITY : this.#ground.clock.monotonicMs() - known.seenAtMs;
-    const enough = consistency === 'cached' ? known !== undefined : ageMs <= consistency.maxStalenessMs;
-    if (enough && known !== undefined) return { known, stale: true };
+    const known = this.#remembered(consistency);
+    if (known !== undefined) return { known, stale: true };
     return { known: await cache.strongRead(), stale: false };
+  }
+
+  /** What is known, if that is enough for this consistency. */
+  #remembered(consistency: Consistency): Known | undefined {
+    const { known } = this.cache;
+    if (known === undefined || consistency === 'cached') return known;
+    if (typeof consistency === 'string') return undefined;
+    return this.#ground.clock.monotonicMs() - known.seenAtMs <= consistency.maxStalenessMs ? known : undefined;
   }
 
   /** Looks at the item, but waits no longer than the deadline and the signal allow. */
@@ -95,26 +102,35 @@ export class Cell {
     signal: AbortSignal | undefined,
   ): Promise<Look> {
     signal?.throwIfAborted();
+    const remembered = this.#remembered(consistency);
+    if (remembered !== undefined) return { known: remembered, stale: true };
     const look = this.look(consistency);
-    const over = new AbortController();
-    const until = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
-    const deadline = this.#deadline(action, timeoutMs, until);
+    let leave = () => {};
+    let release = () => {};
+    const left = new Promise<never>((_, reject) => {
+      leave = () => reject(signal?.reason);
+      release = this.#deadline(timeoutMs, () => {
+        const facts = { key: this.keyText, attempts: 1, conflicts: 0 };
+        reject(new DeadlineError(action, facts, timeoutMs, this.#register.readObstacle));
+      });
+    });
+    signal?.addEventListener('abort', leave, { once: true });
     try {
-      return await Promise.race([look, deadline]);
+      return await Promise.race([look, left]);
     } finally {
-      over.abort();
-      deadline.catch(() => {});
-      look.catch(() => {});
+      release();
+      signal?.removeEventListener('abort', leave);
     }
   }
 
-  /** Rejects when the time is over; until a read has failed, that is not before one attempt had its time, and the one it may wait for. */
-  async #deadline(action: string, timeoutMs: number, signal: AbortSignal): Promise<never> {
+  /** Calls `expire` when the time is over; until a read has failed, that is not before one attempt had its time, and the one it may wait for. */
+  #deadline(timeoutMs: number, expire: () => void): () => void {
     const { clock } = this.#ground;
-    await clock.sleep(timeoutMs, { signal });
-    if (this.#register.readObstacle === undefined) await clock.sleep(2 * this.retry.attemptTimeoutMs, { signal });
-    const facts = { key: this.keyText, attempts: 1, conflicts: 0 };
-    throw new DeadlineError(action, facts, timeoutMs, this.#register.readObstacle);
+    let callOff = after(clock, timeoutMs, () => {
+      if (this.#register.readObstacle !== undefined) return expire();
+      callOff = after(clock, 2 * this.retry.attemptTimeoutMs, expire);
+    });
+    return () => callOff();
   }
 }
 

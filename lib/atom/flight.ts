@@ -11,6 +11,7 @@ import { type Attempt, decide } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Image } from './item-format.js';
 import type { Fate, PendingWrite, Register } from './register.js';
+import { after } from './timer.js';
 import type { Draft } from './writer.js';
 
 /** A fate that is known. */
@@ -35,7 +36,8 @@ export class Flight {
   #cancelled: Cancelled | undefined;
   #cancelWanted = false;
   #stop: AbortController | undefined;
-  #lonely: AbortController | undefined;
+  /** Set while nobody waits. */
+  #unlonely: (() => void) | undefined;
 
   constructor(
     facts: { readonly draft: Draft; readonly runs: readonly Run[]; readonly aged: boolean },
@@ -66,8 +68,13 @@ export class Flight {
       const stop = new AbortController();
       this.#stop = stop;
       this.mind(isAwaited());
-      const wanted = () => this.#cancelled !== undefined || this.runs.every(({ operation }) => !operation.isOver);
-      const fate = await this.#register.write(this.#pending, { signal: stop.signal, wanted });
+      const fate = await this.#register.write(this.#pending, {
+        // Made when it is asked for, which a write without trouble never does.
+        get signal() {
+          return stop.signal;
+        },
+        wanted: () => this.#cancelled !== undefined || this.runs.every(({ operation }) => !operation.isOver),
+      });
       this.#stop = undefined;
       this.mind(true);
       const cancelled = this.#cancelled;
@@ -82,18 +89,13 @@ export class Flight {
   /** Told whenever callers come and go: unawaited, it goes on for `settleMs` only. */
   mind(isAwaited: boolean): void {
     if (isAwaited) {
-      this.#lonely?.abort();
-      this.#lonely = undefined;
+      this.#unlonely?.();
+      this.#unlonely = undefined;
       return;
     }
     const stop = this.#stop;
-    if (stop === undefined || this.#lonely !== undefined) return;
-    const lonely = new AbortController();
-    this.#lonely = lonely;
-    this.#ground.clock.sleep(this.#settleMs, { signal: lonely.signal, background: true }).then(
-      () => stop.abort(),
-      () => {},
-    );
+    if (stop === undefined || this.#unlonely !== undefined) return;
+    this.#unlonely = after(this.#ground.clock, this.#settleMs, () => stop.abort(), true);
   }
 
   /** Asks for the write to be made impossible. Of an adopted item there is no base value that could be written again. */

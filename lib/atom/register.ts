@@ -17,6 +17,7 @@ import { type Attempt, decide, type Verdict } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image, parseItem } from './item-format.js';
 import type { UnknownReason } from './settlement.js';
+import { after } from './timer.js';
 
 /** A write whose bytes are fixed, and how far it got. Resumable: a later call goes on where an earlier one stopped. */
 export interface PendingWrite {
@@ -50,6 +51,12 @@ export interface Patience {
   readonly signal: AbortSignal;
   /** Asked before a first copy is sent: whether somebody still wants it. */
   readonly wanted: () => boolean;
+}
+
+/** What ends a loop of tries. */
+interface Until {
+  readonly signal?: AbortSignal;
+  readonly deadlineAt?: number;
 }
 
 type Obstacle = 'throttled' | 'brief';
@@ -110,7 +117,7 @@ export class Register {
   /** Drives `pending` until its fate is known or patience ends. */
   async write(pending: PendingWrite, patience: Patience): Promise<Fate> {
     try {
-      return await this.#persist({ signal: patience.signal }, () => this.#send(pending, patience));
+      return await this.#persist(patience, () => this.#send(pending, patience));
     } catch (error) {
       if (error instanceof Again) return { status: 'pending', cause: error.cause };
       // The fault of a function of the user's, such as tableName: it would only fail again.
@@ -210,18 +217,21 @@ export class Register {
   /** One attempt with its own time-out; tells the pace what it saw. */
   async #timed<T extends object | undefined>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, pace } = this.#ground;
+    const timeoutMs = pace.attemptTimeoutMs;
     const timeout = new AbortController();
-    const answered = new AbortController();
+    const giveUp = () => timeout.abort(new AttemptTimeout());
     const startedAt = clock.monotonicMs();
-    const giveUp = async (timeoutMs: number) => {
-      await clock.sleep(timeoutMs, { signal: answered.signal, background: true });
-      // Late ourselves: the process was busy or stopped, and the answer may lie in the socket already. Let it be read first.
-      const lateMs = clock.monotonicMs() - startedAt - timeoutMs;
-      if (lateMs > stalledMs)
-        await clock.sleep(Math.min(lateMs, timeoutMs), { signal: answered.signal, background: true });
-      timeout.abort(new AttemptTimeout());
-    };
-    giveUp(pace.attemptTimeoutMs).catch(() => {});
+    let callOff = after(
+      clock,
+      timeoutMs,
+      () => {
+        // Late ourselves: the process was busy or stopped, and the answer may lie in the socket already. Let it be read first.
+        const lateMs = clock.monotonicMs() - startedAt - timeoutMs;
+        if (lateMs > stalledMs) callOff = after(clock, Math.min(lateMs, timeoutMs), giveUp, true);
+        else giveUp();
+      },
+      true,
+    );
     try {
       const answer = await send(timeout.signal);
       if (timeout.signal.aborted) pace.timedOut();
@@ -237,18 +247,28 @@ export class Register {
       }
       throw error;
     } finally {
-      answered.abort();
+      callOff();
     }
   }
 
   /** Runs `body` again after each {@link Again}, pausing in between, until `signal` aborts or the deadline comes. */
-  #persist<T>(until: { signal?: AbortSignal; deadlineAt?: number }, body: () => Promise<T>): Promise<T> {
-    const { signal, deadlineAt = Number.POSITIVE_INFINITY } = until;
+  async #persist<T>(until: Until, body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      if (!(error instanceof Again)) throw error;
+      return this.#goOn(until, body, error);
+    }
+  }
+
+  /** The loop begins where the first try failed: most succeed, and need none. */
+  #goOn<T>({ signal, deadlineAt = Number.POSITIVE_INFINITY }: Until, body: () => Promise<T>, first: Again): Promise<T> {
     const { clock, random } = this.#ground;
     const { backoffMs, backoffMsMax } = this.#retry;
     let throttled = 0;
     let brief = 0;
-    return pRetry(body, {
+    const bodyAfterFirst = (attempt: number) => (attempt === 1 ? Promise.reject(first) : body());
+    return pRetry(bodyAfterFirst, {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: 0,
       shouldRetry: ({ error }) => error instanceof Again,
