@@ -1,7 +1,7 @@
 // Goal: AtomTable makes, accepts and refuses tables rightly, and its options are checked before anything is sent.
 // Method: the same specs on each engine that is to be had; engines with a method replaced for what none of them can be.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AtomTable, type AtomTableOptions } from '../../lib/atom/index.js';
+import { AtomTable, type AtomTableOptions, type ItemAtom } from '../../lib/atom/index.js';
 import type { TableDescription } from '../../lib/engine/index.js';
 import { MemoryEngine } from '../../lib/engine/memory.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
@@ -114,9 +114,9 @@ for (const row of engines) {
       const { table } = make({ tableName, clock });
       await table.create();
       const [gone, kept, again] = ['gone', 'kept', 'again'].map((id) => table.atom<number>(id)) as [
-        ReturnType<typeof table.atom<number>>,
-        ReturnType<typeof table.atom<number>>,
-        ReturnType<typeof table.atom<number>>,
+        ItemAtom<number>,
+        ItemAtom<number>,
+        ItemAtom<number>,
       ];
       await Promise.all([gone.reset(1), kept.reset(2), again.reset(3)]);
       await Promise.all([gone.delete(), again.delete()]);

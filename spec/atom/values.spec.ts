@@ -16,7 +16,7 @@ beforeEach(async () => {
 const increment = (n: number) => n + 1;
 
 describe('adopt', () => {
-  /** An item as faraday-atom leaves it: the value's fields beside the key, and a version of its own. */
+  /** An item of an older program: the value's fields beside the key, and a version of its own. */
   const old: Item = {
     id: { S: 'n' },
     version: { N: '41' },
