@@ -1,0 +1,72 @@
+/**
+ * The real engines of runs: dynalite in a process of its own, and DynamoDB Local; in memory, or in a folder so that they
+ * can be killed and come back with what they had acknowledged.
+ */
+
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type DynamoDBLocal, startDynamoDBLocal } from '../../lib/testing/index.js';
+import { Child } from './processes.js';
+
+export type StoreName = 'dynalite' | 'dynamodb-local';
+
+/** A running engine. */
+export interface Store {
+  readonly name: StoreName;
+  readonly endpoint: string;
+  /** Kills it (-9) and starts it again on the same port and folder; absent where it lives in memory. */
+  readonly restart?: () => Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A folder that is fast and outlives a killed process: in memory where the machine has such a place. */
+async function folder(): Promise<{ readonly path: string; remove(): Promise<void> }> {
+  const made = await mkdtemp(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'leyden-jar-store-'));
+  return { path: made, remove: () => rm(made, { recursive: true, force: true }) };
+}
+
+async function startDynalite(onDisk: boolean): Promise<Store> {
+  const place = onDisk ? await folder() : undefined;
+  let child = new Child(new URL('./store-process.ts', import.meta.url));
+  const port = await child.ask<number>('start', { path: place?.path });
+  const restart = async () => {
+    await child.end();
+    child = new Child(new URL('./store-process.ts', import.meta.url));
+    await child.ask('start', { path: place?.path, port });
+  };
+  return {
+    name: 'dynalite',
+    endpoint: `http://127.0.0.1:${port}`,
+    ...(onDisk && { restart }),
+    async close() {
+      await child.end();
+      await place?.remove();
+    },
+  };
+}
+
+async function startLocal(onDisk: boolean): Promise<Store> {
+  const place = onDisk ? await folder() : undefined;
+  let local: DynamoDBLocal = await startDynamoDBLocal({ path: place?.path });
+  const { port, endpoint } = local;
+  const restart = async () => {
+    process.kill(local.pid, 'SIGKILL');
+    await local.close();
+    local = await startDynamoDBLocal({ path: place?.path, port });
+  };
+  return {
+    name: 'dynamodb-local',
+    endpoint,
+    ...(onDisk && { restart }),
+    async close() {
+      await local.close();
+      await place?.remove();
+    },
+  };
+}
+
+export function startStore(name: StoreName, options: { readonly onDisk: boolean }): Promise<Store> {
+  return name === 'dynalite' ? startDynalite(options.onDisk) : startLocal(options.onDisk);
+}
