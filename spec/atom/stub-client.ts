@@ -29,6 +29,8 @@ export class StubClient implements DynamoDBClientLike {
   readonly script: StubStep[] = [];
   readonly reads: boolean[] = [];
   puts = 0;
+  /** What happens between the two copies of a resent write. */
+  between: () => Promise<unknown> = async () => {};
   readonly #engine: Engine;
   readonly #images: boolean;
 
@@ -51,7 +53,10 @@ export class StubClient implements DynamoDBClientLike {
     this.puts += 1;
     const step = this.script.shift() ?? 'pass';
     if (step === 'throttled') throw throttled(1);
-    if (step !== 'pass') await this.#send(input);
+    if (step !== 'pass') {
+      await this.#send(input);
+      await this.between();
+    }
     if (step === 'throttled-after-applied') throw throttled(2);
     const attempts = step === 'pass' ? 1 : 2;
     const answer = await this.#send(input);
