@@ -7,17 +7,14 @@
  * evidence in the item is always asked. A definite-looking refusal is believed of a first copy only: it proves nothing of a
  * copy before. What is unclear is sent again with the same bytes: that is a probe and a
  * fence in one, for once any copy is judged no other can apply. A read alone never decides "not applied".
- *
- * The loop and its limits are p-retry's; the pauses are slept on the injected clock, so that a simulation needs no timers.
  */
-import pRetry from 'p-retry';
 import { DecodeError, type Item } from '../codec/index.js';
-import { type Expression, isTransient, refusalKind, type WriteAnswer } from '../engine/index.js';
+import type { Expression, WriteAnswer } from '../engine/index.js';
 import { type Attempt, decide, type Verdict } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image, parseItem } from './item-format.js';
+import { Again, Sender } from './sender.js';
 import type { UnknownReason } from './settlement.js';
-import { after } from './timer.js';
 
 /** A write whose bytes are fixed, and how far it got. Resumable: a later call goes on where an earlier one stopped. */
 export interface PendingWrite {
@@ -53,71 +50,43 @@ export interface Patience {
   readonly wanted: () => boolean;
 }
 
-/** What ends a loop of tries. */
-interface Until {
-  readonly signal?: AbortSignal;
-  readonly deadlineAt?: number;
-}
-
-type Obstacle = 'throttled' | 'brief';
-
-/** Thrown inside the loop to go round once more. */
-class Again extends Error {
-  readonly obstacle: Obstacle;
-
-  constructor(obstacle: Obstacle, cause: unknown) {
-    super('again', { cause });
-    this.obstacle = obstacle;
-  }
-}
-
-/** A timer that fires this late tells that this process was not running. */
-const stalledMs = 20;
-/** First pause after a lost answer or a passing conflict: soon, as the store itself is not in trouble. */
-const briefBackoffMs = 5;
-
 export class Register {
   readonly key: Item;
   readonly keyText: string;
-  /** What stood in the way of the request under way, for messages; `undefined` when nothing does. */
-  obstacle: unknown;
-  /** The same of reads alone. */
-  readObstacle: unknown;
   readonly #ground: Ground;
   readonly #retry: Retry;
+  readonly #sender: Sender;
 
   constructor(ground: Ground, retry: Retry, key: Item, keyText: string) {
     this.#ground = ground;
     this.#retry = retry;
+    this.#sender = new Sender(ground, retry);
     this.key = key;
     this.keyText = keyText;
   }
 
+  /** What stands in the way of the request under way, for messages; `undefined` when nothing does. */
+  get obstacle(): unknown {
+    return this.#sender.obstacle;
+  }
+
+  /** The same of reads alone. */
+  get readObstacle(): unknown {
+    return this.#sender.readObstacle;
+  }
+
   /** Reads the item, asking again while that makes sense. The bytes as they are: the caller decides about foreign items. */
-  async readItem(consistent: boolean, deadlineAt: number): Promise<Item | undefined> {
+  readItem(consistent: boolean, deadlineAt: number): Promise<Item | undefined> {
     const { engine, tableName } = this.#ground;
-    try {
-      return await this.#persist({ deadlineAt }, async () => {
-        try {
-          const request = { table: tableName(), key: this.key, consistent };
-          const item = await this.#timed((attempt) => engine.get(request, { signal: attempt }));
-          this.readObstacle = undefined;
-          return item;
-        } catch (error) {
-          if (!isPassing(error)) throw error;
-          this.readObstacle = error;
-          throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
-        }
-      });
-    } catch (error) {
-      throw error instanceof Again ? error.cause : error;
-    }
+    return this.#sender.read(deadlineAt, (signal) =>
+      engine.get({ table: tableName(), key: this.key, consistent }, { signal }),
+    );
   }
 
   /** Drives `pending` until its fate is known or patience ends. */
   async write(pending: PendingWrite, patience: Patience): Promise<Fate> {
     try {
-      return await this.#persist(patience, () => this.#send(pending, patience));
+      return await this.#sender.persist(patience, () => this.#send(pending, patience));
     } catch (error) {
       if (error instanceof Again) return { status: 'pending', cause: error.cause };
       // The fault of a function of the user's, such as tableName: it would only fail again.
@@ -163,7 +132,7 @@ export class Register {
     pending.copies += 1;
     pending.requests += 1;
     try {
-      return await this.#timed((signal) => engine.put(request, { signal }));
+      return await this.#sender.timed((signal) => engine.put(request, { signal }));
     } catch (error) {
       // Engines answer and do not throw; one that does has proved nothing about the write.
       return { status: 'unclear', error: error instanceof Error ? error : new Error(String(error)) };
@@ -212,96 +181,6 @@ export class Register {
       throw new DecodeError(this.keyText, 'foreign', `attribute ${names.token} is missing; open the atom with adopt`);
     }
     return parseItem(item, keyNames, names, this.keyText);
-  }
-
-  /** One attempt with its own time-out; tells the pace what it saw. */
-  async #timed<T extends object | undefined>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, pace } = this.#ground;
-    const timeoutMs = pace.attemptTimeoutMs;
-    const timeout = new AbortController();
-    const giveUp = () => timeout.abort(new AttemptTimeout());
-    const startedAt = clock.monotonicMs();
-    let callOff = after(
-      clock,
-      timeoutMs,
-      () => {
-        // Late ourselves: the process was busy or stopped, and the answer may lie in the socket already. Let it be read first.
-        const lateMs = clock.monotonicMs() - startedAt - timeoutMs;
-        if (lateMs > stalledMs) callOff = after(clock, Math.min(lateMs, timeoutMs), giveUp, true);
-        else giveUp();
-      },
-      true,
-    );
-    try {
-      const answer = await send(timeout.signal);
-      if (timeout.signal.aborted) pace.timedOut();
-      else {
-        pace.answered(clock.monotonicMs() - startedAt);
-        this.obstacle = undefined;
-      }
-      return answer;
-    } catch (error) {
-      if (timeout.signal.aborted) {
-        pace.timedOut();
-        throw timeout.signal.reason;
-      }
-      throw error;
-    } finally {
-      callOff();
-    }
-  }
-
-  /** Runs `body` again after each {@link Again}, pausing in between, until `signal` aborts or the deadline comes. */
-  async #persist<T>(until: Until, body: () => Promise<T>): Promise<T> {
-    try {
-      return await body();
-    } catch (error) {
-      if (!(error instanceof Again)) throw error;
-      return this.#goOn(until, body, error);
-    }
-  }
-
-  /** The loop begins where the first try failed: most succeed, and need none. */
-  #goOn<T>({ signal, deadlineAt = Number.POSITIVE_INFINITY }: Until, body: () => Promise<T>, first: Again): Promise<T> {
-    const { clock, random } = this.#ground;
-    const { backoffMs, backoffMsMax } = this.#retry;
-    let throttled = 0;
-    let brief = 0;
-    const bodyAfterFirst = (attempt: number) => (attempt === 1 ? Promise.reject(first) : body());
-    return pRetry(bodyAfterFirst, {
-      retries: Number.POSITIVE_INFINITY,
-      minTimeout: 0,
-      shouldRetry: ({ error }) => error instanceof Again,
-      onFailedAttempt: async ({ error }) => {
-        if (!(error instanceof Again)) return;
-        this.obstacle = error.cause;
-        // Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"), on the injected clock and random source.
-        const ceiling =
-          error.obstacle === 'throttled'
-            ? Math.min(backoffMsMax, backoffMs * 2 ** Math.min(throttled++, 20))
-            : Math.min(backoffMsMax, briefBackoffMs * 2 ** Math.min(brief++, 20));
-        const pauseMs = random.next() * ceiling;
-        if (clock.monotonicMs() + pauseMs >= deadlineAt) throw error;
-        try {
-          await clock.sleep(pauseMs, { signal });
-        } catch {
-          throw error;
-        }
-      },
-    });
-  }
-}
-
-/** Whether a failed read may be asked again by a caller that still has time. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof AttemptTimeout || isTransient(error);
-}
-
-/** No answer came within the attempt's time. */
-class AttemptTimeout extends Error {
-  constructor() {
-    super('no answer within the time-out of one attempt');
-    this.name = 'AttemptTimeout';
   }
 }
 

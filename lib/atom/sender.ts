@@ -1,0 +1,157 @@
+/**
+ * Sending with patience: one attempt with its own time-out, and the loop that tries again.
+ *
+ * It knows nothing of what is sent. Who sends decides what an answer means, and throws {@link Again} to go round once more.
+ * The loop and its limits are p-retry's; the pauses are slept on the injected clock, so that a simulation needs no timers.
+ */
+import pRetry from 'p-retry';
+import { isTransient, refusalKind } from '../engine/index.js';
+import type { Ground, Retry } from './ground.js';
+import { after } from './timer.js';
+
+/** What ends a loop of tries. */
+interface Until {
+  readonly signal?: AbortSignal;
+  readonly deadlineAt?: number;
+}
+
+/** What is in the way decides how long the pause is. */
+type Obstacle = 'throttled' | 'brief';
+
+/** Thrown inside the loop to go round once more. */
+export class Again extends Error {
+  readonly obstacle: Obstacle;
+
+  constructor(obstacle: Obstacle, cause: unknown) {
+    super('again', { cause });
+    this.obstacle = obstacle;
+  }
+}
+
+/** A timer that fires this late tells that this process was not running. */
+const stalledMs = 20;
+/** First pause after a lost answer or a passing conflict: soon, as the store itself is not in trouble. */
+const briefBackoffMs = 5;
+
+export class Sender {
+  /** What stands in the way of the request under way; `undefined` when nothing does. */
+  obstacle: unknown;
+  /** The same of reads alone. */
+  readObstacle: unknown;
+  readonly #ground: Ground;
+  readonly #retry: Retry;
+
+  constructor(ground: Ground, retry: Retry) {
+    this.#ground = ground;
+    this.#retry = retry;
+  }
+
+  /** Reads, asking again until the deadline while that makes sense; then rejects with the last obstacle. */
+  async read<T extends object | undefined>(deadlineAt: number, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      return await this.persist({ deadlineAt }, async () => {
+        try {
+          const answer = await this.timed(send);
+          this.readObstacle = undefined;
+          return answer;
+        } catch (error) {
+          if (!isPassing(error)) throw error;
+          this.readObstacle = error;
+          throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
+        }
+      });
+    } catch (error) {
+      throw error instanceof Again ? error.cause : error;
+    }
+  }
+
+  /** One attempt with its own time-out; tells the pace what it saw. */
+  async timed<T extends object | undefined>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, pace } = this.#ground;
+    const timeoutMs = pace.attemptTimeoutMs;
+    const timeout = new AbortController();
+    const giveUp = () => timeout.abort(new AttemptTimeout());
+    const startedAt = clock.monotonicMs();
+    let callOff = after(
+      clock,
+      timeoutMs,
+      () => {
+        // Late ourselves: the process was busy or stopped, and the answer may lie in the socket already. Let it be read first.
+        const lateMs = clock.monotonicMs() - startedAt - timeoutMs;
+        if (lateMs > stalledMs) callOff = after(clock, Math.min(lateMs, timeoutMs), giveUp, true);
+        else giveUp();
+      },
+      true,
+    );
+    try {
+      const answer = await send(timeout.signal);
+      if (timeout.signal.aborted) pace.timedOut();
+      else {
+        pace.answered(clock.monotonicMs() - startedAt);
+        this.obstacle = undefined;
+      }
+      return answer;
+    } catch (error) {
+      if (timeout.signal.aborted) {
+        pace.timedOut();
+        throw timeout.signal.reason;
+      }
+      throw error;
+    } finally {
+      callOff();
+    }
+  }
+
+  /** Runs `body` again after each {@link Again}, pausing in between, until `signal` aborts or the deadline comes. */
+  async persist<T>(until: Until, body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      if (!(error instanceof Again)) throw error;
+      return this.#goOn(until, body, error);
+    }
+  }
+
+  /** The loop begins where the first try failed: most succeed, and need none. */
+  #goOn<T>({ signal, deadlineAt = Number.POSITIVE_INFINITY }: Until, body: () => Promise<T>, first: Again): Promise<T> {
+    const { clock, random } = this.#ground;
+    const { backoffMs, backoffMsMax } = this.#retry;
+    let throttled = 0;
+    let brief = 0;
+    const bodyAfterFirst = (attempt: number) => (attempt === 1 ? Promise.reject(first) : body());
+    return pRetry(bodyAfterFirst, {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: 0,
+      shouldRetry: ({ error }) => error instanceof Again,
+      onFailedAttempt: async ({ error }) => {
+        if (!(error instanceof Again)) return;
+        this.obstacle = error.cause;
+        // Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"), on the injected clock and random source.
+        const ceiling =
+          error.obstacle === 'throttled'
+            ? Math.min(backoffMsMax, backoffMs * 2 ** Math.min(throttled++, 20))
+            : Math.min(backoffMsMax, briefBackoffMs * 2 ** Math.min(brief++, 20));
+        const pauseMs = random.next() * ceiling;
+        if (clock.monotonicMs() + pauseMs >= deadlineAt) throw error;
+        try {
+          await clock.sleep(pauseMs, { signal });
+        } catch {
+          throw error;
+        }
+      },
+    });
+  }
+}
+
+/** Whether a failed read may be asked again by a caller that still has time. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof AttemptTimeout || isTransient(error);
+}
+
+/** No answer came within the attempt's time. */
+class AttemptTimeout extends Error {
+  constructor() {
+    super('no answer within the time-out of one attempt');
+    this.name = 'AttemptTimeout';
+  }
+}
