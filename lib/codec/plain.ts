@@ -140,17 +140,27 @@ function copyObject(object: object, depth: number, walk: Walk): Json | typeof no
   }
   // The spread copies the shape in one step and reads each property once; what is a container is then replaced. What the
   // walk goes by is the copy: a proxy may have told other names before.
-  let copied = (isFixed(object) ? object : { ...object }) as Record<string, unknown>;
+  let copied = (isFixed(object) ? object : freshCopy(object)) as Record<string, unknown>;
   for (const name of Object.keys(copied)) {
     if (!isPlainName(name)) return notPlain;
     const member = copied[name];
     const kept = copy(member, depth, walk);
     if (kept === notPlain) return notPlain;
     if (kept === member) continue;
-    if (copied === object) copied = { ...copied };
+    if (copied === object) copied = freshCopy(copied);
     copied[name] = kept;
   }
   return (copied === object ? object : Object.freeze(copied)) as Json;
+}
+
+/**
+ * The same properties in a fresh object, each read once.
+ *
+ * The prototype is named for V8's sake. An object that begins with a spread gets a hidden class of its own when it is frozen,
+ * which takes microseconds and 400 bytes.
+ */
+function freshCopy(object: object): Record<string, unknown> {
+  return { __proto__: Object.prototype, ...object };
 }
 
 /** Whether nobody can change the container itself any more. A proxy is not believed: it can still be revoked. */
