@@ -56,6 +56,9 @@ export type Verdict = 'applied' | 'not-applied' | 'pending' | 'evidence-evicted'
 /** Writers in one generation before it is rotated out. With at most this many writers on an atom, no verdict is ever lost. */
 export const generationWritersDefault = 8;
 
+/** The generation without writers, shared by the many items that have never had another. */
+const nobody: Generation = Object.freeze({});
+
 /** The token of a write. */
 export function tokenOf(writer: string, seq: number): string {
   return `${writer}:${seq}`;
@@ -73,7 +76,7 @@ export function originate(incarnation: string, writer: string, seq: number): Lin
     version: 1,
     token: tokenOf(writer, seq),
     current: { [writer]: seq },
-    previous: {},
+    previous: nobody,
     rotatedAt: 0,
     floor: 0,
   };
@@ -82,10 +85,8 @@ export function originate(incarnation: string, writer: string, seq: number): Lin
 /** The lineage that a write on top of `base` writes: one version on, its own evidence added, the oldest generation dropped when full. */
 export function evolve(base: Lineage, writer: string, seq: number, generationWritersMax: number): Lineage {
   let { rotatedAt, floor } = base;
-  let current: Record<string, number> = { ...base.current };
-  let previous: Record<string, number> = { ...base.previous };
-  delete current[writer];
-  delete previous[writer];
+  let current = without(base.current, writer);
+  let previous = writer in base.previous ? without(base.previous, writer) : base.previous;
   if (Object.keys(current).length >= generationWritersMax) {
     floor = rotatedAt;
     rotatedAt = base.version;
@@ -102,6 +103,12 @@ export function evolve(base: Lineage, writer: string, seq: number, generationWri
     rotatedAt,
     floor,
   };
+}
+
+function without(generation: Generation, writer: string): Record<string, number> {
+  const rest: Record<string, number> = {};
+  for (const name of Object.keys(generation)) if (name !== writer) rest[name] = generation[name] as number;
+  return rest;
 }
 
 /** Highest sequence number that `writer` is known to have committed, or -1. */

@@ -42,7 +42,8 @@ export class Lane {
   readonly #choice: BaseChoice;
   readonly #inside: Inside;
   readonly #writer: Writer;
-  readonly #alarm: Alarm;
+  /** Only while somebody waits: an idle lane is small. */
+  #alarm: Alarm | undefined;
   /**
    * Whoever holds this lane (a write under way, an error that can be settled) holds the cell as well, so that there is never a
    * second lane of the same writer for one atom.
@@ -64,7 +65,6 @@ export class Lane {
     this.#choice = new BaseChoice(ground, cache, turns);
     this.#inside = new Inside(register.keyText);
     this.#writer = writer;
-    this.#alarm = new Alarm(ground.clock, () => this.#expire());
   }
 
   /** @throws {ReentrantError} `ERR_REENTRANT`, when called from inside a function that this lane is running. */
@@ -78,6 +78,7 @@ export class Lane {
     const operation = new Operation<R>(work, this.#cache.tick(), deadlineAt, timeoutMs);
     this.#queue.push(operation as Operation);
     if (signal !== undefined) operation.listen(signal, () => this.#leave(operation as Operation, signal.reason));
+    this.#alarm ??= new Alarm(this.#ground.clock, () => this.#expire());
     this.#alarm.set(deadlineAt);
     this.#wake();
     return operation.promise;
@@ -102,7 +103,10 @@ export class Lane {
       for (const operation of this.#takeAll()) operation.reject(error);
     } finally {
       this.#busy = false;
-      if (this.#queue.length === 0 && this.#flight === undefined) this.#alarm.clear();
+      if (this.#queue.length === 0 && this.#flight === undefined) {
+        this.#alarm?.clear();
+        this.#alarm = undefined;
+      }
     }
   }
 
@@ -333,7 +337,7 @@ export class Lane {
       if (operation.deadlineAt <= now) this.#leave(operation, undefined);
       else next = Math.min(next, operation.deadlineAt);
     }
-    this.#alarm.set(next);
+    this.#alarm?.set(next);
   }
 
   /** A caller goes: `reason` is that of its abort signal, `undefined` at its deadline. */

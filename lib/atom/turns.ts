@@ -32,6 +32,9 @@ const gapSmoothing = 1 / 8;
 /** One silence says nothing about the next crowd. */
 const gapMsMax = 100;
 
+/** Most atoms have one writer; their cells share this. */
+const nobody: ReadonlyMap<string, Sighting> = new Map();
+
 interface Sighting {
   readonly seq: number;
   /** Monotonic milliseconds and version at which its number was last seen to move. */
@@ -43,7 +46,7 @@ interface Sighting {
 
 export class Turns {
   readonly #me: string;
-  #rivals: Map<string, Sighting> | undefined;
+  #rivals: ReadonlyMap<string, Sighting> | undefined;
   #version = 0;
   #seenAt = 0;
   /** Smoothed time between two commits of whomever; `undefined` before two images were seen. */
@@ -65,7 +68,7 @@ export class Turns {
     const before = this.#rivals;
     // Of writers that were there when we first looked we know nothing yet: they may be long gone.
     const movedAt = before === undefined ? Number.NEGATIVE_INFINITY : nowMs;
-    const after = new Map<string, Sighting>();
+    let after: Map<string, Sighting> | undefined;
     for (const generation of [lineage.previous, lineage.current]) {
       for (const writer of Object.keys(generation)) {
         if (writer === this.#me) continue;
@@ -73,10 +76,11 @@ export class Turns {
         const known = before?.get(writer);
         const moved = known === undefined || known.seq < seq;
         const interval = lineage.version - (known?.movedVersion ?? lineage.floor);
+        after ??= new Map();
         after.set(writer, moved ? { seq, movedAt, movedVersion: lineage.version, interval } : known);
       }
     }
-    this.#rivals = after;
+    this.#rivals = after ?? nobody;
   }
 
   /** How long one place in the ring takes: the time between two commits. */

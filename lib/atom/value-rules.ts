@@ -19,6 +19,9 @@ export interface ValueRuleOptions {
   readonly foreign: 'carry' | 'refuse';
 }
 
+/** Shared by the many items that have none. */
+export const noAttributes: Item = Object.freeze({});
+
 export class ValueRules {
   readonly codec: ValueCodec | undefined;
   readonly foreign: 'carry' | 'refuse';
@@ -100,7 +103,7 @@ export class ValueRules {
 
   /** The index attributes of a value. */
   indexAttributes(held: Held): Item {
-    if (this.index === undefined) return {};
+    if (this.index === undefined) return noAttributes;
     const value = held.hand() as never;
     const attributes: Record<string, AttributeValue> = {};
     for (const [name, project] of Object.entries(this.index)) {

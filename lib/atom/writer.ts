@@ -7,7 +7,7 @@ import { evolve, originate } from './evidence.js';
 import type { Ground } from './ground.js';
 import { formatItem, type Image } from './item-format.js';
 import type { PendingWrite } from './register.js';
-import type { ValueRules } from './value-rules.js';
+import { noAttributes, type ValueRules } from './value-rules.js';
 
 /** A write that is ready to be sent. */
 export interface Draft {
@@ -60,8 +60,8 @@ export class Writer {
       writtenAt: now,
       // Judged late by the service; the horizon that matters is the life of a signed request, a quarter of this.
       expiresAt: held === undefined ? Math.ceil((now + tombstoneMs) / 1_000) : undefined,
-      index: held === undefined ? {} : this.#rules.indexAttributes(held),
-      foreign: base.image?.foreign ?? {},
+      index: held === undefined ? noAttributes : this.#rules.indexAttributes(held),
+      foreign: base.image?.foreign ?? noAttributes,
     };
     const pending: PendingWrite = {
       item: formatItem(this.#key, image, names),
