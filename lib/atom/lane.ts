@@ -155,10 +155,13 @@ export class Lane {
       return await this.#cache.strongRead();
     } catch (error) {
       if (isPassing(error)) {
-        const now = this.#ground.clock.monotonicMs();
+        const { clock, random } = this.#ground;
+        const now = clock.monotonicMs();
         for (const operation of this.#queue.filter((one) => one.deadlineAt <= now)) {
           this.#drop(operation, this.#tooLate(operation, error));
         }
+        // Those who wait longer than a read is tried must not ask again without a pause.
+        if (this.#queue.length > 0) await clock.sleep(random.next() * this.#retry.backoffMs);
       } else for (const operation of this.#queue.splice(0)) this.#drop(operation, error);
       return undefined;
     }

@@ -210,6 +210,22 @@ describe('deadline', () => {
     await expect(bench.run(late.deref())).rejects.toThrow('no stage set');
   });
 
+  it('of a call that is longer than that of its table: pauses all the same', async () => {
+    bench.faulty.setRules(broken);
+    let asked = 0;
+    const get: typeof bench.faulty.get = (request, options) => {
+      asked += 1;
+      if (asked > 1_000) bench.faulty.setRules([]);
+      return bench.faulty.get(request, options);
+    };
+    const engine = overridden(bench.faulty, { get });
+    atom = bench.table({ engine, retry: { ...retry, timeoutMs: 0 } }).atom<number>('m', { initial: 0 });
+    const swap = outcomeOf(atom.swap(increment, { timeoutMs: 1_000 }));
+    await bench.run(swap.done);
+    expect(swap.error).toMatchObject({ code: 'ERR_DEADLINE', outcome: 'not-done' });
+    expect(asked).toBeLessThan(200);
+  });
+
   it('onTimeout gets the error and gives the result, for deadlines only', async () => {
     bench.faulty.setRules(broken);
     const seen: unknown[] = [];
