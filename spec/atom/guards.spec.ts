@@ -102,11 +102,40 @@ describe('a failed condition', () => {
   );
 
   it('of a write that was doubled on the way, its later copy answered, is its own doing', async () => {
-    bench = await openBench({ rules: [{ fault: { kind: 'duplicate', answer: 'second' }, on: 'writes' }] });
-    atom = bench.table().atom<number>('n', { initial: 0 });
-    for (let turn = 1; turn <= 5; turn += 1) expect(await bench.run(atom.swap(increment))).toBe(turn);
+    bench = await openBench({ latency: () => 2 });
+    // A proxy that doubles requests: neither we nor the SDK know of the first copy.
+    const put: typeof bench.memory.put = async (request) => {
+      await bench.memory.put(request);
+      return bench.memory.put(request);
+    };
+    atom = bench.table({ engine: overridden(bench.memory, { put }) }).atom<number>('n', { initial: 0 });
+    for (let turn = 1; turn <= 5; turn += 1)
+      expect(await bench.run(atom.swap(increment, { timeoutMs: 50 }))).toBe(turn);
     expect(bench.commits).toHaveLength(5);
   });
+});
+
+it('evidence of the generation before the current one tells as well', async () => {
+  const narrow = { evidenceWritersMax: 2 };
+  atom = bench.table(narrow).atom<number>('n', { initial: 0 });
+  const [b, c] = [bench.calm(narrow), bench.calm(narrow)].map((one) => one.atom<number>('n', { initial: 0 })) as [
+    typeof atom,
+    typeof atom,
+  ];
+  await bench.run(b.reset(10));
+  await bench.run(atom.deref());
+  bench.faulty.hold();
+  const swap = atom.swap(increment);
+  const first = await bench.message(0);
+  await first.deliver();
+  first.lose();
+  for (const rival of [c, b]) await bench.run(rival.swap((n) => n + 100));
+  const { w0, w1 } = ((await bench.item('n')) ?? {}) as never as Record<string, { M: Record<string, unknown> }>;
+  const { writer } = partsOf(tokenIn(first));
+  expect([w0?.M[writer], w1?.M[writer]]).toEqual([undefined, { N: expect.any(String) }]);
+  await (await bench.message(1)).pass();
+  expect(await bench.run(swap)).toBe(11);
+  expect(await stored()).toBe(211);
 });
 
 describe('tokens', () => {

@@ -231,6 +231,7 @@ describe('a value', () => {
     await expect(bench.run(plain.swap(mutate))).rejects.toThrow(TypeError);
     const kept = await bench.run(plain.reset({ list: [1] }));
     expect(() => kept.list.push(2)).toThrow(TypeError);
+    expect(() => Object.assign(kept, { list: [] })).toThrow(TypeError);
     expect(await bench.run(plain.deref())).toEqual({ list: [1] });
   });
 
