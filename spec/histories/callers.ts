@@ -5,7 +5,7 @@
  * Nothing here knows whether time and network are real: the same callers run in child processes before a fault proxy and on
  * a virtual clock in a simulation.
  */
-import type { AtomSnapshot, SwapOptions, UnknownOutcomeError } from '../../lib/atom/index.js';
+import { type AtomSnapshot, type SwapOptions, UnknownOutcomeError } from '../../lib/atom/index.js';
 import type { Clock, Random } from '../../lib/engine/index.js';
 import { isLeydenError } from '../../lib/errors.js';
 import type { CallKind, Journal, Told, Value } from './journal.js';
@@ -51,12 +51,16 @@ const mix: readonly (readonly [CallKind, number])[] = [
   ['delete', 6],
 ];
 
+/** What can be asked again: an error, or the result of `trySwap`. */
+type Settleable = Pick<UnknownOutcomeError, 'settle'>;
+
 /** Thrown by signals of callers that leave. */
 class Left extends Error {}
 
 export class Callers {
   readonly #options: CallersOptions;
-  readonly #unsettled: { readonly id: string; readonly error: Pick<UnknownOutcomeError, 'settle'> }[] = [];
+  readonly #unsettled: { readonly id: string; readonly error: Settleable }[] = [];
+  readonly #unclear = new WeakMap<Told, Settleable>();
   readonly #surprises: string[] = [];
   readonly #reasons: string[] = [];
   #begun = 0;
@@ -111,19 +115,14 @@ export class Callers {
     const subject = subjects[random.int(subjects.length)] as Subject;
     const kind = this.#drawKind();
     const options = this.#drawOptions();
-    const deadlineMs = options.timeoutMs ?? timeoutMs;
-    const alone = kind === 'delete';
-    if (kind === 'read') return this.#timed(deadlineMs, () => this.#call(id, subject, kind, options));
-    await subject.gate.within(alone, () => this.#timed(deadlineMs, () => this.#call(id, subject, kind, options)));
+    if (kind === 'read') return this.#call(id, subject, kind, options);
+    await subject.gate.within(kind === 'delete', () => this.#call(id, subject, kind, options));
     // A pause now and then, so that not everything is a storm.
     if (random.int(20) === 0) await clock.sleep(random.int(5));
   }
 
-  async #timed(deadlineMs: number, run: () => Promise<void>): Promise<void> {
-    const { clock } = this.#options;
-    const startedAt = clock.monotonicMs();
-    await run();
-    const endedAt = clock.monotonicMs();
+  #timed(startedAt: number, deadlineMs: number): void {
+    const endedAt = this.#options.clock.monotonicMs();
     this.#overtimeMs = Math.max(this.#overtimeMs, endedAt - startedAt - deadlineMs);
     if (startedAt <= this.#calmAt) this.#afterCalmMs = Math.max(this.#afterCalmMs, endedAt - this.#calmAt);
   }
@@ -153,21 +152,22 @@ export class Callers {
   }
 
   async #call(id: string, subject: Subject, kind: CallKind, options: SwapOptions): Promise<void> {
-    const { journal } = this.#options;
+    const { journal, clock } = this.#options;
+    const startedAt = clock.monotonicMs();
     journal.call(id, subject.key, kind);
     if (kind === 'delete') subject.deleting = id;
     let told: Told;
-    let error: unknown;
     try {
       told = await this.#perform(id, subject, kind, options);
-    } catch (thrown) {
-      error = thrown;
-      told = this.#toldBy(thrown, id, subject, kind);
+    } catch (error) {
+      told = this.#toldBy(error, id, subject, kind);
     }
+    this.#timed(startedAt, options.timeoutMs ?? timeoutMs);
     if (told.made !== undefined) subject.seen = told.made;
     else if (kind === 'read' && told.found) subject.seen = told.found;
     journal.ret(id, told);
-    if (told.outcome === 'unknown' && error !== undefined) await this.#remember(id, error as UnknownOutcomeError);
+    const unclear = this.#unclear.get(told);
+    if (unclear !== undefined) await this.#remember(id, unclear);
     subject.forget(id);
     if (kind === 'delete') subject.deleting = undefined;
   }
@@ -212,8 +212,9 @@ export class Callers {
     const made = subject.madeBy(id);
     if (tried.status === 'applied')
       return { outcome: 'done', found: tried.old ?? null, ...(made && { made }) } as const;
-    await this.#remember(id, tried);
-    return { outcome: 'unknown', ...(made && { made }) } as const;
+    const told = { outcome: 'unknown', ...(made && { made }) } as const;
+    this.#unclear.set(told, tried);
+    return told;
   }
 
   #toldBy(error: unknown, id: string, subject: Subject, kind: CallKind): Told {
@@ -225,18 +226,22 @@ export class Callers {
       isLeydenError(error) && ['ERR_DEADLINE', 'ERR_CONTENTION', 'ERR_UNKNOWN_OUTCOME'].includes(error.code);
     if (!documented) this.#surprises.push(`${kind} ${id}: ${words.error}`);
     if (kind === 'read') return { outcome: 'failed', ...words };
+    if (error instanceof UnknownOutcomeError) {
+      const told = { outcome: 'unknown', ...words } as const;
+      this.#unclear.set(told, error);
+      return told;
+    }
     return { outcome: isLeydenError(error) && error.outcome === 'not-done' ? 'not-done' : 'unknown', ...words };
   }
 
   /** Some ask at once, in the middle of the storm, and some of these want it undone; the others ask in the end. */
-  async #remember(id: string, error: Pick<UnknownOutcomeError, 'settle'>): Promise<void> {
-    if (typeof error.settle !== 'function') return;
+  async #remember(id: string, error: Settleable): Promise<void> {
     const draw = this.#options.random.int(4);
     if (draw < 2) this.#unsettled.push({ id, error });
     else await this.#settle(id, error, draw === 2 ? 'cancel' : 'truth');
   }
 
-  async #settle(id: string, error: Pick<UnknownOutcomeError, 'settle'>, prefer: 'truth' | 'cancel'): Promise<void> {
+  async #settle(id: string, error: Settleable, prefer: 'truth' | 'cancel'): Promise<void> {
     const settled = await error.settle({ prefer, timeoutMs: 20_000 });
     this.#options.journal.settled(id, settled.outcome);
     if (settled.outcome === 'unknown') this.#reasons.push(`${id}: ${settled.reason}`);

@@ -26,7 +26,8 @@ export function simulationComplaints({ findings, reports }: SimulationReport): s
     ...reports.flatMap((report) => report.surprises.map((surprise) => `an undocumented failure: ${surprise}`)),
     ...reports.flatMap((report) => report.unsettled.map((one) => `not to be settled: ${one}`)),
     ...reports
-      .filter((report) => report.overtimeMs > 2_000)
+      // The rest is the latency of the engine, which no clock here can hide.
+      .filter((report) => report.overtimeMs > 2_000 + 10)
       .map((report) => `a call ended ${report.overtimeMs} ms after its deadline`),
   ];
 }

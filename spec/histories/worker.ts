@@ -29,6 +29,8 @@ export interface WorkReport extends CallersReport {
 }
 
 let callers: Callers | undefined;
+/** What was said of the run so far, perhaps before its callers were there. */
+let said = { calm: false, enough: false };
 let finish: (() => WorkReport) | undefined;
 
 /** Progress is told after each so many calls. */
@@ -61,6 +63,8 @@ async function runLibrary(order: WorkOrder): Promise<void> {
     onCall: progress,
   });
   callers = crew;
+  if (said.calm) crew.calm();
+  if (said.enough) crew.enough();
   await crew.run();
   finish = () => {
     client.destroy();
@@ -114,11 +118,20 @@ async function naiveCall(id: string, atom: Omit<NaiveAtom, 'onPut'>, journal: Jo
 
 serve({
   /** Makes all calls. */
-  run: (order: WorkOrder) => (order.client === 'naive' ? runNaive(order) : runLibrary(order)),
+  run(order: WorkOrder): Promise<void> {
+    said = { calm: false, enough: false };
+    return order.client === 'naive' ? runNaive(order) : runLibrary(order);
+  },
   /** The faults have ended. */
-  calm: () => callers?.calm(),
+  calm(): void {
+    said.calm = true;
+    callers?.calm();
+  },
   /** No more calls. */
-  enough: () => callers?.enough(),
+  enough(): void {
+    said.enough = true;
+    callers?.enough();
+  },
   /** Settles what is unknown, and reports. */
   async finish(): Promise<WorkReport | undefined> {
     await callers?.settleAll();
