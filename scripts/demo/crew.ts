@@ -6,9 +6,9 @@
  *
  * Invariant: when `runCrew` is over, for whatever reason, none of its processes is alive.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import type { Spent } from '../../lib/index.js';
+import { exitOf, forkScript } from './fork.js';
 import type { Job, Report, Resumption } from './messages.js';
 
 /** Of all rows this part is counted before one process is killed. */
@@ -113,29 +113,19 @@ class Crew {
   }
 
   #start(worker: string): Member {
-    const child = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), {
-      execArgv: ['--import', import.meta.resolve('tsx')],
-      // Standard output is the report's alone.
-      stdio: ['ignore', 2, 2, 'ipc'],
-    });
+    const child = forkScript(new URL('worker.ts', import.meta.url));
     const member: Member = { worker, child, finished: false, rowsNew: 0, spent: undefined };
     child.on('message', (report: Report) => this.#hear(member, report));
-    // A message to somebody who has just died; its exit says more.
-    child.on('error', (error) => child.pid === undefined && this.#fail(error));
     return member;
   }
 
   /** Resolves when the process is gone and what it held is given back. */
   #watch(member: Member): Promise<void> {
     const { child, worker } = member;
-    const exited = new Promise<[code: number | null, signal: string | null]>((resolve) => {
-      child.once('exit', (...how) => resolve(how));
-      child.once('error', () => child.pid === undefined && resolve([null, null]));
-    });
-    return exited.then(async ([code, signal]) => {
+    return exitOf(child).then(async (how) => {
       if (this.#ending || member.finished) return;
       if (this.#killed?.worker !== worker) {
-        this.#fail(new Error(`${worker} (pid ${child.pid}) ended before its work was over: ${signal ?? code}`));
+        this.#fail(new Error(`${worker} (pid ${child.pid}) ended before its work was over: ${how}`));
         return;
       }
       // Not a moment earlier: a process that still lives could go on with a chunk that was given to another one.

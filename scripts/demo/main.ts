@@ -24,10 +24,9 @@ async function main(): Promise<number> {
   }
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => stop.abort(new Interrupted(signal)));
+    // Runners pass a signal on that the terminal has sent already, so the second one must not cut the first one short.
+    process.on(signal, () => stop.abort(new Interrupted(signal)));
   }
-  // An engine inside this process may throw past everybody, for instance when the disk is full.
-  process.on('uncaughtException', (error) => stop.abort(error));
   const figures = figuresOf(options, await runDemo(options, stop.signal));
   process.stdout.write(options.json ? `${JSON.stringify(figures, undefined, 2)}\n` : reportText(figures));
   return figures.equal ? 0 : 1;

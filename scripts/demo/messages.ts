@@ -46,3 +46,14 @@ export type Report =
   | { readonly kind: 'resumed'; readonly resumption: Resumption }
   | { readonly kind: 'finished'; readonly chunks: number; readonly spent: Spent }
   | { readonly kind: 'failed'; readonly message: string };
+
+/** What the embedded engine is told, once. */
+export interface EngineOrder {
+  /** A temporary one without it. */
+  readonly folder: string | undefined;
+}
+
+/** What it answers. */
+export type EngineReport =
+  | { readonly kind: 'started'; readonly client: CreateClientOptions; readonly folder: string }
+  | { readonly kind: 'failed'; readonly message: string };

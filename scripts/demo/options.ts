@@ -88,8 +88,8 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
   const rowsPerChunk = wholeNumber('chunk', values.chunk, 2_000, rowsMax);
   const window = wholeNumber('window', values.window, 500, 10_000);
   const kill = values['no-kill'] !== true;
-  if (kill && window >= rowsPerChunk) {
-    throw new UsageError('With --window not below --chunk nobody can be killed midway in a chunk; add --no-kill');
+  if (kill && window * 2 > rowsPerChunk) {
+    throw new UsageError('With --window above half of --chunk nobody can be killed midway in a chunk; add --no-kill');
   }
   if (kill && processes === 1) {
     throw new UsageError('With --processes 1 nobody is left to take over from a killed process; add --no-kill');
@@ -111,7 +111,8 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: flags, allowPositionals: true });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    // Its second sentence is advice on positional arguments, of which there are none here.
+    throw new UsageError((error as Error).message.split('. ')[0]);
   }
 }
 

@@ -11,7 +11,7 @@ import { type CrewResult, runCrew } from './crew.js';
 import { computeExpected, type Flight, readFlights } from './flights.js';
 import type { DemoOptions } from './options.js';
 import { showProgress } from './progress.js';
-import { openStore, openTable } from './store.js';
+import { openStore, openTable, type Store } from './store.js';
 import { type Verdict, verify } from './verify.js';
 import { giveBack, type Stage } from './work-list.js';
 
@@ -33,10 +33,11 @@ export interface RunResult extends Verdict, CrewResult {
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<RunResult> {
   const flights = await readFlights(options.rows);
   signal.throwIfAborted();
-  const store = await openStore(options.engine);
+  const broken = new AbortController();
+  const store = await openStore(options.engine, (error) => broken.abort(error));
   try {
     signal.throwIfAborted();
-    return await runInStore(options, flights, store, signal);
+    return await runInStore(options, flights, store, AbortSignal.any([signal, broken.signal]));
   } finally {
     await quietly('closing the engine', store.close);
   }
@@ -45,12 +46,12 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
 async function runInStore(
   options: DemoOptions,
   flights: readonly Flight[],
-  store: { readonly title: string; readonly client: CreateClientOptions },
+  store: Store,
   signal: AbortSignal,
 ): Promise<RunResult> {
   const run = `demo-${randomBytes(6).toString('hex')}`;
   const tableName = options.table ?? `leyden-jar-${run}`;
-  const table = await openTable(store.client, tableName);
+  const table = await openTable(store, tableName);
   const atoms = openAtoms(table.atoms, run);
   try {
     console.error(`${options.processes} processes, ${flights.length.toLocaleString('en')} flights, ${store.title}`);
@@ -58,7 +59,8 @@ async function runInStore(
     return { engine: store.title, ...(await ingest(options, flights, table.atoms, atoms, job, signal)) };
   } finally {
     // In a table of somebody else's only the atoms of this run are ours to remove.
-    if (!table.created) await quietly(`removing the atoms ${run}/* from table ${tableName}`, () => removeAtoms(atoms));
+    if (!table.created && !store.temporary)
+      await quietly(`removing the atoms ${run}/* from table ${tableName}`, () => removeAtoms(atoms));
     await quietly(`deleting table ${tableName}`, table.close);
   }
 }

@@ -1,11 +1,9 @@
 /** The place where the atoms of a run live: an engine, ours or yours, and a table in it. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rm } from 'node:fs/promises';
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
-import { startEmbedded } from '../../lib/embedded/index.js';
 import { AtomTable, type CreateClientOptions, createClient } from '../../lib/index.js';
-import { startDynamoDBLocal } from '../../lib/testing/index.js';
+import { exitOf, forkScript } from './fork.js';
+import type { EngineReport } from './messages.js';
 import type { EngineChoice } from './options.js';
 
 /** A running engine. */
@@ -14,44 +12,60 @@ export interface Store {
   readonly title: string;
   /** For `createClient`, in this process and in others. */
   readonly client: CreateClientOptions;
+  /** Nothing of it is left after `close`. */
+  readonly temporary: boolean;
   close(): Promise<void>;
 }
 
-export async function openStore(engine: EngineChoice): Promise<Store> {
+/** Starts an engine, or takes one that runs. `onFailure` is called when one that we started ends too early. */
+export async function openStore(engine: EngineChoice, onFailure: (error: Error) => void): Promise<Store> {
   switch (engine.kind) {
     case 'dynalite':
-      return openEmbedded(engine.path);
+      return openEmbedded(engine.path, onFailure);
     case 'dynamodb-local': {
+      const { startDynamoDBLocal } = await import('../../lib/testing/index.js');
       const local = await startDynamoDBLocal({ path: engine.path });
-      const title = `DynamoDB Local, ${engine.path === undefined ? 'in memory' : `on disk in ${engine.path}`}`;
-      return { title, client: local.clientConfig, close: () => local.close() };
+      const temporary = engine.path === undefined;
+      const title = `DynamoDB Local, ${temporary ? 'in memory' : `on disk in ${engine.path}`}`;
+      return { title, client: local.clientConfig, temporary, close: () => local.close() };
     }
     case 'endpoint':
-      return { title: engine.url, client: endpointClient(engine.url), close: async () => {} };
+      return { title: engine.url, client: endpointClient(engine.url), temporary: false, close: async () => {} };
     case 'aws':
-      return { title: 'DynamoDB', client: {}, close: async () => {} };
+      return { title: 'DynamoDB', client: {}, temporary: false, close: async () => {} };
   }
 }
 
-async function openEmbedded(folder: string | undefined): Promise<Store> {
-  const own = folder === undefined ? await mkdtemp(path.join(tmpdir(), 'leyden-jar-demo-')) : undefined;
-  const removeOwn = async () => {
-    if (own !== undefined) await rm(own, { recursive: true, force: true });
+async function openEmbedded(folder: string | undefined, onFailure: (error: Error) => void): Promise<Store> {
+  const child = forkScript(new URL('engine.ts', import.meta.url));
+  const exited = exitOf(child);
+  let temporary: string | undefined;
+  const close = async (): Promise<void> => {
+    if (child.connected) child.disconnect();
+    await exited;
+    // It has done so itself, unless it was killed.
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
   };
-  try {
-    const embedded = await startEmbedded({ path: folder ?? own });
-    return {
-      title: `dynalite, embedded, on disk in ${folder ?? own}`,
-      client: embedded.clientConfig,
-      async close() {
-        await embedded.close();
-        await removeOwn();
-      },
-    };
-  } catch (error) {
-    await removeOwn();
-    throw error;
+  const answer = new Promise<EngineReport>((resolve) => child.once('message', resolve));
+  const ended = exited.then((how): EngineReport => ({ kind: 'failed', message: `The engine's process ended: ${how}` }));
+  child.send({ folder });
+  const report = await Promise.race([answer, ended]);
+  if (report.kind === 'failed') {
+    await close();
+    throw new Error(report.message);
   }
+  if (folder === undefined) temporary = report.folder;
+  let closing = false;
+  void exited.then((how) => closing || onFailure(new Error(`The engine's process (pid ${child.pid}) ended: ${how}`)));
+  return {
+    title: `dynalite, embedded, on disk in ${report.folder}`,
+    client: report.client,
+    temporary: folder === undefined,
+    close() {
+      closing = true;
+      return close();
+    },
+  };
 }
 
 /** Your credentials and Region where there are any; local engines take whatever comes. */
@@ -65,20 +79,21 @@ function endpointClient(endpoint: string): CreateClientOptions {
 /** The table of a run, as its parent sees it. */
 export interface DemoTable {
   readonly atoms: AtomTable;
-  /** Deletes the table if this run made it; otherwise nothing. Releases the client. */
-  close(): Promise<void>;
+  /** Whether this run made it. */
   readonly created: boolean;
+  /** Deletes the table if this run made it and it would outlive the engine. Releases the client. */
+  close(): Promise<void>;
 }
 
 /** Makes the table, or takes one that is there. */
-export async function openTable(options: CreateClientOptions, tableName: string): Promise<DemoTable> {
-  const client = createClient(options);
+export async function openTable({ client: config, temporary }: Store, tableName: string): Promise<DemoTable> {
+  const client = createClient(config);
   try {
     const atoms = new AtomTable({ client, tableName });
     const { created } = await atoms.ensure();
     const close = async (): Promise<void> => {
       try {
-        if (created) await client.send(new DeleteTableCommand({ TableName: tableName }));
+        if (created && !temporary) await client.send(new DeleteTableCommand({ TableName: tableName }));
       } finally {
         client.destroy();
       }

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AtomTable, createClient } from '../../lib/index.js';
 import { openAtoms, type RunAtoms } from './atoms.js';
 import { type ChunkPlan, type Delivery, type Flight, planChunk, readFlights } from './flights.js';
+import { endWithParent } from './fork.js';
 import { closeChunk, takeRow } from './ledger.js';
 import type { Job, Report } from './messages.js';
 import { markCounted, markDone, type Task, takeChunk } from './work-list.js';
@@ -117,9 +118,6 @@ async function run(job: Job): Promise<void> {
   client.destroy();
 }
 
-// An interrupt from the terminal reaches the whole group; the parent decides what becomes of it.
-process.on('SIGINT', () => {});
-// The parent has heard the last message, or it has died, of whatever.
-process.once('disconnect', () => process.exit());
+endWithParent();
 process.once('message', (job: Job) => void run(job));
 say({ kind: 'ready' });
