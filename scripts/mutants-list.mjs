@@ -143,8 +143,8 @@ const evidence = [
   mutant(
     'a deletion leaves no tombstone',
     'lib/atom/register.ts',
-    'this.#timed((signal) => engine.put(request, { signal }))',
-    `this.#timed((signal) =>
+    'this.#sender.timed((signal) => engine.put(request, { signal }))',
+    `this.#sender.timed((signal) =>
         this.#ground.names.data in pending.item
           ? engine.put(request, { signal })
           : engine.delete({ table: request.table, key: this.key, condition: request.condition }, { signal }),
@@ -171,8 +171,8 @@ const evidence = [
   mutant(
     'a newer format is read as if it were ours',
     'lib/atom/item-format.ts',
-    'if (format !== undefined) throw',
-    'if (format === null) throw',
+    'if (format !== undefined)',
+    'if (format === null)',
     corrupt,
     'of a newer format',
   ),
@@ -210,8 +210,8 @@ const payloads = [
     'lib/atom/cell.ts',
     'this.lane.owner = this;',
     '',
-    longLives,
-    'never has a second lane',
+    guards,
+    'keeps its one lane',
   ),
   mutant(
     'a value made earlier in a batch has the token of the base',
@@ -295,8 +295,8 @@ const readsAndCache = [
   mutant(
     'reads of record are not consistent',
     'lib/atom/register.ts',
-    'const request = { table: tableName(), key: this.key, consistent };',
-    'const request = { table: tableName(), key: this.key, consistent: consistent && false };',
+    'engine.get({ table: tableName(), key: this.key, consistent }, { signal }),',
+    'engine.get({ table: tableName(), key: this.key, consistent: consistent && false }, { signal }),',
     reads,
     'reads of record',
   ),
@@ -304,12 +304,10 @@ const readsAndCache = [
     'a strong deref joins the read under way',
     'lib/atom/cache.ts',
     `        this.#waiting = undefined;
-        this.#underWay = this.#read(true);
-        return this.#underWay;`,
-    `        this.#underWay = this.#read(true).finally(() => {
+        const reading = this.#read(true);`,
+    `        const reading = this.#read(true).finally(() => {
           this.#waiting = undefined;
-        });
-        return this.#underWay;`,
+        });`,
     reads,
     'does not join the read',
   ),
@@ -439,8 +437,8 @@ const valuesAndItems = [
   mutant(
     'foreign attributes are not carried',
     'lib/atom/writer.ts',
-    'foreign: base.image?.foreign ?? {},',
-    'foreign: {},',
+    'foreign: base.image?.foreign ?? noAttributes,',
+    'foreign: noAttributes,',
     values,
     'carry: stay',
   ),

@@ -18,7 +18,7 @@ import type { Engine, PutRequest } from '../../lib/engine/port.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { VirtualClock } from '../../lib/testing/virtual-clock.js';
 
-export const tableName = 'state';
+const tableName = 'state';
 
 export interface BenchOptions extends Omit<MemoryEngineOptions, 'clock' | 'onCommit'> {
   readonly rules?: readonly EngineFaultRule[];

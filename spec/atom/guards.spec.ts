@@ -1,11 +1,13 @@
 // Goal: the guards that no other spec would miss. `npm run mutants` takes each guard of the library out, one at a time, and
 // expects the spec that is named for it to fail; those that needed a spec of their own are here.
 // Method: answers given by hand, or by a client that behaves as the SDK does with its own retries on.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { ItemAtom } from '../../lib/atom/index.js';
 import type { PutRequest } from '../../lib/engine/port.js';
 import { SdkEngine } from '../../lib/engine/sdk.js';
-import { type Bench, openBench, outcomeOf, overridden, partsOf, textOf, tokenIn } from './bench.js';
+import { type Bench, breathe, openBench, outcomeOf, overridden, partsOf, textOf, tokenIn } from './bench.js';
 import { StubClient } from './stub-client.js';
 
 const increment = (n: number) => n + 1;
@@ -168,6 +170,27 @@ describe('tokens', () => {
     }
     expect(writers.size).toBe(20);
   });
+});
+
+it('an atom that nobody holds keeps its one lane while a write of it is under way', async () => {
+  const table = bench.table();
+  await bench.run(bench.calm().atom<number>('n').reset(0));
+  bench.faulty.hold();
+  // In functions of their own, so that no frame of this one keeps anything alive.
+  const abandon = async () => {
+    await bench.run(outcomeOf(table.atom<number>('n').delete({ timeoutMs: 0 })).done);
+  };
+  const comeBack = () => void outcomeOf(table.atom<number>('n').reset(2));
+  await abandon();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 5; round += 1) {
+    await breathe();
+    collect();
+  }
+  comeBack();
+  await breathe();
+  expect(new Set(bench.faulty.messages.map(tokenIn)).size).toBe(1);
 });
 
 describe('what comes late', () => {
