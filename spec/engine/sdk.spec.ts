@@ -48,6 +48,7 @@ const rows: readonly Row[] = [
   [{ name: 'Unknown', status: 408 }, undefined, true],
   [{ name: 'TimeoutError', code: 'ECONNRESET' }, undefined, true],
   [{ name: 'Error', code: 'EPIPE' }, undefined, true],
+  [{ name: 'Error', code: 'ECONNRESET', status: 400 }, undefined, true],
   [{ name: 'SocketError', code: 'UND_ERR_SOCKET' }, undefined, true],
   [{ name: 'Error' }, undefined, false],
 ];
