@@ -129,13 +129,7 @@ export class ItemAtom<T, V = T | undefined> {
     f: (value: V, context: SwapContext) => T | Promise<T>,
     options: SwapOptions & { readonly onTimeout?: (error: Error) => unknown } = {},
   ): Promise<unknown> {
-    const swapped = this.#change(
-      'swap',
-      f,
-      (result) => result as T,
-      (_, next) => next,
-      options,
-    );
+    const swapped = this.#change('swap', f, itself<T>, theNew<T>, options);
     const { onTimeout } = options;
     if (onTimeout === undefined) return swapped;
     return swapped.catch((error: unknown) => {
@@ -149,13 +143,7 @@ export class ItemAtom<T, V = T | undefined> {
     f: (value: V, context: SwapContext) => T | Promise<T>,
     options: SwapOptions = {},
   ): Promise<[old: V, new_: T]> {
-    return this.#change(
-      'swap',
-      f,
-      (result) => result as T,
-      (old, next) => [old, next] as [V, T],
-      options,
-    );
+    return this.#change('swap', f, itself<T>, (old, next) => [old, next] as [V, T], options);
   }
 
   /**
@@ -239,13 +227,7 @@ export class ItemAtom<T, V = T | undefined> {
 
   /** Stores `value`, whatever was there; returns it. Guarantees and costs as {@link ItemAtom.swap}. */
   reset(value: T, options: SwapOptions = {}): Promise<T> {
-    return this.#change(
-      'reset',
-      () => value,
-      (result) => result,
-      (_, next) => next,
-      options,
-    );
+    return this.#change('reset', () => value, itself<T>, theNew<T>, options);
   }
 
   /** As {@link ItemAtom.reset}, and returns the old and the new value. */
@@ -253,7 +235,7 @@ export class ItemAtom<T, V = T | undefined> {
     return this.#change(
       'reset',
       () => value,
-      (result) => result,
+      itself<T>,
       (old, next) => [old, next] as [V, T],
       options,
     );
@@ -434,6 +416,10 @@ export class ItemAtom<T, V = T | undefined> {
     }
   }
 }
+
+// What most calls ask for, made once.
+const itself = <T>(result: T): T => result;
+const theNew = <T>(_old: unknown, next: T): T => next;
 
 function isTimeout(error: unknown): error is Error {
   const { code } = (error ?? {}) as { code?: unknown };
