@@ -27,7 +27,7 @@ export interface Sample {
   readonly wrong: number;
 }
 
-export interface Loop {
+export interface Loop<Result> {
   readonly callers: number;
   /** The window. A caller begins no operation after it. */
   readonly forMs?: number;
@@ -35,14 +35,16 @@ export interface Loop {
   readonly ops?: number;
   readonly counts?: () => Counts;
   /**
-   * One operation of one caller; `false` when it was given up or failed, `'wrong'` when the answer was wrong. `over` tells
-   * that the window has closed.
+   * One operation of one caller. `over` tells that the window has closed.
    */
-  readonly op: (caller: number, over: () => boolean) => Promise<unknown>;
+  readonly op: (caller: number, over: () => boolean) => Promise<Result>;
+  /** `false` when it was given up or failed, `'wrong'` when the answer was wrong. Not in `op`, so that it costs no promise. */
+  readonly judge?: (caller: number, result: Result) => boolean | 'wrong';
 }
 
 /** Each caller begins its next operation when its last one has ended: a closed loop without pauses. */
-export async function closedLoop({ callers, forMs, ops, counts = () => noCounts, op }: Loop): Promise<Sample> {
+export async function closedLoop<Result>(loop: Loop<Result>): Promise<Sample> {
+  const { callers, forMs, ops, counts = () => noCounts, op, judge = () => true } = loop;
   const latencies = noLatencies();
   const opsByCaller = new Array<number>(callers).fill(0);
   let left = ops ?? Number.POSITIVE_INFINITY;
@@ -70,8 +72,9 @@ export async function closedLoop({ callers, forMs, ops, counts = () => noCounts,
       const calledAt = performance.now();
       const result = await op(caller, isOver);
       const now = performance.now();
-      if (result === 'wrong') wrong += 1;
-      if (result === false) continue;
+      const verdict = judge(caller, result);
+      if (verdict === 'wrong') wrong += 1;
+      if (verdict === false) continue;
       finished += 1;
       if (isOver()) return;
       opsByCaller[caller] = (opsByCaller[caller] as number) + 1;

@@ -58,8 +58,8 @@ export async function swap({ place, key, atoms, callers, size, forMs }: SwapArgu
     callers,
     forMs,
     counts: () => opened.engine.counts(),
-    async op(caller) {
-      const { n } = await (list[caller] as ItemAtom<Value, Value>).swap(increment);
+    op: (caller) => (list[caller] as ItemAtom<Value, Value>).swap(increment),
+    judge(caller, { n }) {
       const before = last[caller] as number;
       last[caller] = n;
       return atoms === 'own' ? n === before + 1 || 'wrong' : n > before || 'wrong';
@@ -152,17 +152,16 @@ export async function swapUnderFaults(args: Omit<SwapArguments, 'atoms'>): Promi
     callers: args.callers,
     forMs: args.forMs,
     counts: () => opened.engine.counts(),
-    async op(caller) {
-      try {
-        const { n } = await (list[caller] as ItemAtom<Value, Value>).swap(increment);
-        const right = n === (last[caller] as number) + 1;
-        last[caller] = n;
-        done[caller] = (done[caller] as number) + 1;
-        return right || 'wrong';
-      } catch {
+    op: (caller) => (list[caller] as ItemAtom<Value, Value>).swap(increment).catch(() => undefined),
+    judge(caller, value) {
+      if (value === undefined) {
         failed += 1;
         return false;
       }
+      const right = value.n === (last[caller] as number) + 1;
+      last[caller] = value.n;
+      done[caller] = (done[caller] as number) + 1;
+      return right || 'wrong';
     },
   });
   let wrong = sample.wrong;

@@ -83,6 +83,7 @@ export async function ancestor({ place, key, callers, forMs, pause }: AncestorAr
     forMs,
     counts: () => loop.counts(),
     op: (_caller, over) => loop.increment(key, pause, over),
+    judge: (_caller, done) => done,
   });
 }
 
