@@ -7,7 +7,7 @@
  */
 import type { Run } from './batch.js';
 import type { Cache } from './cache.js';
-import { type Attempt, decide } from './evidence.js';
+import { decide } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Image } from './item-format.js';
 import type { Fate, PendingWrite, Register } from './register.js';
@@ -19,7 +19,7 @@ export type KnownFate = Exclude<Fate, { status: 'pending' }>;
 
 /** The base value is being written again: the write in question, and what stands if that succeeds. */
 interface Cancelled {
-  readonly attempt: Attempt;
+  readonly pending: PendingWrite;
   readonly image: Image;
 }
 
@@ -78,6 +78,13 @@ export class Flight {
       this.#stop = undefined;
       this.mind(true);
       const cancelled = this.#cancelled;
+      if (fate.status === 'refused' && cancelled !== undefined) {
+        // The store takes no cancel: what remains is to ask for the truth.
+        this.#pending = cancelled.pending;
+        this.#cancelled = undefined;
+        this.#cancelWanted = false;
+        continue;
+      }
       if (fate.status !== 'pending') return cancelled === undefined ? fate : this.#afterCancel(fate, cancelled);
       if (!this.mayApply) return 'unsent';
       // Somebody may have come since it was stopped; of their own accord nobody would look again.
@@ -108,12 +115,12 @@ export class Flight {
   #beginCancel(): void {
     const draft = this.draft.cancel?.();
     if (draft === undefined) return;
-    this.#cancelled = { attempt: this.#pending.attempt, image: draft.image };
+    this.#cancelled = { pending: this.#pending, image: draft.image };
     this.#pending = draft.pending;
   }
 
   /** What the fate of the cancelling write says of the write in question. */
-  async #afterCancel(fate: KnownFate, { attempt, image }: Cancelled): Promise<KnownFate> {
+  async #afterCancel(fate: KnownFate, { pending: { attempt }, image }: Cancelled): Promise<KnownFate> {
     if (fate.status === 'applied') return { status: 'conflict', image: fate.newer ?? image };
     if (fate.status !== 'conflict') return { status: 'lost', reason: 'in-flight' };
     let found = fate.image;
