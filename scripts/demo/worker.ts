@@ -1,7 +1,8 @@
 /**
  * A worker: an OS process with a client and a table object of its own. It takes chunks until there are none.
  *
- *   takeChunk -> send all rows -> markCounted -> close the chunk in its atoms -> markDone -> takeChunk ...
+ *   takeChunk -> send all rows -> takeChunk -> send all rows -> takeChunk ...
+ *                             `-> markCounted -> close the chunk in its atoms -> markDone
  *
  * It may be killed between any two instructions; README.md says why nothing is lost or counted twice then. It shares
  * nothing with its parent but messages, and ends when its parent does.
@@ -21,6 +22,8 @@ const say = (report: Report): void => {
   process.send?.(report);
 };
 
+type ChunkTask = Extract<Task, { kind: 'chunk' }>;
+
 class Worker {
   readonly #job: Job;
   readonly #flights: readonly Flight[];
@@ -39,38 +42,41 @@ class Worker {
   async work(): Promise<number> {
     const { worker, rows, rowsPerChunk } = this.#job;
     const chunks = Math.ceil(rows / rowsPerChunk);
+    let finishing: Promise<void> | undefined;
     for (let finished = 0; ; ) {
       const task = await this.#atoms.list.swapWith((list) => takeChunk(list, worker, chunks));
-      if (task.kind === 'over') return finished;
-      if (task.kind === 'wait') await sleep(waitMs);
-      else {
-        await this.#finish(task);
+      if (task.kind === 'chunk') {
+        const plan = planChunk(this.#flights, task.chunk * rowsPerChunk, (task.chunk + 1) * rowsPerChunk);
+        if (task.stage === 'counting') await this.#sendRows(task, plan);
+        await finishing;
+        // Beside the next chunk, so that the swaps of both share writes.
+        finishing = this.#finish(task, plan);
+        finishing.catch(() => {});
         finished += 1;
+      } else {
+        await finishing;
+        if (task.kind === 'over') return finished;
+        await sleep(waitMs);
       }
     }
   }
 
-  async #finish(task: Extract<Task, { kind: 'chunk' }>): Promise<void> {
+  /** All rows are in: says so, and only then lets the atoms forget the chunk. */
+  async #finish({ chunk, stage }: ChunkTask, { rows, rowsOf }: ChunkPlan): Promise<void> {
     const { list, ledger } = this.#atoms;
-    const { worker, rowsPerChunk } = this.#job;
-    const { chunk, stage } = task;
-    const plan = planChunk(this.#flights, chunk * rowsPerChunk, (chunk + 1) * rowsPerChunk);
-    if (stage === 'counting') {
-      await this.#sendRows(task, plan);
-      await list.swap((value) => markCounted(value, worker, chunk));
-    } else {
-      const rows = plan.rows.length;
-      const found = { rows, inAll: rows, inSome: 0, inNone: 0, swapsSkipped: 0 };
+    const { worker } = this.#job;
+    if (stage === 'counting') await list.swap((value) => markCounted(value, worker, chunk));
+    else {
+      const found = { rows: rows.length, inAll: rows.length, inSome: 0, inNone: 0, swapsSkipped: 0 };
       say({ kind: 'resumed', resumption: { worker, chunk, stage, ...found } });
     }
-    await Promise.all(
-      [...plan.rowsOf].map(([name, rows]) => ledger(name).swap((value) => closeChunk(value, chunk, rows))),
-    );
+    const closed = [...rowsOf].map(([name, count]) => ledger(name).swap((value) => closeChunk(value, chunk, count)));
+    await Promise.all(closed);
     await list.swap((value) => markDone(value, worker, chunk));
   }
 
   /** Sends every row of the chunk to its three atoms, one swap each, a window of rows at a time. */
-  async #sendRows({ chunk, stage, resumed }: Extract<Task, { kind: 'chunk' }>, { rows }: ChunkPlan): Promise<void> {
+  async #sendRows({ chunk, stage, resumed }: ChunkTask, { rows }: ChunkPlan): Promise<void> {
     const { worker, window } = this.#job;
     const found = { rows: rows.length, inAll: 0, inSome: 0, inNone: 0, swapsSkipped: 0 };
     for (let from = 0; from < rows.length; from += window) {

@@ -8,6 +8,7 @@ import {
   markCounted,
   markDone,
   newWorkList,
+  type Stage,
   takeChunk,
   type WorkList,
 } from '../../scripts/demo/work-list.js';
@@ -73,40 +74,53 @@ export function play({ rows, rowsPerChunk, workers, schedule, closesEarly = fals
     }
   }
 
-  function* work(worker: string): Generator<void> {
+  function* work(worker: string, strands: Generator<void>[]): Generator<void> {
     for (;;) {
       const [list, task] = takeChunk(table.list, worker, chunks);
       table.list = list;
       yield;
       if (task.kind === 'over') return;
       if (task.kind === 'wait') continue;
-      if (task.stage === 'counting') {
-        yield* count(task.chunk);
-        if (closesEarly) yield* close(task.chunk);
-        table.list = markCounted(table.list, worker, task.chunk);
-        yield;
-      }
-      yield* close(task.chunk);
-      table.list = markDone(table.list, worker, task.chunk);
+      if (task.stage === 'counting') yield* count(task.chunk);
+      strands.push(finish(worker, task.chunk, task.stage));
+    }
+  }
+
+  function* finish(worker: string, chunk: number, stage: Stage): Generator<void> {
+    if (stage === 'counting') {
+      if (closesEarly) yield* close(chunk);
+      table.list = markCounted(table.list, worker, chunk);
       yield;
     }
+    yield* close(chunk);
+    table.list = markDone(table.list, worker, chunk);
+    yield;
   }
 
   let hired = 0;
   const hire = () => {
     hired += 1;
-    return { name: `worker-${hired}`, steps: work(`worker-${hired}`) };
+    const name = `worker-${hired}`;
+    const strands: Generator<void>[] = [];
+    strands.push(work(name, strands));
+    return { name, strands };
   };
   const alive = Array.from({ length: workers }, hire);
   while (alive.length > 0) {
     const who = choose(alive.length);
-    const { name, steps } = alive[who] as ReturnType<typeof hire>;
+    const { name, strands } = alive[who] as ReturnType<typeof hire>;
+    const which = choose(strands.length);
     if (choose(deathEvery) === deathEvery - 1) {
       table.list = giveBack(table.list, name);
       alive.splice(who, 1, hire());
-    } else if (steps.next().done === true) alive.splice(who, 1);
-    // With the schedule used up, take turns, so that those who wait do not wait for ever.
-    else if (at >= schedule.length) alive.push(...alive.splice(who, 1));
+    } else if (strands[which]?.next().done === true) {
+      strands.splice(which, 1);
+      if (strands.length === 0) alive.splice(who, 1);
+    } else if (at >= schedule.length) {
+      // With the schedule used up, all take turns, so that those who wait do not wait for ever.
+      strands.push(...strands.splice(which, 1));
+      alive.push(...alive.splice(who, 1));
+    }
   }
   return table;
 }
