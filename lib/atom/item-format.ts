@@ -107,7 +107,8 @@ export function formatItem(key: Item, image: Image, names: AttributeNames): Item
 export function parseItem(item: Item, keyNames: readonly string[], names: AttributeNames, key: string): Image {
   const read = new Reader(item, key);
   const format = item[names.format];
-  if (format !== undefined) throw new DecodeError(key, 'newer-format', `attribute ${names.format} names a later format than 1`);
+  if (format !== undefined)
+    throw new DecodeError(key, 'newer-format', `attribute ${names.format} names a later format than 1`);
   const data = item[names.data];
   const indexNames = read.strings(names.indexNames);
   const annotations = read.text(names.annotations);
