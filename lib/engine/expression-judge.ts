@@ -81,7 +81,7 @@ function contains(value: AttributeValue | undefined, part: AttributeValue | unde
 }
 
 /** The value of an operand for an item. */
-export function operandValue(operand: Operand, item: Item | undefined): AttributeValue | undefined {
+function operandValue(operand: Operand, item: Item | undefined): AttributeValue | undefined {
   if (operand.kind === 'value') return operand.value;
   if (operand.kind === 'path') return valueAt(operand.path, item);
   const value = operandValue(operand.of, item);

@@ -144,11 +144,6 @@ export function marked<Kind extends object>(made: Kind, bytes: boolean): Kind {
   return Object.freeze(made);
 }
 
-/** Whether an item or value holds bytes somewhere. */
-export function holdsBytes(made: object): boolean {
-  return withBytes.has(made);
-}
-
 /** One text per different byte array. */
 export function bytesText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
