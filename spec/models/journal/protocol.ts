@@ -20,16 +20,16 @@ import {
 } from './shapes.js';
 
 /** What a commit is made from: a batch, or the retirement of a writer. */
-export type CommitParts = Omit<Commit, 'place' | 'first'>;
+type CommitParts = Omit<Commit, 'place' | 'first'>;
 
 /** What a reader found out about a commit of its own. */
-export type Fate = 'applied' | 'not-applied' | 'unknown';
+type Fate = 'applied' | 'not-applied' | 'unknown';
 
 /** What stands against a reader: something is not there, or it does not join on. */
 export type Trouble = 'missing' | 'gap';
 
 /** What a reader started from: a snapshot, or (`undefined`) what it knew; and the lowest page that it wants. */
-export interface Wanted {
+interface Wanted {
   readonly snapshot: string | undefined;
   readonly page: number;
 }
