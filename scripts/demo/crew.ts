@@ -13,7 +13,7 @@ import type { Job, Report, Resumption } from './messages.js';
 
 /** Of all rows this part is counted before one process is killed. */
 const killAfter = 0.4;
-const killDelayMs = 5;
+const killDelayMs = 15;
 
 interface CrewOptions {
   readonly processes: number;

@@ -103,8 +103,8 @@ const tenths = (n: number): string => n.toLocaleString('en', { minimumFractionDi
 function tableText({ bands, hours, summary }: Figures): readonly string[] {
   const half = hours.length / 2;
   const columns = [[...bands, summary], hours.slice(0, half), hours.slice(half)];
-  const head = ['', 'flights', 'mean', 'worst'];
-  const cells = columns.map((lines) => [head, ...lines.map(cellsOf)]);
+  const head = (title: string) => [title, 'flights', 'mean', 'worst'];
+  const cells = columns.map((lines, at) => [head(at === 0 ? 'delay, minutes' : ''), ...lines.map(cellsOf)]);
   return Array.from({ length: half + 1 }, (_, row) =>
     cells
       .map((column, at) => rowText(column[row] ?? [], at === 0 ? 15 : 8))

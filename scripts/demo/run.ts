@@ -95,6 +95,8 @@ async function ingest(
       onProgress: progress.update,
       onNote: progress.note,
     });
+    // What the killed process counted after its last message is in here as well.
+    progress.update(rows);
   } finally {
     progress.stop();
   }
