@@ -5,6 +5,7 @@
  */
 import type { Held } from '../codec/index.js';
 import type { Cache, Known } from './cache.js';
+import type { Lineage } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Operation } from './operation.js';
 import type { Turns } from './turns.js';
@@ -36,6 +37,8 @@ export class BaseChoice {
   readonly #cache: Cache;
   readonly #turns: Turns;
   #staleness = 0;
+  /** Version at which this writer began to wait for a turn; kept over lost races, until it commits. */
+  #waitsSince: number | undefined;
 
   constructor(ground: Ground, cache: Cache, turns: Turns) {
     this.#ground = ground;
@@ -51,6 +54,7 @@ export class BaseChoice {
       const lineage = this.#cache.known?.image?.lineage;
       // Who answers a lost race instead of running again does not wait either.
       if (lineage === undefined || queue()[0]?.work.onConflict !== undefined) break;
+      if (this.#missedTurn(lineage)) break;
       const now = clock.monotonicMs();
       const places = Math.min(this.#turns.ahead(lineage, now, pace.roundTripMs), placesMax);
       const placeMs = this.#turns.placeMs(pace.roundTripMs);
@@ -63,6 +67,20 @@ export class BaseChoice {
       if (seen.image?.lineage.token !== lineage.token) stillSince = clock.monotonicMs();
     }
     return queue().length > 0;
+  }
+
+  /**
+   * Whether as many commits as there are writers went by since this one began to wait: its turn was among them, and it slept
+   * or lost. Nobody leaves a place to a writer that the evidence does not show, so it goes at once until it commits.
+   */
+  #missedTurn({ version, current, previous }: Lineage): boolean {
+    this.#waitsSince = Math.min(this.#waitsSince ?? version, version);
+    return version - this.#waitsSince > Object.keys(current).length + Object.keys(previous).length;
+  }
+
+  /** A write of this lane was committed. */
+  noteCommit(): void {
+    this.#waitsSince = undefined;
   }
 
   /** The cache where it is likely to be current, else a read: a read costs a fraction of a failed write. */

@@ -247,6 +247,7 @@ export class Lane {
     if (aged && judged) this.#choice.noteStaleness(fate.status === 'conflict');
     switch (fate.status) {
       case 'applied': {
+        this.#choice.noteCommit();
         this.#cache.wrote(draft.image, draft.held, draft.start);
         this.#deliver(runs, 'applied', draft.image.lineage.version);
         if (fate.newer !== undefined) await this.#learn(fate.newer, draft);
