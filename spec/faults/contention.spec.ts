@@ -82,7 +82,7 @@ for (const row of storeRows) {
         expect(seen.surprises).toEqual([]);
         expect(seen.counted).toBe(swaps);
         expect(failedPerCommit).toBeLessThanOrEqual(2 * goal);
-        expect(fairness).toBeGreaterThanOrEqual(0.3);
+        expect(fairness).toBeGreaterThanOrEqual(0.2);
       },
       limitMs,
     );

@@ -8,7 +8,7 @@ import { assertClean, say, suiteSeed, summary } from '../histories/reports.js';
 import type { Store, StoreName } from '../histories/stores.js';
 import { openStore, storeRows } from './open-store.js';
 
-const calls = 2_000;
+const calls = 1_500;
 const seed = suiteSeed();
 const engines = storeRows.filter(({ missing }) => missing === undefined).map(({ name }) => name);
 const stores = new Map<StoreName, Store>();
