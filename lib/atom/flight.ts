@@ -113,16 +113,18 @@ export class Flight {
   }
 
   #beginCancel(): void {
-    const draft = this.draft.cancel?.();
+    const pending = this.#pending;
+    const draft = this.#register.isTooOldToCreate(pending) ? undefined : this.draft.cancel?.();
+    this.#cancelWanted = draft !== undefined;
     if (draft === undefined) return;
-    this.#cancelled = { pending: this.#pending, image: draft.image };
-    this.#pending = draft.pending;
+    this.#cancelled = { pending, image: draft.image };
+    this.#pending = { ...draft.pending, cancelledSentAt: pending.firstSentAt };
   }
 
   /** What the fate of the cancelling write says of the write in question. */
   async #afterCancel(fate: KnownFate, { pending: { attempt }, image }: Cancelled): Promise<KnownFate> {
     if (fate.status === 'applied') return { status: 'conflict', image: fate.newer ?? image };
-    if (fate.status !== 'conflict') return { status: 'lost', reason: 'in-flight' };
+    if (fate.status !== 'conflict') return fate;
     let found = fate.image;
     if (found === undefined) {
       this.#cache.forget();

@@ -27,6 +27,8 @@ export interface PendingWrite {
   requests: number;
   /** Wall-clock time of the first copy; `undefined` before. */
   firstSentAt: number | undefined;
+  /** The same of the write that this one is to make impossible, if it is a cancel. */
+  readonly cancelledSentAt?: number | undefined;
 }
 
 /** What became of a write. */
@@ -97,7 +99,7 @@ export class Register {
   /** Sends one copy and says what is known then; throws {@link Again} while nothing is. */
   async #send(pending: PendingWrite, patience: Patience): Promise<Fate> {
     if (pending.copies === 0 && !patience.wanted()) return { status: 'pending' };
-    if (this.#isTooOldToCreate(pending)) return this.#decide(pending, await this.#lookAgain(pending), false);
+    if (this.isTooOldToCreate(pending)) return this.#decide(pending, await this.#lookAgain(pending), false);
     const answer = await this.#put(pending);
     switch (answer.status) {
       case 'applied':
@@ -118,10 +120,15 @@ export class Register {
 
   /**
    * A creation must not be sent again once its own item may have been deleted and the tombstone removed: it would find an
-   * empty place and apply twice. Judged by the wall clock, which goes on while a process is frozen.
+   * empty place and apply twice. Nor does what stands in its place then, nothing or another life of the item, prove that it
+   * was not done. The same goes for a creation that is to cancel it. Judged by the wall clock, which goes on while a process
+   * is frozen.
    */
-  #isTooOldToCreate({ attempt, copies, firstSentAt }: PendingWrite): boolean {
+  isTooOldToCreate({ attempt, copies, firstSentAt, cancelledSentAt }: PendingWrite): boolean {
     const { clock, tombstoneMs } = this.#ground;
+    if (cancelledSentAt !== undefined) {
+      return attempt.base === undefined && clock.now() - cancelledSentAt > tombstoneMs / 2;
+    }
     return copies > 0 && attempt.base === undefined && clock.now() - (firstSentAt ?? 0) > tombstoneMs / 2;
   }
 
@@ -147,7 +154,8 @@ export class Register {
   async #decide(pending: PendingWrite, told: Item | undefined, sentOnce: boolean): Promise<Fate> {
     const item = told ?? (await this.#lookAgain(pending));
     const { attempt } = pending;
-    if (item === undefined && this.#isTooOldToCreate(pending)) return { status: 'lost', reason: 'item-gone' };
+    const tooOld = this.isTooOldToCreate(pending);
+    if (item === undefined && tooOld) return { status: 'lost', reason: 'item-gone' };
     let image: Image | undefined;
     if (item !== undefined) {
       if (!hasLineage(item, this.#ground.names)) {
@@ -162,6 +170,7 @@ export class Register {
     }
     const verdict = decide(image?.lineage, attempt);
     if (sentOnce && verdict !== 'applied') return { status: 'conflict', image: image ?? null };
+    if (tooOld && verdict === 'not-applied') return { status: 'lost', reason: 'incarnation-changed' };
     return fateOf(verdict, image);
   }
 

@@ -20,6 +20,9 @@ export interface Draft {
   readonly cancel: (() => Draft) | undefined;
 }
 
+/** What there is of a value where there is none. */
+const nothing = { encoded: undefined, index: noAttributes };
+
 export class Writer {
   readonly #ground: Ground;
   readonly #rules: ValueRules;
@@ -39,13 +42,17 @@ export class Writer {
    * @throws {ItemTooLargeError} `ERR_ITEM_TOO_LARGE`; also what index functions throw.
    */
   draft(base: Known, held: Held | undefined, start: Start): Draft {
-    const draft = this.#make(base, held, start);
+    const content = {
+      encoded: held?.encode(),
+      index: held === undefined ? noAttributes : this.#rules.indexAttributes(held),
+    };
+    const draft = this.#make(base, held, content, start);
     const bytes = itemBytes(draft.pending.item);
     if (bytes > itemBytesMax) throw new ItemTooLargeError(this.#keyText, bytes, itemBytesMax);
     return draft;
   }
 
-  #make(base: Known, held: Held | undefined, start: Start): Draft {
+  #make(base: Known, held: Held | undefined, content: Pick<Image, 'encoded' | 'index'>, start: Start): Draft {
     const { clock, names, writer, generationWritersMax, tombstoneMs, newIncarnation } = this.#ground;
     const seq = this.#ground.nextSeq();
     const before = base.image?.lineage;
@@ -56,11 +63,11 @@ export class Writer {
     const now = Math.floor(clock.now());
     const image: Image = {
       lineage,
-      encoded: held?.encode(),
+      encoded: content.encoded,
       writtenAt: now,
       // Judged late by the service; the horizon that matters is the life of a signed request, a quarter of this.
       expiresAt: held === undefined ? Math.ceil((now + tombstoneMs) / 1_000) : undefined,
-      index: held === undefined ? noAttributes : this.#rules.indexAttributes(held),
+      index: content.index,
       foreign: base.image?.foreign ?? noAttributes,
     };
     const pending: PendingWrite = {
@@ -71,7 +78,10 @@ export class Writer {
       requests: 0,
       firstSentAt: undefined,
     };
-    const cancel = base.adopted === undefined ? () => this.#make(base, base.held, start) : undefined;
+    // As it stands there: no function of the user's is asked, which might throw for an older value.
+    const { encoded, index } = base.image ?? nothing;
+    const cancel =
+      base.adopted === undefined ? () => this.#make(base, base.held, { encoded, index }, start) : undefined;
     return { pending, image, held, start, cancel };
   }
 
