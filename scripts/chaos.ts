@@ -14,6 +14,9 @@ import { assertClean, simulationComplaints, suiteSeed, summary } from '../spec/h
 import { simulate } from '../spec/histories/simulation.js';
 import { type Store, type StoreName, startStore } from '../spec/histories/stores.js';
 
+// The SDK's advice about versions of Node is for another place.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 const help = `Long seeded runs of atoms under faults, judged call by call.
 
 Usage: npm run chaos -- [options]
@@ -84,7 +87,8 @@ const seconds = (sinceMs: number): string => `${((performance.now() - sinceMs) /
 const failures: string[] = [];
 
 function fail(error: unknown): void {
-  const words = error instanceof Error ? error.message : String(error);
+  const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  const words = (error instanceof Error ? error.message : String(error)) + cause;
   failures.push(words);
   console.log(`  FAILED: ${words}`);
 }

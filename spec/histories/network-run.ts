@@ -158,6 +158,9 @@ class Run {
       const finals = await this.#finals(new SdkEngine(client));
       const judgement = judge(this.#events(), finals);
       return this.#report(judgement, reports, faults, (performance.now() - startedAt) / 1_000);
+    } catch (error) {
+      await Promise.all(this.#slots.map(({ child }) => child.end()));
+      throw new Error(`the run broke off; what was written down is in ${this.#folder}`, { cause: error });
     } finally {
       client.destroy();
       await this.#proxy.end();
