@@ -28,7 +28,6 @@ export async function runBatch(batch: readonly Operation[], base: Known, inside:
   const runs: Run[] = [];
   for (const operation of batch) {
     if (operation.isOver) continue;
-    operation.phase = 'running';
     const state = { held, token: changed ? uncommitted : base.image?.lineage.token };
     const { work } = operation;
     try {

@@ -3,6 +3,7 @@
  * only by them and by work in progress.
  */
 import type { Held, Item } from '../codec/index.js';
+import { onAbort } from './aborts.js';
 import { Cache, type Known } from './cache.js';
 import { DeadlineError } from './errors.js';
 import type { Ground, Retry } from './ground.js';
@@ -105,21 +106,20 @@ export class Cell {
     const remembered = this.#remembered(consistency);
     if (remembered !== undefined) return { known: remembered, stale: true };
     const look = this.look(consistency);
-    let leave = () => {};
+    let unlisten = () => {};
     let release = () => {};
     const left = new Promise<never>((_, reject) => {
-      leave = () => reject(signal?.reason);
+      if (signal !== undefined) unlisten = onAbort(signal, () => reject(signal.reason));
       release = this.#deadline(timeoutMs, () => {
         const facts = { key: this.keyText, attempts: 1, conflicts: 0 };
         reject(new DeadlineError(action, facts, timeoutMs, this.#register.readObstacle));
       });
     });
-    signal?.addEventListener('abort', leave, { once: true });
     try {
       return await Promise.race([look, left]);
     } finally {
       release();
-      signal?.removeEventListener('abort', leave);
+      unlisten();
     }
   }
 

@@ -26,6 +26,7 @@ import type { Ground, Retry } from './ground.js';
 import { Inside } from './inside.js';
 import type { Image } from './item-format.js';
 import { Operation, unknown, type Work } from './operation.js';
+import { Queue } from './queue.js';
 import type { Register } from './register.js';
 import { isPassing } from './sender.js';
 import type { Settled, SettleOptions } from './settlement.js';
@@ -49,10 +50,12 @@ export class Lane {
    * second lane of the same writer for one atom.
    */
   owner: unknown;
-  #queue: Operation[] = [];
+  #queue = new Queue();
   #running: Operation[] = [];
   #flight: Flight | undefined;
   #busy = false;
+  /** Whether somebody came since the write under way was last taken up. */
+  #called = false;
   /** Operations still to be run one at a time, because their batch could not be written as one. */
   #solo = 0;
   #settlers = 0;
@@ -85,6 +88,7 @@ export class Lane {
   }
 
   #wake(): void {
+    this.#called = true;
     this.#flight?.mind(true);
     if (this.#busy) return;
     this.#busy = true;
@@ -95,15 +99,21 @@ export class Lane {
   async #work(): Promise<void> {
     try {
       while (this.#flight !== undefined || this.#queue.length > 0) {
-        if (this.#flight === undefined) await this.#round();
-        else if (!(await this.#drive(this.#flight))) break;
+        if (this.#flight === undefined) {
+          await this.#round();
+          continue;
+        }
+        this.#called = false;
+        // Who came in the moment between the pause and here found this lane busy.
+        if (!(await this.#drive(this.#flight)) && !(this.#called && this.#isAwaited())) break;
       }
     } catch (error) {
       // Nothing in a round throws for what the store or a user's function did; this is a fault of the library itself.
       for (const operation of this.#takeAll()) operation.reject(error);
     } finally {
       this.#busy = false;
-      if (this.#queue.length === 0 && this.#flight === undefined) {
+      // A write under way that nobody waits for needs no alarm either.
+      if (!this.#isAwaited()) {
         this.#alarm?.clear();
         this.#alarm = undefined;
       }
@@ -112,11 +122,11 @@ export class Lane {
 
   /** Base, functions, write. */
   async #round(): Promise<void> {
-    const waiting: Waiting = { queue: () => this.#queue, look: () => this.#lookOrFail() };
+    const waiting: Waiting = { queue: () => this.#queue.all(), look: () => this.#lookOrFail() };
     if (!(await this.#choice.awaitTurn(waiting))) return;
     const base = await this.#choice.choose(waiting);
     if (base === undefined) return;
-    const batch = this.#takeBatch();
+    const batch = this.#takeBatch(base);
     if (batch.length === 0) return;
     this.#running = batch;
     const { runs, held, changed } = await runBatch(batch, base, this.#inside);
@@ -157,30 +167,31 @@ export class Lane {
       if (isPassing(error)) {
         const { clock, random } = this.#ground;
         const now = clock.monotonicMs();
-        for (const operation of this.#queue.filter((one) => one.deadlineAt <= now)) {
-          this.#drop(operation, this.#tooLate(operation, error));
+        for (const operation of this.#queue.all()) {
+          if (operation.deadlineAt <= now) this.#drop(operation, this.#tooLate(operation, error));
         }
         // Those who wait longer than a read is tried must not ask again without a pause.
         if (this.#queue.length > 0) await clock.sleep(random.next() * this.#retry.backoffMs);
-      } else for (const operation of this.#queue.splice(0)) this.#drop(operation, error);
+      } else for (const operation of this.#queue.all()) this.#drop(operation, error);
       return undefined;
     }
   }
 
-  #takeBatch(): Operation[] {
-    const queue = this.#queue;
+  /** Those whose functions run together on `base`, none of whom wants a newer one. */
+  #takeBatch(base: Known): Operation[] {
+    const queue = this.#queue.all();
     const first = queue[0];
-    if (first === undefined) return [];
+    if (first === undefined || !isFresh(base, first)) return [];
     let count = 1;
     if (this.#solo > 0) this.#solo -= 1;
     else if (first.work.alone !== true) {
-      while (count < queue.length && count < combineMax && queue[count]?.work.alone !== true) count += 1;
+      const countMax = Math.min(queue.length, combineMax);
+      while (count < countMax && queue[count]?.work.alone !== true && isFresh(base, queue[count] as Operation))
+        count += 1;
     }
-    if (count === queue.length) {
-      this.#queue = [];
-      return queue;
-    }
-    return queue.splice(0, count);
+    const batch = this.#queue.take(count);
+    for (const operation of batch) operation.phase = 'running';
+    return batch;
   }
 
   /** Nothing to write: answers once the base is known to have been current after each call. */
@@ -188,13 +199,15 @@ export class Lane {
     const latest = runs.reduce((newest, { operation }) => Math.max(newest, operation.calledAt), 0);
     if (base.since < latest) {
       this.#requeue(runs.map((one) => one.operation));
-      const seen = await this.#lookOrFail();
+      let seen = await this.#lookOrFail();
+      // Who runs once only waits for the read, however often it fails.
+      const isOnce = ({ operation }: Run) => operation.work.onConflict !== undefined && !operation.isOver;
+      while (seen === undefined && runs.some(isOnce)) seen = await this.#lookOrFail();
       if (seen === undefined) return;
       if (!sameItem(seen, base)) return this.#answerConflicts(runs);
-      const left = new Set(this.#queue);
-      const kept = runs.filter((one) => left.has(one.operation));
-      const done = new Set(kept.map((one) => one.operation));
-      this.#queue = this.#queue.filter((one) => !done.has(one));
+      // Nobody came before them meanwhile, but some of them may have left.
+      const kept = runs.filter((one) => !one.operation.isOver);
+      this.#queue.take(kept.length);
       return this.#deliver(kept, 'noop', base.image?.lineage.version ?? 0);
     }
     this.#deliver(runs, 'noop', base.image?.lineage.version ?? 0);
@@ -205,9 +218,9 @@ export class Lane {
     for (const { operation } of runs) {
       const { onConflict } = operation.work;
       if (onConflict === undefined || operation.isOver) continue;
-      this.#queue = this.#queue.filter((one) => one !== operation);
       operation.settle({ outcome: 'not-done' });
       operation.resolve(onConflict({ attempts: operation.attempts }));
+      this.#queue.noteLeft();
     }
   }
 
@@ -254,10 +267,11 @@ export class Lane {
         return;
       }
       case 'conflict': {
-        const live = this.#afterConflict(runs);
+        // Before anything is waited for: who is in neither list can't be told that his time is over.
+        this.#requeue(this.#afterConflict(runs));
         if (fate.image === undefined) this.#cache.forget();
         else await this.#learn(fate.image ?? undefined, draft);
-        return this.#requeue(live);
+        return;
       }
       case 'refused':
         this.#cache.forget();
@@ -319,7 +333,7 @@ export class Lane {
     for (const operation of live) operation.phase = 'waiting';
     for (const operation of operations) if (operation.isOver) operation.settle({ outcome: 'not-done' });
     this.#running = [];
-    this.#queue.unshift(...live);
+    this.#queue.putBack(live);
   }
 
   // ---- leaving: deadlines and aborts ------------------------------------------------------------------------------
@@ -366,10 +380,10 @@ export class Lane {
 
   /** Fails a caller whose step has certainly not been written. */
   #drop(operation: Operation, error: unknown): void {
-    const at = this.#queue.indexOf(operation);
-    if (at >= 0) this.#queue.splice(at, 1);
-    if (operation.phase !== 'sent') operation.settle({ outcome: 'not-done' });
+    const { phase } = operation;
+    if (phase !== 'sent') operation.settle({ outcome: 'not-done' });
     operation.reject(error);
+    if (phase === 'waiting') this.#queue.noteLeft();
     this.#mind();
   }
 
@@ -390,12 +404,12 @@ export class Lane {
   }
 
   #all(): Operation[] {
-    return [...this.#running, ...this.#queue];
+    return [...this.#running, ...this.#queue.all()];
   }
 
   #takeAll(): Operation[] {
     const all = this.#all();
-    this.#queue = [];
+    this.#queue = new Queue();
     this.#running = [];
     this.#flight = undefined;
     return all;
@@ -421,4 +435,9 @@ export class Lane {
       this.#mind();
     }
   }
+}
+
+/** Whether `base` is as new as this caller wants it. */
+function isFresh(base: Known, { work, calledAt }: Operation): boolean {
+  return work.fresh !== true || base.since >= calledAt;
 }

@@ -3,6 +3,7 @@
  * write.
  */
 import type { Held } from '../codec/index.js';
+import { onAbort } from './aborts.js';
 import type { Settled, UnknownReason } from './settlement.js';
 
 /** The value that a function is run on. Within a batch, the value that the function before it left. */
@@ -89,10 +90,9 @@ export class Operation<R = unknown> {
     return this.phase === 'over';
   }
 
-  /** Calls `onAbort` when `signal` aborts, until the operation is over. */
-  listen(signal: AbortSignal, onAbort: () => void): void {
-    signal.addEventListener('abort', onAbort, { once: true });
-    this.#unlisten = () => signal.removeEventListener('abort', onAbort);
+  /** Calls `leave` when `signal` aborts, until the operation is over. */
+  listen(signal: AbortSignal, leave: () => void): void {
+    this.#unlisten = onAbort(signal, leave);
   }
 
   resolve(value: R): void {

@@ -48,6 +48,8 @@ export class Sender {
 
   /** Reads, asking again until the deadline while that makes sense; then rejects with the last obstacle. */
   async read<T extends object | undefined>(deadlineAt: number, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    // What stood in the way of an earlier read says nothing of this one.
+    this.readObstacle = undefined;
     try {
       return await this.persist({ deadlineAt }, async () => {
         try {

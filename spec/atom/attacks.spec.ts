@@ -1,7 +1,9 @@
 // Goal: attacks that broke a promise once keep failing. Method: each is played on the bench as it was found: a store that
 // loses answers, time that passes by hours, rules of the user's that throw or take their time, callers who come at odd moments.
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { type Bench, openBench, outcomeOf } from './bench.js';
+import type { Clock } from '../../lib/engine/clock.js';
+import { type Bench, breathe, openBench, outcomeOf, overridden } from './bench.js';
 
 const increment = (n: number) => n + 1;
 const retry = { timeoutMs: 1_000, attemptTimeoutMs: 100, settleMs: 2_000 };
@@ -111,4 +113,136 @@ it('a cancel asks no index function, which may throw for an older value', async 
   await bench.run(Promise.all([settled.done, stays.done]));
   expect(settled.value).toEqual({ outcome: 'not-done' });
   expect(stays.error).toBeInstanceOf(TypeError);
+});
+
+describe('whoever waits is told in time', () => {
+  it('also when a schema takes longer than he does, after a lost race, before a store that is gone', async () => {
+    let slowMs = 0;
+    const validate = async (value: unknown) => {
+      await bench.clock.sleep(slowMs);
+      return { value: value as number };
+    };
+    const schema = { '~standard': { version: 1, vendor: 'slow', validate } } as const;
+    const atom = bench.table({ retry }).atom<number>('n', { schema });
+    const rival = bench.calm().atom<number>('n');
+    await bench.run(rival.reset(1));
+    await bench.run(atom.deref());
+    await bench.run(rival.reset(2));
+    bench.faulty.hold(['put']);
+    const swap = outcomeOf(atom.swap((n) => (n ?? 0) + 1));
+    const first = await bench.message(0);
+    slowMs = 10_000;
+    await first.pass();
+    bench.faulty.release();
+    bench.faulty.setRules(deaf);
+    await bench.clock.advance(retry.timeoutMs + 2 * retry.attemptTimeoutMs);
+    expect(swap.error).toMatchObject({ outcome: 'not-done' });
+  });
+
+  it.each(Array.from({ length: 12 }, (_, hops) => [hops]))(
+    'also when he comes %i moments after settling has paused',
+    async (hops) => {
+      let whenPaused: (() => void) | undefined;
+      const clock: Clock = {
+        now: () => bench.clock.now(),
+        monotonicMs: () => bench.clock.monotonicMs(),
+        sleep(ms, options = {}) {
+          const { signal, background } = options;
+          if (background !== true) signal?.addEventListener('abort', () => whenPaused?.(), { once: true });
+          return bench.clock.sleep(ms, options);
+        },
+      };
+      const atom = bench.table({ retry, clock }).atom<number>('n', { initial: 0 });
+      await bench.run(atom.reset(1));
+      bench.faulty.setRules([{ fault: { kind: 'reset-before' }, on: 'writes' }]);
+      await expect(bench.run(atom.swap(increment, { timeoutMs: 10 }))).rejects.toMatchObject({ outcome: 'unknown' });
+      const later = new Promise<number>((resolve, reject) => {
+        whenPaused = () => {
+          whenPaused = undefined;
+          bench.faulty.setRules([]);
+          let moment = Promise.resolve();
+          for (let hop = 0; hop < hops; hop += 1) moment = moment.then(() => {});
+          moment.then(() => atom.swap(increment)).then(resolve, reject);
+        };
+      });
+      expect(await bench.run(later)).toBe(3);
+    },
+  );
+
+  it('also when an earlier read has failed: a deadline of 0 gives an attempt its time', async () => {
+    const atom = bench.table({ retry }).atom<number>('n', { initial: 0 });
+    bench.faulty.setRules(deaf);
+    await expect(bench.run(atom.deref())).rejects.toMatchObject({ code: 'ECONNRESET' });
+    bench.faulty.setRules([{ fault: { kind: 'delay', delayMs: 10 } }]);
+    expect(await bench.run(atom.deref({ timeoutMs: 0 }))).toBe(0);
+  });
+});
+
+describe('whoever leaves', () => {
+  it('leaves no timer behind, once his write is settled no more', async () => {
+    const atom = bench.table({ retry }).atom<number>('n', { initial: 0 });
+    await bench.run(atom.reset(1));
+    bench.faulty.setRules(deaf);
+    const leaving = new AbortController();
+    const swap = outcomeOf(atom.swap(increment, { timeoutMs: 3_600_000, signal: leaving.signal }));
+    await bench.clock.advance(50);
+    leaving.abort();
+    await bench.clock.advance(10_000);
+    expect(swap.error).toMatchObject({ outcome: 'unknown' });
+    expect(bench.clock.pending).toBe(0);
+  });
+
+  it('shares one listener with all who wait under the same signal', async () => {
+    const atom = bench.table({ retry }).atom<number>('n', { initial: 0 });
+    const { signal } = new AbortController();
+    const all = [...Array(100).keys()].flatMap(() => [atom.swap(increment, { signal }), atom.deref({ signal })]);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await bench.run(Promise.all(all));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    const leaving = new AbortController();
+    const reason = new Error('enough');
+    const calls = all.map(() => atom.swap(increment, { signal: leaving.signal }).catch((error: unknown) => error));
+    leaving.abort(reason);
+    for (const error of await bench.run(Promise.all(calls))) expect(error).toBe(reason);
+    expect(await bench.run(atom.deref())).toBe(100);
+  });
+});
+
+it('from: read holds for a call that comes while an earlier one reads', async () => {
+  let slow: Promise<void> | undefined;
+  const engine = overridden(bench.memory, {
+    get: async (request, options) => {
+      const item = await bench.memory.get(request, options);
+      await slow;
+      return item;
+    },
+  });
+  const atom = bench.table({ retry, engine }).atom<number>('n', { initial: 0 });
+  const rival = bench.calm().atom<number>('n', { initial: 0 });
+  await bench.run(rival.reset(1));
+  slow = bench.clock.sleep(50);
+  const first = atom.swap((n) => n + 10);
+  await breathe();
+  await bench.run(rival.reset(2));
+  const seen: number[] = [];
+  const second = atom.swap((n) => seen.push(n) && n + 100, { from: 'read' });
+  expect(await bench.run(Promise.all([first, second]))).toEqual([12, 112]);
+  expect(seen).toEqual([12]);
+});
+
+it('trySwap runs its function once, however often the read fails that confirms a no-op', async () => {
+  const atom = bench.table({ retry }).atom<number>('n', { initial: 0 });
+  await bench.run(atom.reset(1));
+  let runs = 0;
+  bench.faulty.setRules([{ fault: { kind: 'reset-before' }, on: 'reads' }]);
+  const same = (n: number) => {
+    runs += 1;
+    return n;
+  };
+  const tried = outcomeOf(atom.trySwap(same, { timeoutMs: 60_000 }));
+  await bench.clock.advance(5_000);
+  bench.faulty.setRules([]);
+  await bench.run(tried.done);
+  expect(tried.value).toMatchObject({ status: 'noop', value: 1 });
+  expect(runs).toBe(1);
 });

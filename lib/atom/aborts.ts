@@ -1,0 +1,34 @@
+/**
+ * One listener for each signal, however many calls wait under it. Node walks its list of listeners at every addition, and from the
+ * eleventh on it warns of a leak; a signal for the end of a process may well have ten thousand calls under it.
+ */
+interface Under {
+  readonly leaves: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const under = new WeakMap<AbortSignal, Under>();
+
+/** Calls `leave` when `signal` aborts; returns the function that calls it off. */
+export function onAbort(signal: AbortSignal, leave: () => void): () => void {
+  const { leaves, listener } = under.get(signal) ?? listen(signal);
+  leaves.add(leave);
+  return () => {
+    leaves.delete(leave);
+    if (leaves.size > 0 || under.get(signal)?.leaves !== leaves) return;
+    under.delete(signal);
+    signal.removeEventListener('abort', listener);
+  };
+}
+
+function listen(signal: AbortSignal): Under {
+  const leaves = new Set<() => void>();
+  const listener = () => {
+    under.delete(signal);
+    for (const leave of leaves) leave();
+  };
+  const made = { leaves, listener };
+  under.set(signal, made);
+  signal.addEventListener('abort', listener, { once: true });
+  return made;
+}
