@@ -155,6 +155,7 @@ export class AtomTable {
       },
       newIncarnation: () => Buffer.from(bytes(12)).toString('base64url'),
       generationWritersMax: evidenceWritersMax,
+      kept: new Set(),
       tombstoneMs,
     };
     this.#setup = new TableSetup(this.#ground);

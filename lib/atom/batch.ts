@@ -31,7 +31,8 @@ export async function runBatch(batch: readonly Operation[], base: Known, inside:
     const state = { held, token: changed ? uncommitted : base.image?.lineage.token };
     const { work } = operation;
     try {
-      const made = inside.run(() => work.run(state, operation.attempts + 1), work.isAsync === true);
+      const run = () => work.run(state, operation.attempts + 1);
+      const made = operation.context.runInAsyncScope(inside.run<Step<unknown>>, inside, run, work.isAsync === true);
       const step = isThenable(made) ? await unlessOver(operation, made) : made;
       // The caller may have left while an asynchronous function ran.
       if (step === undefined || operation.isOver) continue;

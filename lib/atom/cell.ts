@@ -72,6 +72,13 @@ export class Cell {
     return this.rules.hold(value);
   }
 
+  /** Kept from here on, or no more: what a validator refuses must not depend on when garbage is collected. */
+  setValidator(validator: ValueRules['validator']): void {
+    this.rules.validator = validator;
+    if (validator === undefined) this.#ground.kept.delete(this);
+    else this.#ground.kept.add(this);
+  }
+
   /** Looks at the item; `stale` tells that the answer is not known to be as new as the call. */
   async look(consistency: Consistency): Promise<Look> {
     const { cache } = this;

@@ -59,6 +59,8 @@ export interface Ground {
   readonly newIncarnation: () => string;
   /** Writers of one generation of evidence. */
   readonly generationWritersMax: number;
+  /** Cells that outlive their handles. */
+  readonly kept: Set<unknown>;
   /** How long a tombstone stays. */
   readonly tombstoneMs: number;
 }

@@ -15,7 +15,6 @@ import { isAsyncFunction } from './inside.js';
 import { formatItem } from './item-format.js';
 
 import type { Commit, State, Step, Work } from './operation.js';
-import type { Settled } from './settlement.js';
 import { isThenable } from './value-rules.js';
 
 /**
@@ -173,72 +172,58 @@ export class ItemAtom<T, V = T | undefined> {
     f: (value: V, context: SwapContext) => T | Promise<T>,
     options: CallOptions & Pick<SwapOptions, 'noop' | 'from'> = {},
   ): Promise<TrySwapResult<T, V>> {
-    let seen: V | undefined;
-    const settle = async (): Promise<Settled> => ({ outcome: 'not-done' });
-    const watched = (value: V, context: SwapContext) => {
-      seen = value;
-      return f(value, context);
+    let base: Held | undefined;
+    let ran = false;
+    // Made when it is asked for: the function may have changed the copy that it was given.
+    const missed = (
+      status: 'conflict' | 'unknown',
+      attempts: number,
+      settle: TrySwapResult<T, V>['settle'],
+    ): TrySwapResult<T, V> => {
+      const seen = ran ? (base?.hand() as V) : undefined;
+      return { status, old: seen, value: seen, version: undefined, stats: { attempts }, settle };
     };
     this.#requireFunction('swap', f);
-    const work: Work<TrySwapResult<T, V>> = {
+    const work: Work<() => TrySwapResult<T, V>> = {
       action: 'swap',
       alone: true,
       fresh: options.from === 'read',
       isAsync: isAsyncFunction(f),
-      run: (state, attempt) =>
-        this.#step(
-          state,
-          attempt,
-          watched,
-          (result) => result as T,
-          options,
-          (old, value, _result, commit) => ({
-            status: commit.status,
-            old,
-            value,
-            version: commit.version,
-            stats: { attempts: commit.attempts },
-            settle: async () => ({ outcome: 'done' }),
-          }),
-        ),
-      onConflict: ({ attempts }) => ({
-        status: 'conflict',
-        old: seen,
-        value: seen,
-        version: undefined,
-        stats: { attempts },
-        settle,
-      }),
+      run: (state, attempt) => {
+        base = state.held ?? this.#cell.initial;
+        ran = true;
+        return this.#step(state, attempt, f, itself<T>, options, (old, value, _result, commit) => () => ({
+          status: commit.status,
+          old,
+          value,
+          version: commit.version,
+          stats: { attempts: commit.attempts },
+          settle: async () => ({ outcome: 'done' }),
+        }));
+      },
+      onConflict:
+        ({ attempts }) =>
+        () =>
+          missed('conflict', attempts, async () => ({ outcome: 'not-done' })),
     };
+    let answer: () => TrySwapResult<T, V>;
     try {
-      return await this.#submit(work, options);
+      answer = await this.#submit(work, options);
     } catch (error) {
       if (!(error instanceof UnknownOutcomeError)) throw error;
-      return {
-        status: 'unknown',
-        old: seen,
-        value: seen,
-        version: undefined,
-        stats: { attempts: 1 },
-        settle: (again) => error.settle(again),
-      };
+      return missed('unknown', 1, (again) => error.settle(again));
     }
+    return answer();
   }
 
   /** Stores `value`, whatever was there; returns it. Guarantees and costs as {@link ItemAtom.swap}. */
   reset(value: T, options: SwapOptions = {}): Promise<T> {
-    return this.#change('reset', () => value, itself<T>, theNew<T>, options);
+    return this.#put('reset', value, theNew<T>, options);
   }
 
   /** As {@link ItemAtom.reset}, and returns the old and the new value. */
   resetVals(value: T, options: SwapOptions = {}): Promise<[old: V, new_: T]> {
-    return this.#change(
-      'reset',
-      () => value,
-      itself<T>,
-      (old, next) => [old, next] as [V, T],
-      options,
-    );
+    return this.#put('reset', value, (old, next) => [old, next] as [V, T], options);
   }
 
   /**
@@ -253,6 +238,7 @@ export class ItemAtom<T, V = T | undefined> {
   compareAndSet(expected: V | AtomSnapshot<V>, next: T, options: SwapOptions = {}): Promise<boolean> {
     const { cell } = { cell: this.#cell };
     this.#requireValue('compareAndSet', next);
+    const own = this.#ownOf('compareAndSet', next);
     const wanted = expected instanceof AtomSnapshot || expected === undefined ? undefined : cell.hold(expected);
     const matches = (state: State): boolean => {
       if (expected instanceof AtomSnapshot) {
@@ -269,16 +255,9 @@ export class ItemAtom<T, V = T | undefined> {
         action: 'compareAndSet',
         alone: options.coalesce === false,
         fresh: options.from === 'read',
-        run: (state, attempt) =>
+        run: (state) =>
           matches(state)
-            ? this.#step(
-                state,
-                attempt,
-                () => next,
-                (result) => result,
-                options,
-                () => true,
-              )
+            ? this.#stepTo(state, own(), undefined, options, () => true)
             : { next: undefined, declined: true, answer: () => false },
       },
       options,
@@ -308,7 +287,8 @@ export class ItemAtom<T, V = T | undefined> {
 
   /**
    * Sets a function that must accept every value that this process writes to the atom; `false` or a throw refuses the write with
-   * `InvalidValueError`. `undefined` removes it. As in Clojure, it is refused itself when the current value fails it.
+   * `InvalidValueError`. It stays until `undefined` removes it, whether or not somebody holds a handle of the atom. As in
+   * Clojure, it is refused itself when the current value fails it.
    *
    * @cost 1 strong read.
    * @throws {InvalidValueError} `ERR_INVALID_VALUE`
@@ -326,7 +306,7 @@ export class ItemAtom<T, V = T | undefined> {
       }
       if (accepted === false) throw new InvalidValueError(this.key, 'read', 'validator');
     }
-    rules.validator = validator as typeof rules.validator;
+    this.#cell.setValidator(validator as typeof rules.validator);
   }
 
   async #look(action: string, options: DerefOptions) {
@@ -358,6 +338,30 @@ export class ItemAtom<T, V = T | undefined> {
     return this.#submit(work, options);
   }
 
+  #put<R>(action: string, value: T, answer: (old: V, next: T) => R, options: SwapOptions): Promise<R> {
+    const own = this.#ownOf(action, value);
+    const work: Work<R> = {
+      action,
+      alone: options.coalesce === false,
+      fresh: options.from === 'read',
+      run: (state) => this.#stepTo(state, own(), undefined, options, answer),
+    };
+    return this.#submit(work, options);
+  }
+
+  /** Copies a value now, for its owner may change it before its turn comes; what can't be copied is refused in its turn. */
+  #ownOf(action: string, value: T): () => Held {
+    try {
+      this.#requireValue(action, value);
+      const held = this.#cell.hold(value);
+      return () => held;
+    } catch (error) {
+      return () => {
+        throw error;
+      };
+    }
+  }
+
   #submit<R>(work: Work<R>, { timeoutMs = this.#cell.retry.timeoutMs, signal }: CallOptions): Promise<R> {
     this.#requireTimeout(work.action, timeoutMs);
     this.#cell.lane.assertOutside(work.action);
@@ -379,17 +383,29 @@ export class ItemAtom<T, V = T | undefined> {
     const admit = (made: Result): Step<R> | Promise<Step<R>> => {
       const raw = nextOf(made);
       this.#requireResult(raw);
-      const held = this.#cell.rules.admit(raw);
-      const finish = (next: Held): Step<R> => {
-        const unchanged = options.noop !== 'write' && state.held?.equals(next) === true;
-        return {
-          next: unchanged ? undefined : next,
-          answer: (commit) => answer(current?.hand() as V, next.hand() as T, made, commit),
-        };
-      };
-      return isThenable(held) ? held.then(finish) : finish(held);
+      return this.#stepTo(state, this.#cell.hold(raw), made, options, answer);
     };
     return isThenable(result) ? result.then(admit) : admit(result);
+  }
+
+  /** Makes a value of ours the next one, if the rules admit it. */
+  #stepTo<Result, R>(
+    state: State,
+    own: Held,
+    made: Result,
+    options: SwapOptions,
+    answer: (old: V, next: T, result: Result, commit: Commit) => R,
+  ): Step<R> | Promise<Step<R>> {
+    const held = this.#cell.rules.admit(own);
+    const finish = (next: Held): Step<R> => {
+      const unchanged = options.noop !== 'write' && state.held?.equals(next) === true;
+      const current = state.held ?? this.#cell.initial;
+      return {
+        next: unchanged ? undefined : next,
+        answer: (commit) => answer(current?.hand() as V, next.hand() as T, made, commit),
+      };
+    };
+    return isThenable(held) ? held.then(finish) : finish(held);
   }
 
   #requireTimeout(action: string, timeoutMs: number): void {

@@ -2,6 +2,7 @@
  * One caller's call, waiting in a cell to be run on the newest value and committed, together with its neighbours, by one
  * write.
  */
+import { AsyncResource } from 'node:async_hooks';
 import type { Held } from '../codec/index.js';
 import { onAbort } from './aborts.js';
 import type { Settled, UnknownReason } from './settlement.js';
@@ -59,6 +60,8 @@ export class Operation<R = unknown> {
   readonly calledAt: number;
   readonly timeoutMs: number;
   readonly promise: Promise<R>;
+  /** Where the call was made: its function runs in this context, whoever's call it shares a write with. */
+  readonly context: AsyncResource = new AsyncResource('leyden-jar', { requireManualDestroy: true });
   deadlineAt: number;
   /** Whether the deadline was moved once, to let an attempt finish. */
   extended = false;

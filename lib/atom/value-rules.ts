@@ -45,9 +45,8 @@ export class ValueRules {
     return hold(value, this.codec);
   }
 
-  /** Makes a user's value ours, checked: a promise only if the schema or the validator is asynchronous. */
-  admit(value: unknown): Held | Promise<Held> {
-    const held = this.hold(value);
+  /** Checks a value that is to be written: a promise only if the schema or the validator is asynchronous. */
+  admit(held: Held): Held | Promise<Held> {
     if (this.schema === undefined && this.validator === undefined) return held;
     const checked = this.check(held, 'write');
     return isThenable(checked) ? checked.then((one) => this.#validate(one)) : this.#validate(checked);

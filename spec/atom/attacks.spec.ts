@@ -1,6 +1,9 @@
 // Goal: attacks that broke a promise once keep failing. Method: each is played on the bench as it was found: a store that
 // loses answers, time that passes by hours, rules of the user's that throw or take their time, callers who come at odd moments.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Clock } from '../../lib/engine/clock.js';
 import { type Bench, breathe, openBench, outcomeOf, overridden } from './bench.js';
@@ -245,4 +248,96 @@ it('trySwap runs its function once, however often the read fails that confirms a
   await bench.run(tried.done);
   expect(tried.value).toMatchObject({ status: 'noop', value: 1 });
   expect(runs).toBe(1);
+});
+
+describe('callers who share a write', () => {
+  it('each have their functions run in the context of their own call', async () => {
+    const context = new AsyncLocalStorage<string>();
+    const atom = bench.calm().atom<number>('n', { initial: 0 });
+    const seen: (string | undefined)[] = [];
+    const note = (n: number) => seen.push(context.getStore()) && n + 1;
+    const calls = ['one', 'two'].map((who) => context.run(who, () => atom.swap(note)));
+    await bench.run(Promise.all(calls));
+    expect(seen).toEqual(['one', 'two']);
+    expect(bench.commits).toHaveLength(1);
+  });
+
+  it('are inside of their own functions only: what one does in another atom’s does not stop the other', async () => {
+    const table = bench.calm({ retry });
+    const outer = table.atom<number>('outer', { initial: 0 });
+    const inner = table.atom<number>('inner', { initial: 0 });
+    await bench.run(Promise.all([outer.deref(), inner.deref()]));
+    let inside: Promise<number> | undefined;
+    const swap = outer.swap(async (n) => {
+      inside = inner.swap(increment);
+      return n + (await inside);
+    });
+    while (inside === undefined) await Promise.resolve();
+    const other = inner.swap(async (n) => n + 1 + (await outer.deref()));
+    expect(await bench.run(Promise.all([swap, other]))).toEqual([1, 2]);
+  });
+
+  it('are noticed when they wait for themselves through another atom whose lane others keep busy', async () => {
+    const table = bench.table({ retry });
+    const outer = table.atom<number>('outer', { initial: 0 });
+    const inner = table.atom<number>('inner', { initial: 0 });
+    await bench.run(Promise.all([outer.deref(), inner.reset(1)]));
+    bench.faulty.setRules([{ fault: { kind: 'delay', delayMs: 50 } }]);
+    const busy = inner.swap(increment);
+    const watched = outcomeOf(
+      outer.swap(async (n) => n + (await inner.swap(async (m) => m + (await outer.swap(increment))))),
+    );
+    await bench.run(Promise.all([busy, watched.done]));
+    expect(watched.error).toMatchObject({ code: 'ERR_REENTRANT', key: 'outer' });
+  });
+});
+
+describe('a value', () => {
+  it('that is given is copied at the call, not in its turn', async () => {
+    const atom = bench.table().atom<{ n: number; at?: Date }>('n');
+    for (const at of [undefined, new Date(0)]) {
+      const given = at === undefined ? { n: 1 } : { n: 1, at };
+      const reset = atom.reset(given);
+      given.n = 2;
+      expect(await bench.run(reset)).toMatchObject({ n: 1 });
+      const next = { n: 3 };
+      const set = atom.compareAndSet(await bench.run(atom.snapshot()), next);
+      next.n = 4;
+      expect(await bench.run(set)).toBe(true);
+      expect(await bench.run(atom.deref())).toEqual({ n: 3 });
+    }
+  });
+
+  it('that is given and can’t be copied is refused by a rejection, and writes nothing', async () => {
+    const atom = bench.table().atom<unknown>('n');
+    await expect(bench.run(atom.reset(() => 1))).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED_VALUE' });
+    await expect(bench.run(atom.reset(undefined))).rejects.toThrow('Cannot reset atom n: undefined is not a value');
+    expect(await bench.run(atom.compareAndSet(7, () => 1))).toBe(false);
+    await expect(bench.run(atom.compareAndSet(undefined, () => 1))).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED_VALUE',
+    });
+    expect(bench.commits).toHaveLength(0);
+  });
+
+  it('that trySwap’s function changed is told as it was', async () => {
+    const atom = bench.table().atom<Map<string, number>>('n');
+    const rival = bench.calm().atom<Map<string, number>>('n');
+    await bench.run(atom.reset(new Map([['x', 1]])));
+    await bench.run(rival.reset(new Map([['x', 2]])));
+    const tried = await bench.run(atom.trySwap((map = new Map()) => map.set('mine', 9)));
+    expect(tried).toMatchObject({ status: 'conflict', old: new Map([['x', 1]]), value: new Map([['x', 1]]) });
+  });
+});
+
+it('a validator stays while nobody holds a handle', async () => {
+  const table = bench.table();
+  await bench.run(table.atom<number>('n').setValidator((n) => n >= 0));
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 3; round += 1) {
+    await breathe();
+    collect();
+  }
+  const refused = { code: 'ERR_INVALID_VALUE' };
+  await expect(bench.run(table.atom<number>('n').reset(-1))).rejects.toMatchObject(refused);
 });
