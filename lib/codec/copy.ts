@@ -101,10 +101,10 @@ class Copier {
     const copied: Record<string, unknown> = this.#keep(object, {});
     for (const name of Object.keys(object)) {
       if (!isWellFormed(name)) throw this.#unsupported('a name with half a surrogate pair');
-      if (Buffer.byteLength(name) > nameBytesMax) {
-        throw this.#unsupported(`a name of ${Buffer.byteLength(name)} bytes; names have at most ${nameBytesMax}`);
-      }
       const stored = escapeName(name);
+      if (Buffer.byteLength(stored) > nameBytesMax) {
+        throw this.#unsupported(`a name of ${Buffer.byteLength(stored)} bytes; names have at most ${nameBytesMax}`);
+      }
       if (stored !== name) this.bytesOnly = false;
       copied[stored] = this.#step(member(name), object[name]);
     }

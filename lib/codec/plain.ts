@@ -63,7 +63,9 @@ export function isWellFormed(text: string): boolean {
 
 /** Whether a name may stand in a native map as it is. See `names.ts` for the others. */
 export function isPlainName(name: string): boolean {
-  return name !== '' && name !== '__proto__' && name.length <= nameBytesMax / 3 && isWellFormed(name);
+  if (name === '' || name === '__proto__' || !isWellFormed(name)) return false;
+  // A unit of UTF-16 takes up to three bytes of UTF-8.
+  return name.length <= nameBytesMax / 3 || Buffer.byteLength(name) <= nameBytesMax;
 }
 
 /**
