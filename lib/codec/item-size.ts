@@ -48,7 +48,11 @@ export function attributeBytes(value: AttributeValue): number {
 /** Bytes of an item as the 400 KB limit and the capacity units count them: all names and all values. */
 export function itemBytes(item: Item): number {
   let bytes = 0;
-  for (const name in item) bytes += Buffer.byteLength(name) + attributeBytes(item[name] as AttributeValue);
+  for (const name in item) {
+    const value = item[name];
+    // The SDK loses the value of an attribute that is named `__proto__`.
+    if (value !== undefined) bytes += Buffer.byteLength(name) + attributeBytes(value);
+  }
   return bytes;
 }
 

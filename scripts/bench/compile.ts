@@ -1,8 +1,8 @@
 /**
  * Compiles the library and the benchmark with `tsc` into a folder that is removed afterwards.
  *
- * What is measured is what the package ships; types are checked elsewhere. A loader that transforms on the fly names each function anew whenever its
- * expression is evaluated (`__name`), and that costs some microseconds for every swap.
+ * What is measured is what the package ships; types are checked elsewhere. A loader that transforms on the fly names each
+ * function anew whenever its expression is evaluated (`__name`), and that costs some microseconds for every swap.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';

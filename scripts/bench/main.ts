@@ -79,9 +79,15 @@ async function measureEngine(name: EngineName, home: string): Promise<Row[]> {
     for (const [title, run] of Object.entries(cases)) {
       if (!isWanted(title)) continue;
       log(`${name}: ${title}`);
-      const found = await run(stage);
-      rows.push(...found);
-      console.log(terminalTable(found));
+      try {
+        const found = await run(stage);
+        rows.push(...found);
+        console.log(terminalTable(found));
+      } catch (error) {
+        // The other cases still count.
+        failures.push(`${name}: ${title}`);
+        console.error(error);
+      }
     }
   } finally {
     await stage.close();
@@ -89,6 +95,7 @@ async function measureEngine(name: EngineName, home: string): Promise<Row[]> {
   return rows;
 }
 
+const failures: string[] = [];
 const machine = machineNow(loadavg()[0] ?? 0);
 const home = await compile();
 console.log(
@@ -113,6 +120,10 @@ const missed = Object.entries(engines).flatMap(([engine, rows]) =>
   rows.filter((row) => row.goal?.met === false).map((row) => `${engine}: ${row.group}: ${row.name}`),
 );
 console.log(missed.length === 0 ? 'All goals met.' : `Missed:\n  ${missed.join('\n  ')}`);
+if (failures.length > 0) {
+  console.log(`FAILED, and not measured:\n  ${failures.join('\n  ')}`);
+  process.exitCode = 1;
+}
 log('done');
 if (options.markdown !== undefined) writeFileSync(options.markdown, markdown(result));
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
