@@ -67,6 +67,8 @@ export function refusalKind(error: unknown): RefusalKind | undefined {
   if (unreachableCodes.has(code)) return 'unreachable';
   // The head of an answer came and its body was cut: a status of 400 may be a condition that failed, of this or another copy.
   if (transportCodes.has(code)) return undefined;
+  // An answer that can't be read is no verdict: behind a status of 400 may be a condition that failed.
+  if (name === 'SyntaxError') return undefined;
   // The same transaction is still being worked on: it may yet succeed.
   if (name === 'TransactionInProgressException') return undefined;
   const status = $metadata?.httpStatusCode;

@@ -60,6 +60,10 @@ export class UndiciHandler {
       if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
     }
     const body = new Uint8Array(await answer.body.arrayBuffer());
+    // The service always says something. What says nothing is not it, or was cut; the SDK would take it for a plain yes.
+    if (answer.statusCode === 200 && body.byteLength === 0) {
+      throw Object.assign(new Error('an answer without a body'), { code: 'ECONNRESET' });
+    }
     return { response: { statusCode: answer.statusCode, headers, body } };
   }
 

@@ -52,6 +52,10 @@ describe('itemBytes()', () => {
   });
 });
 
+it('itemBytes() takes an item of which the SDK lost a value', () => {
+  expect(itemBytes({ pk: { S: 'a' }, ['__proto__']: undefined } as never)).toBe(3);
+});
+
 describe('writeUnits() and readUnits()', () => {
   it('round up to whole units and never below one', () => {
     expect([0, 1, 1_024, 1_025, 409_600].map(writeUnits)).toEqual([1, 1, 1, 2, 400]);

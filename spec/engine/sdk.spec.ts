@@ -1,6 +1,8 @@
 // Goal: the engine on the SDK tells done, not done and unclear apart, whatever the client does.
 // Method: each error that the service, the SDK or the network can give, with one and with two copies sent, thrown by a
 // stand-in of a client; and the real clients, plain and document, over dynalite.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { describe, expect, it } from '@jest/globals';
@@ -45,6 +47,7 @@ const rows: readonly Row[] = [
   [{ name: 'ServiceUnavailableException', status: 503 }, undefined, true],
   [{ name: 'SyntaxError', status: 500 }, undefined, true],
   [{ name: 'SyntaxError', status: 200 }, undefined, true],
+  [{ name: 'SyntaxError', status: 400 }, undefined, false],
   [{ name: 'Unknown', status: 408 }, undefined, true],
   [{ name: 'TimeoutError', code: 'ECONNRESET' }, undefined, true],
   [{ name: 'Error', code: 'EPIPE' }, undefined, true],
@@ -144,5 +147,21 @@ describe('createClient()', () => {
     for (const options of [{ socketsMax: 0 }, { connectTimeoutMs: -1 }, { answerTimeoutMs: 1.5 }]) {
       expect(() => createClient(options)).toThrow(RangeError);
     }
+  });
+
+  it('takes an answer that says nothing for none', async () => {
+    const server = createServer((_, response) => response.end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
+    const client = createClient({ endpoint: `http://127.0.0.1:${port}`, region: 'local', credentials });
+    const engine = new SdkEngine(client);
+    expect(await engine.put({ table: 'some', item: { id: { S: 'a' } } })).toMatchObject({ status: 'unclear' });
+    const error = await engine
+      .get({ table: 'some', key: { id: { S: 'a' } }, consistent: true })
+      .catch((reason: unknown) => reason);
+    expect(isTransient(error)).toBe(true);
+    client.destroy();
+    server.close();
   });
 });
