@@ -18,6 +18,8 @@ export async function compile(): Promise<string> {
   mkdirSync(path.join(root, '.leyden'), { recursive: true });
   const folder = mkdtempSync(path.join(root, '.leyden', 'bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  // A signal alone would end the process without that.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
   const project = path.join(root, 'scripts/bench/tsconfig.json');
   await promisify(execFile)(process.execPath, [tsc, '-p', project, '--outDir', folder], { cwd: root });
