@@ -134,6 +134,8 @@ export class Lane {
       this.#running = [];
       return;
     }
+    // Who left while a later one's function ran takes his step along, and all that was computed on it.
+    if (runs.some(({ operation }) => operation.isOver)) return this.#requeue(runs.map((one) => one.operation));
     if (!changed) return this.#conclude(runs, base);
     const start = this.#cache.start();
     let draft: Draft;

@@ -251,6 +251,27 @@ it('trySwap runs its function once, however often the read fails that confirms a
 });
 
 describe('callers who share a write', () => {
+  it.each(['abort', 'deadline'])(
+    'take their step along when they leave by %s while another’s function runs',
+    async (way) => {
+      const atom = bench.table({ retry }).atom<string[]>('n', { initial: [] });
+      await bench.run(atom.reset([]));
+      const leaving = new AbortController();
+      const options = way === 'abort' ? { signal: leaving.signal } : { timeoutMs: 10 };
+      const gone = outcomeOf(atom.swap((all) => [...all, 'gone'], options));
+      const slow = async (all: string[]) => {
+        await bench.clock.sleep(500);
+        return [...all, 'slow'];
+      };
+      const stays = atom.swap(slow);
+      await bench.clock.advance(20);
+      leaving.abort(Object.assign(new Error('enough'), { outcome: 'not-done' }));
+      expect(await bench.run(stays)).toEqual(['slow']);
+      expect(gone.error).toMatchObject({ outcome: 'not-done' });
+      expect(await bench.run(atom.deref())).toEqual(['slow']);
+    },
+  );
+
   it('each have their functions run in the context of their own call', async () => {
     const context = new AsyncLocalStorage<string>();
     const atom = bench.calm().atom<number>('n', { initial: 0 });
