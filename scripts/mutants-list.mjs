@@ -8,6 +8,7 @@
  */
 
 const schedules = 'spec/atom/schedules.spec.ts';
+const attacks = 'spec/atom/attacks.spec.ts';
 const outcomes = 'spec/atom/outcomes.spec.ts';
 const combining = 'spec/atom/combining.spec.ts';
 const reads = 'spec/atom/reads.spec.ts';
@@ -357,6 +358,44 @@ const leaving = [
     "if (operation.phase !== 'over') {",
     combining,
     'an aborted caller’s swap stays',
+  ),
+  mutant(
+    'whoever leaves while a later function runs leaves his step behind',
+    'lib/atom/lane.ts',
+    'if (runs.some(({ operation }) => operation.isOver)) return',
+    'if (runs.some(({ operation }) => operation === undefined)) return',
+    attacks,
+    'take their step along',
+  ),
+  mutant(
+    'whoever lost a race is out of sight while a schema runs',
+    'lib/atom/lane.ts',
+    `        this.#requeue(this.#afterConflict(runs));
+        if (fate.image === undefined) this.#cache.forget();
+        else await this.#learn(fate.image ?? undefined, draft);
+        return;`,
+    `        const live = this.#afterConflict(runs);
+        if (fate.image === undefined) this.#cache.forget();
+        else await this.#learn(fate.image ?? undefined, draft);
+        return this.#requeue(live);`,
+    attacks,
+    'after a lost race, before a store that is gone',
+  ),
+  mutant(
+    'another life of the item proves that an old creation was not done',
+    'lib/atom/register.ts',
+    "if (tooOld && verdict === 'not-applied') return",
+    "if (tooOld && verdict === 'pending') return",
+    attacks,
+    'is not done again on another life',
+  ),
+  mutant(
+    'a cancel of an old creation proves that it was not done',
+    'lib/atom/register.ts',
+    'if (cancelledSentAt !== undefined) {',
+    'if (cancelledSentAt === null) {',
+    attacks,
+    'a cancel that was begun in time',
   ),
   mutant(
     'a throttled write of a caller who has left is sent all the same',
