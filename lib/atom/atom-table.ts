@@ -22,6 +22,7 @@ import { type AttributeNames, attributeNamesDefault } from './item-format.js';
 import { Pace } from './pace.js';
 import { type CreateOptions, type TableReport, TableSetup, type VerifyOptions } from './table-setup.js';
 import { type IndexFunction, ValueRules } from './value-rules.js';
+import { WriteOnceItems } from './write-once.js';
 
 /** A key of a table with a sort key. */
 export interface CompositeKey {
@@ -153,6 +154,7 @@ export class AtomTable {
         seq += 1;
         return seq;
       },
+      randomBytes: bytes,
       newIncarnation: () => Buffer.from(bytes(12)).toString('base64url'),
       generationWritersMax: evidenceWritersMax,
       kept: new Set(),
@@ -222,6 +224,26 @@ export class AtomTable {
    */
   sweep(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
     return this.#setup.sweep(options.signal);
+  }
+
+  /** The items of this table that are written once, beside its atoms. Sends nothing. */
+  writeOnce(): WriteOnceItems {
+    return new WriteOnceItems(this.#ground, this.#retry, (key) => this.#keyOf(this.keyNamed(key)).item);
+  }
+
+  /** The key of the item that is named `name` alone: in a table with a sort key, that one is `#`. */
+  keyNamed(name: string): string | CompositeKey {
+    return this.#ground.keyNames.length === 1 ? name : { pk: name, sk: '#' };
+  }
+
+  /** The clock and the source of randomness that this table works with. */
+  get sources(): {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly randomBytes: (count: number) => Uint8Array;
+  } {
+    const { clock, random, randomBytes } = this.#ground;
+    return { clock, random, randomBytes };
   }
 
   #keyOf(key: unknown): { item: Item; text: string } {

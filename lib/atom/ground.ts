@@ -51,6 +51,7 @@ export interface Ground {
   readonly clock: Clock;
   readonly random: Random;
   readonly pace: Pace;
+  readonly randomBytes: (count: number) => Uint8Array;
   /** 64 random bits: the writer of every token of this table object. */
   readonly writer: string;
   /** The next number of a payload; never restarts, never repeats. */
