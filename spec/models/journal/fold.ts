@@ -4,6 +4,7 @@
  * `A1a+x` is refused while x is taken, `A1a-x` while it is not, all others never. So a refusal can be right on one state
  * and wrong on the next, and on the next again.
  */
+import { noteWriter } from '../../../lib/journal/protocol.js';
 import type { Commit, Event, Fold } from './shapes.js';
 
 export function refuses(state: string, event: Event): boolean {
@@ -40,8 +41,7 @@ export function apply(fold: Fold, commit: Commit, events: readonly Event[]): Fol
     state += `${event};`;
     seq += 1;
   });
-  const writers = { ...fold.writers };
-  if (commit.retires) delete writers[commit.writer];
-  else writers[commit.writer] = commit.n;
+  const writers = new Map(fold.writers);
+  noteWriter(writers, commit);
   return { place: commit.place, seq, state, writers };
 }

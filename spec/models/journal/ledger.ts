@@ -10,19 +10,9 @@
  *
  * Of what is left behind (`garbage`): nothing, once all rest and a prune is over, but what came too late to be found.
  */
+import { bodiesAheadMax, tailFrom } from '../../../lib/journal/protocol.js';
 import { apply, refuses } from './fold.js';
-import { limits } from './protocol.js';
-import {
-  bodyKey,
-  type Commit,
-  type Event,
-  type Fold,
-  type Head,
-  noFold,
-  pageKey,
-  partKey,
-  tailFrom,
-} from './shapes.js';
+import { bodyKey, type Commit, type Event, type Fold, type Head, noFold, pageKey, partKey } from './shapes.js';
 import type { World } from './world.js';
 
 export interface Ledger {
@@ -157,10 +147,10 @@ export function garbage({ head, snap, items, ledger }: World): string[] {
   };
   for (const { place, writer, n, prev, retires } of ledger.commits) {
     if (place < snap.prunedFrom) continue;
-    if (retires) answered(writer, n, n + limits.bodiesAheadMax);
+    if (retires) answered(writer, n, n + bodiesAheadMax);
     else answered(writer, prev, n);
   }
-  for (const [writer, n] of Object.entries(writers)) answered(writer, n, n + limits.bodiesAheadMax);
+  for (const [writer, n] of writers) answered(writer, n, n + bodiesAheadMax);
   for (const { id, parts } of [...snap.kept, ...snap.making, ...snap.dropping]) {
     for (let part = 0; part < parts; part += 1) wanted.add(partKey(id, part));
   }

@@ -1,12 +1,8 @@
 /**
- * What the actors of a journal decide, as functions of plain data: one place, so that a spec can plant a bug in it.
- *
- * Append   body -> head. The head names only what is durable; a number is committed once, in order, or never.
- * Spill    page -> head that trims. A page is trimmed only by what it is known to hold, on a head that it is next to.
- * Snapshot making -> parts -> pointer. A pointer only moves forward, and only to what nobody has taken for dead.
- * Prune    pointer -> bodies -> page -> done. Nothing is deleted before nobody new can come to want it.
- * Read     pointer, parts, head, pages, tail; and when anything is not as it should be, the pointer once more.
+ * What the actors of a journal decide, as a parameter of the model: the library's own functions (`lib/journal/protocol.ts`,
+ * `lib/snapshot/pointer-rules.ts`) unless a spec plants a bug. The rest is in what order they do things.
  */
+import * as journal from '../../../lib/journal/protocol.js';
 import {
   bodyKey,
   type Commit,
@@ -15,15 +11,11 @@ import {
   type Head,
   type KnownPage,
   type Snap,
-  tailFrom,
   type Unnamed,
 } from './shapes.js';
 
 /** What a commit is made from: a batch, or the retirement of a writer. */
 type CommitParts = Omit<Commit, 'place' | 'first'>;
-
-/** What a reader found out about a commit of its own. */
-type Fate = 'applied' | 'not-applied' | 'unknown';
 
 /** What stands against a reader: something is not there, or it does not join on. */
 export type Trouble = 'missing' | 'gap';
@@ -35,40 +27,26 @@ interface Wanted {
 }
 
 /** How far apart things may be. Small here; a library takes what fits an item. */
-export const limits = { bodiesAheadMax: 2, spillAt: 2, tailMax: 3, partsCount: 2 } as const;
+export const limits = { spillAt: 2, tailMax: 3, partsCount: 2 } as const;
 
 // Append.
 
-/** Whether a body with this number may be put: the writer must be known, and no crash may leave more than so many. */
-function mayPutBody(n: number, last: number): boolean {
-  return last > 0 && n <= last + limits.bodiesAheadMax;
-}
-
 function append(base: Head, parts: CommitParts): Head {
-  const commit = { ...parts, place: base.place + 1, first: base.seq + 1 };
-  return { ...base, place: commit.place, seq: base.seq + commit.count, tail: [...base.tail, commit] };
+  return journal.append(base, parts);
 }
 
-/** Whether a refusal is final: only if what it was decided on is committed, and was looked at after the call. */
-function mayRefuse({ speculative, asked }: { speculative: boolean; asked: boolean }): boolean {
-  return !speculative && asked;
+function isRetired({ writers }: Fold, writer: string, last: number): boolean {
+  return journal.isRetired(writers, writer, last);
 }
 
-/** Whether a writer that has committed finds itself retired in the fold of the head that it wants to commit on. */
-function isRetired(fold: Fold, writer: string, last: number): boolean {
-  return last > 0 && fold.writers[writer] === undefined;
-}
-
-/**
- * The fate of a writer's commit, from a head that is past its base. `commits` are those that were read to get there,
- * `whole` says that they begin right after the base.
- */
-function fateOf(commits: readonly Commit[], whole: boolean, fold: Fold, writer: string, n: number): Fate {
-  if (commits.some((commit) => commit.writer === writer && commit.n === n && !commit.retires)) return 'applied';
-  if (whole) return 'not-applied';
-  const last = fold.writers[writer];
-  if (last === undefined) return 'unknown';
-  return last >= n ? 'applied' : 'not-applied';
+function fateOf(
+  commits: readonly Commit[],
+  whole: boolean,
+  { writers }: Fold,
+  writer: string,
+  n: number,
+): journal.Fate {
+  return journal.fateOf(commits, whole, writers, { writer, n });
 }
 
 // Spill.
@@ -78,19 +56,12 @@ function pageContent(base: Head, _pending: Head | undefined): readonly Commit[] 
   return base.tail;
 }
 
-/** Whether the page holds what was put, or has to be read. */
-function knowsPage(answer: 'stored' | 'exists' | 'unanswered'): boolean {
-  return answer === 'stored';
-}
-
 function trim(base: Head, known: KnownPage | undefined): Head {
-  if (known?.page !== base.pages) return base;
-  return { ...base, pages: base.pages + 1, tail: base.tail.slice(known.commits.length) };
+  return journal.trim(base, known && { page: known.page, count: known.commits.length });
 }
 
-/** Whether a page that was put too late has to be deleted by who put it, as no pruner comes by again. */
 function isLeftover(snap: Snap, page: number): boolean {
-  return snap.sweptTo > page;
+  return journal.isLeftover(snap, page);
 }
 
 // Snapshot.
@@ -102,7 +73,7 @@ function snapshotId(owner: string, attempt: number, _place: number): string {
 
 /** `image` is the head that was folded to. */
 function entryOf(id: string, image: Head, _newer: Head): Entry {
-  return { id, place: image.place, page: image.pages, from: tailFrom(image), parts: limits.partsCount };
+  return { id, place: image.place, page: image.pages, from: journal.tailFrom(image), parts: limits.partsCount };
 }
 
 function begin(snap: Snap, made: Unnamed): Snap {
@@ -135,16 +106,9 @@ function plan(snap: Snap, keep: number, dead: readonly Unnamed[]): Snap {
   };
 }
 
-/** Bodies that `commit` answers for: its own, those of numbers passed over, and, retiring, those never to be named. */
-function answersFor({ writer, n, prev, body, retires }: Commit): string[] {
-  const from = retires ? n : prev;
-  const to = retires ? n + limits.bodiesAheadMax : body ? n : n - 1;
-  return Array.from({ length: to - from }, (_, index) => bodyKey(writer, from + index + 1));
-}
-
-/** Bodies to delete with a page that holds these commits. Above the bound it may lie: a late put may have made it anew. */
+/** Keys of the bodies to delete with a page that holds these commits. */
 function sweeps(commits: readonly Commit[], planned: Snap, _head: Head): string[] {
-  return commits.filter(({ place }) => place < planned.prunedFrom).flatMap((commit) => answersFor(commit));
+  return journal.sweeps(commits, planned).map(({ writer, n }) => bodyKey(writer, n));
 }
 
 /** The swap after all is deleted. The next pruner looks once more at what this one was the first to delete. */
@@ -161,9 +125,8 @@ function finish(snap: Snap, planned: Snap): Snap {
 
 // Read.
 
-/** Page from which to read on to `image`; `image.pages` when the tail is enough. */
 function catchUpFrom(fold: Fold, page: number, image: Head): number {
-  return tailFrom(image) <= fold.place + 1 ? image.pages : page;
+  return journal.catchUpFrom(fold, page, image);
 }
 
 /** What to do when something is not as it should be; `snap` was read afterwards. */
@@ -178,7 +141,7 @@ function lookUp(commits: readonly Commit[], _firstPage: number): readonly Commit
 }
 
 export interface Protocol {
-  readonly mayPutBody: typeof mayPutBody;
+  readonly mayPutBody: typeof journal.mayPutBody;
   /** Whether the head may name a body of which this is known. */
   mayName(stored: 'no' | 'unsure' | 'yes'): boolean;
   /** Which of the waiting batches is committed next. */
@@ -186,7 +149,7 @@ export interface Protocol {
   /** What of the places of refused events is stored. */
   skipped(places: readonly number[]): readonly number[];
   readonly append: typeof append;
-  readonly mayRefuse: typeof mayRefuse;
+  readonly mayRefuse: typeof journal.mayRefuse;
   readonly isRetired: typeof isRetired;
   /** The name of a writer's next life. */
   rename(name: string, serial: number): string;
@@ -196,7 +159,7 @@ export interface Protocol {
   readonly pageContent: typeof pageContent;
   /** Whether a page is put only where none stands. */
   readonly putsPageOnce: boolean;
-  readonly knowsPage: typeof knowsPage;
+  readonly knowsPage: typeof journal.knowsPage;
   readonly trim: typeof trim;
   readonly isLeftover: typeof isLeftover;
   /** Whether a spiller looks back at what it has put when it learns that the head moved past it. */
@@ -222,19 +185,19 @@ export interface Protocol {
 }
 
 export const shipped: Protocol = {
-  mayPutBody,
+  mayPutBody: journal.mayPutBody,
   mayName: (stored) => stored === 'yes',
   nextBatch: () => 0,
   skipped: (places) => places,
   append,
-  mayRefuse,
+  mayRefuse: journal.mayRefuse,
   isRetired,
   rename: (name, serial) => `${name[0]}${serial}`,
   fateOf,
   catchesUp: true,
   pageContent,
   putsPageOnce: true,
-  knowsPage,
+  knowsPage: journal.knowsPage,
   trim,
   isLeftover,
   looksBack: true,

@@ -1,4 +1,5 @@
 /** Mistakes of those who delete: too much, too early, or too little. */
+import { bodiesAheadMax } from '../../../lib/journal/protocol.js';
 import { violations } from './ledger.js';
 import {
   behind,
@@ -12,7 +13,7 @@ import {
   snapshots,
   story,
 } from './planted-bug.js';
-import { limits, type Protocol, planted, shipped } from './protocol.js';
+import { type Protocol, planted, shipped } from './protocol.js';
 import { bodyKey, type Commit, type Head, type Snap } from './shapes.js';
 
 const { page, body, part, pointer, garbage } = violations;
@@ -49,7 +50,7 @@ export const pruneBugs: readonly PlantedBug[] = [
     protocol: planted({
       sweeps: (commits, planned, head) => [
         ...shipped.sweeps(commits, planned, head),
-        ...commits.flatMap(({ writer, n }) => [bodyKey(writer, n + 1), bodyKey(writer, n + limits.bodiesAheadMax)]),
+        ...commits.flatMap(({ writer, n }) => [bodyKey(writer, n + 1), bodyKey(writer, n + bodiesAheadMax)]),
       ],
     }),
     violations: [body],
@@ -113,7 +114,7 @@ export const pruneBugs: readonly PlantedBug[] = [
   {
     name: 'the forgotten body when an unknown writer may put one',
     setting: { ...pruning, crashes: 2 },
-    protocol: planted({ mayPutBody: (n, last) => n <= last + limits.bodiesAheadMax }),
+    protocol: planted({ mayPutBody: (n, last) => n <= last + bodiesAheadMax }),
     violations: [garbage],
     rests: true,
   },

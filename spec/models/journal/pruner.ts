@@ -116,7 +116,7 @@ function retire(actor: Pruner, name: string): Action[] {
   const rested = { ...actor, ...fresh };
   const actions: Action[] = [{ name: `${name} retires nobody`, weight: 0.2, run: (after) => after.set(rested) }];
   if (image.tail.length >= limits.tailMax) return actions;
-  for (const [writer, n] of Object.entries(writers)) {
+  for (const [writer, n] of writers) {
     const run = (after: World) => {
       const parts = { writer, n, prev: n, body: false, events: [], skip: [], count: 0, retires: true };
       const next = after.protocol.append(image, parts);

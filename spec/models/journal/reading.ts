@@ -8,6 +8,7 @@
  *
  * Each request is a step. Whoever reads on has no snapshot to lose, only pages.
  */
+import * as journal from '../../../lib/journal/protocol.js';
 import { apply } from './fold.js';
 import { recordRead, violations } from './ledger.js';
 import type { Protocol, Trouble } from './protocol.js';
@@ -177,16 +178,8 @@ function atBodies(reading: Reading): Reading {
 
 /** Takes those of `commits` that are new; they must follow on what there is. */
 function join(reading: Reading, commits: readonly Commit[]): Reading {
-  const joined = [...reading.commits];
-  const last = joined.at(-1);
-  let place = last?.place ?? reading.start.place;
-  let seq = last === undefined ? reading.start.seq : last.first + last.count - 1;
-  for (const commit of commits) {
-    if (commit.place <= place) continue;
-    if (commit.place !== place + 1 || commit.first !== seq + 1) return { ...reading, phase: 'doubt', trouble: 'gap' };
-    joined.push(commit);
-    place += 1;
-    seq += commit.count;
-  }
-  return { ...reading, commits: joined };
+  const last = reading.commits.at(-1);
+  const joined = journal.join(last === undefined ? reading.start : journal.positionAfter(last), commits);
+  if (joined === 'gap') return { ...reading, phase: 'doubt', trouble: 'gap' };
+  return { ...reading, commits: [...reading.commits, ...joined] };
 }

@@ -82,7 +82,7 @@ export interface Fold {
   /** The application's state: here the names of all events, each ended by `;`. */
   readonly state: string;
   /** Writers that have committed and are not retired, with their last numbers. */
-  readonly writers: Readonly<Record<string, number>>;
+  readonly writers: ReadonlyMap<string, number>;
 }
 
 /** What is known of a page: that it holds these commits. */
@@ -92,7 +92,7 @@ export interface KnownPage {
 }
 
 export const noHead: Head = { place: 0, seq: 0, pages: 0, tail: [] };
-export const noFold: Fold = { place: 0, seq: 0, state: '', writers: {} };
+export const noFold: Fold = { place: 0, seq: 0, state: '', writers: new Map() };
 export const noSnap: Snap = {
   kept: [],
   making: [],
@@ -103,11 +103,6 @@ export const noSnap: Snap = {
   sweptFrom: 0,
   readers: [],
 };
-
-/** Place of the first commit in the tail, or of the next one if the tail is empty. */
-export function tailFrom({ place, tail }: Head): number {
-  return place - tail.length + 1;
-}
 
 export const pageKey = (page: number): string => `page/${page}`;
 export const bodyKey = (writer: string, n: number): string => `body/${writer}/${n}`;
