@@ -64,6 +64,8 @@ export interface Snapshotter extends Common {
   readonly fold: Fold | undefined;
   readonly entry: Entry | undefined;
   readonly part: number;
+  /** Parts that the pointer knows of. */
+  readonly room: number;
 }
 
 export interface Pruner extends Common {

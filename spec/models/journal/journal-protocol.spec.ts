@@ -124,6 +124,7 @@ const troubles = [
   'retired alive',
   'snapshot overtaken',
   'snapshot swept',
+  'snapshot swept while it grew',
 ];
 
 /** Walks schedules until one breaks something; that one is told in full, with the seed that repeats it alone. */

@@ -37,10 +37,10 @@ function ledgerText({ commits, folds, starts, told, called }: World['ledger']): 
   return text;
 }
 
-const names = (all: readonly Unnamed[]) => all.map(({ id }) => id).join();
+const names = (all: readonly Unnamed[]) => all.map(({ id, parts }) => `${id}.${parts}`).join();
 
 function snapText({ kept, making, dropping, prunedTo, sweptTo, sweptFrom, readers }: Snap): string {
-  const registered = readers.map(({ name, page }) => `${name}@${page}`).join();
+  const registered = readers.map(({ id, page }) => `${id}@${page}`).join();
   return `${kept.map(entryText).join()}/${names(making)}/${names(dropping)}/${prunedTo}.${sweptTo}.${sweptFrom}/${registered}`;
 }
 
@@ -55,8 +55,8 @@ function actorText(actor: Actor): string {
     case 'writer':
       return `${common}/${writerText(actor)}`;
     case 'snapshotter': {
-      const { left, phase, image, entry, part } = actor;
-      return `${common}/${left}${phase}${image?.place}.${entry === undefined ? '' : entryText(entry)}.${part}`;
+      const { left, phase, image, entry, part, room } = actor;
+      return `${common}/${left}${phase}${image?.place}.${entry === undefined ? '' : entryText(entry)}.${part}.${room}`;
     }
     case 'pruner': {
       const { left, retirements, phase, planned, page, doomed, image } = actor;

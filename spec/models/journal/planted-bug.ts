@@ -83,6 +83,7 @@ export function snapshot(reads: number): string[] {
     ...Array.from({ length: reads }, () => 'S2.1 reads'),
     'S2.1 begins',
     'S2.1 puts part 0',
+    'S2.1 makes room',
     'S2.1 puts part 1',
     'S2.1 moves',
   ];

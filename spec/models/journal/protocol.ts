@@ -3,6 +3,7 @@
  * `lib/snapshot/pointer-rules.ts`) unless a spec plants a bug. The rest is in what order they do things.
  */
 import * as journal from '../../../lib/journal/protocol.js';
+import * as pointer from '../../../lib/snapshot/pointer-rules.js';
 import {
   bodyKey,
   type Commit,
@@ -19,12 +20,6 @@ type CommitParts = Omit<Commit, 'place' | 'first'>;
 
 /** What stands against a reader: something is not there, or it does not join on. */
 export type Trouble = 'missing' | 'gap';
-
-/** What a reader started from: a snapshot, or (`undefined`) what it knew; and the lowest page that it wants. */
-interface Wanted {
-  readonly snapshot: string | undefined;
-  readonly page: number;
-}
 
 /** How far apart things may be. Small here; a library takes what fits an item. */
 export const limits = { spillAt: 2, tailMax: 3, partsCount: 2 } as const;
@@ -77,33 +72,23 @@ function entryOf(id: string, image: Head, _newer: Head): Entry {
 }
 
 function begin(snap: Snap, made: Unnamed): Snap {
-  return { ...snap, making: [...snap.making, made] };
+  return pointer.begin(snap, made);
 }
 
-/** The pointer moved to `entry`; or why it must not. Asked anew on each base. */
+function grow(snap: Snap, made: Unnamed): Snap | 'swept' {
+  return pointer.grow(snap, made);
+}
+
 function movePointer(snap: Snap, entry: Entry): Snap | 'overtaken' | 'swept' {
-  if (!snap.making.some(({ id }) => id === entry.id)) return 'swept';
-  if (entry.place <= (snap.kept.at(-1)?.place ?? 0)) return 'overtaken';
-  return { ...snap, kept: [...snap.kept, entry], making: snap.making.filter(({ id }) => id !== entry.id) };
+  return pointer.movePointer(snap, entry);
 }
 
 // Prune.
 
 /** The swap before anything is deleted. `dead` are snapshots under way that are given up. */
 function plan(snap: Snap, keep: number, dead: readonly Unnamed[]): Snap {
-  const wanted = Math.min(...snap.readers.map(({ page }) => page));
-  const kept = snap.kept.filter(({ page }, index) => index >= snap.kept.length - keep || page >= wanted);
-  const removed = snap.kept.filter((entry) => !kept.includes(entry));
-  let lowest: { page: number; from: number } | undefined = kept[0];
-  for (const reader of snap.readers) if (lowest !== undefined && reader.page < lowest.page) lowest = reader;
-  return {
-    ...snap,
-    kept,
-    making: snap.making.filter((made) => !dead.includes(made)),
-    dropping: [...snap.dropping, ...dead, ...removed.map(({ id, parts }) => ({ id, parts }))],
-    prunedTo: lowest?.page ?? snap.prunedTo,
-    prunedFrom: lowest?.from ?? snap.prunedFrom,
-  };
+  const newest = snap.kept.slice(-keep);
+  return pointer.plan(snap, { keeps: (entry) => newest.includes(entry), isDead: (made) => dead.includes(made) });
 }
 
 /** Keys of the bodies to delete with a page that holds these commits. */
@@ -111,16 +96,8 @@ function sweeps(commits: readonly Commit[], planned: Snap, _head: Head): string[
   return journal.sweeps(commits, planned).map(({ writer, n }) => bodyKey(writer, n));
 }
 
-/** The swap after all is deleted. The next pruner looks once more at what this one was the first to delete. */
 function finish(snap: Snap, planned: Snap): Snap {
-  const dropped = new Set(planned.dropping.map(({ id }) => id));
-  const isNewest = planned.prunedTo >= snap.sweptTo;
-  return {
-    ...snap,
-    dropping: snap.dropping.filter(({ id }) => !dropped.has(id)),
-    sweptTo: isNewest ? planned.prunedTo : snap.sweptTo,
-    sweptFrom: isNewest ? planned.sweptTo : snap.sweptFrom,
-  };
+  return pointer.finish(snap, planned);
 }
 
 // Read.
@@ -129,10 +106,8 @@ function catchUpFrom(fold: Fold, page: number, image: Head): number {
   return journal.catchUpFrom(fold, page, image);
 }
 
-/** What to do when something is not as it should be; `snap` was read afterwards. */
-function afterTrouble(snap: Snap, { snapshot, page }: Wanted, _trouble: Trouble): 'restart' | 'error' {
-  if (snapshot !== undefined && !snap.kept.some(({ id }) => id === snapshot)) return 'restart';
-  return snap.prunedTo > page ? 'restart' : 'error';
+function afterTrouble(snap: Snap, wanted: pointer.Wanted, _trouble: Trouble): 'restart' | 'error' {
+  return pointer.afterTrouble(snap, wanted);
 }
 
 /** Of the commits after its base, those that a writer looks for its own in. */
@@ -167,6 +142,9 @@ export interface Protocol {
   readonly snapshotId: typeof snapshotId;
   readonly entryOf: typeof entryOf;
   readonly begin: typeof begin;
+  readonly grow: typeof grow;
+  /** Whether the pointer knows of a part before it is put. */
+  readonly growsFirst: boolean;
   /** Whether the pointer moves only after all parts are answered for. */
   readonly awaitsParts: boolean;
   readonly movePointer: typeof movePointer;
@@ -204,6 +182,8 @@ export const shipped: Protocol = {
   snapshotId,
   entryOf,
   begin,
+  grow,
+  growsFirst: true,
   awaitsParts: true,
   movePointer,
   plan,

@@ -1,4 +1,5 @@
 /** A reader, which starts from the pointer each time; and a follower, which starts from it once. */
+import { unregister } from '../../../lib/snapshot/pointer-rules.js';
 import type { Follower, Reader } from './actors.js';
 import { crashAction } from './crash.js';
 import { foldOf, readAction, readOn, recovery } from './reading.js';
@@ -29,9 +30,7 @@ export function readerActions(world: World, actor: Reader): Action[] {
   const read = readAction(name, reading, (after, result) => {
     if (result.restarts > reading.restarts) after.meet('reader overtaken');
     if (result.phase !== 'done' && result.phase !== 'failed') return after.set({ ...actor, reading: result });
-    const { snap } = after;
-    const readers = snap.readers.filter((one) => one.name !== name);
-    if (readers.length < snap.readers.length) after.snap = { ...snap, readers };
+    if (reading.registers !== undefined) after.snap = unregister(after.snap, name);
     after.meet(result.phase === 'done' ? 'read' : 'loss reported');
     after.set({ ...actor, serial: serial + 1, reading: undefined });
   });
@@ -68,12 +67,12 @@ export function followerActions(world: World, actor: Follower): Action[] {
 
 /** The time of a registration is over. */
 export function expiryActions(world: World): Action[] {
-  return world.snap.readers.flatMap(({ name }): Action[] => {
-    const isAlive = world.actors.some(({ reading }) => reading?.registers === name);
+  return world.snap.readers.flatMap(({ id }): Action[] => {
+    const isAlive = world.actors.some(({ reading }) => reading?.registers === id);
     if (world.calm && isAlive) return [];
     const run = (after: World) => {
-      after.snap = { ...after.snap, readers: after.snap.readers.filter((reader) => reader.name !== name) };
+      after.snap = unregister(after.snap, id);
     };
-    return [{ name: `the registration of ${name} expires`, weight: isAlive ? 0.05 : 0.5, run }];
+    return [{ name: `the registration of ${id} expires`, weight: isAlive ? 0.05 : 0.5, run }];
   });
 }

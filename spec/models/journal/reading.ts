@@ -9,6 +9,7 @@
  * Each request is a step. Whoever reads on has no snapshot to lose, only pages.
  */
 import * as journal from '../../../lib/journal/protocol.js';
+import { register } from '../../../lib/snapshot/pointer-rules.js';
 import { apply } from './fold.js';
 import { recordRead, violations } from './ledger.js';
 import type { Protocol, Trouble } from './protocol.js';
@@ -141,10 +142,11 @@ function atPointer(world: World, reading: Reading): Reading {
   const entry = snap.kept.at(-1);
   const page = entry?.page ?? 0;
   if (page < snap.prunedTo) world.fail(violations.pointer);
-  const name = reading.registers;
-  if (name !== undefined) {
-    const others = snap.readers.filter((reader) => reader.name !== name);
-    world.snap = { ...snap, readers: [...others, { name, page, from: entry?.from ?? 1 }] };
+  const id = reading.registers;
+  if (id !== undefined) {
+    const registered = register(snap, { id, page, from: entry?.from ?? 1 }, entry?.id);
+    if (registered === 'pruned') world.fail(violations.reader);
+    else world.snap = registered;
   }
   const after = { ...reading, entry, page };
   return entry === undefined ? afterParts(protocol, after) : { ...after, phase: 'part' };

@@ -72,7 +72,7 @@ export interface Snap {
   readonly sweptTo: number;
   readonly sweptFrom: number;
   /** Readers that are not to be overtaken. */
-  readonly readers: readonly { readonly name: string; readonly page: number; readonly from: number }[];
+  readonly readers: readonly { readonly id: string; readonly page: number; readonly from: number }[];
 }
 
 /** What a reader knows after the commit at `place`. A snapshot stores it whole. */

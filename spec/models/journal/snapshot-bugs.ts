@@ -3,7 +3,7 @@ import { violations } from './ledger.js';
 import { type PlantedBug, snapshots } from './planted-bug.js';
 import { planted, shipped } from './protocol.js';
 
-const { part, pointer, backwards } = violations;
+const { part, pointer, backwards, garbage } = violations;
 
 export const snapshotBugs: readonly PlantedBug[] = [
   {
@@ -45,5 +45,20 @@ export const snapshotBugs: readonly PlantedBug[] = [
       movePointer: (snap, entry) => shipped.movePointer({ ...snap, making: [...snap.making, entry] }, entry),
     }),
     violations: [part],
+  },
+  {
+    name: 'the missing part when a snapshot that was given up grows on',
+    setting: snapshots,
+    protocol: planted({
+      grow: (snap, made) => shipped.grow({ ...snap, making: [...snap.making, made] }, made),
+    }),
+    violations: [part],
+  },
+  {
+    name: 'the forgotten part when it is put before the pointer knows of it',
+    setting: { ...snapshots, crashes: 3 },
+    protocol: planted({ growsFirst: false }),
+    violations: [garbage],
+    rests: true,
   },
 ];

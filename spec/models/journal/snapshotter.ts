@@ -1,4 +1,5 @@
 /** A snapshotter: folds up to a head, says what it is making, puts the parts, moves the pointer. */
+import { abandon } from '../../../lib/snapshot/pointer-rules.js';
 import type { Snapshotter } from './actors.js';
 import { crashAction } from './crash.js';
 import { audit } from './ledger.js';
@@ -14,6 +15,7 @@ const fresh = {
   fold: undefined,
   entry: undefined,
   part: 0,
+  room: 0,
 } as const;
 
 export function openSnapshotter(lane: number, left: number): Snapshotter {
@@ -21,7 +23,7 @@ export function openSnapshotter(lane: number, left: number): Snapshotter {
 }
 
 export function snapshotterActions(world: World, actor: Snapshotter): Action[] {
-  const { up, reading, phase, left, part, serial } = actor;
+  const { up, reading, phase, left, part, room, serial } = actor;
   const name = `S${actor.lane}.${serial}`;
   if (!up) return [{ name: `${name} restarts`, weight: 1, run: (after) => after.set({ ...actor, up: true }) }];
   const crash = crashAction(world, name, (after) => goDown(after, actor));
@@ -43,7 +45,8 @@ export function snapshotterActions(world: World, actor: Snapshotter): Action[] {
   if (phase === 'undo') return [...crash, ...undo(world, actor, name)];
   const { parts } = actor.entry as Entry;
   const actions = crash;
-  if (part < parts) actions.push(...putPart(world, actor, name));
+  if (part < parts && (part < room || !world.protocol.growsFirst)) actions.push(...putPart(world, actor, name));
+  else if (part < parts) actions.push(grow(actor, name));
   if (part === parts || !world.protocol.awaitsParts) actions.push(movePointer(actor, name));
   return actions;
 }
@@ -53,10 +56,27 @@ function begin(world: World, actor: Snapshotter, name: string): Action {
     const { protocol, snap } = after;
     const image = actor.image as Head;
     const entry = protocol.entryOf(protocol.snapshotId(name, actor.serial, image.place), image, image);
-    after.snap = protocol.begin(snap, { id: entry.id, parts: entry.parts });
-    after.set({ ...actor, phase: 'parts', entry });
+    const room = 1;
+    after.snap = protocol.begin(snap, { id: entry.id, parts: room });
+    after.set({ ...actor, phase: 'parts', entry, room });
   };
   return { name: `${name} begins a snapshot of ${world.head.place}`, weight: 1, run };
+}
+
+/** Nobody knows in advance how many parts there will be. */
+function grow(actor: Snapshotter, name: string): Action {
+  const run = (after: World) => {
+    const room = actor.room + 1;
+    const grown = after.protocol.grow(after.snap, { id: (actor.entry as Entry).id, parts: room });
+    if (grown === 'swept') {
+      after.meet('snapshot swept while it grew');
+      after.set({ ...actor, phase: 'undo', part: 0 });
+      return;
+    }
+    after.snap = grown;
+    after.set({ ...actor, room });
+  };
+  return { name: `${name} makes room`, weight: 1, run };
 }
 
 function putPart(world: World, actor: Snapshotter, name: string): Action[] {
@@ -77,6 +97,7 @@ function movePointer(actor: Snapshotter, name: string): Action {
     const moved = protocol.movePointer(snap, entry);
     if (typeof moved === 'string') {
       after.meet(`snapshot ${moved}`);
+      if (moved === 'overtaken') after.snap = abandon(snap, entry.id);
       after.set(moved === 'swept' ? { ...actor, phase: 'undo', part: 0 } : { ...actor, ...fresh });
       return;
     }
