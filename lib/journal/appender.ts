@@ -1,0 +1,351 @@
+/**
+ * The writing half of a journal: one commit at a time, each a swap of the head.
+ *
+ *   prepare   a large batch: its body is put, also while the swap of the one before is in flight
+ *   append    swap: fold to the base ─► decide on exactly that state ─► trim, commit ─► applied
+ *                    ▲                                                        │ lost the race: the new head is the base
+ *                    └────────────────────────────────────────────────────────┘
+ *
+ * A writer is known by its name in the journal before it puts a body, and at most two bodies are ahead of its last commit:
+ * so those that a crash leaves behind can be found. A writer that finds itself retired goes on under a new name.
+ */
+import { type ItemAtom, UnknownOutcomeError } from '../atom/index.js';
+import type { Clock } from '../engine/index.js';
+import { type BodyPlace, putBody } from './body.js';
+import { chainAfter } from './chain.js';
+import type { BodyRef, Commit } from './commit.js';
+import { pack } from './commit-text.js';
+import { AppendUnknownError, JournalGapError, NotWriterError } from './errors.js';
+import { type Follower, StaleImage } from './follower.js';
+import { emptyHead, type Head, tailBytes } from './head.js';
+import { append, fateOf, isRetired, mayPutBody, trim } from './protocol.js';
+import type { Spiller } from './spiller.js';
+
+/** What a decision is made on. */
+export interface Base {
+  /** Events in the journal before this commit. */
+  readonly seq: number;
+  /** The head itself. */
+  readonly image: Head;
+  /** Epoch milliseconds: now, or the time of the commit before if the clock is behind it. */
+  readonly time: number;
+}
+
+/** What a commit is to hold. */
+export interface Draft {
+  /** Texts of the events, one a line, without those that were refused; not looked at when there is a body. */
+  readonly text: string;
+  /** Events that count. */
+  readonly count: number;
+  /** Places in the body of those that do not. */
+  readonly skip?: readonly number[] | undefined;
+  readonly handlerVersion?: string | undefined;
+  readonly stateDigest?: string | undefined;
+  /** Takes a writer out of the journal, who may not commit under this name any more. */
+  readonly retires?: { readonly writer: string; readonly n: number } | undefined;
+  /** Changes who alone may write. */
+  readonly holds?: Pick<Head, 'epoch' | 'holder'> | undefined;
+}
+
+/** Something to append. */
+export interface Batch {
+  /** Texts of the events, one a line, if they are to be in a body. */
+  readonly bodyText?: string | undefined;
+  /** Whether it is about who may write, and so asks nobody for the right to. */
+  readonly claims?: boolean | undefined;
+  /** Decides on exactly the state at `base`; `undefined` = nothing to commit. Called again for each base that lost a race. */
+  decide(base: Base): Draft | undefined;
+  /** The commit is in the journal, and its base was what the consumer holds: what was decided is the state now. */
+  adopt?(commit: Commit): void;
+}
+
+/** A body that stands in the store. */
+export interface PreparedBody {
+  readonly writer: string;
+  readonly n: number;
+  readonly ref: BodyRef;
+}
+
+/** What became of a batch. */
+export type Appended =
+  /** `adopted`: whether `adopt` was called; if not, the consumer was handed the commit as those of others. */
+  | { readonly status: 'applied'; readonly commit: Commit; readonly adopted: boolean; readonly conflicts: number }
+  /** There was nothing to commit, on a state that was current at some instant after the call. */
+  | { readonly status: 'nothing'; readonly conflicts: number };
+
+export interface AppenderOptions extends Pick<BodyPlace, 'items' | 'keys'> {
+  readonly name: string;
+  readonly label: string;
+  readonly head: ItemAtom<Head>;
+  readonly follower: Follower;
+  readonly spiller: Spiller;
+  readonly clock: Clock;
+  /** The head's item is kept within this many bytes. */
+  readonly headBytesMax: number;
+  readonly newName: () => string;
+  readonly newJournalId: () => string;
+}
+
+/** Thrown within a swap to leave it without writing; the atom confirms that the base was current. */
+class Nothing extends Error {}
+class Retired extends Error {}
+/** Found out by reading on: to be sent again. */
+class NotApplied extends Error {}
+
+/** A writer's first word: a commit without events, so that its name is known before it puts a body. */
+const firstWord: Batch = { decide: () => ({ text: '', count: 0 }) };
+
+/** Each writer in the evidence takes about this much of the head's item; there are at most twice eight. */
+const evidenceBytes = 15;
+const evidenceWritersMax = 16;
+/** What an item's other attributes take, and the head's facts beside its tail. */
+const factsBytes = 85 + 120;
+/** What a commit takes in a tail beside its events, about. */
+const commitBytes = 40;
+/** Tails of less are not worth a page. */
+const roomBytesMin = 200;
+/** Of the room in the head, what a tail may take before it is spilled. */
+const spillAt = 0.55;
+/** Text this many times as large as the room will not fit, however well it packs. */
+const packsMax = 12;
+/** Times that a head may be older than what was read before; a few are races between two reads. */
+const staleMax = 100;
+/** Deadlines are the callers'; the swap goes on until it is settled. */
+const foreverMs = 1e9;
+
+/** The last head that a swap tried to make. */
+interface Sent {
+  image?: Head;
+  next?: Head;
+  trimmed?: number | undefined;
+  runs: number;
+}
+
+export class Appender {
+  readonly #options: AppenderOptions;
+  readonly #abort = new AbortController();
+  /** Constant over renames: who holds the journal alone. */
+  readonly id: string;
+  #writer: string;
+  /** The number of the last commit, and the next one to use. */
+  #last = 0;
+  #next = 1;
+  /** Of this instance's right to write alone. */
+  #epoch: number | undefined;
+  #appending: Promise<unknown> = Promise.resolve();
+
+  constructor(options: AppenderOptions) {
+    this.#options = options;
+    this.#writer = options.newName();
+    this.id = this.#writer;
+  }
+
+  get writer(): string {
+    return this.#writer;
+  }
+
+  /** Bytes of packed commits that the head's tail may have, if its item is to cost what it may. */
+  get roomBytes(): number {
+    const { headBytesMax, follower, keys, label } = this.#options;
+    const writers = Math.min(follower.cursor.writers.size + 1, evidenceWritersMax);
+    const names = Buffer.byteLength(keys.head) + Buffer.byteLength(label);
+    return Math.max(headBytesMax - factsBytes - names - writers * evidenceBytes, roomBytesMin);
+  }
+
+  /** Whether events with this text go into the head itself, and not into a body. */
+  fitsHead(text: string): boolean {
+    const room = this.roomBytes - commitBytes;
+    if (text.length > room * packsMax) return false;
+    return text.length <= room || pack(text).byteLength <= room;
+  }
+
+  /**
+   * Puts the body of a batch that will be appended next.
+   *
+   * @throws what the store refused, `DeadlineError`: the body may stand there, and is swept one day.
+   */
+  async prepare(text: string): Promise<PreparedBody> {
+    if (!mayPutBody(this.#next, this.#last)) {
+      await this.#appending.catch(() => {});
+      if (!mayPutBody(this.#next, this.#last)) await this.append(firstWord);
+    }
+    return this.#put(text);
+  }
+
+  /**
+   * Appends a batch; resolves when its fate is certain. One at a time, in the order of the calls.
+   *
+   * @throws what `decide` throws, on a state that is confirmed; {@link NotWriterError}; {@link AppendUnknownError};
+   * `UnknownOutcomeError` when it is stopped by `stop` in mid-flight; what the store refused, and what was found wrong in the
+   * journal: then nothing was appended.
+   */
+  append(batch: Batch, body?: PreparedBody): Promise<Appended> {
+    const appended = this.#appending.catch(() => {}).then(() => this.#append(batch, body));
+    this.#appending = appended;
+    appended.catch(() => {});
+    return appended;
+  }
+
+  /** Writes only as the one holder under this epoch from here on; `undefined`: as anybody. */
+  set epoch(epoch: number | undefined) {
+    this.#epoch = epoch;
+  }
+
+  /** Waits for what is under way; with `stop`, gives up on it. */
+  async close(): Promise<void> {
+    await this.#appending.catch(() => {});
+  }
+
+  stop(reason: unknown): void {
+    this.#abort.abort(reason);
+  }
+
+  async #append(batch: Batch, prepared: PreparedBody | undefined): Promise<Appended> {
+    let body = prepared;
+    let [runs, stale] = [0, 0];
+    for (;;) {
+      if (body !== undefined && body.writer !== this.#writer) body = await this.#prepareAgain(batch);
+      const n = body?.n ?? this.#next;
+      const sent: Sent = { runs: 0 };
+      try {
+        await this.#swap(batch, body, n, sent);
+        runs += sent.runs;
+        return { ...this.#applied(batch, sent, n), conflicts: runs - 1 };
+      } catch (error) {
+        runs += sent.runs;
+        if (error instanceof Nothing) return { status: 'nothing', conflicts: Math.max(0, runs - 1) };
+        if (error instanceof Retired) this.#rename();
+        else if (error instanceof StaleImage) this.#countStale(sent, (stale += 1));
+        else if (!(error instanceof NotApplied)) throw error;
+      }
+    }
+  }
+
+  /** A head that others have moved on from is read anew. One that stays behind what was read before was put back by somebody. */
+  #countStale({ image }: Sent, stale: number): void {
+    if (stale < staleMax) return;
+    const { name, keys, follower } = this.#options;
+    const { seq } = follower.cursor;
+    throw new JournalGapError(name, { key: keys.head, reason: 'gap', from: seq, to: image?.seq ?? 0 });
+  }
+
+  /** One swap of the head, settled. */
+  async #swap(batch: Batch, body: PreparedBody | undefined, n: number, sent: Sent): Promise<void> {
+    const { head, follower, name } = this.#options;
+    const own: Commit[] = [];
+    let restores = follower.restores;
+    const unwatch = follower.watch((commit) => own.push(commit));
+    try {
+      await head.swap(
+        async (value) => {
+          const next = await this.#commitOn(value, batch, body, n, sent);
+          // What was folded before the base is not after it.
+          own.length = 0;
+          restores = follower.restores;
+          return next;
+        },
+        { coalesce: false, timeoutMs: foreverMs, signal: this.#abort.signal },
+      );
+    } catch (error) {
+      if (!(error instanceof UnknownOutcomeError) || error.reason === 'in-flight') throw error;
+      // The head's evidence can't tell any more. The journal can, while what came after the base can be read.
+      await follower.catchUp('strong');
+      const whole = follower.restores === restores;
+      const fate = fateOf(own, whole, follower.cursor.writers, { writer: this.#writer, n });
+      if (fate === 'unknown') throw new AppendUnknownError(name, this.#writer, n, error);
+      if (fate === 'not-applied') throw new NotApplied();
+    } finally {
+      unwatch();
+    }
+  }
+
+  /** Puts a body again under this writer's new name. */
+  async #prepareAgain({ bodyText }: Batch): Promise<PreparedBody> {
+    if (!mayPutBody(this.#next, this.#last)) await this.#append(firstWord, undefined);
+    return this.#put(bodyText as string);
+  }
+
+  async #put(text: string): Promise<PreparedBody> {
+    const { items, keys, follower } = this.#options;
+    const name = { writer: this.#writer, n: this.#next };
+    this.#next += 1;
+    // This writer has committed, so the journal is there.
+    const journalId = follower.journalId as string;
+    return { ...name, ref: await putBody({ items, keys, journalId }, name, text, this.#abort.signal) };
+  }
+
+  /** The next head, on a base that the consumer has been folded to exactly. */
+  async #commitOn(
+    value: Head | undefined,
+    batch: Batch,
+    body: PreparedBody | undefined,
+    n: number,
+    sent: Sent,
+  ): Promise<Head> {
+    const { follower, spiller, clock, label, newJournalId } = this.#options;
+    sent.runs += 1;
+    const image = value === undefined ? emptyHead(newJournalId(), label) : follower.accept(value);
+    sent.image = image;
+    await follower.foldToExactly(image);
+    if (batch.claims !== true) this.#requireRight(image);
+    if (isRetired(follower.cursor.writers, this.#writer, this.#last)) throw new Retired();
+    const time = Math.max(Math.floor(clock.now()), image.time);
+    const draft = batch.decide({ seq: image.seq, image, time });
+    if (draft === undefined) throw new Nothing();
+    let base = trim(image, spiller.known);
+    let next = this.#headAfter(image, base, draft, time, n, body);
+    if (base === image && image.tail.length > 0 && tailBytes(next.tail).byteLength > this.roomBytes) {
+      await spiller.wait(image);
+      base = trim(image, spiller.known);
+      // Rather a head of several units than no commit: when the page can't be told, it goes on without.
+      if (base !== image) next = this.#headAfter(image, base, draft, time, n, body);
+    }
+    sent.next = next;
+    sent.trimmed = base === image ? undefined : image.pages;
+    return next;
+  }
+
+  #headAfter(image: Head, base: Head, draft: Draft, time: number, n: number, body: PreparedBody | undefined): Head {
+    const { text, count, skip = [], handlerVersion, stateDigest, retires, holds } = draft;
+    const next = append(base, {
+      ...{ count, time, skip, handlerVersion, stateDigest },
+      ...(retires === undefined ? { writer: this.#writer, n, prev: this.#last } : { ...retires, prev: retires.n }),
+      retires: retires !== undefined,
+      text: body === undefined ? text : '',
+      body: body?.ref,
+    });
+    const chain = chainAfter(image.chain, next.tail.at(-1) as Commit);
+    return { ...next, time, chain, ...holds };
+  }
+
+  #requireRight({ holder, epoch }: Head): void {
+    const { name } = this.#options;
+    if (this.#epoch !== undefined && (holder?.writer !== this.id || epoch !== this.#epoch)) {
+      throw new NotWriterError(name, 'another instance has taken over', holder?.writer, epoch);
+    }
+    if (this.#epoch === undefined && holder !== undefined) {
+      throw new NotWriterError(name, 'another instance holds it alone', holder.writer, epoch);
+    }
+  }
+
+  #applied(batch: Batch, { next, trimmed }: Sent, n: number) {
+    const { follower, spiller } = this.#options;
+    const head = next as Head;
+    const commit = head.tail.at(-1) as Commit;
+    if (!commit.retires) {
+      this.#last = n;
+      this.#next = Math.max(this.#next, n + 1);
+    }
+    const adopted = follower.took(commit, head);
+    if (adopted) batch.adopt?.(commit);
+    spiller.saw(head, trimmed);
+    if (tailBytes(head.tail).byteLength > this.roomBytes * spillAt) spiller.begin(head);
+    return { status: 'applied', commit, adopted } as const;
+  }
+
+  #rename(): void {
+    this.#writer = this.#options.newName();
+    this.#last = 0;
+    this.#next = 1;
+  }
+}

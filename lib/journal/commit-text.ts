@@ -1,0 +1,121 @@
+/**
+ * Commits as text, and text as compressed bytes: what the tail of a head and a page hold.
+ *
+ *   [place, seq, time, [writers]]           where the first commit begins, and the names
+ *   [writer, n, n - prev, time - before, count, {more}?]
+ *   {"event":1}                             count lines, when the events are not in a body
+ *   {"event":2}
+ *   [writer, …]                             the next commit
+ *
+ * An event is one line of JSON text, kept to the letter, since digests are taken of it. What is rare stands in `more`.
+ */
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { BodyRef, Commit } from './commit.js';
+
+/** Rare members of a commit, by short names: body, skip, retires, handler version, state digest. */
+interface More {
+  readonly b?: readonly [parts: number, bytes: number, digest: string];
+  readonly s?: readonly number[];
+  readonly r?: 1;
+  readonly h?: string;
+  readonly d?: string;
+}
+
+const stored = 0;
+const deflated = 1;
+/** Text that a page or a tail may inflate to at most; a bomb is refused. */
+const textBytesMax: number = 64 * 1_024 * 1_024;
+
+/** Compresses `text`, or leaves it as it is when that is shorter. The first byte tells. */
+export function pack(text: string): Uint8Array {
+  const plain = Buffer.from(text);
+  const packed = deflateRawSync(plain);
+  const [how, bytes] = packed.length < plain.length ? [deflated, packed] : [stored, plain];
+  return Buffer.concat([Buffer.of(how), bytes]);
+}
+
+/** The text of packed bytes. Throws when they are none. */
+export function unpack(bytes: Uint8Array): string {
+  const content = bytes.subarray(1);
+  if (bytes[0] === stored) return textOf(content);
+  if (bytes[0] !== deflated) throw new Error('packed in a way that is not known here');
+  return textOf(inflateRawSync(content, { maxOutputLength: textBytesMax }));
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+}
+
+export function encodeCommits(commits: readonly Commit[]): Uint8Array {
+  const [start] = commits;
+  if (start === undefined) return new Uint8Array();
+  const writers = [...new Set(commits.map(({ writer }) => writer))];
+  const lines = [JSON.stringify([start.place, start.first, start.time, writers])];
+  let before = start.time;
+  for (const commit of commits) {
+    const { writer, n, prev, time, count, text } = commit;
+    const facts: unknown[] = [writers.indexOf(writer), n, n - prev, time - before, count];
+    const more = moreOf(commit);
+    if (more !== undefined) facts.push(more);
+    lines.push(JSON.stringify(facts));
+    if (text !== '') lines.push(text);
+    before = time;
+  }
+  return pack(lines.join('\n'));
+}
+
+function moreOf({ body, skip, retires, handlerVersion, stateDigest }: Commit): More | undefined {
+  const more: More = {
+    ...(body !== undefined && { b: [body.parts, body.bytes, body.digest] as const }),
+    ...(skip.length > 0 && { s: skip }),
+    ...(retires && { r: 1 as const }),
+    ...(handlerVersion !== undefined && { h: handlerVersion }),
+    ...(stateDigest !== undefined && { d: stateDigest }),
+  };
+  return Object.keys(more).length === 0 ? undefined : more;
+}
+
+/** Throws when `bytes` are not what {@link encodeCommits} makes. */
+export function decodeCommits(bytes: Uint8Array): readonly Commit[] {
+  if (bytes.byteLength === 0) return [];
+  const lines = unpack(bytes).split('\n');
+  const [place, first, time, writers] = JSON.parse(lines[0] as string) as [number, number, number, string[]];
+  requireIntegers(place, first, time);
+  const commits: Commit[] = [];
+  let [seq, before] = [first, time];
+  for (let line = 1; line < lines.length; ) {
+    const facts = JSON.parse(lines[line] as string) as [number, number, number, number, number, More?];
+    const [writer, n, step, later, count, more] = facts;
+    requireIntegers(writer, n, step, later, count);
+    const name = writers[writer];
+    const linesOfText = more?.b === undefined ? count : 0;
+    const end = line + 1 + linesOfText;
+    if (name === undefined || end > lines.length) throw new Error('commits that end too early');
+    before += later;
+    commits.push({
+      ...{ place: place + commits.length, first: seq, count, time: before, writer: name, n, prev: n - step },
+      text: lines.slice(line + 1, end).join('\n'),
+      body: bodyOf(more?.b),
+      skip: more?.s ?? [],
+      retires: more?.r === 1,
+      handlerVersion: more?.h,
+      stateDigest: more?.d,
+    });
+    seq += count;
+    line = end;
+  }
+  return commits;
+}
+
+function bodyOf(facts: More['b']): BodyRef | undefined {
+  if (facts === undefined) return undefined;
+  const [parts, bytes, digest] = facts;
+  requireIntegers(parts, bytes);
+  return { parts, bytes, digest };
+}
+
+function requireIntegers(...values: readonly unknown[]): void {
+  if (!values.every((value) => Number.isSafeInteger(value) && (value as number) >= 0)) {
+    throw new Error('facts that are no whole numbers');
+  }
+}

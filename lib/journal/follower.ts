@@ -1,0 +1,204 @@
+/**
+ * The reading half of a journal: follows the head, and hands each commit to the consumer, in order, once.
+ *
+ *   head image ─► read from the cursor to exactly there ─► consumer.apply(commit) ─► cursor behind it
+ *                      │ missing, damaged, does not join on
+ *                      ▼
+ *                 the pointer, read afterwards: pruned ─► recover from the snapshot; else JournalGapError
+ *
+ * One fold at a time. A commit that was made here moves the cursor as well (`took`), even while a fold is under way, which then
+ * passes over it.
+ */
+import type { ItemAtom, WriteOnceItems } from '../atom/index.js';
+import type { Clock } from '../engine/index.js';
+import type { Commit } from './commit.js';
+import { Cursor, type CursorFacts } from './cursor.js';
+import { JournalCompactedError, JournalFormatError, JournalGapError } from './errors.js';
+import { type Head, journalFormat } from './head.js';
+import type { JournalKeys } from './keys.js';
+import { type ReadCommit, readCommits, Trouble } from './reader.js';
+import type { Floor } from './spiller.js';
+
+/** What a journal is folded into. */
+export interface Consumer {
+  /**
+   * Takes the next commit. Synchronous. When it throws, nothing of the commit may have been taken; the error reaches whoever
+   * asked, and the same commit comes again.
+   */
+  apply(read: ReadCommit): void;
+}
+
+export interface FollowerOptions {
+  readonly name: string;
+  readonly label: string;
+  readonly items: WriteOnceItems;
+  readonly keys: JournalKeys;
+  readonly head: ItemAtom<Head>;
+  readonly clock: Clock;
+  readonly consumer: Consumer;
+  readonly readFloor: () => Promise<Floor>;
+  /** Loads the newest snapshot into the consumer and calls `restore`; absent where there are no snapshots. */
+  readonly recover?: (() => Promise<void>) | undefined;
+}
+
+/** Another head than the one that is to be folded is known already: whoever decides on this one decides in vain. */
+export class StaleImage extends Error {}
+
+/** A fold lets other work in after so long. */
+const sliceMs = 20;
+
+export class Follower {
+  readonly #options: FollowerOptions;
+  #cursor = new Cursor();
+  #image: Head | undefined;
+  #journalId: string | undefined;
+  /** The fold under way. */
+  #folding: Promise<void> = Promise.resolve();
+  /** How often a snapshot was loaded. */
+  #restores = 0;
+  /** Told of each commit that is folded; for a writer in search of its own. */
+  readonly #watches = new Set<(commit: Commit) => void>();
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  get cursor(): Cursor {
+    return this.#cursor;
+  }
+
+  /** The head at the cursor; `undefined` before the first commit and within a fold. */
+  get image(): Head | undefined {
+    return this.#image?.place === this.#cursor.place ? this.#image : undefined;
+  }
+
+  /** The journal's own id, once its head was seen. */
+  get journalId(): string | undefined {
+    return this.#journalId;
+  }
+
+  get restores(): number {
+    return this.#restores;
+  }
+
+  /** Calls `watch` for each commit that is folded from now on, until the function that is returned is called. */
+  watch(watch: (commit: Commit) => void): () => void {
+    this.#watches.add(watch);
+    return () => this.#watches.delete(watch);
+  }
+
+  /** Goes on from a snapshot. The consumer holds its state already. */
+  restore(facts: CursorFacts): void {
+    this.#cursor = new Cursor(facts);
+    this.#image = undefined;
+    this.#restores += 1;
+  }
+
+  /** @throws {JournalFormatError} `ERR_JOURNAL_FORMAT`, when the head is not one of this journal's. */
+  accept(image: Head): Head {
+    const { name, label } = this.#options;
+    if (image.format !== journalFormat) {
+      const remedy = 'use the release that wrote it, or a later one';
+      throw new JournalFormatError(name, 'format', String(image.format), String(journalFormat), remedy);
+    }
+    if (image.label !== label) {
+      const remedy = 'another application uses this name; choose another one, or the right format';
+      throw new JournalFormatError(name, 'label', JSON.stringify(image.label), JSON.stringify(label), remedy);
+    }
+    this.#journalId ??= image.journalId;
+    if (image.journalId !== this.#journalId) {
+      const remedy = 'it was deleted and made again meanwhile; open it again';
+      throw new JournalFormatError(name, 'id', image.journalId, this.#journalId, remedy);
+    }
+    return image;
+  }
+
+  /**
+   * Reads the head and folds up to it.
+   *
+   * @consistency `strong`: afterwards everything that was in the journal at the call has been folded. `eventual`: at half the
+   * price, perhaps a moment behind.
+   */
+  async catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      const image = await this.#options.head.deref({ consistency, signal });
+      if (image === undefined) return this.#requireNone();
+      if (await this.foldTo(this.accept(image), signal)) return;
+    }
+  }
+
+  /** Folds up to `image`, or further if that was done already; `false` when a snapshot was loaded on the way: read the head anew. */
+  async foldTo(image: Head, signal?: AbortSignal): Promise<boolean> {
+    if (image.place > this.#cursor.place) {
+      const before = this.#folding;
+      const fold = before.catch(() => {}).then(() => this.#fold(image, signal));
+      this.#folding = fold;
+      fold.catch(() => {});
+      await fold;
+    } else await this.#folding.catch(() => {});
+    if (this.#cursor.place === image.place) this.#note(image);
+    return this.#cursor.place >= image.place;
+  }
+
+  /** Folds to exactly `image`, which a decision is to be made on. */
+  async foldToExactly(image: Head): Promise<void> {
+    await this.foldTo(image);
+    if (this.#cursor.place !== image.place) throw new StaleImage();
+  }
+
+  /** Takes note of a commit that was made here; `false` when it was folded already. */
+  took(commit: Commit, next: Head): boolean {
+    if (this.#cursor.place !== commit.place - 1) return false;
+    this.#cursor.take(commit, next.chain);
+    this.#note(next);
+    return true;
+  }
+
+  #note(image: Head): void {
+    this.#image = image;
+    this.#journalId = image.journalId;
+    this.#cursor.page = image.pages;
+  }
+
+  async #fold(image: Head, signal: AbortSignal | undefined): Promise<void> {
+    const { items, keys, consumer, clock } = this.#options;
+    const { place, seq, chain, page } = this.#cursor;
+    if (image.place <= place) return;
+    let sliceEnd = clock.monotonicMs() + sliceMs;
+    try {
+      for await (const batch of readCommits({ items, keys, signal }, { place, seq, chain, page }, image)) {
+        for (const read of batch) {
+          if (read.commit.place <= this.#cursor.place) continue;
+          consumer.apply(read);
+          this.#cursor.take(read.commit, read.chain);
+          for (const watch of this.#watches) watch(read.commit);
+          if (clock.monotonicMs() < sliceEnd) continue;
+          await new Promise(setImmediate);
+          sliceEnd = clock.monotonicMs() + sliceMs;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      await this.#explain(error, page, image);
+      return;
+    }
+    if (this.#cursor.place === image.place) this.#note(image);
+  }
+
+  /** Something is not as it should be: pruned away, or lost. The pointer is read now, not before. */
+  async #explain({ key, reason }: Trouble, page: number, image: Head): Promise<void> {
+    const { name, readFloor, recover } = this.#options;
+    const { seq } = this.#cursor;
+    const { prunedTo } = await readFloor();
+    if (prunedTo <= page) throw new JournalGapError(name, { key, reason, from: seq, to: image.seq });
+    if (recover === undefined) throw new JournalCompactedError(name, seq + 1);
+    await recover();
+  }
+
+  /** There is no head: right before the first commit, a loss after it. */
+  #requireNone(): void {
+    const { name, keys } = this.#options;
+    const { place, seq } = this.#cursor;
+    if (place > 0) throw new JournalGapError(name, { key: keys.head, reason: 'missing', from: seq, to: seq });
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * Journals: append-only logs whose head is an atom, for any number of writers.
+ *
+ * @module
+ */
+export type { Appended, Base, Batch, Draft, PreparedBody } from './appender.js';
+export type { BodyRef, Commit } from './commit.js';
+export { Cursor, type CursorFacts, cursorAtStart } from './cursor.js';
+export {
+  AppendTooLargeError,
+  AppendUnknownError,
+  type GapReason,
+  JournalCompactedError,
+  JournalFormatError,
+  JournalGapError,
+  NotWriterError,
+} from './errors.js';
+export type { Consumer } from './follower.js';
+export type { Head, Holder } from './head.js';
+export { type HoldOptions, Journal, type JournalOptions } from './journal.js';
+export type { Position } from './protocol.js';
+export type { ReadCommit, ReadFrom } from './reader.js';
+export type { Floor } from './spiller.js';
+export type { SweepRange, SweepReport } from './sweeper.js';

@@ -1,0 +1,310 @@
+/**
+ * A journal: an append-only log whose head is an atom. This file puts its halves together.
+ *
+ *   append    swap of the head, decided on a fold of exactly that head       appender.ts
+ *   catch up  head ─► pages, bodies, tail ─► consumer                        follower.ts
+ *   spill     tail ─► page, ahead of need                                    spiller.ts
+ *   sweep     what the pointer says may go                                   sweeper.ts
+ *
+ * So group commit, exactly once, and catching up from a failed write's own answer come from the atom; what is here is where the
+ * bytes live, and the rules of `protocol.ts`. Any number of writers on any number of machines may append; all see one order.
+ */
+import type { AtomTable, ItemAtom } from '../atom/index.js';
+import type { Clock } from '../engine/index.js';
+import { type Appended, Appender, type Batch, type PreparedBody } from './appender.js';
+import type { BodyPlace } from './body.js';
+import type { Cursor, CursorFacts } from './cursor.js';
+import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterError } from './errors.js';
+import { type Consumer, Follower } from './follower.js';
+import { type Head, type Holder, headCodec } from './head.js';
+import { type JournalKeys, journalKeys } from './keys.js';
+import { type ReadCommit, type ReadFrom, readCommits, Trouble } from './reader.js';
+import { seekPage } from './seek.js';
+import { type Floor, Spiller } from './spiller.js';
+import { type SweepRange, type SweepReport, sweepPages } from './sweeper.js';
+
+/** Options of {@link Journal}. */
+export interface JournalOptions {
+  /** What the events are folded into. */
+  readonly consumer: Consumer;
+  /**
+   * The application's own name for what its events mean. Two applications under one name refuse each other.
+   * @defaultValue ''
+   */
+  readonly label?: string;
+  /** Reads what was pruned, strongly consistent. Absent where nothing ever is. */
+  readonly readFloor?: () => Promise<Floor>;
+  /** Loads the newest snapshot into the consumer and calls {@link Journal.restore}. Absent where there are no snapshots. */
+  readonly recover?: () => Promise<void>;
+  /**
+   * The head's item is kept within this many bytes by moving commits to pages. More makes fewer pages and dearer commits.
+   * @defaultValue 1024, one write unit
+   */
+  readonly headBytesMax?: number;
+  /**
+   * Text of the events of one commit, at most. Larger events need larger limits here, not a larger item: bodies are cut.
+   * @defaultValue 8 MB
+   */
+  readonly appendBytesMax?: number;
+  /** @defaultValue the clock of the table */
+  readonly clock?: Clock;
+  /** Told of failures that nobody waits for, such as a page that could not be put ahead of need. @defaultValue nobody */
+  readonly onWarning?: (error: unknown) => void;
+}
+
+/** Who alone may write, and how that was decided. */
+export interface HoldOptions {
+  /** Takes the journal from whoever holds it. @defaultValue false */
+  readonly takeOver?: boolean;
+}
+
+const appendBytesMaxDefault: number = 8 * 1_024 * 1_024;
+
+/**
+ * An append-only log whose head is an atom. The layer below prevalence and the event store; use those unless you build a
+ * store of your own.
+ *
+ * **Guarantee.** A commit whose `append` returns is in the journal exactly once, whatever was lost on the way; one whose
+ * `append` throws an error with `outcome: 'not-done'` never will be. Every reader sees the same commits in the same order, up
+ * to exactly one head, or a typed error.
+ *
+ * **If the process dies**, a commit has happened or not. A body without its commit is swept one day.
+ *
+ * @cost `append` of what fits the head: 1 request, 1 write unit, and a page of 1 write unit every few commits; of more: 1
+ * request and the units of the body before it. Each race lost to another process: 1 request more. `catchUp` when there is nothing
+ * new: 1 request, 1 read unit, half of it when `eventual`.
+ * @iam dynamodb:GetItem, PutItem, BatchGetItem, DeleteItem
+ *
+ * @example
+ * ```ts
+ * import { AtomTable } from 'leyden-jar';
+ * import { MemoryEngine } from 'leyden-jar/engine';
+ * import { Journal } from 'leyden-jar/journal';
+ *
+ * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+ * await table.create();
+ * const seen: string[] = [];
+ * const journal = new Journal(table, 'log', { consumer: { apply: ({ text }) => seen.push(text) } });
+ * await journal.append({ decide: () => ({ text: '{"hello":1}', count: 1 }) });
+ * const other = new Journal(table, 'log', { consumer: { apply: ({ text }) => seen.push(text) } });
+ * await other.catchUp('strong');
+ * console.log(seen); // [ '{"hello":1}' ]
+ * ```
+ */
+export class Journal {
+  readonly name: string;
+  readonly #head: ItemAtom<Head>;
+  readonly #keys: JournalKeys;
+  readonly #items: BodyPlace['items'];
+  readonly #clock: Clock;
+  readonly #readFloor: () => Promise<Floor>;
+  readonly #follower: Follower;
+  readonly #spiller: Spiller;
+  readonly #appender: Appender;
+  readonly #appendBytesMax: number;
+
+  /** Sends nothing. @throws TypeError, RangeError for wrong options. */
+  constructor(table: AtomTable, name: string, options: JournalOptions) {
+    const { consumer, label = '', recover, onWarning = () => {}, headBytesMax = 1_024 } = options;
+    const { appendBytesMax = appendBytesMaxDefault, readFloor = nothingPruned } = options;
+    const { clock, randomBytes } = table.sources;
+    requireAtLeast('headBytesMax', headBytesMax, 512);
+    requireAtLeast('appendBytesMax', appendBytesMax, 1_024);
+    this.name = name;
+    this.#keys = journalKeys(name);
+    this.#clock = options.clock ?? clock;
+    this.#head = table.atom<Head>(table.keyNamed(this.#keys.head), { codec: headCodec });
+    this.#items = table.writeOnce();
+    this.#readFloor = readFloor;
+    this.#appendBytesMax = appendBytesMax;
+    const shared = { name, label, items: this.#items, keys: this.#keys, head: this.#head, clock: this.#clock };
+    this.#follower = new Follower({ ...shared, consumer, readFloor, recover });
+    this.#spiller = new Spiller({ items: this.#items, keys: this.#keys, readFloor, onFailure: onWarning });
+    const idOf = (bytes: number) => Buffer.from(randomBytes(bytes)).toString('base64url');
+    this.#appender = new Appender({
+      ...shared,
+      ...{ follower: this.#follower, spiller: this.#spiller, headBytesMax },
+      newName: () => idOf(6),
+      newJournalId: () => idOf(12),
+    });
+  }
+
+  /** Where the consumer is: all commits up to here, and none after. */
+  get cursor(): Cursor {
+    return this.#follower.cursor;
+  }
+
+  /** The head at the cursor, once it was read or written here. */
+  get image(): Head | undefined {
+    return this.#follower.image;
+  }
+
+  /** Name of this instance, constant as long as it lives. */
+  get instance(): string {
+    return this.#appender.id;
+  }
+
+  /** Goes on from a snapshot whose state the consumer holds already. */
+  restore(facts: CursorFacts): void {
+    this.#follower.restore(facts);
+  }
+
+  /**
+   * Folds up to the head.
+   *
+   * @consistency `strong`: a linearizable barrier, afterwards everything acknowledged before the call has been folded;
+   * `eventual`: at half the price, perhaps a moment behind.
+   * @throws {JournalGapError} `ERR_JOURNAL_GAP`, {@link JournalCompactedError} `ERR_JOURNAL_COMPACTED`,
+   * `JournalFormatError` `ERR_JOURNAL_FORMAT`; what the consumer throws.
+   */
+  catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void> {
+    return this.#follower.catchUp(consistency, signal);
+  }
+
+  /** Whether events with this text go into the head itself; if not, `prepare` puts a body first. */
+  fitsHead(text: string): boolean {
+    return this.#appender.fitsHead(text);
+  }
+
+  /** @throws {AppendTooLargeError} `ERR_APPEND_TOO_LARGE` */
+  requireSize(bytes: number): void {
+    if (bytes > this.#appendBytesMax) throw new AppendTooLargeError(this.name, bytes, this.#appendBytesMax);
+  }
+
+  /** Puts the body of a batch that is appended next; see {@link Appender.prepare}. */
+  prepare(text: string): Promise<PreparedBody> {
+    return this.#appender.prepare(text);
+  }
+
+  /** Appends a batch; see {@link Appender.append}. */
+  append(batch: Batch, body?: PreparedBody): Promise<Appended> {
+    return this.#appender.append(batch, body);
+  }
+
+  /**
+   * Makes this instance the only one that may write.
+   *
+   * From here on appends of all others fail with {@link NotWriterError}, and so do this one's when another one takes over.
+   *
+   * @throws {NotWriterError} `ERR_NOT_WRITER` when another instance holds the journal and `takeOver` is not set.
+   */
+  async hold({ takeOver = false }: HoldOptions = {}): Promise<void> {
+    let epoch = 0;
+    const writer = this.#appender.id;
+    await this.#appender.append({
+      claims: true,
+      decide: ({ image, time }) => {
+        if (image.holder !== undefined && !takeOver) {
+          throw new NotWriterError(this.name, 'another instance holds it alone', image.holder.writer, image.epoch);
+        }
+        epoch = image.epoch + 1;
+        return { text: '', count: 0, holds: { epoch, holder: { writer, since: time } } };
+      },
+    });
+    this.#appender.epoch = epoch;
+  }
+
+  /** Gives up the right to write alone, if this instance still has it. */
+  async release(): Promise<void> {
+    const isMine = (holder: Holder | undefined) => holder?.writer === this.#appender.id;
+    await this.#appender.append({
+      claims: true,
+      decide: ({ image: { epoch, holder } }) =>
+        isMine(holder) ? { text: '', count: 0, holds: { epoch, holder: undefined } } : undefined,
+    });
+    this.#appender.epoch = undefined;
+  }
+
+  /**
+   * Reads commits from the first one that has an event from `from` on, up to the newest.
+   *
+   * @throws {JournalCompactedError} `ERR_JOURNAL_COMPACTED` when they were pruned, {@link JournalGapError} `ERR_JOURNAL_GAP`.
+   */
+  async *read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
+    const value = await this.#head.deref({ signal });
+    if (value === undefined) return;
+    const image = this.#follower.accept(value);
+    const { prunedTo } = await this.#readFloor();
+    const place = { items: this.#items, keys: this.#keys, signal };
+    const start = await this.#explained(from, image, prunedTo, () => seekPage(place, from, prunedTo, image));
+    if (start === undefined) throw new JournalCompactedError(this.name, from);
+    yield* this.readFrom(start, from, image, signal);
+  }
+
+  /** Reads on from a place that is known, a snapshot's for instance. */
+  async *readFrom(start: ReadFrom, from: number, image: Head, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
+    const place = { items: this.#items, keys: this.#keys, signal };
+    try {
+      for await (const batch of readCommits(place, start, image)) {
+        for (const read of batch) if (read.commit.first + read.commit.count > from) yield read;
+      }
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      await this.#fail(error, from, image, start.page);
+    }
+  }
+
+  /** The newest head. @consistency Strong. */
+  async readHead(signal?: AbortSignal): Promise<Head | undefined> {
+    const image = await this.#head.deref({ signal });
+    return image && this.#follower.accept(image);
+  }
+
+  /** Deletes pages that the pointer has said may go, with their bodies. */
+  async sweep(range: SweepRange, signal?: AbortSignal): Promise<SweepReport> {
+    const image = this.image ?? (await this.readHead(signal));
+    if (image === undefined) return { pages: 0, bodies: 0 };
+    return sweepPages({ items: this.#items, keys: this.#keys, journalId: image.journalId }, range, signal);
+  }
+
+  /**
+   * Takes writers out of the journal that have not committed for long, so that the list of writers does not grow for ever and
+   * what they left behind is swept. One that lives after all goes on under a new name.
+   */
+  async retire(quietMs: number): Promise<number> {
+    let retired = 0;
+    for (const { writer, n } of this.cursor.quietSince(this.#clock.now() - quietMs)) {
+      if (writer === this.#appender.writer) continue;
+      const { status } = await this.#appender.append({
+        decide: () =>
+          this.cursor.writers.get(writer) === n ? { text: '', count: 0, retires: { writer, n } } : undefined,
+      });
+      if (status === 'applied') retired += 1;
+    }
+    return retired;
+  }
+
+  /** Waits for what is under way. */
+  async close(): Promise<void> {
+    await this.#appender.close();
+    await this.#spiller.close();
+  }
+
+  /** Gives up on what is under way: its outcome is told as unknown. */
+  stop(reason: unknown): void {
+    this.#appender.stop(reason);
+  }
+
+  async #explained<T>(from: number, image: Head, page: number, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      return await this.#fail(error, from, image, page);
+    }
+  }
+
+  async #fail({ key, reason }: Trouble, from: number, image: Head, page: number): Promise<never> {
+    const { prunedTo } = await this.#readFloor();
+    if (prunedTo > page) throw new JournalCompactedError(this.name, from);
+    throw new JournalGapError(this.name, { key, reason, from, to: image.seq });
+  }
+}
+
+const nothingPruned = async (): Promise<Floor> => ({ prunedTo: 0, sweptTo: 0 });
+
+function requireAtLeast(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new RangeError(`Cannot open a journal: ${name} must be a whole number of at least ${least}: ${value}`);
+  }
+}

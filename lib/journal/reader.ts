@@ -1,0 +1,145 @@
+/**
+ * Reading: from a cursor, through pages and bodies, to exactly one head image.
+ *
+ *   pages, a hundred at a time ─► the tail of that image ─► bodies, a window at a time ─► commits with their events
+ *
+ * Each stage works ahead of the next, and holds no more than a window. Commits must join on, bodies must have their digest, and
+ * at the end of each page and of the tail the digest chain must be the one that stands there. What is missing or wrong is
+ * thrown as {@link Trouble}: whether pruning explains it is for those to say who can read the pointer, afterwards.
+ */
+import type { WriteOnceItems } from '../atom/index.js';
+import { bodyKeys, bodyText } from './body.js';
+import { chainAfter } from './chain.js';
+import type { Commit } from './commit.js';
+import type { GapReason } from './errors.js';
+import type { Head } from './head.js';
+import type { JournalKeys } from './keys.js';
+import { decodePage } from './page.js';
+import { prefetch } from './prefetch.js';
+import { catchUpFrom, join, type Position, positionAfter } from './protocol.js';
+
+/** A commit with its events. */
+export interface ReadCommit {
+  readonly commit: Commit;
+  /** The events' texts, one a line; those in `commit.skip` are among them. */
+  readonly text: string;
+  /** The digest chain after it; empty where it is not known. */
+  readonly chain: string;
+}
+
+/** Something is missing, damaged, or does not join on. Caught by whoever reads; never shown to users. */
+export class Trouble extends Error {
+  readonly key: string;
+  readonly reason: GapReason;
+
+  constructor(key: string, reason: GapReason) {
+    super(`${key}: ${reason}`);
+    this.key = key;
+    this.reason = reason;
+  }
+}
+
+/** Where the reading begins: behind `place`; what comes next is in page `page` or later. */
+export interface ReadFrom extends Position {
+  /** The digest chain there; `undefined` when it is not known: then the first page is believed, and those after it are not. */
+  readonly chain: string | undefined;
+  readonly page: number;
+}
+
+export interface ReadPlace {
+  readonly items: WriteOnceItems;
+  readonly keys: JournalKeys;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Pages read by one request. Most have about 1 KB. */
+const pagesAtOnce = 100;
+/** Text of the bodies that are fetched together. With one window worked on and one ahead, the most that reading holds. */
+const windowBytesMax: number = 8 * 1_024 * 1_024;
+/** Keys of one request. */
+const windowKeysMax = 100;
+
+/** Commits with what the chain must be after the last of them. */
+interface Stretch {
+  readonly key: string;
+  readonly commits: readonly Commit[];
+  readonly chain: string;
+}
+
+/**
+ * Commits after `from` up to `image`, in order, in batches.
+ *
+ * @throws {Trouble}
+ */
+export async function* readCommits(place: ReadPlace, from: ReadFrom, image: Head): AsyncGenerator<ReadCommit[]> {
+  let { chain } = from;
+  const { journalId } = image;
+  for await (const { stretch, bodies } of prefetch(withBodies(place, from, image), 1)) {
+    const batch: ReadCommit[] = [];
+    for (const commit of stretch.commits) {
+      const { body, writer, n } = commit;
+      let { text } = commit;
+      if (body !== undefined) {
+        const found = bodyText({ keys: place.keys, journalId }, { writer, n }, body, bodies);
+        if (typeof found === 'string') throw new Trouble(place.keys.body(writer, n, 0), found);
+        text = found.text;
+      }
+      chain = chain && chainAfter(chain, commit);
+      batch.push({ commit, text, chain: chain ?? '' });
+    }
+    if (stretch.chain !== '') {
+      chain ??= stretch.chain;
+      if (stretch.chain !== chain) throw new Trouble(stretch.key, 'diverged');
+    }
+    if (batch.length > 0) yield batch;
+  }
+}
+
+/** Cuts stretches into windows, and fetches the bodies of each. */
+async function* withBodies(place: ReadPlace, from: ReadFrom, image: Head) {
+  for await (const { key, commits, chain } of prefetch(stretches(place, from, image), 1)) {
+    for (let at = 0; at < commits.length || at === 0; ) {
+      let [bytes, end] = [0, at];
+      const keys: string[] = [];
+      for (; end < commits.length; end += 1) {
+        const { body, writer, n } = commits[end] as Commit;
+        if (body === undefined) continue;
+        if (keys.length > 0 && (bytes + body.bytes > windowBytesMax || keys.length + body.parts > windowKeysMax)) break;
+        bytes += body.bytes;
+        keys.push(...bodyKeys(place.keys, { writer, n }, body.parts));
+      }
+      const bodies = keys.length === 0 ? none : await place.items.getMany(keys, { signal: place.signal });
+      yield { stretch: { key, commits: commits.slice(at, end), chain: end === commits.length ? chain : '' }, bodies };
+      at = Math.max(end, at + 1);
+    }
+  }
+}
+
+const none: ReadonlyMap<string, Uint8Array> = new Map();
+
+/** Pages, then the tail; each without what came before, and joining on. */
+async function* stretches(place: ReadPlace, from: ReadFrom, image: Head): AsyncGenerator<Stretch> {
+  let at: Position = from;
+  const next = (key: string, commits: readonly Commit[], chain: string): Stretch => {
+    const joined = join(at, commits);
+    if (joined === 'gap') throw new Trouble(key, 'gap');
+    const last = joined.at(-1);
+    if (last !== undefined) at = positionAfter(last);
+    return { key, commits: joined, chain: last === undefined ? '' : chain };
+  };
+  const { keys, items, signal } = place;
+  for (let page = catchUpFrom(from, from.page, image); page < image.pages; page += pagesAtOnce) {
+    const count = Math.min(pagesAtOnce, image.pages - page);
+    const wanted = Array.from({ length: count }, (_, index) => keys.page(page + index));
+    const found = await items.getMany(wanted, { signal });
+    for (const key of wanted) {
+      const bytes = found.get(key);
+      if (bytes === undefined) throw new Trouble(key, 'missing');
+      const decoded = decodePage({ kind: 'page', journalId: image.journalId, key }, bytes);
+      if (typeof decoded === 'string') throw new Trouble(key, decoded);
+      yield next(key, decoded.commits, decoded.chain);
+    }
+  }
+  yield next(keys.head, image.tail, image.chain);
+  if (at.place !== image.place || at.seq !== image.seq) throw new Trouble(keys.head, 'gap');
+}

@@ -1,0 +1,107 @@
+/**
+ * The spiller: puts the committed tail of the head into the next page ahead of need, so that the next commit can trim it.
+ *
+ *   tail grows ─► page k = tail, put if absent ─► known: page k holds n commits ─► the next commit trims n
+ *                     └ exists, or no answer: read it; what stands there counts, whoever put it
+ *
+ * One page is on its way at most. A page that was put here and trimmed by somebody else may have come after the pruner went by:
+ * then nobody else would ever remove it, so it is looked back at once.
+ */
+import type { WriteOnceItems } from '../atom/index.js';
+import type { Head } from './head.js';
+import type { JournalKeys } from './keys.js';
+import { decodePage, encodePage } from './page.js';
+import { isLeftover, knowsPage } from './protocol.js';
+
+/** What was pruned so far, as the pointer says. */
+export interface Floor {
+  /** Pages below may be gone. */
+  readonly prunedTo: number;
+  /** Pages below are gone. */
+  readonly sweptTo: number;
+}
+
+export interface SpillerOptions {
+  readonly items: WriteOnceItems;
+  readonly keys: JournalKeys;
+  /** Reads the pointer, strongly consistent. */
+  readonly readFloor: () => Promise<Floor>;
+  /** Told of a failure that nobody waits for; the page is tried again at the next need. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class Spiller {
+  readonly #options: SpillerOptions;
+  /** Of which page is known how many commits it holds. */
+  #known: { readonly page: number; readonly count: number } | undefined;
+  /** The last page that was put here, until it is known who trimmed it. */
+  #placed: number | undefined;
+  #work: Promise<void> | undefined;
+
+  constructor(options: SpillerOptions) {
+    this.#options = options;
+  }
+
+  get known(): { readonly page: number; readonly count: number } | undefined {
+    return this.#known;
+  }
+
+  /** Begins to put the tail of a committed head into the next page, unless that is under way or done. */
+  begin(image: Head): void {
+    if (this.#known?.page === image.pages || image.tail.length === 0) return;
+    this.#work ??= this.#spill(image)
+      .catch((error) => this.#options.onFailure(error))
+      .finally(() => {
+        this.#work = undefined;
+      });
+  }
+
+  /** Waits until the next page of `image` is known, or no page is on its way. */
+  async wait(image: Head): Promise<void> {
+    await this.#work;
+    if (this.#known?.page === image.pages) return;
+    // One try that may fail in the face of who waits.
+    this.#work = this.#spill(image).finally(() => {
+      this.#work = undefined;
+    });
+    await this.#work;
+  }
+
+  /** Told of each head that was seen: `trimmed` is the page that a commit from here has just trimmed. */
+  saw(image: Head, trimmed: number | undefined): void {
+    const placed = this.#placed;
+    if (placed === undefined || image.pages <= placed) return;
+    this.#placed = undefined;
+    if (placed !== trimmed) this.#lookBack(placed).catch((error) => this.#options.onFailure(error));
+  }
+
+  /** Waits for what is on its way. */
+  async close(): Promise<void> {
+    await this.#work;
+  }
+
+  async #spill(image: Head): Promise<void> {
+    const { items, keys } = this.#options;
+    const { journalId, pages, tail, chain } = image;
+    const key = keys.page(pages);
+    const place = { kind: 'page', journalId, key } as const;
+    const answer = await items.putIfAbsent(key, encodePage(place, { commits: tail, chain }));
+    if (answer !== 'exists') this.#placed = pages;
+    if (knowsPage(answer)) {
+      this.#known = { page: pages, count: tail.length };
+      return;
+    }
+    const bytes = await items.get(key);
+    // Not there: the put may still arrive, or somebody's page was pruned away meanwhile. The head will tell.
+    if (bytes === undefined) return;
+    const page = decodePage(place, bytes);
+    if (typeof page === 'string') throw new Error(`Cannot trim the tail: item ${key} is ${page}`);
+    this.#known = { page: pages, count: page.commits.length };
+  }
+
+  /** Removes a page that came after the pruner had gone by. */
+  async #lookBack(page: number): Promise<void> {
+    const { items, keys, readFloor } = this.#options;
+    if (isLeftover(await readFloor(), page)) await items.delete(keys.page(page));
+  }
+}
