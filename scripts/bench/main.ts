@@ -16,6 +16,11 @@ import { faults } from './cases/faults.js';
 import { library } from './cases/library.js';
 import { manyAtoms } from './cases/many-atoms.js';
 import { oneAtom } from './cases/one-atom.js';
+import { prevalenceCosts } from './cases/prevalence-costs.js';
+import { prevalenceLibrary } from './cases/prevalence-library.js';
+import { prevalenceFourProcesses, prevalenceWriters } from './cases/prevalence-processes.js';
+import { prevalenceRecovery } from './cases/prevalence-recovery.js';
+import { prevalenceSnapshots } from './cases/prevalence-snapshots.js';
 import { eightProcesses, fourProcesses } from './cases/processes.js';
 import { reads } from './cases/reads.js';
 import { sizes, uncontended } from './cases/uncontended.js';
@@ -36,7 +41,14 @@ const cases: Readonly<Record<string, Case>> = {
   reads,
   faults,
   client,
+  prevalenceCosts,
+  prevalenceFourProcesses,
+  prevalenceWriters,
+  prevalenceRecovery,
+  prevalenceSnapshots,
 };
+/** Cases without an engine. */
+const libraryCases = { library, prevalenceLibrary };
 
 const { values: options } = parseArgs({
   options: {
@@ -52,11 +64,12 @@ const { values: options } = parseArgs({
 const plan = plans[options.plan as keyof typeof plans];
 if (plan === undefined) throw new RangeError(`--plan is one of ${Object.keys(plans).join(', ')}: ${options.plan}`);
 const only = options.only?.split(',');
-const unknownCase = only?.find((name) => name !== 'library' && !(name in cases));
+const names = [...Object.keys(cases), ...Object.keys(libraryCases)];
+const unknownCase = only?.find((wanted) => !names.some((name) => name.startsWith(wanted)));
 if (unknownCase !== undefined) {
-  throw new RangeError(`--only takes library, ${Object.keys(cases).join(', ')}: ${unknownCase}`);
+  throw new RangeError(`--only takes ${names.join(', ')}, or how they begin: ${unknownCase}`);
 }
-const isWanted = (name: string) => only === undefined || only.includes(name);
+const isWanted = (name: string) => only === undefined || only.some((wanted) => name.startsWith(wanted));
 const execArgv = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(options.profile)}`];
 
 const startedAt = performance.now();
@@ -108,12 +121,16 @@ for (const name of wantedEngines()) {
   console.log(`== ${name}\n`);
   engines[name] = await measureEngine(name, home);
 }
-if (isWanted('library')) {
-  console.log('== no engine\n');
-  log('library');
-  engines['no engine'] = await library(plan, home, execArgv);
-  console.log(terminalTable(engines['no engine']));
+const rowsAlone: Row[] = [];
+for (const [title, run] of Object.entries(libraryCases)) {
+  if (!isWanted(title)) continue;
+  if (rowsAlone.length === 0) console.log('== no engine\n');
+  log(title);
+  const found = await run(plan, home, execArgv);
+  rowsAlone.push(...found);
+  console.log(terminalTable(found));
 }
+if (rowsAlone.length > 0) engines['no engine'] = rowsAlone;
 
 const result: Result = { machine, plan: options.plan, minutes: minutes(), engines };
 const missed = Object.entries(engines).flatMap(([engine, rows]) =>

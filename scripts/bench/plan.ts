@@ -12,6 +12,11 @@ export interface Plan {
   readonly atoms: number;
   /** Cells of the memory case. */
   readonly cells: number;
+  /** Lengths of the journal that is recovered, growing; and of the one with an item per event that is replayed beside it. */
+  readonly recoveredEvents: readonly number[];
+  readonly replayedItems: number;
+  /** The state of the snapshot case, as JSON. */
+  readonly snapshotMegabytes: number;
   /** Load before anything is measured, so that the JVM has compiled what it will. */
   readonly warmUpMs: number;
 }
@@ -24,6 +29,9 @@ export const plans: Readonly<Record<'quick' | 'standard' | 'long', Plan>> = {
     contendedMs: 800,
     atoms: 600,
     cells: 10_000,
+    recoveredEvents: [10_000, 100_000],
+    replayedItems: 2_000,
+    snapshotMegabytes: 20,
     warmUpMs: 500,
   },
   standard: {
@@ -33,6 +41,9 @@ export const plans: Readonly<Record<'quick' | 'standard' | 'long', Plan>> = {
     contendedMs: 3_000,
     atoms: 10_000,
     cells: 100_000,
+    recoveredEvents: [10_000, 100_000, 1_000_000],
+    replayedItems: 20_000,
+    snapshotMegabytes: 50,
     warmUpMs: 6_000,
   },
   long: {
@@ -42,6 +53,9 @@ export const plans: Readonly<Record<'quick' | 'standard' | 'long', Plan>> = {
     contendedMs: 6_000,
     atoms: 30_000,
     cells: 300_000,
+    recoveredEvents: [10_000, 100_000, 1_000_000],
+    replayedItems: 100_000,
+    snapshotMegabytes: 200,
     warmUpMs: 15_000,
   },
 };

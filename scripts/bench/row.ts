@@ -92,6 +92,30 @@ export function measure({ group, name, values, unit, baseline = '', samples, goa
   };
 }
 
+export interface Compared {
+  readonly group: string;
+  readonly name: string;
+  /** One a round, both sides. */
+  readonly ours: readonly number[];
+  readonly baseline: readonly number[];
+  readonly unit: string;
+  readonly goal?: Bound;
+}
+
+/** A row by the ratio of two figures that are no samples. */
+export function ratioRow({ group, name, ours, baseline, unit, goal }: Compared): Row {
+  const ratio = spread(ours.map((value, round) => value / (baseline[round] as number)));
+  return {
+    group,
+    name,
+    ours: `${rounded(median(ours))}${unit}`,
+    baseline: `${rounded(median(baseline))}${unit}`,
+    ratio,
+    goal: goal && judge(ratio.median, goal, ' x'),
+    rounds: { ours, baseline },
+  };
+}
+
 function judge(value: number, bound: Bound, unit: string): Goal {
   return 'atLeast' in bound
     ? { text: `>= ${bound.atLeast}${unit}`, met: value >= bound.atLeast }

@@ -9,6 +9,8 @@ export interface Counts {
   /** Conditional puts that failed, and that were applied. */
   readonly failedPuts: number;
   readonly commits: number;
+  /** Of all items that were stored, where they are weighed. */
+  readonly bytesWritten?: number;
 }
 
 export const noCounts: Counts = { requests: 0, readUnits: 0, writeUnits: 0, failedPuts: 0, commits: 0 };
@@ -62,7 +64,7 @@ export async function closedLoop<Result>(loop: Loop<Result>): Promise<Sample> {
     window = {
       elapsedMs: performance.now() - startedAt,
       cpuUs: user + system,
-      counts: subtract(counts(), countsBefore),
+      counts: subtractCounts(counts(), countsBefore),
     };
   };
   const isOver = () => window !== undefined;
@@ -122,7 +124,7 @@ function add(one: Counts, other: Counts): Counts {
   return combine(one, other, 1);
 }
 
-function subtract(one: Counts, other: Counts): Counts {
+export function subtractCounts(one: Counts, other: Counts): Counts {
   return combine(one, other, -1);
 }
 
@@ -133,5 +135,6 @@ function combine(one: Counts, other: Counts, sign: number): Counts {
     writeUnits: one.writeUnits + sign * other.writeUnits,
     failedPuts: one.failedPuts + sign * other.failedPuts,
     commits: one.commits + sign * other.commits,
+    bytesWritten: (one.bytesWritten ?? 0) + sign * (other.bytesWritten ?? 0),
   };
 }

@@ -1,10 +1,11 @@
 /** The values that are stored, by size, and the items they make. */
 import { AtomTable } from '../../lib/atom/index.js';
 import type { Item } from '../../lib/codec/index.js';
+import { headItem } from './journal-head.js';
 import { StubEngine } from './stub-engine.js';
 
-/** About the bytes of the value itself; the item has some 120 more. */
-export type Size = '200 B' | '1 KB' | '32 KB';
+/** About the bytes of the value itself; the item has some 120 more. A journal's head is an item only. */
+export type Size = '200 B' | '1 KB' | '32 KB' | 'journal head';
 
 /** Plain JSON of an everyday shape, with a counter that each operation moves. */
 export interface Value {
@@ -12,13 +13,14 @@ export interface Value {
   readonly [name: string]: unknown;
 }
 
-const valueMakers: Readonly<Record<Size, () => Value>> = {
+const valueMakers: Readonly<Record<Exclude<Size, 'journal head'>, () => Value>> = {
   '200 B': () => ({ n: 0, ...record(0, 110) }),
   '1 KB': () => ({ n: 0, ...record(0, 100), items: list(5) }),
   '32 KB': () => ({ n: 0, ...record(0, 100), items: list(180) }),
 };
 
 export function makeValue(size: Size): Value {
+  if (size === 'journal head') throw new RangeError('a head is no value of an atom');
   return valueMakers[size]();
 }
 
@@ -32,8 +34,9 @@ function list(length: number) {
   return Array.from({ length }, (_, id) => ({ ...record(id, 70), tags: ['red', 'green', 'blue'] }));
 }
 
-/** The very item that an atom with this value writes, as the library makes it. */
+/** The very item that an atom with this value writes, or that a commit of one event does, as the library makes it. */
 export async function itemOf(key: string, size: Size): Promise<Item> {
+  if (size === 'journal head') return { ...(await headItem()), id: { S: key } };
   const engine = new StubEngine();
   await new AtomTable({ engine, tableName: 'none' }).atom<Value>(key).reset(makeValue(size));
   const item = engine.lastItem;

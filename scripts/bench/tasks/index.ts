@@ -1,9 +1,27 @@
 /** All that a worker process can be asked for, by name. */
 import * as atoms from './atoms.js';
 import * as baselines from './baselines.js';
+import * as eventJournals from './event-journals.js';
 import { weigh } from './memory.js';
+import * as prevalence from './prevalence.js';
+import * as recovery from './recovery.js';
 import { setup } from './setup.js';
+import * as snapshots from './snapshots.js';
 
-export type Tasks = typeof atoms & typeof baselines & { setup: typeof setup; weigh: typeof weigh };
+export type Tasks = typeof atoms &
+  typeof baselines &
+  typeof eventJournals &
+  typeof prevalence &
+  typeof recovery &
+  typeof snapshots & { setup: typeof setup; weigh: typeof weigh };
 
-export const tasks: Tasks = { ...atoms, ...baselines, setup, weigh };
+export const tasks: Tasks = {
+  ...atoms,
+  ...baselines,
+  ...eventJournals,
+  ...prevalence,
+  ...recovery,
+  ...snapshots,
+  setup,
+  weigh,
+};
