@@ -25,7 +25,7 @@ import {
   type SnapValue,
   snapshotsMax,
 } from './pointer-value.js';
-import { retainedIds, type SnapshotRetention } from './retention.js';
+import { requireSnapshotRetention, retainedIds, type SnapshotRetention } from './retention.js';
 
 /** Options of {@link SnapshotPointer}. */
 export interface SnapshotPointerOptions {
@@ -180,7 +180,7 @@ export class SnapshotPointer {
    */
   plan(choices: PruneChoices, options: CallOptions = {}): Promise<SnapValue> {
     const { bound, ...retention } = choices;
-    retainedIds([], retention);
+    requireSnapshotRetention(retention);
     return this.#swap((snap) => {
       const kept = retainedIds(snap.kept, retention);
       const now = this.#now();

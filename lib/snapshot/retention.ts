@@ -52,15 +52,7 @@ const retainedMax = snapshotsMax / 2;
  * @throws RangeError for numbers that are none, or too large together.
  */
 export function retainedIds(snapshots: readonly Datable[], retention: SnapshotRetention = {}): Set<string> {
-  const { keep = keepDefault, daily = 0, monthly = 0 } = retention;
-  requireCount('keep', keep, 1);
-  requireCount('daily', daily, 0);
-  requireCount('monthly', monthly, 0);
-  if (keep + daily + monthly > retainedMax) {
-    throw new RangeError(
-      `Cannot keep snapshots: keep ${keep}, daily ${daily} and monthly ${monthly} are more than ${retainedMax} together`,
-    );
-  }
+  const { keep, daily, monthly } = requireSnapshotRetention(retention);
   const days = new Set<string>();
   const months = new Set<string>();
   const retained = new Set<string>();
@@ -73,6 +65,23 @@ export function retainedIds(snapshots: readonly Datable[], retention: SnapshotRe
     if (age < keep || isOfDay || isOfMonth || pinned) retained.add(id);
   }
   return retained;
+}
+
+/** @throws RangeError for numbers that are none, or too large together. */
+export function requireSnapshotRetention({
+  keep = keepDefault,
+  daily = 0,
+  monthly = 0,
+}: SnapshotRetention): Required<SnapshotRetention> {
+  requireCount('keep', keep, 1);
+  requireCount('daily', daily, 0);
+  requireCount('monthly', monthly, 0);
+  if (keep + daily + monthly > retainedMax) {
+    throw new RangeError(
+      `Cannot keep snapshots: keep ${keep}, daily ${daily} and monthly ${monthly} are more than ${retainedMax} together`,
+    );
+  }
+  return { keep, daily, monthly };
 }
 
 /** Whether it is the first of its period, and that one of the last `count`. */

@@ -1,0 +1,18 @@
+/**
+ * Snapshots of a state: stored in parts, named by one pointer, thinned out, made when they are due.
+ *
+ * @module
+ */
+export { type PruneChoices, type ReaderToRegister, SnapshotPointer, type SnapshotPointerOptions } from './pointer.js';
+export { SnapshotPointerError, type SnapshotPointerReason } from './pointer-errors.js';
+export { afterTrouble, type PageStart, type Unnamed, type Wanted } from './pointer-rules.js';
+export type { Making, RegisteredReader, SnapEntry, SnapValue } from './pointer-value.js';
+export {
+  type JournalRetention,
+  journalBound,
+  type PageEnd,
+  requireJournalRetention,
+  requireSnapshotRetention,
+  type SnapshotRetention,
+} from './retention.js';
+export { type SnapshotProgress, SnapshotSchedule, type SnapshotScheduleOptions } from './schedule.js';
