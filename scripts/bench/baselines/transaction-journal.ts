@@ -6,9 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { type DynamoDBClient, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import { answered, type Place } from '../clients.js';
 import { type Board, emptyBoard, type Landing, land } from '../flights.js';
-import { counted, eventItem, eventTable, Tally } from './event-items.js';
+import { eventItem, eventTable, Tally } from './event-items.js';
 
 const eventsMax = 99;
+/** By the published rule, for items up to 1 KB. DynamoDB Local reports 2 for the whole transaction. */
+const unitsPerItem = 2;
 
 interface Waiting {
   readonly event: Landing;
@@ -87,10 +89,11 @@ export class TransactionJournal {
         ConditionExpression: 'attribute_not_exists(seq)',
       },
     }));
+    const items = [head, ...puts];
     // By its token it may be sent again.
-    const input = { TransactItems: [head, ...puts], ClientRequestToken: randomUUID(), ...counted };
-    const answer = await answered(() => this.#client.send(new TransactWriteItemsCommand(input)));
-    this.tally.wrote(answer.ConsumedCapacity?.reduce((units, one) => units + (one.CapacityUnits ?? 0), 0));
+    const input = { TransactItems: items, ClientRequestToken: randomUUID() };
+    await answered(() => this.#client.send(new TransactWriteItemsCommand(input)));
+    this.tally.wrote(unitsPerItem * items.length);
     this.#seq = last;
   }
 }
