@@ -1,6 +1,6 @@
 /**
  * The flights: 200,000 domestic flights in the United States in 2001, as they come with the package `vega-datasets`
- * (BSD-3), and the plain sequential computation that the atoms must equal.
+ * (BSD-3), and the plain sequential computation that statistics made in any other way must equal.
  *
  * The same rows in the same order for every process, so that a chunk is named by a number alone. All sums are of whole
  * minutes: integers, hence equal in whatever order they are added.
@@ -20,13 +20,13 @@ export interface Flight {
 
 const bandMiles = 500;
 const lastBand = 3_000;
-/** Name of the atom that every flight goes to. */
+/** Name of the statistics that every flight goes to. */
 export const summary = 'summary';
 
 const twoDigits = (n: number): string => String(n).padStart(2, '0');
-/** Names of the atoms, one per distance band, in order. */
+/** Names of the statistics, one per distance band, in order. */
 export const bands: readonly string[] = Array.from({ length: lastBand / bandMiles + 1 }, (_, n) => bandName(n));
-/** Names of the atoms, one per hour, in order. */
+/** Names of the statistics, one per hour, in order. */
 export const hours: readonly string[] = Array.from({ length: 24 }, (_, hour) => `hour/${twoDigits(hour)}`);
 
 function bandName(band: number): string {
@@ -34,8 +34,8 @@ function bandName(band: number): string {
   return from === lastBand ? `miles/${from}+` : `miles/${from}-${from + bandMiles - 1}`;
 }
 
-/** The three atoms that a flight is counted in. */
-function placesOf({ distance, time }: Flight): readonly [band: string, hour: string, summary: string] {
+/** The three statistics that a flight is counted in. */
+export function placesOf({ distance, time }: Flight): readonly [band: string, hour: string, summary: string] {
   const band = Math.min(Math.floor(distance / bandMiles), lastBand / bandMiles);
   return [bands[band] as string, hours[Math.floor(time)] as string, summary];
 }
@@ -76,11 +76,17 @@ export function planChunk(flights: readonly Flight[], from: number, to: number):
   return { rows, rowsOf };
 }
 
-/** What the atoms must hold at the end. */
+/** What must have been counted at the end. */
 export function computeExpected(flights: readonly Flight[]): ReadonlyMap<string, Tally> {
-  const tallies = new Map<string, Tally>([summary, ...bands, ...hours].map((atom) => [atom, emptyTally]));
+  const tallies = new Map<string, Tally>([summary, ...bands, ...hours].map((name) => [name, emptyTally]));
   for (const flight of flights) {
-    for (const atom of placesOf(flight)) tallies.set(atom, addFlight(tallies.get(atom) ?? emptyTally, flight.delay));
+    for (const name of placesOf(flight)) tallies.set(name, addFlight(tallies.get(name) ?? emptyTally, flight.delay));
   }
   return tallies;
+}
+
+/** The flights with one of them a minute later. */
+export function altered(flights: readonly Flight[]): readonly Flight[] {
+  const at = Math.floor(flights.length / 2);
+  return flights.map((flight, n) => (n === at ? { ...flight, delay: flight.delay + 1 } : flight));
 }

@@ -1,8 +1,6 @@
 /** `npm start`: the command line around one run. */
 import { constants } from 'node:os';
-import { help, parseOptions, UsageError } from './options.js';
-import { figuresOf, reportText } from './report.js';
-import { runDemo } from './run.js';
+import { type DemoOptions, helpOf, type JobName, parseOptions, splitJob, UsageError } from './options.js';
 
 class Interrupted extends Error {
   readonly exitCode: number;
@@ -13,13 +11,36 @@ class Interrupted extends Error {
   }
 }
 
+/** What a job has found. */
+interface Outcome {
+  readonly figures: { readonly equal: boolean };
+  readonly text: string;
+}
+
+const jobs: Readonly<Record<JobName, (options: DemoOptions, signal: AbortSignal) => Promise<Outcome>>> = {
+  async atoms(options, signal) {
+    const [{ runAtoms }, { figuresOf, reportText }] = await Promise.all([import('./run.js'), import('./report.js')]);
+    const figures = figuresOf(options, await runAtoms(options, signal));
+    return { figures, text: reportText(figures) };
+  },
+  async prevalence(options, signal) {
+    const [{ runPrevalence }, { figuresOf, reportText }] = await Promise.all([
+      import('./prevalence/run.js'),
+      import('./prevalence/report.js'),
+    ]);
+    const figures = figuresOf(options, await runPrevalence(options, signal));
+    return { figures, text: reportText(figures) };
+  },
+};
+
 // For this process and the workers: five copies of the SDK's note on versions of Node.js would bury the report.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
 async function main(): Promise<number> {
-  const options = parseOptions(process.argv.slice(2));
+  const [job, flags] = splitJob(process.argv.slice(2));
+  const options = parseOptions(flags, job);
   if (options === undefined) {
-    process.stdout.write(help);
+    process.stdout.write(helpOf(job));
     return 0;
   }
   const stop = new AbortController();
@@ -27,8 +48,8 @@ async function main(): Promise<number> {
     // Runners pass a signal on that the terminal has sent already, so the second one must not cut the first one short.
     process.on(signal, () => stop.abort(new Interrupted(signal)));
   }
-  const figures = figuresOf(options, await runDemo(options, stop.signal));
-  process.stdout.write(options.json ? `${JSON.stringify(figures, undefined, 2)}\n` : reportText(figures));
+  const { figures, text } = await jobs[job](options, stop.signal);
+  process.stdout.write(options.json ? `${JSON.stringify(figures, undefined, 2)}\n` : text);
   return figures.equal ? 0 : 1;
 }
 

@@ -1,20 +1,41 @@
-/** What parent and workers say to each other. Plain data: it crosses process borders. */
+/** What the parent and its processes say to each other. Plain data: it crosses process borders. */
 import type { CreateClientOptions, Spent } from '../../lib/index.js';
 
-/** The one thing a worker is told, when it is ready. */
-export interface Job {
-  readonly worker: string;
+/** What every process of a run is told, first of all, when it is ready. */
+export interface RunJob {
   readonly run: string;
   readonly tableName: string;
   readonly client: CreateClientOptions;
+  /** Processes that write one atom, at most. */
+  readonly evidenceWritersMax: number;
   /** Rows of the whole run. */
   readonly rows: number;
   readonly rowsPerChunk: number;
-  /** Processes that write one atom, at most. */
-  readonly evidenceWritersMax: number;
+}
+
+/** What a worker is told. */
+export interface Job extends RunJob {
+  readonly worker: string;
   /** Rows under way at once. */
   readonly window: number;
 }
+
+/** What a worker tells. `Finding` is what only workers of its kind have to tell. */
+export type Report<Finding> =
+  | { readonly kind: 'ready' }
+  | {
+      /** Now and then, while rows are answered. */
+      readonly kind: 'progress';
+      readonly chunk: number;
+      /** Rows of the chunk that were answered. */
+      readonly sent: number;
+      /** Rows that this worker was first to bring, in total. */
+      readonly rowsNew: number;
+      readonly spent: Spent;
+    }
+  | { readonly kind: 'finding'; readonly finding: Finding }
+  | { readonly kind: 'finished'; readonly chunks: number; readonly spent: Spent }
+  | { readonly kind: 'failed'; readonly message: string };
 
 /** What a worker found when it took a dead one's chunk. */
 export interface Resumption {
@@ -29,23 +50,6 @@ export interface Resumption {
   readonly inNone: number;
   readonly swapsSkipped: number;
 }
-
-/** What a worker tells. */
-export type Report =
-  | { readonly kind: 'ready' }
-  | {
-      /** After each window of rows. */
-      readonly kind: 'progress';
-      readonly chunk: number;
-      /** Rows of the chunk that were answered. */
-      readonly sent: number;
-      /** Rows that this worker was first to bring, in total. */
-      readonly rowsNew: number;
-      readonly spent: Spent;
-    }
-  | { readonly kind: 'resumed'; readonly resumption: Resumption }
-  | { readonly kind: 'finished'; readonly chunks: number; readonly spent: Spent }
-  | { readonly kind: 'failed'; readonly message: string };
 
 /** What the embedded engine is told, once. */
 export interface EngineOrder {

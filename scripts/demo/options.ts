@@ -1,6 +1,9 @@
 /** The command line: what may be said, what it means, and what is wrong with it. */
 import { parseArgs } from 'node:util';
 
+/** What is shown: the word that may come first. */
+export type JobName = 'atoms' | 'prevalence';
+
 /** Where items live. */
 export type EngineChoice =
   | { readonly kind: 'dynalite' | 'dynamodb-local'; readonly path: string | undefined }
@@ -25,13 +28,53 @@ export class UsageError extends Error {}
 const rowsMax = 200_000;
 const processesMax = 32;
 
-export const help: string = `Counts 200,000 flights with several processes that share nothing but atoms, kills one of them midway, and compares
-the atoms with a plain sequential computation.
+interface JobWords {
+  readonly usage: string;
+  readonly about: string;
+  /** `--window` when nothing is said. */
+  readonly window: number;
+  readonly examples: readonly string[];
+  readonly equal: string;
+}
 
-Usage: npm start -- [options]
+const jobs: Readonly<Record<JobName, JobWords>> = {
+  atoms: {
+    usage: 'npm start -- [options]',
+    about: `Counts 200,000 flights with several processes that share nothing but atoms, kills one of them midway, and compares
+the atoms with a plain sequential computation. "npm start -- prevalence --help" tells of the other job.`,
+    window: 500,
+    examples: [
+      'npm start',
+      'npm start -- --processes 8 --no-kill',
+      'npm start -- --engine dynamodb-local --json > figures.json',
+      'npm start -- --engine aws --table flights-demo',
+    ],
+    equal: 'the atoms equal the sequential computation',
+  },
+  prevalence: {
+    usage: 'npm start -- prevalence [options]',
+    about: `Sends 200,000 flights as events, one each, from several processes into one prevalent system, kills one of them midway,
+takes a snapshot and prunes the journal while they go on, and lets a fresh process recover. Compares what it holds, and
+what it held in the middle, with a plain sequential computation.`,
+    window: 1_000,
+    examples: [
+      'npm start -- prevalence',
+      'npm start -- prevalence --processes 8 --no-kill',
+      'npm start -- prevalence --engine dynamodb-local --json > figures.json',
+    ],
+    equal: 'all that was compared is equal',
+  },
+};
+
+/** The text of `--help`. */
+export function helpOf(job: JobName): string {
+  const { usage, about, window, examples, equal } = jobs[job];
+  return `${about}
+
+Usage: ${usage}
 
   --processes N      worker processes, 1 to ${processesMax} (default 4)
-  --engine ENGINE    dynalite        embedded, on disk, in this process (default)
+  --engine ENGINE    dynalite        embedded, on disk, in a process of its own (default)
                      dynamodb-local  Amazon's DynamoDB Local; needs Java 17
                      URL             an endpoint, for instance http://localhost:8000
                      aws             DynamoDB itself, with your usual credentials; needs --table
@@ -42,19 +85,17 @@ Usage: npm start -- [options]
   --json             one JSON document on standard output, all else on standard error
   --rows N           only N flights, spread evenly over the file (default ${rowsMax})
   --chunk N          rows per chunk of the work list (default 2000)
-  --window N         rows that a process has under way at once (default 500)
+  --window N         rows that a process has under way at once (default ${window})
   --falsify          compare with flights one of which is altered by a minute, to see that the comparison notices
   --help             this text
 
 Examples:
-  npm start
-  npm start -- --processes 8 --no-kill
-  npm start -- --engine dynamodb-local --json > figures.json
-  npm start -- --engine aws --table flights-demo
+  ${examples.join('\n  ')}
 
-Exit code: 0 = the atoms equal the sequential computation; 1 = they do not, or the run failed; 2 = wrong usage;
+Exit code: 0 = ${equal}; 1 = not so, or the run failed; 2 = wrong usage;
 130, 143 = interrupted, terminated.
 `;
+}
 
 const flags = {
   processes: { type: 'string' },
@@ -70,8 +111,14 @@ const flags = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** Reads the command line; `undefined` when help was asked for. */
-export function parseOptions(args: readonly string[]): DemoOptions | undefined {
+/** Takes the job's word off the command line. */
+export function splitJob(args: readonly string[]): readonly [JobName, readonly string[]] {
+  const [word = ''] = args;
+  return Object.hasOwn(jobs, word) ? [word as JobName, args.slice(1)] : ['atoms', args];
+}
+
+/** Reads the flags of a job; `undefined` when help was asked for. */
+export function parseOptions(args: readonly string[], job: JobName = 'atoms'): DemoOptions | undefined {
   const { values, positionals } = parse(args);
   if (values.help) return undefined;
   // "--engine endpoint URL" is taken as well as "--engine URL".
@@ -86,7 +133,7 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
   }
   const processes = wholeNumber('processes', values.processes, 4, processesMax);
   const rowsPerChunk = wholeNumber('chunk', values.chunk, 2_000, rowsMax);
-  const window = wholeNumber('window', values.window, 500, 10_000);
+  const window = wholeNumber('window', values.window, jobs[job].window, 10_000);
   const kill = values['no-kill'] !== true;
   if (kill && window * 2 > rowsPerChunk) {
     throw new UsageError('With --window above half of --chunk nobody can be killed midway in a chunk; add --no-kill');

@@ -1,6 +1,6 @@
 /** The place where the atoms of a run live: an engine, ours or yours, and a table in it. */
 import { rm } from 'node:fs/promises';
-import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, DeleteTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { AtomTable, type CreateClientOptions, createClient } from '../../lib/index.js';
 import { exitOf, forkScript } from './fork.js';
 import type { EngineReport } from './messages.js';
@@ -81,6 +81,8 @@ export interface DemoTable {
   readonly atoms: AtomTable;
   /** Whether this run made it. */
   readonly created: boolean;
+  /** Deletes all items whose keys begin with `prefix`. Reads the whole table for it. */
+  removeItems(prefix: string): Promise<void>;
   /** Deletes the table if this run made it and it would outlive the engine. Releases the client. */
   close(): Promise<void>;
 }
@@ -98,9 +100,25 @@ export async function openTable({ client: config, temporary }: Store, tableName:
         client.destroy();
       }
     };
-    return { atoms, created, close };
+    return { atoms, created, removeItems: (prefix) => removeItems(client, tableName, prefix), close };
   } catch (error) {
     client.destroy();
     throw error;
+  }
+}
+
+async function removeItems(client: DynamoDBClient, tableName: string, prefix: string): Promise<void> {
+  const pages = paginateScan(
+    { client },
+    {
+      TableName: tableName,
+      ConsistentRead: true,
+      ProjectionExpression: 'id',
+      FilterExpression: 'begins_with(id, :prefix)',
+      ExpressionAttributeValues: { ':prefix': { S: prefix } },
+    },
+  );
+  for await (const { Items = [] } of pages) {
+    await Promise.all(Items.map((Key) => client.send(new DeleteItemCommand({ TableName: tableName, Key }))));
   }
 }

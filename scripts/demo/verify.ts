@@ -1,4 +1,4 @@
-/** Reads all atoms and compares them with the plain sequential computation. */
+/** Compares what was counted with the plain sequential computation. */
 import type { RunAtoms } from './atoms.js';
 import type { Ledger, Tally } from './ledger.js';
 import { isOver } from './work-list.js';
@@ -38,11 +38,15 @@ export async function verify(atoms: RunAtoms, expected: ReadonlyMap<string, Tall
 
 /** What differs between an atom at the end and what it should hold. Pure. */
 function compare(name: string, { open, ...found }: Ledger, expected: Tally): readonly string[] {
-  const differences: string[] = [];
-  for (const field of ['flights', 'delay', 'worst'] as const) {
-    if (found[field] === expected[field]) continue;
-    differences.push(`${name}: ${field} is ${found[field]} in the atom, ${expected[field]} by the computation`);
-  }
-  if (Object.keys(open).length > 0) differences.push(`${name}: chunks are still open: ${JSON.stringify(open)}`);
-  return differences;
+  const differences = compareTally(name, 'in the atom', found, expected);
+  if (Object.keys(open).length === 0) return differences;
+  return [...differences, `${name}: chunks are still open: ${JSON.stringify(open)}`];
+}
+
+/** What differs between statistics and what they should be. Pure. */
+export function compareTally(name: string, where: string, found: Tally, expected: Tally): readonly string[] {
+  const fields = ['flights', 'delay', 'worst'] as const;
+  return fields
+    .filter((field) => found[field] !== expected[field])
+    .map((field) => `${name}: ${field} is ${found[field]} ${where}, ${expected[field]} by the computation`);
 }

@@ -1,41 +1,35 @@
 /**
- * A worker: an OS process with a client and a table object of its own. It takes chunks until there are none.
+ * A worker: an OS process of its own. It takes chunks until there are none.
  *
  *   takeChunk -> send all rows -> takeChunk -> send all rows -> takeChunk ...
  *                             `-> markCounted -> close the chunk in its atoms -> markDone
  *
- * It may be killed between any two instructions; README.md says why nothing is lost or counted twice then. It shares
- * nothing with its parent but messages, and ends when its parent does.
+ * It may be killed between any two instructions; README.md says why nothing is lost or counted twice then.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AtomTable, createClient } from '../../lib/index.js';
 import { openAtoms, type RunAtoms } from './atoms.js';
 import { type ChunkPlan, type Delivery, type Flight, planChunk, readFlights } from './flights.js';
-import { endWithParent } from './fork.js';
 import { closeChunk, takeRow } from './ledger.js';
-import type { Job, Report } from './messages.js';
+import { beMember, type Tools } from './member.js';
+import type { Job, Resumption } from './messages.js';
 import { markCounted, markDone, type Task, takeChunk } from './work-list.js';
 
 const waitMs = 20;
-
-const say = (report: Report): void => {
-  process.send?.(report);
-};
 
 type ChunkTask = Extract<Task, { kind: 'chunk' }>;
 
 class Worker {
   readonly #job: Job;
   readonly #flights: readonly Flight[];
-  readonly #table: AtomTable;
+  readonly #tools: Tools<Resumption>;
   readonly #atoms: RunAtoms;
   #rowsNew = 0;
 
-  constructor(job: Job, flights: readonly Flight[], table: AtomTable) {
+  constructor(job: Job, flights: readonly Flight[], tools: Tools<Resumption>) {
     this.#job = job;
     this.#flights = flights;
-    this.#table = table;
-    this.#atoms = openAtoms(table, job.run);
+    this.#tools = tools;
+    this.#atoms = openAtoms(tools.table, job.run);
   }
 
   /** Takes chunks until all are done; returns how many it finished. */
@@ -68,7 +62,7 @@ class Worker {
     if (stage === 'counting') await list.swap((value) => markCounted(value, worker, chunk));
     else {
       const found = { rows: rows.length, inAll: rows.length, inSome: 0, inNone: 0, swapsSkipped: 0 };
-      say({ kind: 'resumed', resumption: { worker, chunk, stage, ...found } });
+      this.#tools.say({ kind: 'finding', finding: { worker, chunk, stage, ...found } });
     }
     const closed = [...rowsOf].map(([name, count]) => ledger(name).swap((value) => closeChunk(value, chunk, count)));
     await Promise.all(closed);
@@ -94,9 +88,9 @@ class Worker {
         if (skipped.at(-1) === false) this.#rowsNew += 1;
       }
       const sent = Math.min(from + window, rows.length);
-      say({ kind: 'progress', chunk, sent, rowsNew: this.#rowsNew, spent: this.#table.spent() });
+      this.#tools.say({ kind: 'progress', chunk, sent, rowsNew: this.#rowsNew, spent: this.#tools.table.spent() });
     }
-    if (resumed) say({ kind: 'resumed', resumption: { worker, chunk, stage, ...found } });
+    if (resumed) this.#tools.say({ kind: 'finding', finding: { worker, chunk, stage, ...found } });
   }
 
   /** One row to one atom; returns whether the atom had it already. */
@@ -112,18 +106,4 @@ class Worker {
   }
 }
 
-async function run(job: Job): Promise<void> {
-  const client = createClient(job.client);
-  const table = new AtomTable({ client, tableName: job.tableName, evidenceWritersMax: job.evidenceWritersMax });
-  try {
-    const chunks = await new Worker(job, await readFlights(job.rows), table).work();
-    say({ kind: 'finished', chunks, spent: table.spent() });
-  } catch (error) {
-    say({ kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  }
-  client.destroy();
-}
-
-endWithParent();
-process.once('message', (job: Job) => void run(job));
-say({ kind: 'ready' });
+beMember<Job, Resumption>(async (job, tools) => new Worker(job, await readFlights(job.rows), tools).work());

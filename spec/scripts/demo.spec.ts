@@ -2,74 +2,13 @@
  * Goal: the demo, as a stranger runs it, proves what it says, notices what is wrong, and leaves nothing behind.
  * Method: small runs of the real thing in processes of its own.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { startEmbedded } from '../../lib/embedded/index.js';
 import { AtomTable, createClient } from '../../lib/index.js';
 import type { Figures } from '../../scripts/demo/report.js';
-import { repository } from '../support/command.js';
+import { endAll, start, until } from './demo-process.js';
 
-interface Demo {
-  readonly child: ChildProcess;
-  readonly stderr: () => string;
-  readonly ended: Promise<{ readonly code: number | null; readonly stdout: string }>;
-  /** Whether any process of the demo lives. */
-  readonly lives: () => boolean;
-  /** What it has left in the folder of temporary files. */
-  readonly leftovers: () => readonly string[];
-}
-
-const running: Demo[] = [];
-const folders: string[] = [];
-
-afterEach(async () => {
-  for (const { child, ended, lives } of running.splice(0)) {
-    if (lives()) process.kill(-(child.pid as number), 'SIGKILL');
-    await ended;
-  }
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-/** Starts the demo in a process group of its own, with temporary files where nobody else's are. */
-function start(args: readonly string[]): Demo {
-  const folder = mkdtempSync(path.join(tmpdir(), 'demo-spec-'));
-  folders.push(folder);
-  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/demo/main.ts', ...args], {
-    cwd: repository,
-    detached: true,
-    env: { ...process.env, NODE_OPTIONS: '', TMPDIR: folder },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const demo: Demo = {
-    child,
-    stderr: () => stderr,
-    ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout }))),
-    lives: () => groupLives(child.pid as number),
-    leftovers: () => readdirSync(folder).filter((name) => name.startsWith('leyden-jar')),
-  };
-  running.push(demo);
-  return demo;
-}
-
-/** Whether the group has a member that is not merely waiting for somebody to take note of its end. */
-function groupLives(group: number): boolean {
-  const lines = execFileSync('ps', ['-A', '-o', 'pgid=,stat='], { encoding: 'utf8' }).trim().split('\n');
-  return lines.map((line) => line.trim().split(/\s+/)).some(([id, state]) => id === `${group}` && state?.[0] !== 'Z');
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setTimeout(done, 10));
-}
+afterEach(endAll);
 
 // Four processes start, which takes long where others are at work as well.
 jest.setTimeout(60_000);

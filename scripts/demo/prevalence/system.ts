@@ -1,0 +1,19 @@
+/** The prevalent system of a run, as each of its processes opens it. */
+import type { AtomTable } from '../../../lib/index.js';
+import { atomStorage, openPrevayler, type Prevayler, withResult } from '../../../lib/prevalence/index.js';
+import { emptyBook, type FlightBook, type FlightEvent, takeFlight } from './book.js';
+
+/** `handle` tells whether the flight was new. */
+export type FlightSystem = Prevayler<FlightBook, FlightEvent, boolean>;
+
+export function openSystem(table: AtomTable, run: string, mode?: 'read-only'): Promise<FlightSystem> {
+  return openPrevayler<FlightBook, FlightEvent, boolean>({
+    storage: atomStorage(table, `${run}/flights`),
+    initialState: emptyBook,
+    handler(book, event) {
+      const next = takeFlight(book, event);
+      return withResult(next, next !== book);
+    },
+    ...(mode !== undefined && { mode }),
+  });
+}

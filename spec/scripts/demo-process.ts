@@ -1,0 +1,68 @@
+/** The demo as a stranger runs it: in processes of its own, of which nothing is left after a spec. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { repository } from '../support/command.js';
+
+/** A demo that was started. */
+interface Demo {
+  readonly child: ChildProcess;
+  readonly stderr: () => string;
+  readonly ended: Promise<{ readonly code: number | null; readonly stdout: string }>;
+  /** Whether any process of the demo lives. */
+  readonly lives: () => boolean;
+  /** What it has left in the folder of temporary files. */
+  readonly leftovers: () => readonly string[];
+}
+
+const running: Demo[] = [];
+const folders: string[] = [];
+
+/** Ends all that is left, and removes its files. */
+export async function endAll(): Promise<void> {
+  for (const { child, ended, lives } of running.splice(0)) {
+    if (lives()) process.kill(-(child.pid as number), 'SIGKILL');
+    await ended;
+  }
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
+
+/** Starts the demo in a process group of its own, with temporary files where nobody else's are. */
+export function start(args: readonly string[]): Demo {
+  const folder = mkdtempSync(path.join(tmpdir(), 'demo-spec-'));
+  folders.push(folder);
+  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/demo/main.ts', ...args], {
+    cwd: repository,
+    detached: true,
+    env: { ...process.env, NODE_OPTIONS: '', TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const demo: Demo = {
+    child,
+    stderr: () => stderr,
+    ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout }))),
+    lives: () => groupLives(child.pid as number),
+    leftovers: () => readdirSync(folder).filter((name) => name.startsWith('leyden-jar')),
+  };
+  running.push(demo);
+  return demo;
+}
+
+/** Whether the group has a member that is not merely waiting for somebody to take note of its end. */
+function groupLives(group: number): boolean {
+  const lines = execFileSync('ps', ['-A', '-o', 'pgid=,stat='], { encoding: 'utf8' }).trim().split('\n');
+  return lines.map((line) => line.trim().split(/\s+/)).some(([id, state]) => id === `${group}` && state?.[0] !== 'Z');
+}
+
+/** Looks every now and then until the condition holds. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((done) => setTimeout(done, 10));
+}
