@@ -150,7 +150,7 @@ export function isLeftover({ sweptTo }: { readonly sweptTo: number }, page: numb
 // Prune.
 
 /** Bodies that a commit answers for: its own, those of numbers passed over, and, retiring, those never to be named. */
-export function answersFor({ writer, n, prev, body, retires }: CommitLike): BodyName[] {
+function answersFor({ writer, n, prev, body, retires }: CommitLike): BodyName[] {
   const from = retires ? n : prev;
   const to = retires ? n + bodiesAheadMax : body ? n : n - 1;
   return Array.from({ length: to - from }, (_, index) => ({ writer, n: from + index + 1 }));

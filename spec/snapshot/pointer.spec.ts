@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { itemBytes } from '../../lib/codec/index.js';
 import { SnapshotPointer } from '../../lib/snapshot/pointer.js';
+import { plan } from '../../lib/snapshot/pointer-rules.js';
 import { noSnap, readersMax, type SnapValue, snapshotsMax } from '../../lib/snapshot/pointer-value.js';
 import { type Bench, openBench } from '../atom/bench.js';
 import { entryAt, idsOf, journalId, key, openPointer, publish } from './pointer-bench.js';
@@ -148,6 +149,12 @@ describe('a prune', () => {
     expect(await read()).toMatchObject({ sweptTo: 2, sweptFrom: 2 });
   });
 
+  it('never drops the newest, whoever says so', () => {
+    const snap = { ...noSnap, kept: [entryAt(12), entryAt(25)] };
+    const planned = plan(snap, { keeps: () => false, isDead: () => true });
+    expect(idsOf(planned.kept)).toEqual(['s25']);
+  });
+
   it('that died is taken up by the next', async () => {
     for (const place of [12, 25]) await run(publish(pointer, entryAt(place)));
     await run(pointer.plan({ keep: 1 }));
@@ -179,6 +186,12 @@ describe('a prune', () => {
     expect(await run(pointer.plan({ keep: 1 }))).toMatchObject({ prunedTo: 1, readers: [{ id: 'slow' }] });
     await bench.clock.advance(1);
     expect(await run(pointer.plan({ keep: 1 }))).toMatchObject({ prunedTo: 3, readers: [], kept: [{ id: 's38' }] });
+  });
+
+  it('lets a reader that follows have its pages, although it started from no snapshot that is kept', async () => {
+    for (const place of [25, 38]) await run(publish(pointer, entryAt(place)));
+    await run(other.register({ id: 'follower', page: 1, from: 11, forMs: 60_000 }));
+    expect(await run(pointer.plan({ keep: 1 }))).toMatchObject({ prunedTo: 1, prunedFrom: 11 });
   });
 
   it('goes on when a reader is released, and a reader that comes too late is told', async () => {

@@ -79,7 +79,7 @@ describe('a schedule', () => {
     expect(schedule.progress.eventsPerMs).toBe(undefined);
     schedule.replayed(0, 0);
     expect(schedule.due(0)).toBe(undefined);
-    schedule.replayed(2_000_000, 20_000);
+    schedule.replayed(20_000_000, 200_000);
     expect(schedule.due(0)).toBe(undefined);
     // The handler of a later release is slower.
     schedule.replayed(200_000, 20_000);
