@@ -2,7 +2,9 @@
  * All that one process knows and does about one atom: one cell per key and `AtomTable`, shared by all handles and held
  * only by them and by work in progress.
  */
+
 import type { Held, Item } from '../codec/index.js';
+import { after } from '../engine/index.js';
 import { onAbort } from './aborts.js';
 import { Cache, type Known } from './cache.js';
 import { DeadlineError } from './errors.js';
@@ -10,7 +12,6 @@ import type { Ground, Retry } from './ground.js';
 import type { AttributeNames } from './item-format.js';
 import { Lane } from './lane.js';
 import { Register } from './register.js';
-import { after } from './timer.js';
 import { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
 import { Writer } from './writer.js';

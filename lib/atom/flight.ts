@@ -5,13 +5,13 @@
  * request it is cancelled: the base value is written again on the same base under a new number, and if that succeeds, the
  * write in question can never apply. Of two writes on one base at most one applies, so the evidence still tells them apart.
  */
+import { after } from '../engine/index.js';
 import type { Run } from './batch.js';
 import type { Cache } from './cache.js';
 import { decide } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Image } from './item-format.js';
 import type { Fate, PendingWrite, Register } from './register.js';
-import { after } from './timer.js';
 import type { Draft } from './writer.js';
 
 /** A fate that is known. */

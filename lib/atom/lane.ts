@@ -16,7 +16,7 @@
  * - A caller who leaves (deadline, abort) takes its step along only while nothing was sent; after that it is told
  *   `unknown`, and the lane goes on settling for `settleMs`.
  */
-import { Alarm } from './alarm.js';
+import { Alarm } from '../engine/index.js';
 import { BaseChoice, sameItem, type Waiting } from './base-choice.js';
 import { type Run, runBatch } from './batch.js';
 import type { Cache, Known } from './cache.js';

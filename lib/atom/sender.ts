@@ -5,9 +5,8 @@
  * The loop and its limits are p-retry's; the pauses are slept on the injected clock, so that a simulation needs no timers.
  */
 import pRetry from 'p-retry';
-import { isTransient, refusalKind } from '../engine/index.js';
+import { after, isTransient, refusalKind } from '../engine/index.js';
 import type { Ground, Retry } from './ground.js';
-import { after } from './timer.js';
 
 /** What ends a loop of tries. */
 interface Until {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { Alarm } from './alarm.js';
 export { type CreateClientOptions, createClient } from './client.js';
 export { type Clock, systemClock } from './clock.js';
 export {
@@ -22,3 +23,4 @@ export { attemptsOf, isTransient, refusalKind } from './outcome.js';
 export type * from './port.js';
 export { type Random, seededRandom, systemRandom } from './random.js';
 export { type DynamoDBClientLike, SdkEngine } from './sdk.js';
+export { after } from './timer.js';

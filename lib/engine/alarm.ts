@@ -1,5 +1,5 @@
 /** One timer for the earliest of many deadlines. Set it as often as you like; it sleeps on the injected clock. */
-import type { Clock } from '../engine/index.js';
+import type { Clock } from './clock.js';
 import { after } from './timer.js';
 
 export class Alarm {

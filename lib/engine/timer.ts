@@ -4,7 +4,7 @@
  * A sleep that ends early wants an `AbortController`, its signal and a rejection, several microseconds in all. On the process's own
  * clock a timer of Node's does instead; any other clock sleeps.
  */
-import { type Clock, systemClock } from '../engine/index.js';
+import { type Clock, systemClock } from './clock.js';
 
 /** Node's timers take no more, and fire at once instead. */
 const timerMsMax = 2 ** 31 - 1;
