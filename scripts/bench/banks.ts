@@ -27,7 +27,7 @@ function openBoard(table: AtomTable, name: string) {
     initialState: emptyBoard,
     handler: land,
     // Replay and costs of the journal alone are measured; snapshots have a case of their own.
-    snapshots: { automatic: false },
+    snapshots: false,
   });
 }
 

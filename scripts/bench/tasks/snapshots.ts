@@ -32,7 +32,7 @@ async function openArchive({ place, name }: BankPlace) {
     storage: atomStorage(table, name),
     initialState: { shelves: [], visits: 0 },
     handler: arrange,
-    snapshots: { automatic: false },
+    snapshots: false,
   });
   return { prevayler, engine };
 }
