@@ -37,6 +37,8 @@ export interface Draft {
   readonly text: string;
   /** Events that count. */
   readonly count: number;
+  /** Time of the commit, if it was decided a moment ago; not below that of the commit before. @defaultValue the base's */
+  readonly time?: number | undefined;
   /** Places in the body of those that do not. */
   readonly skip?: readonly number[] | undefined;
   readonly handlerVersion?: string | undefined;
@@ -215,8 +217,10 @@ export class Appender {
         runs += sent.runs;
         if (error instanceof Nothing) return { status: 'nothing', conflicts: Math.max(0, runs - 1) };
         if (error instanceof Retired) this.#rename();
-        else if (error instanceof StaleImage) this.#countStale(sent, (stale += 1));
-        else if (!(error instanceof NotApplied)) throw error;
+        else if (error instanceof StaleImage) {
+          stale += 1;
+          this.#countStale(sent, stale);
+        } else if (!(error instanceof NotApplied)) throw error;
       }
     }
   }
@@ -305,8 +309,8 @@ export class Appender {
     return next;
   }
 
-  #headAfter(image: Head, base: Head, draft: Draft, time: number, n: number, body: PreparedBody | undefined): Head {
-    const { text, count, skip = [], handlerVersion, stateDigest, retires, holds } = draft;
+  #headAfter(image: Head, base: Head, draft: Draft, now: number, n: number, body: PreparedBody | undefined): Head {
+    const { text, count, time = now, skip = [], handlerVersion, stateDigest, retires, holds } = draft;
     const next = append(base, {
       ...{ count, time, skip, handlerVersion, stateDigest },
       ...(retires === undefined ? { writer: this.#writer, n, prev: this.#last } : { ...retires, prev: retires.n }),

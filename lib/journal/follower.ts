@@ -54,6 +54,7 @@ export class Follower {
   #journalId: string | undefined;
   /** The fold under way. */
   #folding: Promise<void> = Promise.resolve();
+  #seqWanted = 0;
   /** How often a snapshot was loaded. */
   #restores = 0;
   /** Told of each commit that is folded; for a writer in search of its own. */
@@ -75,6 +76,10 @@ export class Follower {
   /** The journal's own id, once its head was seen. */
   get journalId(): string | undefined {
     return this.#journalId;
+  }
+
+  get seqWanted(): number {
+    return this.#seqWanted;
   }
 
   get restores(): number {
@@ -156,6 +161,7 @@ export class Follower {
 
   #note(image: Head): void {
     this.#image = image;
+    this.#seqWanted = image.seq;
     this.#journalId = image.journalId;
     this.#cursor.page = image.pages;
   }
@@ -164,6 +170,7 @@ export class Follower {
     const { items, keys, consumer, clock } = this.#options;
     const { place, seq, chain, page } = this.#cursor;
     if (image.place <= place) return;
+    this.#seqWanted = image.seq;
     let sliceEnd = clock.monotonicMs() + sliceMs;
     try {
       for await (const batch of readCommits({ items, keys, signal }, { place, seq, chain, page }, image)) {

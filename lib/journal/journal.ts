@@ -18,6 +18,7 @@ import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterE
 import { type Consumer, Follower } from './follower.js';
 import { type Head, type Holder, headCodec } from './head.js';
 import { type JournalKeys, journalKeys } from './keys.js';
+import { decodePage } from './page.js';
 import { type ReadCommit, type ReadFrom, readCommits, Trouble } from './reader.js';
 import { seekPage } from './seek.js';
 import { type Floor, Spiller } from './spiller.js';
@@ -139,6 +140,11 @@ export class Journal {
     return this.#follower.image;
   }
 
+  /** Number of the last event in the head that is being folded to, or was. */
+  get seqWanted(): number {
+    return this.#follower.seqWanted;
+  }
+
   /** Name of this instance, constant as long as it lives. */
   get instance(): string {
     return this.#appender.id;
@@ -248,6 +254,19 @@ export class Journal {
   async readHead(signal?: AbortSignal): Promise<Head | undefined> {
     const image = await this.#head.deref({ signal });
     return image && this.#follower.accept(image);
+  }
+
+  /** Place and time of the last commit of a page; `undefined` when there is no such page. */
+  async pageEnd(
+    page: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly place: number; readonly time: number } | undefined> {
+    const key = this.#keys.page(page);
+    const bytes = await this.#items.get(key, { signal });
+    const journalId = this.#follower.journalId ?? '';
+    const decoded = bytes && decodePage({ kind: 'page', journalId, key }, bytes);
+    if (decoded === undefined || typeof decoded === 'string') return undefined;
+    return decoded.commits.at(-1);
   }
 
   /** Deletes pages that the pointer has said may go, with their bodies. */

@@ -1,0 +1,78 @@
+/**
+ * Prevalence on atoms: the journal's head and the pointer to the snapshots are atoms of one table, all else are items beside them.
+ *
+ *   <name>/head          the journal's head                    <name>/snap            the pointer to the snapshots
+ *   <name>/page/<k>      commits moved out of the head         <name>/part/<id>/<p>   parts of snapshots, unless elsewhere
+ *   <name>/body/<w>/<n>  events of large commits
+ */
+import { randomBytes } from 'node:crypto';
+import type { AtomTable } from '../atom/index.js';
+import { itemSnapshotStore, type SnapshotStore } from '../snapshot/index.js';
+import { AtomLog } from './atom-log.js';
+import type { Log, LogRequest, Storage } from './storage.js';
+
+/** Options of {@link atomStorage}. */
+export interface AtomStorageOptions {
+  /** Where snapshots are stored. @defaultValue as items of the same table */
+  readonly snapshots?: SnapshotStore;
+  /**
+   * The head's item is kept within this many bytes. More makes fewer pages and dearer commits.
+   * @defaultValue 1024, one write unit
+   */
+  readonly headBytesMax?: number;
+  /**
+   * JSON text of the events of one commit, at most, and so of one event.
+   * @defaultValue 8 MB
+   */
+  readonly appendBytesMax?: number;
+  /**
+   * A snapshot under way of which nothing was heard for so long counts as given up.
+   * @defaultValue 1 hour
+   */
+  readonly makingMsMax?: number;
+  /**
+   * Writers that have not committed for so long are taken out of the journal by `prune`. One that lives after all goes on under
+   * a new name.
+   * @defaultValue 1 day
+   */
+  readonly writerQuietMs?: number;
+}
+
+/**
+ * Keeps a system in a table: any number of instances, on any number of machines, one order.
+ *
+ * Works with single-item conditional writes alone. Many systems may share a table, and a table with other atoms serves too.
+ *
+ * @param name names the system's items; the same for all its instances, unlike all others in the table
+ *
+ * @example
+ * ```ts
+ * import { AtomTable } from 'leyden-jar';
+ * import { MemoryEngine } from 'leyden-jar/engine';
+ * import { atomStorage, openPrevayler } from 'leyden-jar/prevalence';
+ *
+ * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+ * await table.create();
+ * const handler = (sum: number, amount: number) => sum + amount;
+ * await using till = await openPrevayler({ storage: atomStorage(table, 'till'), initialState: 0, handler });
+ * await till.handle(5);
+ * console.log(till.state); // 5
+ * ```
+ */
+export function atomStorage(table: AtomTable, name: string, options: AtomStorageOptions = {}): Storage {
+  const { clock } = table.sources;
+  return { name, clock, open: (request) => openAtomLog(table, name, options, request) };
+}
+
+/** @internal `prepared` is waited for before anything is read. */
+export function openAtomLog(
+  table: AtomTable,
+  name: string,
+  options: AtomStorageOptions,
+  request: LogRequest,
+  prepared?: Promise<unknown>,
+): Log {
+  const store = options.snapshots ?? itemSnapshotStore(table.writeOnce(), name);
+  const newId = () => randomBytes(9).toString('base64url');
+  return new AtomLog({ ...request, ...options, table, name, store, newId, prepared });
+}

@@ -1,0 +1,138 @@
+/** One call of `handle`, from the moment it was made to its answer. */
+import { type Settled, UnknownOutcomeError } from '../atom/index.js';
+import type { Outcome } from './decision.js';
+import { HandleDeadlineError } from './errors.js';
+import type { EventLine } from './event-text.js';
+
+/** What `handle` answers. */
+export interface HandleAnswer<S, R> {
+  /** The state after this event. */
+  readonly state: S;
+  /** What the handler gave to `withResult`; of an id that was seen before, the first result. */
+  readonly result: R;
+  /** The event's number; if it was not journalled, the number of the last one before. */
+  readonly seq: number;
+  /** Epoch milliseconds of the commit that the answer rests on. */
+  readonly time: number;
+  /** `journalled`, or why not: the state is the `same`, or the id is `known`. */
+  readonly status: 'journalled' | 'same' | 'known';
+}
+
+/** Options of a call of `handle`. */
+export interface HandleOptions {
+  /**
+   * Makes the event idempotent: an event with an id that was journalled before gets the first result again, and nothing is
+   * journalled. Remembered for the last `idsMax` such events, through crashes too. A no-op or a refusal is not
+   * remembered.
+   */
+  readonly id?: string | undefined;
+  /** Leaves. An event that was not sent is taken along; one that was is told as unknown, and may be settled. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * How long to wait.
+   * @defaultValue 30000
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Where a call is. `sent`: its event may be on its way into the journal.
+ */
+type Phase = 'waiting' | 'sent' | 'over';
+
+export class Call<S, E, R> {
+  readonly line: EventLine<E>;
+  readonly id: string | undefined;
+  readonly timeoutMs: number;
+  readonly deadlineAt: number;
+  readonly promise: Promise<HandleAnswer<S, R>>;
+  #resolve!: (answer: HandleAnswer<S, R>) => void;
+  #reject!: (error: unknown) => void;
+  #phase: Phase = 'waiting';
+  /** Told when the caller has his answer. */
+  onOver: (() => void) | undefined;
+  #unlisten: (() => void) | undefined;
+  /** For those who ask after the caller was told `unknown`. */
+  #settled: Settled | undefined;
+  #onSettled: ((settled: Settled) => void)[] = [];
+
+  constructor(line: EventLine<E>, id: string | undefined, timeoutMs: number, deadlineAt: number) {
+    this.line = line;
+    this.id = id;
+    this.timeoutMs = timeoutMs;
+    this.deadlineAt = deadlineAt;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get isOver(): boolean {
+    return this.#phase === 'over';
+  }
+
+  hand(): E {
+    return this.line.hand();
+  }
+
+  listen(signal: AbortSignal, leave: () => void): void {
+    signal.addEventListener('abort', leave, { once: true });
+    this.#unlisten = () => signal.removeEventListener('abort', leave);
+  }
+
+  /** Its event is being sent from here on; or, decided again, is not. */
+  markSent(sent: boolean): void {
+    if (this.#phase !== 'over') this.#phase = sent ? 'sent' : 'waiting';
+  }
+
+  /** The caller goes, at the deadline or by `reason`. */
+  leave(system: string, reason: unknown): void {
+    if (this.#phase === 'over') return;
+    if (this.#phase === 'waiting') {
+      this.#settle({ outcome: 'not-done' });
+      this.#end();
+      this.#reject(reason ?? new HandleDeadlineError(system, this.timeoutMs));
+      return;
+    }
+    this.#end();
+    const facts = { key: system, writeId: this.id ?? 'of this event', reason: 'in-flight', cause: reason } as const;
+    this.#reject(new UnknownOutcomeError('handle an event of', facts, () => this.#whenSettled()));
+  }
+
+  /** The answer is certain, whether or not somebody still waits for it. */
+  conclude(outcome: Outcome<S, R>, time: number): void {
+    if (outcome.kind === 'refused') return this.fail(outcome.error, { outcome: 'not-done' });
+    if (outcome.kind === 'gone' || outcome.kind === 'later') return this.#settle({ outcome: 'not-done' });
+    this.#settle({ outcome: outcome.kind === 'accepted' ? 'done' : 'not-done' });
+    if (this.#phase === 'over') return;
+    this.#end();
+    const { state, seq, kind } = outcome;
+    const status = kind === 'accepted' ? 'journalled' : kind;
+    this.#resolve({ state, result: outcome.result as R, seq, time, status });
+  }
+
+  fail(error: unknown, settled: Settled): void {
+    this.#settle(settled);
+    if (this.#phase === 'over') return;
+    this.#end();
+    this.#reject(error);
+  }
+
+  #end(): void {
+    this.#phase = 'over';
+    this.#unlisten?.();
+    this.onOver?.();
+  }
+
+  #settle(settled: Settled): void {
+    this.#settled ??= settled;
+    for (const tell of this.#onSettled) tell(this.#settled);
+    this.#onSettled = [];
+  }
+
+  #whenSettled(): Promise<Settled> {
+    const settled = this.#settled;
+    if (settled !== undefined) return Promise.resolve(settled);
+    return new Promise((resolve) => this.#onSettled.push(resolve));
+  }
+}

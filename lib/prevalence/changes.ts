@@ -1,0 +1,120 @@
+/**
+ * Following what happens: every event that took effect, in order, from any point on.
+ *
+ * What is recent comes from a ring in memory, which is filled only while somebody listens; what is older, or was missed by a slow
+ * listener, from the journal. So nobody's pace costs memory, and nothing is left out.
+ */
+import type { ReadCommit } from '../journal/index.js';
+import { decodeEvents } from './event-text.js';
+import type { Change, Replica, Upcast } from './replica.js';
+
+const ringMax = 4_096;
+
+export interface ChangesOptions<S, E, R> {
+  readonly replica: Replica<S, E, R>;
+  readonly upcast: Upcast<E> | undefined;
+  /** Commits with events from `from` on. */
+  readonly read: (from: number, signal?: AbortSignal) => AsyncGenerator<ReadCommit>;
+}
+
+export class Changes<S, E, R> {
+  readonly #options: ChangesOptions<S, E, R>;
+  #ring: Change<E>[] = [];
+  #listeners = 0;
+  #unlisten: (() => void) | undefined;
+  #waiting = new Set<() => void>();
+  #ended: { readonly error: unknown } | undefined;
+
+  constructor(options: ChangesOptions<S, E, R>) {
+    this.#options = options;
+  }
+
+  /** Ends all iterations: quietly, or with `error`. */
+  end(error: unknown): void {
+    this.#ended = { error };
+    this.#tell();
+  }
+
+  async *from(from: number | undefined, signal: AbortSignal | undefined): AsyncGenerator<Change<E>, void> {
+    const { replica } = this.#options;
+    this.#open();
+    try {
+      let next = from ?? replica.seq + 1;
+      for (;;) {
+        signal?.throwIfAborted();
+        if (replica.seq >= next) {
+          for await (const change of this.#known(next, signal)) {
+            yield change;
+            next = change.seq + 1;
+          }
+        } else {
+          if (this.#ended !== undefined) {
+            if (this.#ended.error !== undefined) throw this.#ended.error;
+            return;
+          }
+          await this.#next(signal);
+        }
+      }
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** What is known from `from` on; more may come to be known meanwhile. */
+  async *#known(from: number, signal: AbortSignal | undefined): AsyncGenerator<Change<E>> {
+    const first = this.#ring[0]?.seq;
+    if (first !== undefined && first <= from) {
+      yield* this.#ring.slice(from - first);
+      return;
+    }
+    for await (const { commit, text } of this.#options.read(from, signal)) {
+      for (const change of this.#changesOf(commit, text)) if (change.seq >= from) yield change;
+    }
+  }
+
+  *#changesOf(commit: ReadCommit['commit'], text: string): Generator<Change<E>> {
+    const { upcast } = this.#options;
+    const { first, time, skip, handlerVersion } = commit;
+    let seq = first;
+    for (const [index, { event: raw, id }] of decodeEvents(text).entries()) {
+      if (skip.includes(index)) continue;
+      yield { seq, time, id, event: upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq }) };
+      seq += 1;
+    }
+  }
+
+  #next(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiting.delete(wake);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  #open(): void {
+    this.#listeners += 1;
+    this.#unlisten ??= this.#options.replica.listen((changes) => {
+      // A commit that was not told of, such as a snapshot that was loaded, leaves a gap: what is before it is read anew.
+      if ((this.#ring.at(-1)?.seq ?? 0) + 1 !== changes[0]?.seq) this.#ring = [];
+      this.#ring.push(...changes);
+      if (this.#ring.length > ringMax) this.#ring = this.#ring.slice(-ringMax / 2);
+      this.#tell();
+    });
+  }
+
+  #close(): void {
+    this.#listeners -= 1;
+    if (this.#listeners > 0) return;
+    this.#unlisten?.();
+    this.#unlisten = undefined;
+    this.#ring = [];
+  }
+
+  #tell(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+}

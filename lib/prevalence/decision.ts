@@ -1,0 +1,97 @@
+/**
+ * Deciding: what becomes of each of the events that wait, on one committed state, one after the other.
+ *
+ * Nothing here changes anything. What was decided becomes the state when its commit is known to be in the journal; when
+ * another writer was first, it is thrown away and decided again on the state that this one left.
+ */
+import { freezeState } from './freeze.js';
+import { type Handler, runHandler } from './handler.js';
+import type { IdWindow } from './id-window.js';
+
+/** An event that is to be decided. */
+export interface Candidate<E> {
+  readonly hand: () => E;
+  readonly id: string | undefined;
+  /** Whether its caller has gone: then it is passed over. */
+  readonly isOver: boolean;
+}
+
+/** What became of one event. */
+export type Outcome<S, R> =
+  /** Counts. `seq` is its number if the commit gets in. */
+  | { readonly kind: 'accepted'; readonly state: S; readonly result: R | undefined; readonly seq: number }
+  /** The state is the same: nothing to journal. */
+  | { readonly kind: 'same'; readonly state: S; readonly result: R | undefined; readonly seq: number }
+  /** An event with this id was handled before. */
+  | { readonly kind: 'known'; readonly state: S; readonly result: R | undefined; readonly seq: number }
+  | { readonly kind: 'refused'; readonly error: unknown }
+  /** Its caller has gone. */
+  | { readonly kind: 'gone' }
+  /** Would be accepted, but is not in the body that was written: it has to wait for the next commit. */
+  | { readonly kind: 'later' };
+
+/** What was decided on one state. */
+export interface Decision<S, R> {
+  readonly outcomes: readonly Outcome<S, R>[];
+  /** After all accepted events. */
+  readonly state: S;
+  readonly accepted: number;
+  /** Ids of accepted events, in order, with their results. */
+  readonly ids: readonly (readonly [id: string, result: R | undefined])[];
+  /** What it was decided on. */
+  readonly on: DecidedOn<S>;
+}
+
+export interface DecidedOn<S> {
+  readonly state: S;
+  readonly seq: number;
+  readonly time: number;
+}
+
+/** Decides `events` in order. `mayAccept` tells which may be accepted at all. */
+export function decideAll<S, E, R>(
+  handler: Handler<S, E, R>,
+  events: readonly Candidate<E>[],
+  on: DecidedOn<S>,
+  known: IdWindow<R>,
+  mayAccept: (index: number) => boolean = () => true,
+): Decision<S, R> {
+  let { state, seq } = on;
+  const { time } = on;
+  const outcomes: Outcome<S, R>[] = [];
+  const ids: [string, R | undefined][] = [];
+  const own = new Map<string, R | undefined>();
+  for (let index = 0; index < events.length; index += 1) {
+    const { hand, id, isOver } = events[index] as Candidate<E>;
+    if (isOver) {
+      outcomes.push({ kind: 'gone' });
+      continue;
+    }
+    if (id !== undefined && (own.has(id) || known.has(id))) {
+      outcomes.push({ kind: 'known', state, result: own.has(id) ? own.get(id) : known.get(id), seq });
+      continue;
+    }
+    try {
+      const handled = runHandler(handler, state, hand(), { time, seq: seq + 1 });
+      if (handled.state === state) {
+        outcomes.push({ kind: 'same', state, result: handled.result, seq });
+        continue;
+      }
+      const next = freezeState(handled.state);
+      if (!mayAccept(index)) {
+        outcomes.push({ kind: 'later' });
+        continue;
+      }
+      state = next;
+      seq += 1;
+      outcomes.push({ kind: 'accepted', state, result: handled.result, seq });
+      if (id !== undefined) {
+        own.set(id, handled.result);
+        ids.push([id, handled.result]);
+      }
+    } catch (error) {
+      outcomes.push({ kind: 'refused', error });
+    }
+  }
+  return { outcomes, state, accepted: seq - on.seq, ids, on };
+}

@@ -1,0 +1,37 @@
+/**
+ * Prevalence: all business state in RAM, changed only by a pure function of journalled events, from any number of instances.
+ *
+ * @module
+ */
+export { type AtomStorageOptions, atomStorage } from './atom-storage.js';
+export type { HandleAnswer, HandleOptions } from './call.js';
+export {
+  ClosedError,
+  HandleDeadlineError,
+  HandlerError,
+  InvalidEventError,
+  OverloadedError,
+  PoisonedError,
+  ReadOnlyError,
+  ReplayError,
+  SnapshotError,
+  StateDivergedError,
+} from './errors.js';
+export type { FollowOptions } from './follow.js';
+export { type EventContext, type Handler, WithResult, withResult } from './handler.js';
+export type { Mode, PrevaylerOptions, Progress } from './options.js';
+export { openPrevayler, type Past, Prevayler, type PrevaylerStats } from './prevayler.js';
+export type { Change, Upcast } from './replica.js';
+export type { AutomaticSnapshots } from './snapshot-keeper.js';
+export type {
+  Log,
+  LogConsumer,
+  LogRequest,
+  PastStart,
+  PastTarget,
+  PruneReport,
+  Retention,
+  SnapshotInfo,
+  Storage,
+} from './storage.js';
+export { transientStorage } from './transient-storage.js';

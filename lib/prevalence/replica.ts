@@ -1,0 +1,193 @@
+/**
+ * The state of a prevalent system in this process: what the journal says up to here, and nothing else.
+ *
+ * It changes in two ways only: by a commit that is replayed (`apply`), and by a decision whose commit is known to be in the
+ * journal (`adopt`). Both in the order of the journal, each commit once.
+ */
+import type { Commit, ReadCommit } from '../journal/index.js';
+import { digestStateNow } from '../snapshot/index.js';
+import type { Decision } from './decision.js';
+import { ReplayError, StateDivergedError } from './errors.js';
+import { decodeEvents, type ReadEvent } from './event-text.js';
+import { freezeState } from './freeze.js';
+import { type Handler, runHandler } from './handler.js';
+import { IdWindow } from './id-window.js';
+
+/** An event that took effect. */
+export interface Change<E> {
+  readonly seq: number;
+  /** Epoch milliseconds of its commit. */
+  readonly time: number;
+  readonly event: E;
+  readonly id: string | undefined;
+}
+
+/** Makes an old event a new one: what it was, and who wrote it. */
+export type Upcast<E> = (
+  event: unknown,
+  context: { readonly handlerVersion: string | undefined; readonly seq: number },
+) => E;
+
+export interface ReplicaOptions<S, E, R> {
+  readonly system: string;
+  readonly handler: Handler<S, E, R>;
+  readonly handlerVersion: string | undefined;
+  readonly upcast: Upcast<E> | undefined;
+  readonly idsMax: number;
+  readonly initialState: S;
+  /** Told of handlers that take long at a replay. */
+  readonly slow?: SlowWatch<E> | undefined;
+  /** Stops in the middle of a commit, for a look at the past. */
+  readonly until?: { readonly seq: number } | undefined;
+}
+
+/** Tells of events whose handler took long. */
+export interface SlowWatch<E> {
+  readonly ms: number;
+  readonly now: () => number;
+  readonly tell: (slow: { readonly seq: number; readonly event: E; readonly ms: number }) => void;
+}
+
+/** What a snapshot stores of a replica. */
+export interface Captured<S, R> {
+  readonly state: S;
+  readonly ids: readonly (readonly [id: string, result: R | undefined])[];
+}
+
+export class Replica<S, E, R> {
+  readonly #options: ReplicaOptions<S, E, R>;
+  #state: S;
+  #ids: IdWindow<R>;
+  #seq = 0;
+  #time = 0;
+  /** Where the state was last known to be what others have. */
+  #verifiedSeq = 0;
+  #versionsSince = new Set<string | undefined>();
+  #listeners = new Set<(changes: readonly Change<E>[]) => void>();
+
+  constructor(options: ReplicaOptions<S, E, R>) {
+    this.#options = options;
+    this.#state = options.initialState;
+    this.#ids = new IdWindow(options.idsMax);
+  }
+
+  get state(): S {
+    return this.#state;
+  }
+
+  /** Number of the last event in the state. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Time of the last commit in the state, epoch milliseconds. */
+  get time(): number {
+    return this.#time;
+  }
+
+  get ids(): IdWindow<R> {
+    return this.#ids;
+  }
+
+  /** Calls `listener` with the events of each commit that takes effect; returns the function that ends it. */
+  listen(listener: (changes: readonly Change<E>[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Replays a commit. When it throws, nothing of it has been taken.
+   *
+   * @throws {ReplayError} `ERR_REPLAY`, {@link StateDivergedError} `ERR_STATE_DIVERGED`
+   */
+  apply({ commit, text }: ReadCommit): void {
+    const { first, time, handlerVersion, stateDigest } = commit;
+    let state = this.#state;
+    let seq = first - 1;
+    const ids: [string, R | undefined][] = [];
+    const changes: Change<E>[] = [];
+    for (const { event: raw, id } of this.#eventsOf(commit, text)) {
+      if (seq === this.#options.until?.seq) break;
+      seq += 1;
+      try {
+        const { upcast } = this.#options;
+        const event = upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq });
+        const handled = this.#run(state, event, { time, seq });
+        state = handled.state === state ? state : freezeState(handled.state);
+        if (id !== undefined) ids.push([id, handled.result]);
+        if (this.#listeners.size > 0) changes.push({ seq, time, event, id });
+      } catch (cause) {
+        throw new ReplayError(this.#options.system, seq, handlerVersion, this.#options.handlerVersion, cause);
+      }
+    }
+    if (stateDigest !== undefined) this.#verify(state, stateDigest, seq, handlerVersion);
+    else this.#versionsSince.add(handlerVersion);
+    this.#move(state, seq, time, ids, changes);
+  }
+
+  /** Takes what was decided here, now that its commit is in the journal. */
+  adopt(commit: Commit, { state, accepted, ids }: Decision<S, R>, changes: () => readonly Change<E>[]): void {
+    if (commit.stateDigest !== undefined) this.#noteVerified(this.#seq + accepted);
+    this.#move(state, this.#seq + accepted, commit.time, ids, this.#listeners.size > 0 ? changes() : []);
+  }
+
+  capture(): Captured<S, R> {
+    return { state: this.#state, ids: this.#ids.entries() };
+  }
+
+  restore({ state, ids }: Captured<S, R>, at: { readonly seq: number; readonly time: number }): void {
+    this.#state = freezeState(state);
+    this.#ids = new IdWindow(this.#options.idsMax, ids);
+    this.#seq = at.seq;
+    this.#time = at.time;
+    this.#noteVerified(at.seq);
+  }
+
+  #eventsOf(commit: Commit, text: string): readonly ReadEvent[] {
+    const { first, skip, count, handlerVersion } = commit;
+    try {
+      const read = decodeEvents(text);
+      const events = skip.length === 0 ? read : read.filter((_, index) => !skip.includes(index));
+      if (events.length !== count) throw new Error(`${events.length} events where there should be ${count}`);
+      return events;
+    } catch (cause) {
+      throw new ReplayError(this.#options.system, first, handlerVersion, this.#options.handlerVersion, cause);
+    }
+  }
+
+  #run(state: S, event: E, context: { readonly time: number; readonly seq: number }) {
+    const { handler, slow } = this.#options;
+    if (slow === undefined) return runHandler(handler, state, event, context);
+    const startedAt = slow.now();
+    const handled = runHandler(handler, state, event, context);
+    const ms = slow.now() - startedAt;
+    if (ms >= slow.ms) slow.tell({ seq: context.seq, event, ms });
+    return handled;
+  }
+
+  #verify(state: S, stateDigest: string, seq: number, handlerVersion: string | undefined): void {
+    if (digestStateNow(state) === stateDigest) return this.#noteVerified(seq);
+    const range = { from: this.#verifiedSeq + 1, to: seq };
+    const versions = [...this.#versionsSince.add(handlerVersion)];
+    throw new StateDivergedError(this.#options.system, range, versions, this.#options.handlerVersion);
+  }
+
+  #noteVerified(seq: number): void {
+    this.#verifiedSeq = seq;
+    this.#versionsSince = new Set();
+  }
+
+  #move(
+    state: S,
+    seq: number,
+    time: number,
+    ids: readonly (readonly [string, R | undefined])[],
+    changes: readonly Change<E>[],
+  ): void {
+    this.#state = state;
+    this.#seq = seq;
+    this.#time = time;
+    for (const [id, result] of ids) this.#ids.add(id, result);
+    if (changes.length > 0) for (const listener of this.#listeners) listener(changes);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Where a prevalent system lives: the port between the system and its storages.
+ *
+ * A storage gives one ordered log and a place for snapshots. What the system relies on:
+ * - `append` puts a batch into the log exactly once, after the consumer was given every commit before it, and tells its fate.
+ * - The consumer gets all commits of the log in order, each once, those that were made here by `adopt` instead.
+ * - A snapshot is published whole or not at all, and nothing that one wants is removed before another one covers it.
+ */
+
+import type { Clock } from '../engine/index.js';
+import type { Appended, Batch, CursorFacts, HoldOptions, PreparedBody, ReadCommit } from '../journal/index.js';
+import type { JournalRetention, SnapshotRetention } from '../snapshot/index.js';
+
+/** Opens logs; made by `atomStorage` or `transientStorage`. */
+export interface Storage {
+  /** The system's name, for messages. */
+  readonly name: string;
+  /** The clock of the place, unless the system is given another. */
+  readonly clock: Clock;
+  /** Sends nothing. */
+  open(request: LogRequest): Log;
+}
+
+/** What a log is opened with. */
+export interface LogRequest {
+  readonly consumer: LogConsumer;
+  /** The application's name for what its events and its state mean. */
+  readonly format: string;
+  readonly clock: Clock;
+  readonly retention: Retention;
+  /** Told of failures that nobody waits for. */
+  readonly onWarning: (error: unknown) => void;
+}
+
+/** What is kept. */
+export interface Retention extends SnapshotRetention {
+  /**
+   * How much of the journal `prune` leaves.
+   * @defaultValue 'oldest-kept'
+   */
+  readonly journal?: JournalRetention;
+}
+
+/** What a log is folded into. */
+export interface LogConsumer {
+  /** Takes the next commit. Synchronous; when it throws, nothing was taken. */
+  apply(read: ReadCommit): void;
+  /** What a snapshot is to hold; an immutable value, as of the last commit taken. */
+  capture(): unknown;
+  /** Takes what `capture` gave once; `undefined` = begin from nothing. */
+  restore(captured: unknown, at: { readonly seq: number; readonly time: number }): void;
+}
+
+/** A snapshot that is kept. */
+export interface SnapshotInfo {
+  readonly id: string;
+  /** Events in it. */
+  readonly seq: number;
+  /** Time of the last commit in it, epoch milliseconds. */
+  readonly time: number;
+  /** Stored bytes. */
+  readonly bytes: number;
+  readonly parts: number;
+  /** Canonical digest of what it holds. */
+  readonly digest: string;
+}
+
+export interface PruneReport {
+  /** Snapshots that are kept. */
+  readonly kept: number;
+  readonly snapshotsRemoved: number;
+  readonly pagesRemoved: number;
+  readonly bodiesRemoved: number;
+}
+
+/** From where to replay, for a look at the past. */
+export interface PastStart {
+  /** What the snapshot holds; `undefined` = from nothing. */
+  readonly captured: unknown;
+  readonly at: CursorFacts;
+  /** The commits after it. */
+  commits(): AsyncGenerator<ReadCommit>;
+}
+
+export interface SnapshotRequest {
+  /** Only if nobody else is at it. */
+  readonly due: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A log that is open. */
+export interface Log {
+  /** Name of this instance, unlike that of any other. */
+  readonly instance: string;
+  /** Number of the newest event that was folded, or is in the head that is being folded to. */
+  readonly seqWanted: number;
+  /** Loads the newest snapshot that can be read, and folds up to the head. */
+  recover(signal?: AbortSignal): Promise<void>;
+  catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void>;
+  fitsHead(text: string): boolean;
+  requireSize(bytes: number): void;
+  prepare(text: string): Promise<PreparedBody>;
+  append(batch: Batch, body?: PreparedBody): Promise<Appended>;
+  hold(options: HoldOptions): Promise<void>;
+  release(): Promise<void>;
+  /** With `due`, only if nobody else is at it or was; `undefined` then. */
+  snapshot(request: SnapshotRequest): Promise<SnapshotInfo | undefined>;
+  newestSnapshot(): Promise<SnapshotInfo | undefined>;
+  prune(signal?: AbortSignal): Promise<PruneReport>;
+  /** Commits with events from `from` on, up to the newest. */
+  read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit>;
+  pastStart(target: PastTarget, signal?: AbortSignal): Promise<PastStart>;
+  /** Waits for what is under way. */
+  close(): Promise<void>;
+  /** Gives up on what is under way; its outcome is told as unknown. */
+  stop(reason: unknown): void;
+}
+
+/** A moment of the past: after an event, or at a time (epoch milliseconds). */
+export type PastTarget =
+  | { readonly seq: number; readonly time?: never }
+  | { readonly time: number; readonly seq?: never };
