@@ -49,12 +49,10 @@ export class Call<S, E, R> {
   #resolve!: (answer: HandleAnswer<S, R>) => void;
   #reject!: (error: unknown) => void;
   #phase: Phase = 'waiting';
-  /** Told when the caller has his answer. */
-  onOver: (() => void) | undefined;
   #unlisten: (() => void) | undefined;
   /** For those who ask after the caller was told `unknown`. */
   #settled: Settled | undefined;
-  #onSettled: ((settled: Settled) => void)[] = [];
+  #onSettled: ((settled: Settled) => void)[] | undefined;
 
   constructor(line: EventLine<E>, id: string | undefined, timeoutMs: number, deadlineAt: number) {
     this.line = line;
@@ -71,8 +69,9 @@ export class Call<S, E, R> {
     return this.#phase === 'over';
   }
 
+  /** The event, for a handler. */
   hand(): E {
-    return this.line.hand();
+    return this.line.plain ?? (this.line.held.hand() as E);
   }
 
   listen(signal: AbortSignal, leave: () => void): void {
@@ -101,12 +100,15 @@ export class Call<S, E, R> {
 
   /** The answer is certain, whether or not somebody still waits for it. */
   conclude(outcome: Outcome<S, R>, time: number): void {
-    if (outcome.kind === 'refused') return this.fail(outcome.error, { outcome: 'not-done' });
-    if (outcome.kind === 'gone' || outcome.kind === 'later') return this.#settle({ outcome: 'not-done' });
-    this.#settle({ outcome: outcome.kind === 'accepted' ? 'done' : 'not-done' });
-    if (this.#phase === 'over') return;
+    const { kind } = outcome;
+    if (kind === 'refused') {
+      this.fail(outcome.error, { outcome: 'not-done' });
+      return;
+    }
+    this.#settle({ outcome: kind === 'accepted' ? 'done' : 'not-done' });
+    if (this.#phase === 'over' || kind === 'gone' || kind === 'later') return;
     this.#end();
-    const { state, seq, kind } = outcome;
+    const { state, seq } = outcome;
     const status = kind === 'accepted' ? 'journalled' : kind;
     this.#resolve({ state, result: outcome.result as R, seq, time, status });
   }
@@ -121,18 +123,20 @@ export class Call<S, E, R> {
   #end(): void {
     this.#phase = 'over';
     this.#unlisten?.();
-    this.onOver?.();
   }
 
   #settle(settled: Settled): void {
     this.#settled ??= settled;
+    if (this.#onSettled === undefined) return;
     for (const tell of this.#onSettled) tell(this.#settled);
-    this.#onSettled = [];
+    this.#onSettled = undefined;
   }
 
   #whenSettled(): Promise<Settled> {
     const settled = this.#settled;
     if (settled !== undefined) return Promise.resolve(settled);
-    return new Promise((resolve) => this.#onSettled.push(resolve));
+    return new Promise((resolve) => {
+      this.#onSettled = [...(this.#onSettled ?? []), resolve];
+    });
   }
 }

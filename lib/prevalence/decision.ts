@@ -10,7 +10,8 @@ import type { IdWindow } from './id-window.js';
 
 /** An event that is to be decided. */
 export interface Candidate<E> {
-  readonly hand: () => E;
+  /** The event: frozen, or a copy of its own. */
+  hand(): E;
   readonly id: string | undefined;
   /** Whether its caller has gone: then it is passed over. */
   readonly isOver: boolean;
@@ -62,8 +63,9 @@ export function decideAll<S, E, R>(
   const ids: [string, R | undefined][] = [];
   const own = new Map<string, R | undefined>();
   for (let index = 0; index < events.length; index += 1) {
-    const { hand, id, isOver } = events[index] as Candidate<E>;
-    if (isOver) {
+    const event = events[index] as Candidate<E>;
+    const { id } = event;
+    if (event.isOver) {
       outcomes.push({ kind: 'gone' });
       continue;
     }
@@ -72,7 +74,7 @@ export function decideAll<S, E, R>(
       continue;
     }
     try {
-      const handled = runHandler(handler, state, hand(), { time, seq: seq + 1 });
+      const handled = runHandler(handler, state, event.hand(), { time, seq: seq + 1 });
       if (handled.state === state) {
         outcomes.push({ kind: 'same', state, result: handled.result, seq });
         continue;

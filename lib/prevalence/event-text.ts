@@ -7,14 +7,15 @@
  *
  * A plain event that has a member `~` itself is wrapped as well, so nothing is mistaken.
  */
-import { hold, jsonCodec } from '../codec/index.js';
+import { type Held, hold, jsonCodec } from '../codec/index.js';
 
 /** An event on its way into the journal. */
 export interface EventLine<E> {
   /** One line of JSON. */
   readonly text: string;
-  /** The event, for a handler: frozen, or a fresh copy where freezing protects nothing. */
-  readonly hand: () => E;
+  /** The event, frozen; `undefined` where freezing protects nothing, and each handler gets a copy from `held`. */
+  readonly plain: E | undefined;
+  readonly held: Held;
 }
 
 /** What stands around an event that is not as it is. */
@@ -32,15 +33,15 @@ interface Wrap {
  */
 export function encodeEvent<E>(event: E, id: string | undefined): EventLine<E> {
   const held = hold(event, jsonCodec);
-  const hand = (): E => held.hand() as E;
   if (!held.plain) {
     const { data } = held.encode();
-    return { text: wrapped({ ...(id !== undefined && { i: id }), f: 1 }, (data as { S: string }).S), hand };
+    const text = wrapped({ ...(id !== undefined && { i: id }), f: 1 }, (data as { S: string }).S);
+    return { text, plain: undefined, held };
   }
-  const value = hand();
-  const text = JSON.stringify(value);
-  if (id === undefined && !isWrapped(value)) return { text, hand };
-  return { text: wrapped(id === undefined ? {} : { i: id }, text), hand };
+  const plain = held.hand() as E;
+  const text = JSON.stringify(plain);
+  if (id === undefined && !isWrapped(plain)) return { text, plain, held };
+  return { text: wrapped(id === undefined ? {} : { i: id }, text), plain, held };
 }
 
 function wrapped(wrap: Wrap, text: string): string {

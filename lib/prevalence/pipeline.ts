@@ -9,7 +9,7 @@
  * An answer rests on a committed state: on the commit that carried the event, or, if it carried nothing, on a state that was the
  * newest at some instant after the call. A refusal that rests on an event of the same commit is told with that commit.
  */
-import type { Settled } from '../atom/index.js';
+import { type Settled, UnknownOutcomeError } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { Appended, Base, Draft, PreparedBody } from '../journal/index.js';
@@ -72,6 +72,8 @@ export class Pipeline<S, E, R> {
   #waitingBytes = 0;
   #preparing = false;
   #appending: Promise<void> | undefined;
+  /** Calls that left the queue and have no answer yet. */
+  readonly #underWay = new Set<readonly Call<S, E, R>[]>();
   #scheduled = false;
   #idle: (() => void)[] = [];
 
@@ -88,6 +90,12 @@ export class Pipeline<S, E, R> {
     this.#queue.push(call);
     this.#waitingBytes += call.line.text.length;
     this.#wake();
+  }
+
+  /** All calls without an answer. */
+  *calls(): Generator<Call<S, E, R>> {
+    for (const calls of this.#underWay) yield* calls;
+    for (let at = this.#from; at < this.#queue.length; at += 1) yield this.#queue[at] as Call<S, E, R>;
   }
 
   /** Resolves when nothing waits and nothing is on its way. */
@@ -121,16 +129,18 @@ export class Pipeline<S, E, R> {
   }
 
   #pump(): void {
-    if (this.#preparing || this.waiting.events === 0) return this.#tellIdle();
+    if (this.#preparing) return;
+    if (this.waiting.events === 0) {
+      this.#tellIdle();
+      return;
+    }
     const isFree = this.#appending === undefined;
     if (!isFree && this.#waitingBytes < aheadBytesMin) return;
     const calls = this.#take();
     const text = calls.map(({ line }) => line.text).join('\n');
-    if (this.#options.log.fitsHead(text)) {
-      if (isFree) return this.#begin(new Batch(calls), undefined);
-      return this.#putBack(calls);
-    }
-    void this.#prepare(calls);
+    if (!this.#options.log.fitsHead(text)) void this.#prepare(calls);
+    else if (isFree) this.#begin(new Batch(calls), undefined);
+    else this.#putBack(calls);
   }
 
   #take(): Call<S, E, R>[] {
@@ -163,6 +173,7 @@ export class Pipeline<S, E, R> {
   async #prepare(calls: readonly Call<S, E, R>[]): Promise<void> {
     const { log } = this.#options;
     this.#preparing = true;
+    this.#underWay.add(calls);
     try {
       const { replica, clock } = this.#options;
       const on = { state: replica.state, seq: replica.seq, time: Math.max(Math.floor(clock.now()), replica.time) };
@@ -181,13 +192,16 @@ export class Pipeline<S, E, R> {
     } catch (error) {
       this.#fail(calls, error);
     } finally {
+      this.#underWay.delete(calls);
       this.#preparing = false;
       this.#wake();
     }
   }
 
   #begin(batch: Batch<S, E, R>, body: PreparedBody | undefined): void {
+    this.#underWay.add(batch.calls);
     this.#appending = this.#append(batch, body).finally(() => {
+      this.#underWay.delete(batch.calls);
       this.#appending = undefined;
       this.#wake();
     });
@@ -226,7 +240,7 @@ export class Pipeline<S, E, R> {
   }
 
   /** Decides the batch on the state after `base`, which is what the replica holds. */
-  #draft(batch: Batch<S, E, R>, { seq, time }: Base): Draft | undefined {
+  #draft(batch: Batch<S, E, R>, { seq, time, image }: Base): Draft | undefined {
     const { replica, handlerVersion } = this.#options;
     const { calls, hint, inBody } = batch;
     const isHintRight =
@@ -234,7 +248,7 @@ export class Pipeline<S, E, R> {
       batch.decision === undefined &&
       hint.on.state === replica.state &&
       hint.on.seq === seq &&
-      hint.on.time >= replica.time &&
+      hint.on.time >= image.time &&
       !calls.some(({ isOver }, index) => isOver && hint.outcomes[index]?.kind === 'accepted');
     const body = inBody && new Set(inBody);
     const decision = isHintRight
@@ -292,7 +306,8 @@ export class Pipeline<S, E, R> {
 
   #fail(calls: readonly Call<S, E, R>[], error: unknown): void {
     const isUnknown = isLeydenError(error) && error.outcome === 'unknown';
-    const settled: Settled = isUnknown ? { outcome: 'unknown', reason: 'evidence-evicted' } : { outcome: 'not-done' };
+    const reason = error instanceof UnknownOutcomeError ? error.reason : 'evidence-evicted';
+    const settled: Settled = isUnknown ? { outcome: 'unknown', reason } : { outcome: 'not-done' };
     for (const call of calls) call.fail(error, settled);
     this.#options.onFatal(error);
   }

@@ -166,7 +166,10 @@ export class Replica<S, E, R> {
   }
 
   #verify(state: S, stateDigest: string, seq: number, handlerVersion: string | undefined): void {
-    if (digestStateNow(state) === stateDigest) return this.#noteVerified(seq);
+    if (digestStateNow(state) === stateDigest) {
+      this.#noteVerified(seq);
+      return;
+    }
     const range = { from: this.#verifiedSeq + 1, to: seq };
     const versions = [...this.#versionsSince.add(handlerVersion)];
     throw new StateDivergedError(this.#options.system, range, versions, this.#options.handlerVersion);
