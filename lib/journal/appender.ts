@@ -11,7 +11,7 @@
  */
 import { type ItemAtom, UnknownOutcomeError } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
-import { type BodyPlace, putBody } from './body.js';
+import { type BodyName, type BodyPlace, putBody } from './body.js';
 import { chainAfter } from './chain.js';
 import type { BodyRef, Commit } from './commit.js';
 import { pack } from './commit-text.js';
@@ -62,10 +62,13 @@ export interface Batch {
 }
 
 /** A body that stands in the store. */
-export interface PreparedBody {
-  readonly writer: string;
-  readonly n: number;
+export interface PreparedBody extends BodyName {
   readonly ref: BodyRef;
+}
+
+/** The writer's number that a batch goes by, and its body if it has one. */
+interface Numbered extends BodyName {
+  readonly ref?: BodyRef;
 }
 
 /** What became of a batch. */
@@ -135,6 +138,8 @@ export class Appender {
   /** Of this instance's right to write alone. */
   #epoch: number | undefined;
   #appending: Promise<unknown> = Promise.resolve();
+  /** Once an outcome is unknown for good, nothing more is written. */
+  #poison: AppendUnknownError | undefined;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -167,6 +172,7 @@ export class Appender {
    * @throws what the store refused, `DeadlineError`: the body may stand there, and is swept one day.
    */
   async prepare(text: string): Promise<PreparedBody> {
+    if (this.#poison !== undefined) throw this.#poison;
     if (!mayPutBody(this.#next, this.#last)) {
       await this.#appending.catch(() => {});
       if (!mayPutBody(this.#next, this.#last)) await this.append(firstWord);
@@ -182,7 +188,9 @@ export class Appender {
    * journal: then nothing was appended.
    */
   append(batch: Batch, body?: PreparedBody): Promise<Appended> {
-    const appended = this.#appending.catch(() => {}).then(() => this.#append(batch, body));
+    // The number is taken now, so that a body that is prepared before this batch's turn comes gets a later one.
+    const own = body ?? this.#take();
+    const appended = this.#appending.catch(() => {}).then(() => this.#append(batch, own));
     this.#appending = appended;
     appended.catch(() => {});
     return appended;
@@ -202,20 +210,26 @@ export class Appender {
     this.#abort.abort(reason);
   }
 
-  async #append(batch: Batch, prepared: PreparedBody | undefined): Promise<Appended> {
-    let body = prepared;
+  async #append(batch: Batch, numbered: Numbered): Promise<Appended> {
+    let own = numbered;
     let [runs, stale] = [0, 0];
     for (;;) {
-      if (body !== undefined && body.writer !== this.#writer) body = await this.#prepareAgain(batch);
-      const n = body?.n ?? this.#next;
+      if (this.#poison !== undefined) throw this.#poison;
+      // Numbers are committed in order: one of a name that is given up, or that was passed over, is of no use any more.
+      if (own.writer !== this.#writer || own.n <= this.#last) {
+        own = own.ref === undefined ? this.#take() : await this.#prepareAgain(batch);
+      }
       const sent: Sent = { runs: 0 };
       try {
-        await this.#swap(batch, body, n, sent);
+        await this.#swap(batch, own, sent);
         runs += sent.runs;
-        return { ...this.#applied(batch, sent, n), conflicts: runs - 1 };
+        return { ...this.#applied(batch, sent, own), conflicts: runs - 1 };
       } catch (error) {
         runs += sent.runs;
-        if (error instanceof Nothing) return { status: 'nothing', conflicts: Math.max(0, runs - 1) };
+        if (error instanceof Nothing) {
+          this.#giveBack(own);
+          return { status: 'nothing', conflicts: Math.max(0, runs - 1) };
+        }
         if (error instanceof Retired) this.#rename();
         else if (error instanceof StaleImage) {
           stale += 1;
@@ -234,17 +248,17 @@ export class Appender {
   }
 
   /** One swap of the head, settled. */
-  async #swap(batch: Batch, body: PreparedBody | undefined, n: number, sent: Sent): Promise<void> {
-    const { head, follower, name } = this.#options;
-    const own: Commit[] = [];
+  async #swap(batch: Batch, own: Numbered, sent: Sent): Promise<void> {
+    const { head, follower } = this.#options;
+    const seen: Commit[] = [];
     let restores = follower.restores;
-    const unwatch = follower.watch((commit) => own.push(commit));
+    const unwatch = follower.watch((commit) => seen.push(commit));
     try {
       await head.swap(
         async (value) => {
-          const next = await this.#commitOn(value, batch, body, n, sent);
+          const next = await this.#commitOn(value, batch, own, sent);
           // What was folded before the base is not after it.
-          own.length = 0;
+          seen.length = 0;
           restores = follower.restores;
           return next;
         },
@@ -253,26 +267,41 @@ export class Appender {
     } catch (error) {
       if (!(error instanceof UnknownOutcomeError) || error.reason === 'in-flight') throw error;
       // The head's evidence can't tell any more. The journal can, while what came after the base can be read.
-      await follower.catchUp('strong');
-      const whole = follower.restores === restores;
-      const fate = fateOf(own, whole, follower.cursor.writers, { writer: this.#writer, n });
-      if (fate === 'unknown') throw new AppendUnknownError(name, this.#writer, n, error);
+      // If not, it is unknown, whatever stood in the way of reading.
+      await follower.catchUp('strong', this.#abort.signal).catch((cause: unknown) => this.#giveUp(own, cause));
+      const fate = fateOf(seen, follower.restores === restores, follower.cursor.writers, own);
+      if (fate === 'unknown') this.#giveUp(own, error);
       if (fate === 'not-applied') throw new NotApplied();
     } finally {
       unwatch();
     }
   }
 
-  /** Puts a body again under this writer's new name. */
+  #giveUp({ writer, n }: Numbered, cause: unknown): never {
+    this.#poison = new AppendUnknownError(this.#options.name, writer, n, cause);
+    throw this.#poison;
+  }
+
+  #take(): Numbered {
+    const n = this.#next;
+    this.#next += 1;
+    return { writer: this.#writer, n };
+  }
+
+  /** A number that nothing stands under, in the journal or beside it, is used for the next batch. */
+  #giveBack({ writer, n, ref }: Numbered): void {
+    if (ref === undefined && writer === this.#writer && this.#next === n + 1) this.#next = n;
+  }
+
+  /** Puts a body again, under a number that can still be committed. */
   async #prepareAgain({ bodyText }: Batch): Promise<PreparedBody> {
-    if (!mayPutBody(this.#next, this.#last)) await this.#append(firstWord, undefined);
+    if (!mayPutBody(this.#next, this.#last)) await this.#append(firstWord, this.#take());
     return this.#put(bodyText as string);
   }
 
   async #put(text: string): Promise<PreparedBody> {
     const { items, keys, follower } = this.#options;
-    const name = { writer: this.#writer, n: this.#next };
-    this.#next += 1;
+    const name = this.#take();
     // This writer has committed, so the journal is there.
     const journalId = follower.journalId as string;
     return { ...name, ref: await putBody({ items, keys, journalId }, name, text, this.#abort.signal) };
@@ -282,14 +311,14 @@ export class Appender {
   async #commitOn(
     value: Head | undefined,
     batch: Batch,
-    body: PreparedBody | undefined,
-    n: number,
+    own: Numbered,
     sent: Sent,
   ): Promise<Head> {
     const { follower, spiller, clock, label, newJournalId } = this.#options;
     sent.runs += 1;
     const image = value === undefined ? emptyHead(newJournalId(), label) : follower.accept(value);
     sent.image = image;
+    spiller.saw(image, undefined);
     await follower.foldToExactly(image);
     if (batch.claims !== true) this.#requireRight(image);
     if (isRetired(follower.cursor.writers, this.#writer, this.#last)) throw new Retired();
@@ -297,28 +326,30 @@ export class Appender {
     const draft = batch.decide({ seq: image.seq, image, time });
     if (draft === undefined) throw new Nothing();
     let base = trim(image, spiller.known);
-    let next = this.#headAfter(image, base, draft, time, n, body);
+    let next = this.#headAfter(image, base, draft, time, own);
     if (base === image && image.tail.length > 0 && tailBytes(next.tail).byteLength > this.roomBytes) {
       await spiller.wait(image);
       base = trim(image, spiller.known);
       // Rather a head of several units than no commit: when the page can't be told, it goes on without.
-      if (base !== image) next = this.#headAfter(image, base, draft, time, n, body);
+      if (base !== image) next = this.#headAfter(image, base, draft, time, own);
     }
     sent.next = next;
     sent.trimmed = base === image ? undefined : image.pages;
     return next;
   }
 
-  #headAfter(image: Head, base: Head, draft: Draft, now: number, n: number, body: PreparedBody | undefined): Head {
+  #headAfter(image: Head, base: Head, draft: Draft, now: number, { n, ref }: Numbered): Head {
     const { text, count, time = now, skip = [], handlerVersion, stateDigest, retires, holds } = draft;
     const next = append(base, {
       ...{ count, time, skip, handlerVersion, stateDigest },
       ...(retires === undefined ? { writer: this.#writer, n, prev: this.#last } : { ...retires, prev: retires.n }),
       retires: retires !== undefined,
-      text: body === undefined ? text : '',
-      body: body?.ref,
+      text: ref === undefined ? text : '',
+      body: ref,
     });
-    const chain = chainAfter(image.chain, next.tail.at(-1) as Commit);
+    const commit = next.tail.at(-1) as Commit;
+    requireReadable(commit, image);
+    const chain = chainAfter(image.chain, commit);
     return { ...next, time, chain, ...holds };
   }
 
@@ -332,14 +363,12 @@ export class Appender {
     }
   }
 
-  #applied(batch: Batch, { next, trimmed }: Sent, n: number) {
+  #applied(batch: Batch, { next, trimmed }: Sent, own: Numbered) {
     const { follower, spiller } = this.#options;
     const head = next as Head;
     const commit = head.tail.at(-1) as Commit;
-    if (!commit.retires) {
-      this.#last = n;
-      this.#next = Math.max(this.#next, n + 1);
-    }
+    if (commit.retires) this.#giveBack(own);
+    else this.#last = own.n;
     const adopted = follower.took(commit, head);
     if (adopted) batch.adopt?.(commit);
     spiller.saw(head, trimmed);
@@ -351,5 +380,16 @@ export class Appender {
     this.#writer = this.#options.newName();
     this.#last = 0;
     this.#next = 1;
+  }
+}
+
+/** A commit that says what it does not hold would make the head unreadable for everybody: rather none than such a one. */
+function requireReadable({ count, text, body, time, skip }: Commit, image: Head): void {
+  const lines = text === '' ? 0 : text.split('\n').length;
+  if (body === undefined && lines !== count) {
+    throw new TypeError(`Cannot append to a journal: count is ${count}, the text has ${lines} lines`);
+  }
+  if (![count, time, ...skip].every((value) => Number.isSafeInteger(value) && value >= 0) || time < image.time) {
+    throw new TypeError(`Cannot append to a journal: count ${count}, time ${time} or skip is out of range`);
   }
 }

@@ -7,7 +7,7 @@
  * Part 0 says how many there are, so whoever finds a body that no commit names can remove all of it.
  */
 import { promisify } from 'node:util';
-import { deflateRaw } from 'node:zlib';
+import { deflateRaw, deflateRawSync } from 'node:zlib';
 import type { WriteOnceItems } from '../atom/index.js';
 import { textDigest } from './chain.js';
 import type { BodyRef } from './commit.js';
@@ -33,7 +33,7 @@ export interface BodyPlace {
   readonly journalId: string;
 }
 
-/** Stores a body; resolves when all of it stands there. The compression is done by another thread. */
+/** Stores a body; resolves when all of it stands there. The compression of a large one is done by another thread. */
 export async function putBody(place: BodyPlace, name: BodyName, text: string, signal?: AbortSignal): Promise<BodyRef> {
   const { items, keys, journalId } = place;
   const content = await packAside(text);
@@ -64,12 +64,15 @@ const partsAtOnce = 8;
 
 async function packAside(text: string): Promise<Uint8Array> {
   const plain = Buffer.from(text);
-  const packed = await deflate(plain, { level: packLevel });
+  const level = packLevel;
+  const packed = plain.length < asideBytesMin ? deflateRawSync(plain, { level }) : await deflate(plain, { level });
   return packed.length < plain.length
     ? Buffer.concat([Buffer.of(deflated), packed])
     : Buffer.concat([Buffer.of(stored), plain]);
 }
 
+/** What is smaller is compressed in less time than another thread takes to begin. */
+const asideBytesMin = 16_384;
 /** Bodies are large: here level 3 takes two thirds of the time of level 6, and a twentieth more bytes. */
 const packLevel = 3;
 

@@ -126,7 +126,11 @@ export class Follower {
    */
   async catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void> {
     for (;;) {
-      const image = await this.#options.head.deref({ consistency, signal });
+      let image = await this.#options.head.deref({ consistency, signal });
+      // A read that may be behind proves no loss.
+      if (image === undefined && consistency === 'eventual' && this.#cursor.place > 0) {
+        image = await this.#options.head.deref({ signal });
+      }
       if (image === undefined) return this.#requireNone();
       if (await this.foldTo(this.accept(image), signal)) return;
     }
@@ -141,7 +145,8 @@ export class Follower {
       fold.catch(() => {});
       await fold;
     } else await this.#folding.catch(() => {});
-    if (this.#cursor.place === image.place) this.#note(image);
+    // A head before its first commit is nobody's yet: who makes the first one gives the journal its id.
+    if (this.#cursor.place === image.place && image.place > 0) this.#note(image);
     return this.#cursor.place >= image.place;
   }
 

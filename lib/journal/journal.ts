@@ -120,7 +120,7 @@ export class Journal {
     this.#appendBytesMax = appendBytesMax;
     const shared = { name, label, items: this.#items, keys: this.#keys, head: this.#head, clock: this.#clock };
     this.#follower = new Follower({ ...shared, consumer, readFloor, recover });
-    this.#spiller = new Spiller({ items: this.#items, keys: this.#keys, readFloor, onFailure: onWarning });
+    this.#spiller = new Spiller({ name, items: this.#items, keys: this.#keys, readFloor, onFailure: onWarning });
     const idOf = (bytes: number) => Buffer.from(randomBytes(bytes)).toString('base64url');
     this.#appender = new Appender({
       ...shared,
@@ -227,14 +227,15 @@ export class Journal {
    * @throws {JournalCompactedError} `ERR_JOURNAL_COMPACTED` when they were pruned, {@link JournalGapError} `ERR_JOURNAL_GAP`.
    */
   async *read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
+    const first = Math.max(from, 1);
     const value = await this.#head.deref({ signal });
     if (value === undefined) return;
     const image = this.#follower.accept(value);
     const { prunedTo } = await this.#readFloor();
     const place = { items: this.#items, keys: this.#keys, signal };
-    const start = await this.#explained(from, image, prunedTo, () => seekPage(place, from, prunedTo, image));
-    if (start === undefined) throw new JournalCompactedError(this.name, from);
-    yield* this.readFrom(start, from, image, signal);
+    const start = await this.#explained(first, image, prunedTo, () => seekPage(place, first, prunedTo, image));
+    if (start === undefined) throw new JournalCompactedError(this.name, first);
+    yield* this.readFrom(start, first, image, signal);
   }
 
   /** Reads on from a place that is known, a snapshot's for instance. */

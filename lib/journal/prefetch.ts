@@ -8,7 +8,7 @@ export async function* prefetch<T>(source: AsyncGenerator<T>, ahead: number): As
     waiting.push(next);
   };
   try {
-    for (let count = 0; count <= ahead; count += 1) ask();
+    for (let count = 0; count < ahead; count += 1) ask();
     for (;;) {
       const { done, value } = await (waiting.shift() as Promise<IteratorResult<T>>);
       if (done) return;

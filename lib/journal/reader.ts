@@ -59,11 +59,11 @@ const windowBytesMax: number = 8 * 1_024 * 1_024;
 /** Keys of one request. */
 const windowKeysMax = 100;
 
-/** Commits with what the chain must be after the last of them. */
+/** Commits that join on and have the right digest. */
 interface Stretch {
-  readonly key: string;
   readonly commits: readonly Commit[];
-  readonly chain: string;
+  /** The chain after each of them; empty where it is not known. */
+  readonly chains: readonly string[];
 }
 
 /**
@@ -72,11 +72,10 @@ interface Stretch {
  * @throws {Trouble}
  */
 export async function* readCommits(place: ReadPlace, from: ReadFrom, image: Head): AsyncGenerator<ReadCommit[]> {
-  let { chain } = from;
   const { journalId } = image;
   for await (const { stretch, bodies } of prefetch(withBodies(place, from, image), 1)) {
     const batch: ReadCommit[] = [];
-    for (const commit of stretch.commits) {
+    for (const [index, commit] of stretch.commits.entries()) {
       const { body, writer, n } = commit;
       let { text } = commit;
       if (body !== undefined) {
@@ -84,12 +83,7 @@ export async function* readCommits(place: ReadPlace, from: ReadFrom, image: Head
         if (typeof found === 'string') throw new Trouble(place.keys.body(writer, n, 0), found);
         text = found.text;
       }
-      chain = chain && chainAfter(chain, commit);
-      batch.push({ commit, text, chain: chain ?? '' });
-    }
-    if (stretch.chain !== '') {
-      chain ??= stretch.chain;
-      if (stretch.chain !== chain) throw new Trouble(stretch.key, 'diverged');
+      batch.push({ commit, text, chain: stretch.chains[index] as string });
     }
     if (batch.length > 0) yield batch;
   }
@@ -97,7 +91,7 @@ export async function* readCommits(place: ReadPlace, from: ReadFrom, image: Head
 
 /** Cuts stretches into windows, and fetches the bodies of each. */
 async function* withBodies(place: ReadPlace, from: ReadFrom, image: Head) {
-  for await (const { key, commits, chain } of prefetch(stretches(place, from, image), 1)) {
+  for await (const { commits, chains } of prefetch(stretches(place, from, image), 1)) {
     for (let at = 0; at < commits.length || at === 0; ) {
       let [bytes, end] = [0, at];
       const keys: string[] = [];
@@ -109,7 +103,7 @@ async function* withBodies(place: ReadPlace, from: ReadFrom, image: Head) {
         keys.push(...bodyKeys(place.keys, { writer, n }, body.parts));
       }
       const bodies = keys.length === 0 ? none : await place.items.getMany(keys, { signal: place.signal });
-      yield { stretch: { key, commits: commits.slice(at, end), chain: end === commits.length ? chain : '' }, bodies };
+      yield { stretch: { commits: commits.slice(at, end), chains: chains.slice(at, end) }, bodies };
       at = Math.max(end, at + 1);
     }
   }
@@ -117,15 +111,26 @@ async function* withBodies(place: ReadPlace, from: ReadFrom, image: Head) {
 
 const none: ReadonlyMap<string, Uint8Array> = new Map();
 
-/** Pages, then the tail; each without what came before, and joining on. */
+/**
+ * Pages, then the tail; each without what came before, joining on, and with the digest chain that stands there. The chain
+ * has the digests of bodies, so it is checked before any of them is fetched, and before anything is handed on.
+ */
 async function* stretches(place: ReadPlace, from: ReadFrom, image: Head): AsyncGenerator<Stretch> {
   let at: Position = from;
-  const next = (key: string, commits: readonly Commit[], chain: string): Stretch => {
+  let chain = from.chain;
+  const next = (key: string, commits: readonly Commit[], wanted: string): Stretch => {
     const joined = join(at, commits);
     if (joined === 'gap') throw new Trouble(key, 'gap');
     const last = joined.at(-1);
-    if (last !== undefined) at = positionAfter(last);
-    return { key, commits: joined, chain: last === undefined ? '' : chain };
+    if (last === undefined) return { commits: [], chains: [] };
+    at = positionAfter(last);
+    const chains = joined.map((commit) => {
+      chain = chain && chainAfter(chain, commit);
+      return chain ?? '';
+    });
+    chain ??= wanted;
+    if (chain !== wanted) throw new Trouble(key, 'diverged');
+    return { commits: joined, chains };
   };
   const { keys, items, signal } = place;
   for (let page = catchUpFrom(from, from.page, image); page < image.pages; page += pagesAtOnce) {

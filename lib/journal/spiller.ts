@@ -8,6 +8,7 @@
  * then nobody else would ever remove it, so it is looked back at once.
  */
 import type { WriteOnceItems } from '../atom/index.js';
+import { JournalGapError } from './errors.js';
 import type { Head } from './head.js';
 import type { JournalKeys } from './keys.js';
 import { decodePage, encodePage } from './page.js';
@@ -22,6 +23,7 @@ export interface Floor {
 }
 
 export interface SpillerOptions {
+  readonly name: string;
   readonly items: WriteOnceItems;
   readonly keys: JournalKeys;
   /** Reads the pointer, strongly consistent. */
@@ -81,8 +83,8 @@ export class Spiller {
   }
 
   async #spill(image: Head): Promise<void> {
-    const { items, keys } = this.#options;
-    const { journalId, pages, tail, chain } = image;
+    const { items, keys, name } = this.#options;
+    const { journalId, pages, tail, chain, seq } = image;
     const key = keys.page(pages);
     const place = { kind: 'page', journalId, key } as const;
     const answer = await items.putIfAbsent(key, encodePage(place, { commits: tail, chain }));
@@ -95,7 +97,7 @@ export class Spiller {
     // Not there: the put may still arrive, or somebody's page was pruned away meanwhile. The head will tell.
     if (bytes === undefined) return;
     const page = decodePage(place, bytes);
-    if (typeof page === 'string') throw new Error(`Cannot trim the tail: item ${key} is ${page}`);
+    if (typeof page === 'string') throw new JournalGapError(name, { key, reason: page, from: seq, to: seq });
     this.#known = { page: pages, count: page.commits.length };
   }
 
