@@ -138,9 +138,10 @@ export class AtomLog implements Log {
 
   // ---- snapshots ---------------------------------------------------------------------------------------------------
 
-  async newestSnapshot(): Promise<SnapshotInfo | undefined> {
-    this.#newest = (await this.#pointer.read()).kept.at(-1);
-    return this.#newest;
+  async snapshots(signal?: AbortSignal): Promise<readonly SnapshotInfo[]> {
+    const { kept } = await this.#pointer.read({ signal });
+    this.#newest = kept.at(-1);
+    return kept;
   }
 
   async snapshot({ due, signal }: SnapshotRequest): Promise<SnapshotInfo | undefined> {

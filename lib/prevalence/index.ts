@@ -20,7 +20,8 @@ export {
 export type { FollowOptions } from './follow.js';
 export { type EventContext, type Handler, WithResult, withResult } from './handler.js';
 export type { Mode, PrevaylerOptions, Progress } from './options.js';
-export { openPrevayler, type Past, Prevayler, type PrevaylerStats } from './prevayler.js';
+export type { PastState } from './past.js';
+export { type ChangesFrom, openPrevayler, Prevayler, type WaitOptions } from './prevayler.js';
 export type { Change, Upcast } from './replica.js';
 export type { AutomaticSnapshots } from './snapshot-keeper.js';
 export type {
@@ -34,4 +35,5 @@ export type {
   SnapshotInfo,
   Storage,
 } from './storage.js';
+export type { PrevaylerStats } from './system.js';
 export { transientStorage } from './transient-storage.js';

@@ -5,52 +5,33 @@
  *                          ▲
  *              other instances, on this machine and others
  *
- * This file is the user's handle: arguments, life and death of the instance. The way of an event is in `pipeline.ts`, the
- * state in `replica.ts`, the store behind the port of `storage.ts`.
+ * This file is what a user calls: documentation and arguments. What is behind it is in `system.ts`.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { hold, jsonCodec } from '../codec/index.js';
-import { Alarm } from '../engine/index.js';
-import { isLeydenError } from '../errors.js';
-import type { ReadCommit } from '../journal/index.js';
 import { digestState } from '../snapshot/index.js';
-import { Call, type HandleAnswer, type HandleOptions } from './call.js';
-import { Changes } from './changes.js';
-import { ClosedError, InvalidEventError, OverloadedError, PoisonedError, ReadOnlyError } from './errors.js';
-import { encodeEvent } from './event-text.js';
-import { follow } from './follow.js';
+import type { HandleAnswer, HandleOptions } from './call.js';
+import { InvalidEventError } from './errors.js';
 import { freezeState } from './freeze.js';
 import { type PrevaylerOptions, resolveOptions, type Settings } from './options.js';
-import { type Committed, Pipeline } from './pipeline.js';
-import { type Captured, type Change, Replica } from './replica.js';
-import { SnapshotKeeper } from './snapshot-keeper.js';
-import type { Log, PastTarget, PruneReport, SnapshotInfo } from './storage.js';
+import type { PastState } from './past.js';
+import type { Change } from './replica.js';
+import type { PastTarget, PruneReport, SnapshotInfo } from './storage.js';
+import { type PrevaylerStats, System } from './system.js';
 
 /** Longest id of an event, in bytes of UTF-8. */
 const idBytesMax = 512;
-const progressMs = 100;
 
-/** What an instance has done and seen since it was opened. */
-export interface PrevaylerStats {
-  /** Commits from here, their events, and the JSON text of these. */
-  readonly commits: number;
-  readonly events: number;
-  readonly eventBytes: number;
-  /** Races lost to other instances. */
-  readonly conflicts: number;
-  /** Events of others that were replayed, those of the recovery among them. */
-  readonly replayed: number;
-  /** Events that wait now. */
-  readonly waiting: number;
+/** From where `changes` goes. */
+export interface ChangesFrom extends WaitOptions {
+  /** The first event. @defaultValue the next one */
+  readonly from?: number | undefined;
 }
 
-/** A look at the past. */
-export interface Past<S> {
-  readonly state: S;
-  /** Number of the last event in it. */
-  readonly seq: number;
-  /** Time of the last commit in it, epoch milliseconds; 0 for none. */
-  readonly time: number;
+/** Options of calls that only wait. */
+export interface WaitOptions {
+  /** Gives up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -79,92 +60,39 @@ export interface Past<S> {
  * ```
  */
 export class Prevayler<S, E, R = unknown> {
-  readonly #settings: Settings<S, E, R>;
-  readonly #system: string;
-  readonly #log: Log;
-  readonly #replica: Replica<S, E, R>;
-  readonly #pipeline: Pipeline<S, E, R>;
-  readonly #changes: Changes<S, E, R>;
-  readonly #keeper: SnapshotKeeper | undefined;
-  readonly #alarm: Alarm;
-  readonly #life = new AbortController();
-  #counts = { commits: 0, events: 0, eventBytes: 0, conflicts: 0, replayed: 0 };
-  #recovering = true;
-  #toldAt = 0;
-  #fatal: { readonly cause: unknown } | undefined;
-  #closing: Promise<void> | undefined;
-  #following: Promise<void> | undefined;
-  #ready: (() => void)[] = [];
+  readonly #system: System<S, E, R>;
 
   /** @internal Made by {@link openPrevayler}. */
   constructor(settings: Settings<S, E, R>) {
-    const { storage, handler, handlerVersion, format, clock, retention, onWarning, stateDigestEvery, snapshots } =
-      settings;
-    this.#settings = settings;
-    this.#system = storage.name;
-    this.#replica = this.#newReplica();
-    this.#log = storage.open({
-      ...{ format, clock, retention, onWarning },
-      consumer: {
-        apply: (read) => this.#apply(read),
-        capture: () => this.#replica.capture(),
-        restore: (captured, at) => this.#restore(captured as Captured<S, R> | undefined, at),
-      },
-    });
-    this.#pipeline = new Pipeline({
-      ...{ log: this.#log, replica: this.#replica, handler, handlerVersion, stateDigestEvery, clock },
-      onCommit: (committed) => this.#onCommit(committed),
-      onFatal: (error) => this.#poisonBy(error),
-    });
-    this.#changes = new Changes({
-      ...{ replica: this.#replica, upcast: settings.upcast },
-      read: (from, signal) => this.#log.read(from, signal),
-    });
-    const { signal } = this.#life;
-    if (snapshots !== false && settings.mode !== 'read-only') {
-      const automatic = snapshots === true ? {} : snapshots;
-      this.#keeper = new SnapshotKeeper({ log: this.#log, clock, automatic, onWarning, signal });
-    }
-    this.#alarm = new Alarm(clock, () => this.#expire());
+    this.#system = new System(settings);
   }
 
   /** @internal */
-  async recover(): Promise<void> {
-    const { mode, takeOver, follow: following, signal } = this.#settings;
-    await this.#log.recover(signal);
-    this.#recovering = false;
-    this.#tellProgress(true);
-    const newest = this.#keeper && (await this.#log.newestSnapshot());
-    if (newest !== undefined) this.#keeper?.published(newest);
-    if (mode === 'single-writer') await this.#log.hold({ takeOver });
-    if (following !== false) {
-      const pauses = { busyMs: 20, idleMs: 1_000, ...(following === true ? {} : following) };
-      const { clock } = this.#settings;
-      this.#following = follow({ clock, ...pauses, signal: this.#life.signal, look: () => this.#look() });
-    }
+  recover(): Promise<void> {
+    return this.#system.recover();
   }
 
   /** The newest state that is committed and known here. Frozen. Costs nothing. */
   get state(): S {
-    this.#requireUse('look at the state of');
-    return this.#replica.state;
+    this.#system.requireUse('look at the state of');
+    return this.#system.replica.state;
   }
 
   /** Number of the last event in `state`; 0 before the first. */
   get seq(): number {
-    this.#requireUse('look at the state of');
-    return this.#replica.seq;
+    this.#system.requireUse('look at the state of');
+    return this.#system.replica.seq;
   }
 
   /** Time of the last commit in `state`, epoch milliseconds; 0 before the first. */
   get time(): number {
-    this.#requireUse('look at the state of');
-    return this.#replica.time;
+    this.#system.requireUse('look at the state of');
+    return this.#system.replica.time;
   }
 
   /** What this instance has done and seen. */
   stats(): PrevaylerStats {
-    return { ...this.#counts, waiting: this.#pipeline.waiting.events };
+    return this.#system.stats;
   }
 
   /**
@@ -183,16 +111,17 @@ export class Prevayler<S, E, R = unknown> {
   handle(event: E, options: HandleOptions = {}): Promise<HandleAnswer<S, R>> {
     // No `async`: each promise more is felt at a hundred thousand events a second.
     try {
+      const system = this.#system;
       const { id, signal, timeoutMs = 30_000 } = options;
-      this.#requireWriting('handle an event of');
-      requireHandling(this.#system, event, id, timeoutMs);
+      system.requireWriting('handle an event of');
+      requireHandling(system.name, event, id, timeoutMs);
       signal?.throwIfAborted();
-      const { schema } = this.#settings;
-      if (schema === undefined) return this.#push(event, id, timeoutMs, signal);
+      const { schema } = system.settings;
+      if (schema === undefined) return system.push(event, id, timeoutMs, signal);
       return this.#check(schema, event).then((checked) => {
-        this.#requireWriting('handle an event of');
+        system.requireWriting('handle an event of');
         signal?.throwIfAborted();
-        return this.#push(checked, id, timeoutMs, signal);
+        return system.push(checked, id, timeoutMs, signal);
       });
     } catch (error) {
       return Promise.reject(error);
@@ -201,9 +130,8 @@ export class Prevayler<S, E, R = unknown> {
 
   /** Resolves when events may be handled again, after {@link OverloadedError}: when half of what may wait does. */
   async ready(): Promise<void> {
-    this.#requireUse('wait for');
-    if (this.#isRelaxed()) return;
-    await new Promise<void>((resolve) => this.#ready.push(resolve));
+    this.#system.requireUse('wait for');
+    await this.#system.ready();
   }
 
   /**
@@ -212,11 +140,10 @@ export class Prevayler<S, E, R = unknown> {
    * @consistency Linearizable: afterwards `state` has everything that was acknowledged anywhere before the call.
    * @cost 1 request, 1 read unit, and what is new.
    */
-  async sync(options: { readonly signal?: AbortSignal } = {}): Promise<S> {
-    this.#requireUse('bring up to date');
-    await this.#orPoison(this.#log.catchUp('strong', options.signal));
-    this.#requireUse('look at the state of');
-    return this.#replica.state;
+  async sync(options: WaitOptions = {}): Promise<S> {
+    this.#system.requireUse('bring up to date');
+    await this.#system.catchUp(options.signal);
+    return this.state;
   }
 
   /**
@@ -225,13 +152,14 @@ export class Prevayler<S, E, R = unknown> {
    *
    * What was pruned can't be had: `JournalCompactedError` `ERR_JOURNAL_COMPACTED`.
    */
-  changes(options: { readonly from?: number; readonly signal?: AbortSignal } = {}): AsyncGenerator<Change<E>, void> {
-    this.#requireUse('follow');
+  changes(options: ChangesFrom = {}): AsyncGenerator<Change<E>, void> {
+    const { name, changes } = this.#system;
+    this.#system.requireUse('follow');
     const { from, signal } = options;
     if (from !== undefined && !(Number.isSafeInteger(from) && from >= 1)) {
-      throw new RangeError(`Cannot follow ${this.#system}: from must be a whole number of at least 1: ${from}`);
+      throw new RangeError(`Cannot follow ${name}: from must be a whole number of at least 1: ${from}`);
     }
-    return this.#changes.from(from, signal);
+    return changes.from(from, signal);
   }
 
   /**
@@ -241,11 +169,18 @@ export class Prevayler<S, E, R = unknown> {
    * @cost The write units of the encoded, compressed state; 3 requests more.
    * @throws {SnapshotError} `ERR_SNAPSHOT`: the one before stays current.
    */
-  async snapshot(options: { readonly signal?: AbortSignal } = {}): Promise<SnapshotInfo> {
-    this.#requireWriting('make a snapshot of');
-    const made = (await this.#log.snapshot({ due: false, signal: options.signal })) as SnapshotInfo;
-    this.#keeper?.published(made);
+  async snapshot(options: WaitOptions = {}): Promise<SnapshotInfo> {
+    const { log, keeper } = this.#system;
+    this.#system.requireWriting('make a snapshot of');
+    const made = (await log.snapshot({ due: false, signal: options.signal })) as SnapshotInfo;
+    keeper?.published(made);
     return made;
+  }
+
+  /** The snapshots that are kept, the oldest first. @cost 1 request. */
+  async snapshots(options: WaitOptions = {}): Promise<readonly SnapshotInfo[]> {
+    this.#system.requireUse('look at the snapshots of');
+    return this.#system.log.snapshots(options.signal);
   }
 
   /**
@@ -253,9 +188,9 @@ export class Prevayler<S, E, R = unknown> {
    *
    * @cost About 1 read unit and 2 write units per KB removed.
    */
-  async prune(options: { readonly signal?: AbortSignal } = {}): Promise<PruneReport> {
-    this.#requireWriting('prune');
-    return this.#log.prune(options.signal);
+  async prune(options: WaitOptions = {}): Promise<PruneReport> {
+    this.#system.requireWriting('prune');
+    return this.#system.log.prune(options.signal);
   }
 
   /**
@@ -264,20 +199,22 @@ export class Prevayler<S, E, R = unknown> {
    *
    * @throws `JournalCompactedError` `ERR_JOURNAL_COMPACTED` when it was pruned; RangeError for an event that is not there yet.
    */
-  async at(target: PastTarget, options: { readonly signal?: AbortSignal } = {}): Promise<Past<S>> {
-    this.#requireUse('look at the past of');
-    const until = requireTarget(this.#system, target);
-    const { captured, at, commits } = await this.#log.pastStart(target, options.signal);
-    const replica = this.#newReplica(target.seq);
-    if (captured !== undefined) replica.restore(captured as Captured<S, R>, at);
-    for await (const read of commits()) {
-      if (replica.seq >= until.seq || read.commit.time > until.time) break;
-      replica.apply(read);
-    }
-    if (target.seq !== undefined && replica.seq < target.seq) {
-      throw new RangeError(`Cannot look at event ${target.seq} of ${this.#system}: the last one is ${replica.seq}`);
-    }
-    return { state: replica.state, seq: replica.seq, time: replica.time };
+  async at(target: PastTarget, options: WaitOptions = {}): Promise<PastState<S>> {
+    this.#system.requireUse('look at the past of');
+    return this.#system.past.at(target, options.signal);
+  }
+
+  /**
+   * An audit: replays the journal from each kept snapshot to the next, and compares what comes out with what was stored. Finds a
+   * handler that is not pure, or that changed its mind about old events. Returns how many snapshots were compared; the oldest can't
+   * be once what is before it was pruned.
+   *
+   * @cost Reads all kept snapshots and the journal between them.
+   * @throws {StateDivergedError} `ERR_STATE_DIVERGED` with the first range of events that gives another state here.
+   */
+  async verify(options: WaitOptions = {}): Promise<number> {
+    this.#system.requireUse('verify the snapshots of');
+    return this.#system.past.verify(options.signal);
   }
 
   /** Canonical digest of the state: equal in all instances at the same `seq`. Walks the whole state, in slices. */
@@ -290,192 +227,19 @@ export class Prevayler<S, E, R = unknown> {
    * store stays as it is, and your client is not touched. Idempotent.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#system.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  // ---- inside ------------------------------------------------------------------------------------------------------
-
-  #newReplica(untilSeq?: number): Replica<S, E, R> {
-    const { handler, handlerVersion, upcast, idsMax, initialState, onSlowEvent, slowEventMs, clock } = this.#settings;
-    const slow = onSlowEvent && { ms: slowEventMs, now: () => clock.monotonicMs(), tell: onSlowEvent };
-    return new Replica({
-      ...{ system: this.#system, handler, handlerVersion, upcast, idsMax, initialState, slow },
-      until: untilSeq === undefined ? undefined : { seq: untilSeq },
-    });
-  }
-
-  #push(event: E, id: string | undefined, timeoutMs: number, signal?: AbortSignal): Promise<HandleAnswer<S, R>> {
-    const { waitingEventsMax, waitingBytesMax, clock } = this.#settings;
-    const { events, bytes } = this.#pipeline.waiting;
-    if (events >= waitingEventsMax) throw new OverloadedError(this.#system, 'events', events, waitingEventsMax);
-    if (bytes >= waitingBytesMax) throw new OverloadedError(this.#system, 'bytes', bytes, waitingBytesMax);
-    const line = encodeEvent(event, id);
-    this.#log.requireSize(Buffer.byteLength(line.text));
-    const deadlineAt = clock.monotonicMs() + timeoutMs;
-    const call = new Call<S, E, R>(line, id, timeoutMs, deadlineAt);
-    if (signal !== undefined) call.listen(signal, () => call.leave(this.#system, signal.reason));
-    this.#alarm.set(deadlineAt);
-    this.#pipeline.push(call);
-    return call.promise;
-  }
-
   async #check(schema: StandardSchemaV1<unknown, E>, event: E): Promise<E> {
     const checked = await schema['~standard'].validate(event);
-    if (checked.issues !== undefined) throw new InvalidEventError(this.#system, checked.issues);
+    if (checked.issues !== undefined) throw new InvalidEventError(this.#system.name, checked.issues);
     return checked.value;
   }
-
-  #expire(): void {
-    const now = this.#settings.clock.monotonicMs();
-    let next = Number.POSITIVE_INFINITY;
-    for (const call of this.#pipeline.calls()) {
-      if (call.isOver) continue;
-      if (call.deadlineAt <= now) call.leave(this.#system, undefined);
-      else next = Math.min(next, call.deadlineAt);
-    }
-    this.#alarm.set(next);
-  }
-
-  #apply(read: ReadCommit): void {
-    const { clock } = this.#settings;
-    const startedAt = clock.monotonicMs();
-    this.#replica.apply(read);
-    const { count } = read.commit;
-    this.#counts.replayed += count;
-    if (count > 0) {
-      this.#keeper?.replayed(count, clock.monotonicMs() - startedAt);
-      // Nothing is begun in the background while the state is still being worked out.
-      if (!this.#recovering) this.#keeper?.committed(this.#replica.seq, read.text.length);
-    }
-    if (this.#recovering) this.#tellProgress(false);
-  }
-
-  #restore(captured: Captured<S, R> | undefined, at: { readonly seq: number; readonly time: number }): void {
-    const { initialState } = this.#settings;
-    this.#replica.restore(captured ?? { state: initialState, ids: [] }, at);
-  }
-
-  #tellProgress(isLast: boolean): void {
-    const { onProgress, clock } = this.#settings;
-    if (onProgress === undefined) return;
-    const now = clock.monotonicMs();
-    if (!isLast && now - this.#toldAt < progressMs) return;
-    this.#toldAt = now;
-    onProgress({ seq: this.#replica.seq, seqTotal: Math.max(this.#log.seqWanted, this.#replica.seq) });
-  }
-
-  #onCommit({ events, bytes, conflicts }: Committed): void {
-    const counts = this.#counts;
-    this.#counts = {
-      ...counts,
-      commits: counts.commits + 1,
-      events: counts.events + events,
-      eventBytes: counts.eventBytes + bytes,
-      conflicts: counts.conflicts + conflicts,
-    };
-    this.#keeper?.committed(this.#replica.seq, bytes);
-    if (!this.#isRelaxed()) return;
-    const ready = this.#ready;
-    this.#ready = [];
-    for (const tell of ready) tell();
-  }
-
-  #isRelaxed(): boolean {
-    const { waitingEventsMax, waitingBytesMax } = this.#settings;
-    const { events, bytes } = this.#pipeline.waiting;
-    return events * 2 <= waitingEventsMax && bytes * 2 <= waitingBytesMax;
-  }
-
-  /** A look for what others have done; `true` when there was something. */
-  async #look(): Promise<boolean> {
-    const { seq } = this.#replica;
-    try {
-      await this.#log.catchUp('eventual', this.#life.signal);
-    } catch (error) {
-      if (this.#life.signal.aborted) return false;
-      if (this.#poisonBy(error)) this.#settings.onWarning(error);
-      return false;
-    }
-    return this.#replica.seq > seq;
-  }
-
-  async #orPoison<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      this.#poisonBy(error);
-      throw error;
-    }
-  }
-
-  /** Whether, after this, nobody can know the state here any more. */
-  #poisonBy(error: unknown): boolean {
-    const isFatal = isLeydenError(error) && fatalCodes.has(error.code);
-    if (isFatal && this.#fatal === undefined && this.#closing === undefined) {
-      this.#fatal = { cause: error };
-      this.#pipeline.failAll(new PoisonedError('handle an event of', this.#system, error));
-      this.#changes.end(new PoisonedError('follow', this.#system, error));
-      this.#life.abort(error);
-      this.#tellReady();
-    }
-    return isFatal;
-  }
-
-  #tellReady(): void {
-    const ready = this.#ready;
-    this.#ready = [];
-    for (const tell of ready) tell();
-  }
-
-  #requireUse(action: string): void {
-    if (this.#fatal !== undefined) throw new PoisonedError(action, this.#system, this.#fatal.cause);
-    if (this.#closing !== undefined) throw new ClosedError(action, this.#system);
-  }
-
-  #requireWriting(action: string): void {
-    this.#requireUse(action);
-    if (this.#settings.mode === 'read-only') throw new ReadOnlyError(action, this.#system);
-  }
-
-  async #close(): Promise<void> {
-    const { closeTimeoutMs, clock, mode } = this.#settings;
-    const waiting = new AbortController();
-    const timeout = clock.sleep(closeTimeoutMs, { signal: waiting.signal, background: true }).then(
-      () => this.#log.stop(new ClosedError('wait for', this.#system)),
-      () => {},
-    );
-    try {
-      await this.#pipeline.drained();
-      this.#life.abort(new ClosedError('follow', this.#system));
-      await this.#keeper?.close();
-      await this.#following;
-      if (mode === 'single-writer' && this.#fatal === undefined) {
-        await this.#log.release().catch(this.#settings.onWarning);
-      }
-      await this.#log.close();
-    } finally {
-      waiting.abort();
-      await timeout;
-      this.#alarm.clear();
-      this.#changes.end(undefined);
-      this.#tellReady();
-    }
-  }
 }
-
-/** After these, what this instance holds can't be trusted, or can't go on. */
-const fatalCodes: ReadonlySet<string> = new Set([
-  'ERR_APPEND_UNKNOWN',
-  'ERR_REPLAY',
-  'ERR_STATE_DIVERGED',
-  'ERR_JOURNAL_GAP',
-  'ERR_JOURNAL_FORMAT',
-]);
 
 function requireHandling(system: string, event: unknown, id: unknown, timeoutMs: number): void {
   if (event === undefined) throw new TypeError(`Cannot handle an event of ${system}: undefined is no event`);
@@ -485,19 +249,6 @@ function requireHandling(system: string, event: unknown, id: unknown, timeoutMs:
   if (!(timeoutMs >= 0)) {
     throw new RangeError(`Cannot handle an event of ${system}: timeoutMs must be at least 0: ${timeoutMs}`);
   }
-}
-
-function requireTarget(system: string, { seq, time }: PastTarget): { readonly seq: number; readonly time: number } {
-  if (seq !== undefined) {
-    if (!Number.isSafeInteger(seq) || seq < 0) {
-      throw new RangeError(`Cannot look at the past of ${system}: seq must be a whole number of at least 0: ${seq}`);
-    }
-    return { seq, time: Number.POSITIVE_INFINITY };
-  }
-  if (!Number.isFinite(time)) {
-    throw new RangeError(`Cannot look at the past of ${system}: give { seq } or { time }: ${time}`);
-  }
-  return { seq: Number.POSITIVE_INFINITY, time };
 }
 
 /**

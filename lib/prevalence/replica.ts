@@ -37,8 +37,8 @@ export interface ReplicaOptions<S, E, R> {
   readonly initialState: S;
   /** Told of handlers that take long at a replay. */
   readonly slow?: SlowWatch<E> | undefined;
-  /** Stops in the middle of a commit, for a look at the past. */
-  readonly until?: { readonly seq: number } | undefined;
+  /** Stops there, in the middle of a commit if need be, for a look at the past. */
+  readonly untilSeq: number;
 }
 
 /** Tells of events whose handler took long. */
@@ -107,7 +107,7 @@ export class Replica<S, E, R> {
     const ids: [string, R | undefined][] = [];
     const changes: Change<E>[] = [];
     for (const { event: raw, id } of this.#eventsOf(commit, text)) {
-      if (seq === this.#options.until?.seq) break;
+      if (seq >= this.#options.untilSeq) break;
       seq += 1;
       try {
         const { upcast } = this.#options;
@@ -120,7 +120,9 @@ export class Replica<S, E, R> {
         throw new ReplayError(this.#options.system, seq, handlerVersion, this.#options.handlerVersion, cause);
       }
     }
-    if (stateDigest !== undefined) this.#verify(state, stateDigest, seq, handlerVersion);
+    // The digest is of the state after the whole commit.
+    if (stateDigest !== undefined && seq === first + commit.count - 1)
+      this.#verify(state, stateDigest, seq, handlerVersion);
     else this.#versionsSince.add(handlerVersion);
     this.#move(state, seq, time, ids, changes);
   }

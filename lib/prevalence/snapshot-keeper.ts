@@ -68,7 +68,7 @@ export class SnapshotKeeper {
       if (made === undefined) {
         // Somebody else is at it, or was.
         this.#schedule.postponed(clock.monotonicMs());
-        const newest = await log.newestSnapshot();
+        const newest = (await log.snapshots(signal)).at(-1);
         if (newest !== undefined) this.#schedule.published(newest);
         return;
       }

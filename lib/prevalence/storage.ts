@@ -105,7 +105,8 @@ export interface Log {
   release(): Promise<void>;
   /** With `due`, only if nobody else is at it or was; `undefined` then. */
   snapshot(request: SnapshotRequest): Promise<SnapshotInfo | undefined>;
-  newestSnapshot(): Promise<SnapshotInfo | undefined>;
+  /** Those that are kept, the oldest first. */
+  snapshots(signal?: AbortSignal): Promise<readonly SnapshotInfo[]>;
   prune(signal?: AbortSignal): Promise<PruneReport>;
   /** Commits with events from `from` on, up to the newest. */
   read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit>;
