@@ -3,24 +3,14 @@
  *
  *   plan (the pointer says what is to go) ─► bodies, pages, parts are deleted ─► finish (it says that they are gone)
  */
-import type { Clock } from '../engine/index.js';
-import type { Journal } from '../journal/index.js';
-import { journalBound, type SnapshotPointer, type SnapshotStore } from '../snapshot/index.js';
-import type { PruneReport, Retention } from './storage.js';
-
-export interface PruneOptions {
-  readonly journal: Journal;
-  readonly pointer: SnapshotPointer;
-  readonly store: SnapshotStore;
-  readonly retention: Retention;
-  readonly clock: Clock;
-  readonly signal: AbortSignal | undefined;
-}
+import { journalBound } from '../snapshot/index.js';
+import type { LogParts } from './log-parts.js';
+import type { PruneReport } from './storage.js';
 
 const deletesAtOnce = 8;
 
-export async function pruneLog(options: PruneOptions): Promise<PruneReport> {
-  const { journal, pointer, store, retention, clock, signal } = options;
+export async function pruneLog(parts: LogParts, signal: AbortSignal | undefined): Promise<PruneReport> {
+  const { journal, pointer, store, retention, clock } = parts;
   const { journal: journalRetention = 'oldest-kept', ...snapshots } = retention;
   const before = await pointer.read({ signal });
   const start = { page: before.prunedTo, from: before.prunedFrom };
@@ -30,10 +20,10 @@ export async function pruneLog(options: PruneOptions): Promise<PruneReport> {
   const planned = await pointer.plan({ ...snapshots, bound }, { signal });
   const { sweptFrom, prunedTo, prunedFrom, dropping, kept } = planned;
   const swept = await journal.sweep({ from: sweptFrom, to: prunedTo, prunedFrom }, signal);
-  for (const { id, parts } of dropping) {
-    for (let at = 0; at < parts; at += deletesAtOnce) {
-      const count = Math.min(deletesAtOnce, parts - at);
-      await Promise.all(Array.from({ length: count }, (_, index) => store.delete(id, at + index)));
+  for (const { id, parts: count } of dropping) {
+    for (let at = 0; at < count; at += deletesAtOnce) {
+      const length = Math.min(deletesAtOnce, count - at);
+      await Promise.all(Array.from({ length }, (_, index) => store.delete(id, at + index)));
     }
   }
   await pointer.finish(planned, { signal });

@@ -1,0 +1,83 @@
+/**
+ * Making a snapshot: say what is being made, put its parts, move the pointer.
+ *
+ *   capture ─► begin ─► parts (grow before more of them) ─► move the pointer
+ *                                  │ failed                     │ overtaken: a newer one is there; swept: taken for given up
+ *                                  ▼                            ▼
+ *                            given up: the next prune removes its parts
+ *
+ * The state is immutable, so writers go on while it is walked. A failure changes nothing: the one before stays current.
+ */
+import { encodeState, type SnapEntry, writeSnapshot } from '../snapshot/index.js';
+import { SnapshotError } from './errors.js';
+import { bindPointer, type LogParts } from './log-parts.js';
+import type { SnapshotContent } from './snapshot-content.js';
+import type { SnapshotInfo, SnapshotRequest } from './storage.js';
+
+/** Parts that a snapshot may have before it asks the pointer for more room. */
+const roomParts = 64;
+
+export async function makeSnapshot(parts: LogParts, request: SnapshotRequest): Promise<SnapshotInfo | undefined> {
+  const { consumer, newId, name, journal, pointer } = parts;
+  const { due, signal } = request;
+  if (journal.image === undefined) await journal.catchUp('strong', signal);
+  // Taken together, with nothing in between: what the state is, and which head it is the state of.
+  const { image, cursor } = journal;
+  if (image === undefined) throw new SnapshotError(name, 'there is no event yet');
+  const { page: _page, ...facts } = cursor.facts();
+  const content: SnapshotContent = { v: 1, cursor: facts, captured: consumer.capture() };
+  bindPointer(parts);
+  const making = { id: newId(), parts: roomParts };
+  if (due) {
+    const begun = await pointer.beginIfDue(making, parts.newest?.id, { signal });
+    if (begun !== 'begun') return undefined;
+  } else {
+    // An own one that covers all is as good as a new one.
+    const newest = (await pointer.read({ signal })).kept.at(-1);
+    if (newest !== undefined && newest.place >= facts.place) return newest;
+    await pointer.begin(making, { signal });
+  }
+  const from = image.place - image.tail.length + 1;
+  const entry = await write(parts, making.id, content, { page: image.pages, from }, signal);
+  return publish(parts, entry, signal);
+}
+
+async function write(
+  { store, name, clock, pointer, onWarning }: LogParts,
+  id: string,
+  content: SnapshotContent,
+  at: { readonly page: number; readonly from: number },
+  signal: AbortSignal | undefined,
+): Promise<SnapEntry> {
+  const { place, seq, time, chain } = content.cursor;
+  try {
+    const written = await writeSnapshot({
+      ...{ store, id, signal, content: encodeState(content), room: roomParts },
+      onRoom: async (room: number) => {
+        const grown = await pointer.grow({ id, parts: room }, { signal });
+        if (grown === 'swept') throw new SnapshotError(name, 'a pruner took it for given up');
+      },
+    });
+    const { parts, bytes, digest } = written;
+    return { ...{ id, place, seq, time, chain, ...at, parts, bytes, digest }, madeAt: Math.floor(clock.now()) };
+  } catch (error) {
+    // Its parts are named by `making` until then, and the next prune removes them.
+    await pointer.abandon(id).catch(onWarning);
+    throw error instanceof SnapshotError ? error : new SnapshotError(name, 'it could not be written', error);
+  }
+}
+
+async function publish(
+  parts: LogParts,
+  entry: SnapEntry,
+  signal: AbortSignal | undefined,
+): Promise<SnapshotInfo | undefined> {
+  const { name, store, pointer } = parts;
+  const moved = await pointer.move(entry, { signal });
+  if (moved === 'swept') {
+    for (let part = 0; part < entry.parts; part += 1) await store.delete(entry.id, part);
+    throw new SnapshotError(name, 'a pruner took it for given up');
+  }
+  parts.newest = moved === 'moved' ? entry : (await pointer.read({ signal })).kept.at(-1);
+  return parts.newest;
+}
