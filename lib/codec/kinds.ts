@@ -97,9 +97,23 @@ function bare(value: object, kind: Kind): Kind | Refusal {
   for (const name of Reflect.ownKeys(value)) {
     // Node keeps the state of URL and URLSearchParams behind symbols in some releases.
     if (kind === 'RegExp' ? name === 'lastIndex' : typeof name === 'symbol' && kind.startsWith('URL')) continue;
+    if (isRefuser(Object.getOwnPropertyDescriptor(value, name)?.value)) continue;
     return { reason: `a property beside what a ${kind} has would be lost`, name: String(name) };
   }
   return kind;
+}
+
+const refuserBrand = Symbol.for('leyden-jar.refuser');
+
+/**
+ * Marks a function that stands over a method of a Map or a Set to make it refuse changes. It is no part of the value.
+ */
+export function asRefuser<Refuser extends (...args: never[]) => never>(refuse: Refuser): Refuser {
+  return Object.defineProperty(refuse, refuserBrand, { value: true });
+}
+
+function isRefuser(value: unknown): boolean {
+  return typeof value === 'function' && refuserBrand in value;
 }
 
 function objectKind(object: object): Kind | Refusal {

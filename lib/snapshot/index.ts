@@ -3,6 +3,9 @@
  *
  * @module
  */
+
+export { type SnapshotDamage, SnapshotDamagedError, type SnapshotPlace } from './errors.js';
+export type { PaceOptions } from './pace.js';
 export { type PruneChoices, type ReaderToRegister, SnapshotPointer, type SnapshotPointerOptions } from './pointer.js';
 export { SnapshotPointerError, type SnapshotPointerReason } from './pointer-errors.js';
 export { afterTrouble, type PageStart, type Unnamed, type Wanted } from './pointer-rules.js';
@@ -16,3 +19,15 @@ export {
   type SnapshotRetention,
 } from './retention.js';
 export { type SnapshotProgress, SnapshotSchedule, type SnapshotScheduleOptions } from './schedule.js';
+export { type DecodedState, decodeState } from './state-decoder.js';
+export {
+  digestState,
+  digestStateNow,
+  type EncodedState,
+  type EncodeStateOptions,
+  encodeState,
+} from './state-encoder.js';
+export { itemSnapshotStore } from './item-store.js';
+export { type ReadSnapshotOptions, readSnapshot } from './snapshot-reader.js';
+export { type WriteSnapshotOptions, writeSnapshot } from './snapshot-writer.js';
+export type { SnapshotStore, StoreOptions } from './store.js';
