@@ -109,8 +109,9 @@ const factsBytes = 85 + 120;
 const commitBytes = 40;
 /** Tails of less are not worth a page. */
 const roomBytesMin = 200;
-/** Of the room in the head, what a tail may take before it is spilled. */
+/** Of the room in the head, what a tail may take before who made it so long spills it, and before the others look after it. */
 const spillAt = 0.55;
+const lookAt = 0.75;
 /** Text this many times as large as the room will not fit, however well it packs. */
 const packsMax = 12;
 /** Times that a head may be older than what was read before; a few are races between two reads. */
@@ -308,12 +309,7 @@ export class Appender {
   }
 
   /** The next head, on a base that the consumer has been folded to exactly. */
-  async #commitOn(
-    value: Head | undefined,
-    batch: Batch,
-    own: Numbered,
-    sent: Sent,
-  ): Promise<Head> {
+  async #commitOn(value: Head | undefined, batch: Batch, own: Numbered, sent: Sent): Promise<Head> {
     const { follower, spiller, clock, label, newJournalId } = this.#options;
     sent.runs += 1;
     const image = value === undefined ? emptyHead(newJournalId(), label) : follower.accept(value);
@@ -363,8 +359,9 @@ export class Appender {
     }
   }
 
-  #applied(batch: Batch, { next, trimmed }: Sent, own: Numbered) {
+  #applied(batch: Batch, { image, next, trimmed }: Sent, own: Numbered) {
     const { follower, spiller } = this.#options;
+    const { roomBytes } = this;
     const head = next as Head;
     const commit = head.tail.at(-1) as Commit;
     if (commit.retires) this.#giveBack(own);
@@ -372,7 +369,9 @@ export class Appender {
     const adopted = follower.took(commit, head);
     if (adopted) batch.adopt?.(commit);
     spiller.saw(head, trimmed);
-    if (tailBytes(head.tail).byteLength > this.roomBytes * spillAt) spiller.begin(head);
+    const bytes = tailBytes(head.tail).byteLength;
+    const isOurs = trimmed !== undefined || tailBytes((image as Head).tail).byteLength <= roomBytes * spillAt;
+    if (bytes > roomBytes * (isOurs ? spillAt : lookAt)) spiller.begin(head, !isOurs);
     return { status: 'applied', commit, adopted } as const;
   }
 

@@ -4,7 +4,8 @@
  *   tail grows ─► page k = tail, put if absent ─► known: page k holds n commits ─► the next commit trims n
  *                     └ exists, or no answer: read it; what stands there counts, whoever put it
  *
- * One page is on its way at most. A page that was put here and trimmed by somebody else may have come after the pruner went by:
+ * Whose commit makes the tail long puts the page; the others read it once they need it, since a put that fails costs as much as
+ * one that does not. One page is on its way at most. A page that was put here and trimmed by somebody else may have come after the pruner went by:
  * then nobody else would ever remove it, so it is looked back at once.
  */
 import type { WriteOnceItems } from '../atom/index.js';
@@ -48,10 +49,13 @@ export class Spiller {
     return this.#known;
   }
 
-  /** Begins to put the tail of a committed head into the next page, unless that is under way or done. */
-  begin(image: Head): void {
+  /**
+   * Begins to put the tail of a committed head into the next page, unless that is under way or done. `looksFirst`: somebody
+   * else has probably done it.
+   */
+  begin(image: Head, looksFirst: boolean): void {
     if (this.#known?.page === image.pages || image.tail.length === 0) return;
-    this.#work ??= this.#spill(image)
+    this.#work ??= this.#spill(image, looksFirst)
       .catch((error) => this.#options.onFailure(error))
       .finally(() => {
         this.#work = undefined;
@@ -63,7 +67,7 @@ export class Spiller {
     await this.#work;
     if (this.#known?.page === image.pages) return;
     // One try that may fail in the face of who waits.
-    this.#work = this.#spill(image).finally(() => {
+    this.#work = this.#spill(image, true).finally(() => {
       this.#work = undefined;
     });
     await this.#work;
@@ -82,23 +86,28 @@ export class Spiller {
     await this.#work;
   }
 
-  async #spill(image: Head): Promise<void> {
-    const { items, keys, name } = this.#options;
-    const { journalId, pages, tail, chain, seq } = image;
+  async #spill(image: Head, looksFirst: boolean): Promise<void> {
+    if (looksFirst && (await this.#look(image))) return;
+    const { items, keys } = this.#options;
+    const { journalId, pages, tail, chain } = image;
     const key = keys.page(pages);
     const place = { kind: 'page', journalId, key } as const;
     const answer = await items.putIfAbsent(key, encodePage(place, { commits: tail, chain }));
     if (answer !== 'exists') this.#placed = pages;
-    if (knowsPage(answer)) {
-      this.#known = { page: pages, count: tail.length };
-      return;
-    }
+    if (knowsPage(answer)) this.#known = { page: pages, count: tail.length };
+    else await this.#look(image);
+  }
+
+  /** Reads the next page. Not there: a put may still arrive, or somebody's page was pruned away meanwhile. The head will tell. */
+  async #look({ journalId, pages, seq }: Head): Promise<boolean> {
+    const { items, keys, name } = this.#options;
+    const key = keys.page(pages);
     const bytes = await items.get(key);
-    // Not there: the put may still arrive, or somebody's page was pruned away meanwhile. The head will tell.
-    if (bytes === undefined) return;
-    const page = decodePage(place, bytes);
+    if (bytes === undefined) return false;
+    const page = decodePage({ kind: 'page', journalId, key }, bytes);
     if (typeof page === 'string') throw new JournalGapError(name, { key, reason: page, from: seq, to: seq });
     this.#known = { page: pages, count: page.commits.length };
+    return true;
   }
 
   /** Removes a page that came after the pruner had gone by. */
