@@ -5,6 +5,7 @@
  */
 
 export { type SnapshotDamage, SnapshotDamagedError, type SnapshotPlace } from './errors.js';
+export { itemSnapshotStore } from './item-store.js';
 export type { PaceOptions } from './pace.js';
 export { type PruneChoices, type ReaderToRegister, SnapshotPointer, type SnapshotPointerOptions } from './pointer.js';
 export { SnapshotPointerError, type SnapshotPointerReason } from './pointer-errors.js';
@@ -19,6 +20,8 @@ export {
   type SnapshotRetention,
 } from './retention.js';
 export { type SnapshotProgress, SnapshotSchedule, type SnapshotScheduleOptions } from './schedule.js';
+export { type ReadSnapshotOptions, readSnapshot } from './snapshot-reader.js';
+export { type WriteSnapshotOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-writer.js';
 export { type DecodedState, decodeState } from './state-decoder.js';
 export {
   digestState,
@@ -27,7 +30,4 @@ export {
   type EncodeStateOptions,
   encodeState,
 } from './state-encoder.js';
-export { itemSnapshotStore } from './item-store.js';
-export { type ReadSnapshotOptions, readSnapshot } from './snapshot-reader.js';
-export { type WriteSnapshotOptions, writeSnapshot } from './snapshot-writer.js';
 export type { SnapshotStore, StoreOptions } from './store.js';

@@ -1,0 +1,86 @@
+/**
+ * Chunks as compressed blocks, and back.
+ *
+ *   block   method (1: 0 stored, 1 deflate), length before (4), length of what follows (4), bytes
+ *
+ * Each chunk is compressed by itself, in the thread pool, a few at a time; so neither side ever holds more than a few, and a
+ * block that does not get smaller is stored as it is. Level 1: see the README for what the others would give.
+ */
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw } from 'node:zlib';
+import { mapAhead } from './ahead.js';
+
+const deflate = promisify(deflateRaw);
+const inflate = promisify(inflateRaw);
+
+const methods = { stored: 0, deflate: 1 } as const;
+const headBytes = 9;
+const level = 1;
+const blocksAhead = 3;
+/** Bytes of one chunk, at most. Those of an encoder have a small part of it. */
+const chunkBytesMax = 64 * 1024 * 1024;
+
+/** What `compress` never makes. */
+export class CompressionError extends Error {}
+
+/** Compresses chunk by chunk. Returns what `chunks` returned. */
+export function compress<Return>(chunks: AsyncGenerator<Uint8Array, Return>): AsyncGenerator<Uint8Array, Return> {
+  return mapAhead(chunks, blocksAhead, async (chunk) => {
+    if (chunk.length > chunkBytesMax) {
+      throw new RangeError(`Cannot compress a chunk of ${chunk.length} bytes: chunks have at most ${chunkBytesMax}`);
+    }
+    const smaller = await deflate(chunk, { level });
+    const [method, content] = smaller.length < chunk.length ? [methods.deflate, smaller] : [methods.stored, chunk];
+    const block = Buffer.alloc(headBytes + content.length);
+    block[0] = method;
+    block.writeUInt32LE(chunk.length, 1);
+    block.writeUInt32LE(content.length, 5);
+    block.set(content, headBytes);
+    return block;
+  });
+}
+
+/**
+ * Chunks from the stream of blocks, which may be cut anywhere.
+ *
+ * @throws {CompressionError} for what `compress` never makes. Errors of `stream` pass through.
+ */
+export function decompress(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+  return mapAhead(blocksIn(stream), blocksAhead, async ({ method, length, content }) => {
+    if (method === methods.stored) {
+      if (content.length !== length) throw new CompressionError('a stored block of another length');
+      return content;
+    }
+    if (method !== methods.deflate) throw new CompressionError('an unknown method of compression');
+    const chunk = await inflate(content, { maxOutputLength: Math.max(length, 1) }).catch((error: unknown) => {
+      throw new CompressionError('a block that cannot be inflated', { cause: error });
+    });
+    if (chunk.length !== length) throw new CompressionError('a block of another length');
+    return chunk;
+  });
+}
+
+interface Block {
+  readonly method: number;
+  readonly length: number;
+  readonly content: Uint8Array;
+}
+
+async function* blocksIn(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Block, undefined> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const bytes of stream) {
+    rest = rest.length === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat([rest, bytes]);
+    let at = 0;
+    while (rest.length - at >= headBytes) {
+      const length = rest.readUInt32LE(at + 1);
+      const stored = rest.readUInt32LE(at + 5);
+      if (length > chunkBytesMax || stored > length) throw new CompressionError('a block of absurd length');
+      if (rest.length - at - headBytes < stored) break;
+      const from = at + headBytes;
+      yield { method: rest[at] as number, length, content: rest.subarray(from, from + stored) };
+      at = from + stored;
+    }
+    rest = rest.subarray(at);
+  }
+  if (rest.length > 0) throw new CompressionError('it ends within a block');
+}
