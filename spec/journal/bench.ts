@@ -5,6 +5,7 @@
  *   Journal ─► AtomTable ─► engine of its own (faults, crashes, counts) ─┐
  *   Journal ─► AtomTable ─► engine of its own ──────────────────────────┴► MemoryEngine
  */
+import { createHash } from 'node:crypto';
 import type { AtomTable, AtomTableOptions } from '../../lib/atom/index.js';
 import { type Item, itemBytes } from '../../lib/codec/index.js';
 import type { Engine } from '../../lib/engine/index.js';
@@ -139,9 +140,12 @@ export async function add(
 /** An event with a name of its own. */
 export const event = (id: string | number, more = ''): string => JSON.stringify({ id, more });
 
+/** Text that does not compress, so that a head is soon full. */
+const noise = (id: number): string => createHash('sha256').update(String(id)).digest('base64url').slice(0, 30);
+
 /** `count` events, one commit each. */
 export async function addEach(instance: Instance, from: number, count: number): Promise<void> {
-  for (let id = from; id < from + count; id += 1) await add(instance, [event(id)]);
+  for (let id = from; id < from + count; id += 1) await add(instance, [event(id, noise(id))]);
 }
 
 /** A reader that has just come. */
