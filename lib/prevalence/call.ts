@@ -12,7 +12,7 @@ export interface HandleAnswer<S, R> {
   readonly result: R;
   /** The event's number; if it was not journalled, the number of the last one before. */
   readonly seq: number;
-  /** Epoch milliseconds of the commit that the answer rests on. */
+  /** Epoch milliseconds of the commit; of an event that was not journalled, the time that it was decided at. */
   readonly time: number;
   /** `journalled`, or why not: the state is the `same`, or the id is `known`. */
   readonly status: 'journalled' | 'same' | 'known';
@@ -105,7 +105,8 @@ export class Call<S, E, R> {
       this.fail(outcome.error, { outcome: 'not-done' });
       return;
     }
-    this.#settle({ outcome: kind === 'accepted' ? 'done' : 'not-done' });
+    // An event that is known by its id is in the journal, by whomever.
+    this.#settle({ outcome: kind === 'accepted' || kind === 'known' ? 'done' : 'not-done' });
     if (this.#phase === 'over' || kind === 'gone' || kind === 'later') return;
     this.#end();
     const { state, seq } = outcome;

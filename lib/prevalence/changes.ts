@@ -35,23 +35,27 @@ export class Changes<S, E, R> {
     this.#tell();
   }
 
-  async *from(from: number | undefined, signal: AbortSignal | undefined): AsyncGenerator<Change<E>, void> {
+  /** Wakes those who wait, after the state moved on without a commit that is told of, as by a snapshot that was loaded. */
+  wake(): void {
+    this.#tell();
+  }
+
+  async *from(from: number, signal: AbortSignal | undefined): AsyncGenerator<Change<E>, void> {
     const { replica } = this.#options;
     this.#open();
     try {
-      let next = from ?? replica.seq + 1;
+      let next = from;
       for (;;) {
         signal?.throwIfAborted();
+        // Who can't be trusted any more tells nothing more; who was closed still tells what it knows.
+        if (this.#ended?.error !== undefined) throw this.#ended.error;
         if (replica.seq >= next) {
           for await (const change of this.#known(next, signal)) {
             yield change;
             next = change.seq + 1;
           }
         } else {
-          if (this.#ended !== undefined) {
-            if (this.#ended.error !== undefined) throw this.#ended.error;
-            return;
-          }
+          if (this.#ended !== undefined) return;
           await this.#next(signal);
         }
       }
@@ -60,7 +64,7 @@ export class Changes<S, E, R> {
     }
   }
 
-  /** What is known from `from` on; more may come to be known meanwhile. */
+  /** What is known from `from` on, as far as it is in the state; more may come to be known meanwhile. */
   async *#known(from: number, signal: AbortSignal | undefined): AsyncGenerator<Change<E>> {
     const first = this.#ring[0]?.seq;
     if (first !== undefined && first <= from) {
@@ -68,6 +72,7 @@ export class Changes<S, E, R> {
       return;
     }
     for await (const { commit, text } of this.#options.read(from, signal)) {
+      if (commit.first > this.#options.replica.seq) return;
       for (const change of this.#changesOf(commit, text)) if (change.seq >= from) yield change;
     }
   }

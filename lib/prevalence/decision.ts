@@ -80,6 +80,8 @@ export function decideAll<S, E, R>(
         continue;
       }
       const next = freezeState(handled.state);
+      // It is remembered, and handed to whoever comes with this id.
+      if (id !== undefined) freezeState(handled.result);
       if (!mayAccept(index)) {
         outcomes.push({ kind: 'later' });
         continue;

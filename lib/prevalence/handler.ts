@@ -63,11 +63,11 @@ export function runHandler<S, E, R>(
 ): Handled<S, R> {
   const made = handler(state, event, context);
   const handled = made instanceof WithResult ? made : { state: made, result: undefined };
-  const next: unknown = handled.state;
-  if (next === undefined) throw new HandlerError('undefined');
-  if (isThenable(next)) {
+  if (handled.state === undefined) throw new HandlerError('undefined');
+  for (const given of [handled.state, handled.result] as readonly unknown[]) {
+    if (!isThenable(given)) continue;
     // Its own failure must not end the process as well.
-    next.then(undefined, () => {});
+    given.then(undefined, () => {});
     throw new HandlerError('promise');
   }
   return handled;

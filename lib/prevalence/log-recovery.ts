@@ -12,7 +12,10 @@ import type { LogParts } from './log-parts.js';
 import { readContent } from './snapshot-content.js';
 import type { PastStart, PastTarget } from './storage.js';
 
-/** After so many snapshots that were removed under its hands a reader registers, so as not to be overtaken again. */
+/**
+ * After so many snapshots that were removed under its hands a reader registers, so as not to be overtaken again. One that may not
+ * write tries on.
+ */
 const restartsMax = 3;
 const registrationMs = 10 * 60 * 1_000;
 
@@ -21,7 +24,7 @@ export async function loadSnapshot(parts: LogParts, signal?: AbortSignal): Promi
   const { pointer, journal } = parts;
   for (let restarts = 0; ; restarts += 1) {
     const snap = await pointer.read({ signal });
-    const isRegistered = restarts >= restartsMax && (await register(parts, snap));
+    const isRegistered = !parts.readOnly && restarts >= restartsMax && (await register(parts, snap));
     try {
       if (await loadFrom(parts, snap, signal)) return;
     } finally {

@@ -20,10 +20,13 @@ const roomParts = 64;
 export async function makeSnapshot(parts: LogParts, request: SnapshotRequest): Promise<SnapshotInfo | undefined> {
   const { consumer, newId, name, journal, pointer } = parts;
   const { due, signal } = request;
-  if (journal.image === undefined) await journal.catchUp('strong', signal);
+  // Within a fold there is no head that the state is the state of.
+  while (journal.image === undefined) {
+    await journal.catchUp('strong', signal);
+    if (journal.cursor.place === 0) throw new SnapshotError(name, 'there is no event yet');
+  }
   // Taken together, with nothing in between: what the state is, and which head it is the state of.
   const { image, cursor } = journal;
-  if (image === undefined) throw new SnapshotError(name, 'there is no event yet');
   const { page: _page, ...facts } = cursor.facts();
   const content: SnapshotContent = { v: 1, cursor: facts, captured: consumer.capture() };
   bindPointer(parts);

@@ -131,9 +131,10 @@ export function resolveOptions<S, E, R>(options: PrevaylerOptions<S, E, R>): Set
   if (!['read-write', 'read-only', 'single-writer'].includes(mode)) {
     refuse(RangeError, `mode must be read-write, read-only or single-writer: ${String(mode)}`);
   }
-  for (const name of ['stateDigestEvery', 'idsMax', 'waitingEventsMax', 'waitingBytesMax'] as const) {
-    if (!Number.isSafeInteger(settings[name]) || settings[name] < 0) {
-      refuse(RangeError, `${name} must be a whole number of at least 0: ${settings[name]}`);
+  const least = { stateDigestEvery: 0, idsMax: 0, waitingEventsMax: 1, waitingBytesMax: 1 } as const;
+  for (const [name, min] of Object.entries(least) as [keyof typeof least, number][]) {
+    if (!Number.isSafeInteger(settings[name]) || settings[name] < min) {
+      refuse(RangeError, `${name} must be a whole number of at least ${min}: ${settings[name]}`);
     }
   }
   const { journal, ...snapshots } = settings.retention;

@@ -32,6 +32,8 @@ export interface PipelineOptions<S, E, R> {
   readonly onCommit: (appended: Committed) => void;
   /** The instance can't go on. */
   readonly onFatal: (error: unknown) => void;
+  /** Told when fewer events may wait than before. */
+  readonly onTurn: () => void;
 }
 
 export interface Committed {
@@ -125,6 +127,7 @@ export class Pipeline<S, E, R> {
     queueMicrotask(() => {
       this.#scheduled = false;
       this.#pump();
+      this.#options.onTurn();
     });
   }
 
@@ -137,6 +140,11 @@ export class Pipeline<S, E, R> {
     const isFree = this.#appending === undefined;
     if (!isFree && this.#waitingBytes < aheadBytesMin) return;
     const calls = this.#take();
+    if (calls.length === 0) {
+      // All their callers have gone.
+      this.#tellIdle();
+      return;
+    }
     const text = calls.map(({ line }) => line.text).join('\n');
     if (!this.#options.log.fitsHead(text)) void this.#prepare(calls);
     else if (isFree) this.#begin(new Batch(calls), undefined);

@@ -120,6 +120,7 @@ export class Prevayler<S, E, R = unknown> {
       if (schema === undefined) return system.push(event, id, timeoutMs, signal);
       return this.#check(schema, event).then((checked) => {
         system.requireWriting('handle an event of');
+        requireEvent(system.name, checked);
         signal?.throwIfAborted();
         return system.push(checked, id, timeoutMs, signal);
       });
@@ -153,13 +154,13 @@ export class Prevayler<S, E, R = unknown> {
    * What was pruned can't be had: `JournalCompactedError` `ERR_JOURNAL_COMPACTED`.
    */
   changes(options: ChangesFrom = {}): AsyncGenerator<Change<E>, void> {
-    const { name, changes } = this.#system;
+    const { name, changes, replica } = this.#system;
     this.#system.requireUse('follow');
     const { from, signal } = options;
     if (from !== undefined && !(Number.isSafeInteger(from) && from >= 1)) {
       throw new RangeError(`Cannot follow ${name}: from must be a whole number of at least 1: ${from}`);
     }
-    return changes.from(from, signal);
+    return changes.from(from ?? replica.seq + 1, signal);
   }
 
   /**
@@ -172,7 +173,8 @@ export class Prevayler<S, E, R = unknown> {
   async snapshot(options: WaitOptions = {}): Promise<SnapshotInfo> {
     const { log, keeper } = this.#system;
     this.#system.requireWriting('make a snapshot of');
-    const made = (await log.snapshot({ due: false, signal: options.signal })) as SnapshotInfo;
+    const making = log.snapshot({ due: false, signal: options.signal });
+    const made = (await this.#system.underWay(making)) as SnapshotInfo;
     keeper?.published(made);
     return made;
   }
@@ -190,7 +192,7 @@ export class Prevayler<S, E, R = unknown> {
    */
   async prune(options: WaitOptions = {}): Promise<PruneReport> {
     this.#system.requireWriting('prune');
-    return this.#system.log.prune(options.signal);
+    return this.#system.underWay(this.#system.log.prune(options.signal));
   }
 
   /**
@@ -241,8 +243,12 @@ export class Prevayler<S, E, R = unknown> {
   }
 }
 
-function requireHandling(system: string, event: unknown, id: unknown, timeoutMs: number): void {
+function requireEvent(system: string, event: unknown): void {
   if (event === undefined) throw new TypeError(`Cannot handle an event of ${system}: undefined is no event`);
+}
+
+function requireHandling(system: string, event: unknown, id: unknown, timeoutMs: number): void {
+  requireEvent(system, event);
   if (id !== undefined && (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > idBytesMax)) {
     throw new RangeError(`Cannot handle an event of ${system}: id must be a string of 1 to ${idBytesMax} bytes`);
   }

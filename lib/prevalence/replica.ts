@@ -114,7 +114,7 @@ export class Replica<S, E, R> {
         const event = upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq });
         const handled = this.#run(state, event, { time, seq });
         state = handled.state === state ? state : freezeState(handled.state);
-        if (id !== undefined) ids.push([id, handled.result]);
+        if (id !== undefined) ids.push([id, freezeState(handled.result)]);
         if (this.#listeners.size > 0) changes.push({ seq, time, event, id });
       } catch (cause) {
         throw new ReplayError(this.#options.system, seq, handlerVersion, this.#options.handlerVersion, cause);
@@ -130,6 +130,7 @@ export class Replica<S, E, R> {
   /** Takes what was decided here, now that its commit is in the journal. */
   adopt(commit: Commit, { state, accepted, ids }: Decision<S, R>, changes: () => readonly Change<E>[]): void {
     if (commit.stateDigest !== undefined) this.#noteVerified(this.#seq + accepted);
+    else this.#versionsSince.add(commit.handlerVersion);
     this.#move(state, this.#seq + accepted, commit.time, ids, this.#listeners.size > 0 ? changes() : []);
   }
 

@@ -28,6 +28,8 @@ export interface LogRequest {
   readonly format: string;
   readonly clock: Clock;
   readonly retention: Retention;
+  /** Whether nothing at all may be written. */
+  readonly readOnly: boolean;
   /** Told of failures that nobody waits for. */
   readonly onWarning: (error: unknown) => void;
 }

@@ -63,6 +63,9 @@ export class System<S, E, R> {
   #fatal: { readonly cause: unknown } | undefined;
   #closing: Promise<void> | undefined;
   #following: Promise<void> | undefined;
+  #holds = false;
+  /** Work on the store that `close` waits for. */
+  readonly #underWay = new Set<Promise<unknown>>();
   #ready: (() => void)[] = [];
 
   constructor(settings: Settings<S, E, R>) {
@@ -74,7 +77,7 @@ export class System<S, E, R> {
     const newReplica = (untilSeq: number) => this.#newReplica(untilSeq);
     this.replica = newReplica(Number.POSITIVE_INFINITY);
     this.log = storage.open({
-      ...{ format, clock, retention, onWarning },
+      ...{ format, clock, retention, onWarning, readOnly: settings.mode === 'read-only' },
       consumer: {
         apply: (read) => this.#apply(read),
         capture: () => this.replica.capture(),
@@ -86,6 +89,7 @@ export class System<S, E, R> {
       ...{ log, replica, handler, handlerVersion, stateDigestEvery, clock },
       onCommit: (committed) => this.#onCommit(committed),
       onFatal: (error) => this.poisonBy(error),
+      onTurn: () => this.#tellReadyIfRelaxed(),
     });
     this.changes = new Changes({ replica, upcast: settings.upcast, read: (from, signal) => log.read(from, signal) });
     this.past = new Past({ system: name, log, handlerVersion, newReplica });
@@ -103,7 +107,11 @@ export class System<S, E, R> {
     this.#tellProgress(true);
     const newest = this.keeper && (await this.log.snapshots(signal)).at(-1);
     if (newest !== undefined) this.keeper?.published(newest);
-    if (mode === 'single-writer') await this.log.hold({ takeOver });
+    if (mode === 'single-writer') {
+      // Even if its answer is lost: it is given up at the end.
+      this.#holds = true;
+      await this.log.hold({ takeOver });
+    }
     if (following === false) return;
     const pauses = { busyMs: 20, idleMs: 1_000, ...(following === true ? {} : following) };
     this.#following = follow({ clock, ...pauses, signal: this.#life.signal, look: () => this.#look() });
@@ -145,6 +153,14 @@ export class System<S, E, R> {
   async ready(): Promise<void> {
     if (this.#isRelaxed()) return;
     await new Promise<void>((resolve) => this.#ready.push(resolve));
+  }
+
+  /** Work that writes, and that nobody else waits for at the end. */
+  underWay<T>(work: Promise<T>): Promise<T> {
+    const end = () => this.#underWay.delete(ended);
+    const ended: Promise<unknown> = work.then(end, end);
+    this.#underWay.add(ended);
+    return work;
   }
 
   async catchUp(signal: AbortSignal | undefined): Promise<void> {
@@ -208,6 +224,7 @@ export class System<S, E, R> {
 
   #restore(captured: Captured<S, R> | undefined, at: { readonly seq: number; readonly time: number }): void {
     this.replica.restore(captured ?? { state: this.settings.initialState, ids: [] }, at);
+    this.changes.wake();
   }
 
   #tellProgress(isLast: boolean): void {
@@ -229,13 +246,17 @@ export class System<S, E, R> {
       conflicts: counts.conflicts + conflicts,
     };
     this.keeper?.committed(this.replica.seq, bytes);
-    if (this.#isRelaxed()) this.#tellReady();
   }
 
   #isRelaxed(): boolean {
     const { waitingEventsMax, waitingBytesMax } = this.settings;
     const { events, bytes } = this.#pipeline.waiting;
     return events * 2 <= waitingEventsMax && bytes * 2 <= waitingBytesMax;
+  }
+
+  /** After each batch, whatever became of it. */
+  #tellReadyIfRelaxed(): void {
+    if (this.#ready.length > 0 && this.#isRelaxed()) this.#tellReady();
   }
 
   #tellReady(): void {
@@ -258,7 +279,7 @@ export class System<S, E, R> {
   }
 
   async #close(): Promise<void> {
-    const { closeTimeoutMs, clock, mode } = this.settings;
+    const { closeTimeoutMs, clock } = this.settings;
     const waiting = new AbortController();
     const timeout = clock.sleep(closeTimeoutMs, { signal: waiting.signal, background: true }).then(
       () => this.log.stop(new ClosedError('wait for', this.name)),
@@ -269,7 +290,8 @@ export class System<S, E, R> {
       this.#life.abort(new ClosedError('follow', this.name));
       await this.keeper?.close();
       await this.#following;
-      if (mode === 'single-writer' && this.#fatal === undefined) {
+      await Promise.all(this.#underWay);
+      if (this.#holds && this.#fatal === undefined) {
         await this.log.release().catch(this.settings.onWarning);
       }
       await this.log.close();
