@@ -1,0 +1,100 @@
+/**
+ * What the specs of prevalent systems work on: one table in a memory engine, and any number of instances on it, each with a table
+ * object of its own as if it were a process of its own.
+ *
+ *     openPrevayler ─► atomStorage ─► AtomTable ─► engine of the process (stepped, dying, faulty) ─┐
+ *                                                                                                  ├─► MemoryEngine
+ *     openPrevayler ─► atomStorage ─► AtomTable ───────────────────────────────────────────────────┘
+ *
+ * Instances neither follow nor make snapshots in the background unless a spec asks for it, so that requests are counted.
+ */
+import { AtomTable, type AtomTableBaseOptions } from '../../lib/atom/index.js';
+import { type Engine, MemoryEngine, seededRandom } from '../../lib/engine/index.js';
+import {
+  type AtomStorageOptions,
+  atomStorage,
+  openPrevayler,
+  type Prevayler,
+  type PrevaylerOptions,
+  type Storage,
+} from '../../lib/prevalence/index.js';
+import { VirtualClock } from '../../lib/testing/index.js';
+
+const tableName = 'state';
+/** Of the one system. */
+const name = 'bank';
+
+/** How one process is made. */
+export interface ProcessOptions extends AtomStorageOptions {
+  readonly engine?: Engine;
+  readonly table?: Partial<AtomTableBaseOptions>;
+}
+
+export class Bench {
+  readonly memory: MemoryEngine;
+  readonly clock: VirtualClock;
+  readonly warnings: unknown[] = [];
+  readonly #opened: Prevayler<never, never, never>[] = [];
+  #processes = 0;
+
+  constructor(memory: MemoryEngine, clock: VirtualClock) {
+    this.memory = memory;
+    this.clock = clock;
+  }
+
+  /** A storage as another process has it. */
+  storage({ engine = this.memory, table, ...options }: ProcessOptions = {}): Storage {
+    this.#processes += 1;
+    const random = seededRandom(this.#processes);
+    const randomBytes = (count: number) => Uint8Array.from({ length: count }, () => random.int(256));
+    const { clock } = this;
+    return atomStorage(new AtomTable({ engine, tableName, clock, random, randomBytes, ...table }), name, options);
+  }
+
+  /** Another instance, in a process of its own. */
+  async open<S, E, R = unknown>(
+    system: Pick<PrevaylerOptions<S, E, R>, 'initialState' | 'handler'> & Partial<PrevaylerOptions<S, E, R>>,
+    process: ProcessOptions = {},
+  ): Promise<Prevayler<S, E, R>> {
+    const onWarning = (warning: unknown) => this.warnings.push(warning);
+    const storage = this.storage(process);
+    const opening = openPrevayler({ storage, follow: false, snapshots: false, onWarning, ...system });
+    const opened = await this.clock.run(opening);
+    this.#opened.push(opened as unknown as Prevayler<never, never, never>);
+    return opened;
+  }
+
+  /** Lets virtual time pass until `work` is done. */
+  run<T>(work: Promise<T>): Promise<T> {
+    return this.clock.run(work);
+  }
+
+  /** Keys of the items that are there. */
+  async keys(): Promise<string[]> {
+    const { items } = await this.memory.scan({ table: tableName, consistent: true });
+    return items.map((item) => (item.id as { S: string }).S).sort();
+  }
+
+  /** Removes an item behind everybody's back. */
+  async remove(key: string): Promise<void> {
+    await this.memory.delete({ table: tableName, key: { id: { S: key } } });
+  }
+
+  /** Changes the bytes of an item that was written once, behind everybody's back. */
+  async damage(key: string, change: (bytes: Uint8Array) => Uint8Array): Promise<void> {
+    const item = await this.memory.get({ table: tableName, key: { id: { S: key } }, consistent: true });
+    if (item?.d === undefined || !('B' in item.d)) throw new Error(`no bytes under ${key}`);
+    await this.memory.put({ table: tableName, item: { ...item, d: { B: change(Uint8Array.from(item.d.B)) } } });
+  }
+
+  async close(): Promise<void> {
+    for (const opened of this.#opened.splice(0)) await this.run(opened.close());
+  }
+}
+
+export async function openBench(): Promise<Bench> {
+  const clock = new VirtualClock();
+  const memory = new MemoryEngine({ clock });
+  await new AtomTable({ engine: memory, tableName }).create();
+  return new Bench(memory, clock);
+}
