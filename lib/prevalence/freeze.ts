@@ -36,13 +36,30 @@ const deeplyFrozen = new WeakSet<object>();
  * stays frozen; a later call sees all of it again.
  */
 export function freezeState<State>(state: State, bytes?: FrozenBytes): State {
-  if (typeof state !== 'object' || state === null) {
-    if (typeof state === 'function' || typeof state === 'symbol')
-      throw new UnsupportedValueError('state', `a ${typeof state} has no stored form`);
-  } else if (!deeplyFrozen.has(state)) {
-    freezeAll(state, bytes);
+  if (typeof state === 'object' && state !== null) {
+    if (isNewAtTheTop(state)) Object.freeze(state);
+    else if (!deeplyFrozen.has(state)) freezeAll(state, bytes);
+  } else if (typeof state === 'function' || typeof state === 'symbol') {
+    throw new UnsupportedValueError('state', `a ${typeof state} has no stored form`);
   }
   return state;
+}
+
+/**
+ * Whether all members of a plain object are frozen already: the usual case, and the fast one. Such a root is not remembered:
+ * that would take longer than to look at its members once more.
+ */
+function isNewAtTheTop(state: object): boolean {
+  if (Object.getPrototypeOf(state) !== Object.prototype) return false;
+  for (const name in state) {
+    const member = (state as Record<string, unknown>)[name];
+    if (typeof member === 'object') {
+      if (member !== null && !deeplyFrozen.has(member)) return false;
+    } else if (typeof member === 'function' || typeof member === 'symbol') {
+      return false;
+    }
+  }
+  return true;
 }
 
 /** Freezes without recursion: a list of a hundred thousand nodes has no more right to a stack than a flat one. */
