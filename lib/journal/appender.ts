@@ -253,13 +253,14 @@ export class Appender {
     const { head, follower } = this.#options;
     const seen: Commit[] = [];
     let restores = follower.restores;
-    const unwatch = follower.watch((commit) => seen.push(commit));
+    const unwatch = follower.watch((commit) => {
+      if (commit.writer === own.writer && commit.n === own.n) seen.push(commit);
+    });
     try {
       await head.swap(
         async (value) => {
           const next = await this.#commitOn(value, batch, own, sent);
-          // What was folded before the base is not after it.
-          seen.length = 0;
+          // A snapshot that was loaded to get to the base hides nothing that comes after it.
           restores = follower.restores;
           return next;
         },

@@ -127,7 +127,8 @@ export async function add(
   return journal.append(
     {
       bodyText: text,
-      decide: () => {
+      decide: ({ seq }) => {
+        if (replica.events.length !== seq) throw new Error(`decided on ${replica.events.length} events, not ${seq}`);
         const facts = options.draft === undefined ? {} : options.draft(replica.events);
         return facts && { text: prepared === undefined ? text : '', count: events.length, ...facts };
       },

@@ -147,6 +147,37 @@ describe('an append whose evidence is gone', () => {
     });
   });
 
+  it.each([true, false])(
+    'is looked for after its base only, however that was reached; delivered: %s',
+    async (delivered) => {
+      const bench = await openBench();
+      const floors = new Floors();
+      const options = { headBytesMax: 512, floors, tableOptions: { evidenceWritersMax: 1 } } as const;
+      const [other, third] = [openJournal(bench, options), openJournal(bench, options)] as const;
+      const one = openJournal(bench, { ...options, engine: bench.faulty });
+      await bench.run(addEach(other, 0, 1));
+      await bench.run(one.journal.catchUp('strong'));
+      await bench.run(addEach(other, 1, 30));
+      await bench.run(floors.prune(other));
+      bench.faulty.hold(['put']);
+      // Its first commit, so no number tells; its base is folded from the snapshot, and what comes after is there.
+      const append = outcomeOf(add(one, [mine]));
+      // On the head that it knew: lost, and the next base is the one that is read from the snapshot on.
+      await (await bench.message(0)).pass();
+      const first = await bench.message(1);
+      if (delivered) await first.deliver();
+      await bench.run(addEach(third, 50, 1));
+      await bench.run(addEach(other, 60, 1));
+      await bench.run(addEach(third, 90, 1));
+      first.lose();
+      bench.faulty.release();
+      await bench.run(append.done);
+      expect(append.value).toMatchObject({ status: 'applied' });
+      const { replica } = await freshReader(bench, options);
+      expect(replica.events.filter((text) => text === mine)).toEqual([mine]);
+    },
+  );
+
   it('is not looked for in what was folded before its base', async () => {
     const lost = await lostAppend({ delivered: false });
     const { one, append } = lost;

@@ -265,6 +265,20 @@ describe('a body', () => {
     expect(read(large, all(large).set(first, two).set(second, one))).toBe('damaged');
   });
 
+  it('has its first part first, as that one tells of the others', async () => {
+    const own = await openBench();
+    own.faulty.hold(['put']);
+    const put = putBody({ items: own.table().writeOnce(), keys, journalId }, body, large);
+    const first = await own.faulty.message(0);
+    expect((first.request as { item: Item }).item.id).toEqual({ S: keys.body('w', 3, 0) });
+    expect(own.faulty.messages).toHaveLength(1);
+    await first.pass();
+    await (await own.faulty.message(1)).pass();
+    own.faulty.release();
+    for (const message of own.faulty.messages) if (!message.answered) await message.pass();
+    expect(await put).toEqual(refs.get(large));
+  });
+
   it('that is whole, but not the one that the commit means, is damaged', () => {
     expect(read(small, all(small), { digest: textDigest('') })).toBe('damaged');
     const key = keys.body('w', 3, 0);
@@ -337,6 +351,16 @@ describe('the head in the store', () => {
       }
     },
   );
+
+  it('with a tail that ends elsewhere is no head', () => {
+    const last = someCommits.at(-1) as Commit;
+    const seq = last.first + last.count - 1;
+    const head: Head = { ...emptyHead('j', ''), place: last.place, seq, tail: someCommits };
+    const decode = (one: Head) => headCodec.decode(structuredClone(headCodec.encode(one)));
+    expect(decode(head)).toEqual(head);
+    expect(() => decode({ ...head, place: last.place + 1 })).toThrow('does not end');
+    expect(() => decode({ ...head, seq: seq + 1 })).toThrow('does not end');
+  });
 
   it('of a later format is refused, by readers and by writers', async () => {
     const bench = await openBench();

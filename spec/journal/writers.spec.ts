@@ -119,12 +119,12 @@ const base = only ?? Math.floor(Math.random() * 1e6);
 describe('writers through faults', () => {
   const cases = [
     { writers: 1, runs: 20, prunes: false },
-    { writers: 2, runs: 40, prunes: false },
-    { writers: 4, runs: 40, prunes: false },
-    { writers: 8, runs: 10, prunes: false },
-    { writers: 2, runs: 40, prunes: true },
+    { writers: 2, runs: 30, prunes: false },
+    { writers: 4, runs: 30, prunes: false },
+    { writers: 8, runs: 6, prunes: false },
+    { writers: 2, runs: 50, prunes: true },
     { writers: 4, runs: 40, prunes: true },
-    { writers: 8, runs: 10, prunes: true },
+    { writers: 8, runs: 6, prunes: true },
   ];
 
   it.each(cases)('$writers writers, prunes $prunes: all that was acknowledged is there once', async (one) => {
