@@ -48,7 +48,11 @@ async function main(): Promise<number> {
     // Runners pass a signal on that the terminal has sent already, so the second one must not cut the first one short.
     process.on(signal, () => stop.abort(new Interrupted(signal)));
   }
-  const { figures, text } = await jobs[job](options, stop.signal);
+  const { figures, text } = await jobs[job](options, stop.signal).catch((error: unknown) => {
+    // An interrupt reaches the whole group, and what else has failed of it is no news.
+    stop.signal.throwIfAborted();
+    throw error;
+  });
   process.stdout.write(options.json ? `${JSON.stringify(figures, undefined, 2)}\n` : text);
   return figures.equal ? 0 : 1;
 }
@@ -62,4 +66,6 @@ function exitCodeOf(error: unknown): number {
   return error instanceof Interrupted ? error.exitCode : 1;
 }
 
-process.exitCode = await main().catch(exitCodeOf);
+const exitCode = await main().catch(exitCodeOf);
+// A request that nobody waits for any more must not hold the terminal.
+process.stdout.write('', () => process.exit(exitCode));

@@ -6,7 +6,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { addFlight, closeChunk, emptyLedger, emptyTally, type Tally, takeRow } from '../../scripts/demo/ledger.js';
-import { parseOptions, UsageError } from '../../scripts/demo/options.js';
+import { helpOf, parseOptions, splitJob, UsageError } from '../../scripts/demo/options.js';
 import { isOver, markDone, newWorkList, takeChunk } from '../../scripts/demo/work-list.js';
 import { type Game, play } from './demo-model.js';
 
@@ -94,6 +94,14 @@ describe('the command line', () => {
       falsify: false,
     });
     expect(parseOptions(['--help', '--rows', 'none'])).toBeUndefined();
+  });
+
+  it('takes the job by its first word', () => {
+    expect(splitJob(['--json'])).toEqual(['atoms', ['--json']]);
+    expect(splitJob(['prevalence', '--json'])).toEqual(['prevalence', ['--json']]);
+    expect(splitJob(['constructor'])).toEqual(['atoms', ['constructor']]);
+    expect(parseOptions([], 'prevalence')).toMatchObject({ window: 1_000, rowsPerChunk: 2_000, processes: 4 });
+    expect(helpOf('prevalence')).toMatch(/^Usage: npm start -- prevalence/m);
   });
 
   it('takes an endpoint with or without the word', () => {

@@ -5,7 +5,7 @@ import { openSystem } from './system.js';
 
 beMember<RecoveryJob, Recovery>(async (job, { table, say }) => {
   const openedAt = performance.now();
-  await using system = await openSystem(table, job.run, 'read-only');
+  await using system = await openSystem(table, job.run, { mode: 'read-only' });
   const openMs = performance.now() - openedAt;
   const askedAt = performance.now();
   const { state, seq } = await system.at({ seq: job.pastSeq });

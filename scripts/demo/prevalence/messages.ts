@@ -22,7 +22,9 @@ export interface Resumption {
 export type Finding =
   | { readonly kind: 'ask' }
   | { readonly kind: 'done'; readonly chunk: number; readonly resumption: Resumption | undefined }
-  | { readonly kind: 'held'; readonly held: Held; readonly stats: PrevaylerStats };
+  /** Beside each progress. */
+  | { readonly kind: 'stats'; readonly stats: PrevaylerStats }
+  | { readonly kind: 'held'; readonly held: Held };
 
 /** What the fresh process is told, when all is over. */
 export interface RecoveryJob extends Job {

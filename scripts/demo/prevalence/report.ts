@@ -30,11 +30,15 @@ export interface Figures extends CommonFigures, Statistics {
 }
 
 export function figuresOf(options: DemoOptions, result: RunResult): Figures {
-  const { recovery, returned, resumptions, snapshot, order, commits, seconds, total, writers } = result;
+  const { recovery, returned, resumptions, snapshot, order, stats, seconds, total, writers } = result;
   const { book, held, past } = recovery;
   const events = order.length;
+  const counted = (name: 'commits' | 'events' | 'conflicts'): number => {
+    return [...stats.values()].reduce((sum, one) => sum + one[name], 0);
+  };
   return {
     ...commonFigures(options, result),
+    conflicts: counted('conflicts'),
     returned,
     resumed: resumptions,
     ...statisticsOf((name) => (name === summary ? book.summary : book.statistics[name])),
@@ -46,8 +50,8 @@ export function figuresOf(options: DemoOptions, result: RunResult): Figures {
     // The watcher and the fresh process beside them.
     instances: writers.size + 2,
     events,
-    commits,
-    eventsPerCommit: events / commits,
+    commits: counted('commits'),
+    eventsPerCommit: counted('events') / counted('commits'),
     eventsPerSecond: events / seconds,
     writeUnitsPerEvent: total.writeUnits / events,
   };

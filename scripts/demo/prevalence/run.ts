@@ -25,7 +25,8 @@ export interface RunResult extends CommonResult, Watched {
   readonly resumptions: readonly Resumption[];
   /** What every writer held at its end. */
   readonly writers: ReadonlyMap<string, Held>;
-  readonly stats: readonly PrevaylerStats[];
+  /** What each writer has counted; of a killed one, what its last message said. */
+  readonly stats: ReadonlyMap<string, PrevaylerStats>;
   readonly recovery: Recovery;
 }
 
@@ -39,11 +40,11 @@ export function runPrevalence(options: DemoOptions, signal: AbortSignal): Promis
 
 async function work(options: DemoOptions, place: Place): Promise<RunResult> {
   const { rowsPerChunk, window, falsify } = options;
-  const { engine, run, tableName, client, table, flights } = place;
+  const { engine, run, tableName, client, table, flights, signal } = place;
   const rows = flights.length;
   const evidenceWritersMax = Math.max(8, options.processes + 1);
   const job = { run, tableName, client, rows, rowsPerChunk, window, evidenceWritersMax };
-  await using system = await openSystem(table.atoms, run);
+  await using system = await openSystem(table.atoms, run, { signal });
   const sent = await send(options, place, job, system);
   const spent = table.atoms.spent();
   // The middle, or the first point after it that pruning has left.
@@ -79,7 +80,7 @@ async function send(
   const returned: number[] = [];
   const resumptions: Resumption[] = [];
   const writers = new Map<string, Held>();
-  const stats: PrevaylerStats[] = [];
+  const stats = new Map<string, PrevaylerStats>();
   const progress = showProgress(flights.length);
   const broken = new AbortController();
   const watcher = new Watcher(system, {
@@ -99,10 +100,9 @@ async function send(
       giveBack: (writer) => void returned.push(...desk.giveBack(writer)),
       hear(writer, finding, tell) {
         if (finding.kind === 'ask') desk.ask(writer, tell);
-        else if (finding.kind === 'held') {
-          writers.set(writer, finding.held);
-          stats.push(finding.stats);
-        } else {
+        else if (finding.kind === 'held') writers.set(writer, finding.held);
+        else if (finding.kind === 'stats') stats.set(writer, finding.stats);
+        else {
           desk.done(writer, finding.chunk);
           if (finding.resumption === undefined) return;
           resumptions.push(finding.resumption);

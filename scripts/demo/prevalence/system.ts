@@ -6,7 +6,12 @@ import { emptyBook, type FlightBook, type FlightEvent, takeFlight } from './book
 /** `handle` tells whether the flight was new. */
 export type FlightSystem = Prevayler<FlightBook, FlightEvent, boolean>;
 
-export function openSystem(table: AtomTable, run: string, mode?: 'read-only'): Promise<FlightSystem> {
+interface OpenOptions {
+  readonly mode?: 'read-only';
+  readonly signal?: AbortSignal;
+}
+
+export function openSystem(table: AtomTable, run: string, options: OpenOptions = {}): Promise<FlightSystem> {
   return openPrevayler<FlightBook, FlightEvent, boolean>({
     storage: atomStorage(table, `${run}/flights`),
     initialState: emptyBook,
@@ -14,6 +19,8 @@ export function openSystem(table: AtomTable, run: string, mode?: 'read-only'): P
       const next = takeFlight(book, event);
       return withResult(next, next !== book);
     },
-    ...(mode !== undefined && { mode }),
+    // One is taken in the middle of the run, for all to see.
+    snapshots: false,
+    ...options,
   });
 }

@@ -18,7 +18,7 @@ export interface SnapshotStory {
   readonly seq: number;
   readonly bytes: number;
   readonly ms: number;
-  /** Events that writers committed between its begin and its end. */
+  /** Events that were committed after the last one in it and before its end. */
   readonly eventsMeanwhile: number;
   /** When it was pruned, the journal had this many events. */
   readonly prunedAtSeq: number;
@@ -94,10 +94,10 @@ export class Watcher {
 
   async #takeSnapshot(): Promise<SnapshotStory> {
     const startedAt = performance.now();
-    const before = this.#system.seq;
     const { seq, bytes } = await this.#system.snapshot();
     const ms = performance.now() - startedAt;
-    const eventsMeanwhile = this.#system.seq - before;
+    await this.#system.sync();
+    const eventsMeanwhile = this.#system.seq - seq;
     await this.#past(seq);
     await this.#system.prune();
     const prunedAtSeq = this.#system.seq;

@@ -91,6 +91,7 @@ class Writer {
     else sending.rowsTaken += 1;
     const { rowsAnswered: sent, rowsTaken } = sending;
     if (sent % Math.ceil(this.#job.window / 2) === 0 || sent === rows) {
+      this.#tools.say({ kind: 'finding', finding: { kind: 'stats', stats: this.#system.stats() } });
       this.#tools.say({ kind: 'progress', chunk, sent, rowsNew: this.#rowsNew, spent: this.#tools.table.spent() });
     }
     if (sent < rows) return;
@@ -105,6 +106,7 @@ beMember<Job, Finding>(async (job, tools) => {
   const chunks = await new Writer(job, flights, tools, system).work();
   await system.sync();
   const held = { seq: system.seq, digest: await system.stateDigest() };
-  tools.say({ kind: 'finding', finding: { kind: 'held', held, stats: system.stats() } });
+  tools.say({ kind: 'finding', finding: { kind: 'stats', stats: system.stats() } });
+  tools.say({ kind: 'finding', finding: { kind: 'held', held } });
   return chunks;
 });
