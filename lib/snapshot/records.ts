@@ -39,7 +39,7 @@ const format = 1;
 const preludeBytes = magic.length + 1;
 const headBytes = 9;
 /** Bytes that a payload may have. What is written is smaller: see {@link recordBytesLimit}. */
-export const payloadBytesMax: number = 16 * 1024 * 1024;
+const payloadBytesMax = 16 * 1024 * 1024;
 
 /** Weight of members that a record can be asked to hold; six bytes of text for each is the most that it can take. */
 export const recordBytesLimit: number = 1024 * 1024;

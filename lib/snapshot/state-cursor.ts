@@ -30,27 +30,27 @@ export function openContainer(
   refuse: (reason: string, step?: string) => Error,
 ): { readonly kind: ContainerKind; readonly cursor: Cursor } | undefined {
   const prototype = Object.getPrototypeOf(object) as object | null;
-  const require = (probe: object) => {
+  const requireKind = (probe: object) => {
     const kind = kindOf(probe);
     if (typeof kind === 'string') return kind;
     throw refuse(kind.reason, kind.name === undefined ? undefined : pathStep(kind.name));
   };
   // Of large ones, what is asked about is an empty one of the same class.
   if (Array.isArray(object)) {
-    require(Object.setPrototypeOf([], prototype) as object);
+    requireKind(Object.setPrototypeOf([], prototype) as object);
     return { kind: 'array', cursor: new ArrayCursor(object) };
   }
   if (prototype === null || prototype === Object.prototype || kindOf(Object.create(prototype) as object) === 'object') {
     const names = Object.keys(object);
     const bare =
       Object.getOwnPropertyNames(object).length === names.length && Object.getOwnPropertySymbols(object).length === 0;
-    if (!bare) require(object);
+    if (!bare) requireKind(object);
     return {
       kind: prototype === null ? 'null' : 'object',
       cursor: new ObjectCursor(object as Readonly<Record<string, unknown>>, names),
     };
   }
-  switch (require(object)) {
+  switch (requireKind(object)) {
     case 'Map':
       return { kind: 'Map', cursor: new MapCursor(object as ReadonlyMap<unknown, unknown>) };
     case 'Set':

@@ -55,7 +55,7 @@ export function toTagged(value: unknown, place: () => string, sharing?: Sharing)
 }
 
 /** The elements of an array; a run of holes is one {@link Hole}. The array itself if it has none. */
-export function withoutHoles(array: readonly unknown[]): readonly unknown[] {
+function withoutHoles(array: readonly unknown[]): readonly unknown[] {
   for (let index = 0; index < array.length; index += 1) {
     if (array[index] === undefined && !(index in array)) return runs(array);
   }

@@ -29,7 +29,7 @@ import { Scale } from './state-weight.js';
 export const stateNestingMax = 10_000;
 /** What the digest of a state begins with. Another format of texts gets another number. */
 export const digestPrefix = 'leyden-jar state 1\n';
-/** Units of UTF-16 in one piece of a long text. Part of the format, as a pair of surrogates is never cut. */
+/** Units of UTF-16 in one piece of a long text. Part of the format: JSON escapes the halves of a pair that is cut. */
 const pieceLength = 16_384;
 const pieceBytes = 65_536;
 
@@ -200,10 +200,10 @@ export class StateWalk {
     this.#out.text(recordTypes.leaf, headText);
     const hash = createHash('sha256').update(`${headText}\n`);
     if (typeof content === 'string') {
-      for (let from = 0; from < content.length; ) {
-        const to = pieceEnd(content, from);
-        hash.update(this.#out.text(recordTypes.text, JSON.stringify(content.slice(from, to))).subarray(1, -1));
-        from = to;
+      for (let from = 0; from < content.length; from += pieceLength) {
+        hash.update(
+          this.#out.text(recordTypes.text, JSON.stringify(content.slice(from, from + pieceLength))).subarray(1, -1),
+        );
         yield;
       }
     } else {
@@ -253,13 +253,4 @@ function longObject(object: object): Leaf {
       return { head: [tagOf(object, kind), content.length], content };
     }
   }
-}
-
-/** Where a piece of text ends: never between two halves of one character. */
-function pieceEnd(text: string, from: number): number {
-  const to = from + pieceLength;
-  if (to >= text.length) return text.length;
-  const unit = text.charCodeAt(to);
-  const before = text.charCodeAt(to - 1);
-  return (unit & 0xfc00) === 0xdc00 && (before & 0xfc00) === 0xd800 ? to - 1 : to;
 }

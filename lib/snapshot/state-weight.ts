@@ -12,7 +12,7 @@ import { kindOf } from '../codec/index.js';
 import { Hole } from './state-text.js';
 
 /** A small value weighs at most this. */
-export const smallWeightMax = 4_096;
+const smallWeightMax = 4_096;
 /** Containers that may nest in a small value. */
 const nestingMax = 100;
 /** Small containers from this weight on are noticed when they come again. */
@@ -67,8 +67,7 @@ export class Scale {
   }
 
   #addObject(object: object, depth: number): boolean {
-    // Looked at here as well: containers in containers have a weight without any leaf.
-    if (depth >= nestingMax || this.weight > smallWeightMax) return false;
+    if (depth >= nestingMax) return false;
     const before = this.weight;
     const prototype: unknown = Object.getPrototypeOf(object);
     const small =
@@ -77,6 +76,7 @@ export class Scale {
         : prototype === Array.prototype
           ? this.#addElements(object as readonly unknown[], depth)
           : this.#addOther(object, depth);
+    // Containers in containers have a weight without any leaf.
     if (this.weight > smallWeightMax) return false;
     if (small && this.weight - before >= sharedWeightMin) this.noticed.push(object);
     return small;

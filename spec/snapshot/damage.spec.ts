@@ -89,6 +89,8 @@ describe('decodeState()', () => {
     expect(await outcome(bytes.subarray(0, -1))).toBe('damaged');
     expect(await outcome(Buffer.concat([bytes, Buffer.of(0)]))).toBe('damaged');
     expect(await outcome(Buffer.concat([bytes, bytes]))).toBe('damaged');
+    const more = { type: 'O'.charCodeAt(0), payload: Buffer.from('Map') };
+    expect(await outcome(join(bytes.subarray(0, 17), [...split(bytes), more]))).toBe('damaged');
     expect(await outcome(bytes)).toBe('as it was');
   });
 
