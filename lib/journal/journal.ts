@@ -228,14 +228,27 @@ export class Journal {
    */
   async *read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
     const first = Math.max(from, 1);
-    const value = await this.#head.deref({ signal });
-    if (value === undefined) return;
-    const image = this.#follower.accept(value);
-    const { prunedTo } = await this.#readFloor();
+    const image = await this.readHead(signal);
+    if (image === undefined) return;
+    yield* this.readFrom(await this.#seek(first, image, signal), first, image, signal);
+  }
+
+  async #seek(from: number, image: Head, signal: AbortSignal | undefined): Promise<ReadFrom> {
     const place = { items: this.#items, keys: this.#keys, signal };
-    const start = await this.#explained(first, image, prunedTo, () => seekPage(place, first, prunedTo, image));
-    if (start === undefined) throw new JournalCompactedError(this.name, first);
-    yield* this.readFrom(start, first, image, signal);
+    for (;;) {
+      const { prunedTo } = await this.#readFloor();
+      try {
+        const start = await seekPage(place, from, prunedTo, image);
+        if (start === undefined) throw new JournalCompactedError(this.name, from);
+        return start;
+      } catch (error) {
+        if (!(error instanceof Trouble)) throw error;
+        const { key, reason } = error;
+        const floor = await this.#readFloor();
+        // What was pruned meanwhile may lie before what is wanted: look again.
+        if (floor.prunedTo <= prunedTo) throw new JournalGapError(this.name, { key, reason, from, to: image.seq });
+      }
+    }
   }
 
   /** Reads on from a place that is known, a snapshot's for instance. */
@@ -303,15 +316,6 @@ export class Journal {
   /** Gives up on what is under way: its outcome is told as unknown. */
   stop(reason: unknown): void {
     this.#appender.stop(reason);
-  }
-
-  async #explained<T>(from: number, image: Head, page: number, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
-      return await this.#fail(error, from, image, page);
-    }
   }
 
   async #fail({ key, reason }: Trouble, from: number, image: Head, page: number): Promise<never> {

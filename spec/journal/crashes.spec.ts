@@ -210,6 +210,9 @@ describe('numbers of a writer', () => {
       [1, 2, false],
       [2, 3, true],
     ]);
+    // And is put once, where it is looked for.
+    const puts = bench.commits.map(({ key }) => (key.id as { S: string }).S).filter((key) => key.includes('/body/'));
+    expect(puts).toEqual([`${name}/body/${one.journal.instance}/3`]);
   });
 
   it('are committed in order, whatever the order of the calls: what was passed over is put again', async () => {

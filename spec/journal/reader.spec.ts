@@ -8,7 +8,7 @@ import { chainAfter } from '../../lib/journal/chain.js';
 import type { Commit } from '../../lib/journal/commit.js';
 import { decodePage, encodePage } from '../../lib/journal/page.js';
 import { prefetch } from '../../lib/journal/prefetch.js';
-import { type Bench, openBench, overridden } from '../atom/bench.js';
+import { type Bench, openBench, outcomeOf, overridden } from '../atom/bench.js';
 import { add, addEach, event, Floors, freshReader, type Instance, keysOf, name, openJournal } from './bench.js';
 
 const options = { headBytesMax: 512 } as const;
@@ -253,6 +253,31 @@ describe('what was pruned', () => {
     }
   });
 
+  it('while a place is looked for does not matter, if that lies behind it', async () => {
+    // A snapshot from before the last pages, to prune to.
+    floors.move(writer);
+    const { prunedTo } = floors;
+    await bench.run(addEach(writer, 35, 30));
+    const { pages } = writer.journal.image as { pages: number };
+    const middle = page(pages >> 1);
+    expect(pages >> 1).toBeLessThan(prunedTo);
+    floors.prunedTo = 0;
+    const engine = overridden(bench.memory, {
+      get: async (request) => {
+        // The pruner comes by when the first page is asked for.
+        if ((request.key.id as { S: string }).S === middle && floors.prunedTo === 0) {
+          floors.prunedTo = prunedTo;
+          await writer.journal.sweep({ from: 0, to: prunedTo, prunedFrom: floors.prunedFrom });
+        }
+        return bench.memory.get(request);
+      },
+    });
+    const wanted = (await commitsOf(pages - 1)).commits[0]?.first as number;
+    const events = await bench.run(readAll(openJournal(bench, { floors, engine }), wanted));
+    expect(events).toEqual(writer.replica.events.slice(wanted - 1));
+    expect(floors.prunedTo).toBe(prunedTo);
+  });
+
   it('while it is being read is told as pruned, and not as a gap', async () => {
     const gone = overridden(bench.memory, {
       batchGet: async (request) => {
@@ -325,6 +350,28 @@ describe('reading from a place', () => {
     await expect(bench.run(writer.journal.read(1, aborted).next())).rejects.toBe(reason);
   });
 });
+
+/** Where somebody waits until it is opened. */
+class Gate {
+  readonly reached: Promise<void>;
+  readonly #opened: Promise<void>;
+  #reach: () => void = () => {};
+  open: () => void = () => {};
+
+  constructor() {
+    this.reached = new Promise((resolve) => {
+      this.#reach = resolve;
+    });
+    this.#opened = new Promise((resolve) => {
+      this.open = resolve;
+    });
+  }
+
+  passed(): Promise<void> {
+    this.#reach();
+    return this.#opened;
+  }
+}
 
 /** `engine`, with the keys that were read, and those of them by single gets. */
 function counting(engine: Engine): { readonly engine: Engine; readonly keys: string[]; readonly gets: string[] } {
@@ -399,6 +446,70 @@ describe('a follower', () => {
     const reader = await freshReader(bench, { engine: stale });
     await bench.run(reader.journal.catchUp('eventual'));
     expect([reader.journal.cursor.place, reader.journal.image?.place]).toEqual([4, 4]);
+  });
+
+  it('that reads a commit of its own before it hears of it is handed that one, and does not adopt it', async () => {
+    const one = openJournal(bench, { engine: bench.faulty });
+    await bench.run(addEach(one, 0, 1));
+    bench.faulty.hold(['put']);
+    const own = outcomeOf(add(one, [event('own')]));
+    const message = await bench.message(0);
+    await message.deliver();
+    await bench.run(one.journal.catchUp('strong'));
+    message.answer();
+    await bench.run(own.done);
+    expect(own.value).toMatchObject({ status: 'applied', adopted: false });
+    expect(one.replica.events).toHaveLength(2);
+  });
+
+  it('that hears of a commit of its own while it reads it passes over it', async () => {
+    const gate = new Gate();
+    const engine = overridden(bench.faulty, {
+      batchGet: async (request) => {
+        const answer = await bench.memory.batchGet(request);
+        await gate.passed();
+        return answer;
+      },
+    });
+    const one = openJournal(bench, { engine });
+    await bench.run(addEach(one, 0, 1));
+    const body = await one.journal.prepare(event('own'));
+    bench.faulty.hold(['put']);
+    const own = outcomeOf(
+      one.journal.append(
+        { decide: () => ({ text: '', count: 1 }), adopt: (commit) => one.replica.take(commit, event('own')) },
+        body,
+      ),
+    );
+    const message = await bench.message(0);
+    await message.deliver();
+    const read = outcomeOf(one.journal.catchUp('strong'));
+    await gate.reached;
+    message.answer();
+    await own.done;
+    gate.open();
+    await read.done;
+    expect([own.value, read.error]).toMatchObject([{ status: 'applied', adopted: true }, undefined]);
+    expect(one.replica.events).toHaveLength(2);
+  });
+
+  it('whose base is pruned while it is read decides on the newest head, not on the one that it had', async () => {
+    const floors = new Floors();
+    writer = openJournal(bench, { ...options, floors });
+    await bench.run(addEach(writer, 0, 20));
+    const engine = overridden(bench.memory, {
+      batchGet: async (request) => {
+        if (floors.sweptTo === 0) {
+          await addEach(writer, 20, 30);
+          await floors.prune(writer);
+        }
+        return bench.memory.batchGet(request);
+      },
+    });
+    const one = openJournal(bench, { ...options, floors, engine });
+    // What it is decided on is looked at by `add`.
+    expect(await bench.run(add(one, [event('own')]))).toMatchObject({ status: 'applied', commit: { place: 51 } });
+    expect(one.replica.events).toEqual([...writer.replica.events, event('own')]);
   });
 
   it('and an append at the same time hand each commit to the consumer once', async () => {
