@@ -23,3 +23,25 @@ export function clientOf(endpoint: string, kind: ClientKind = 'tuned'): DynamoDB
   }
   return client;
 }
+
+const triesMax = 3;
+
+/** Throws what is an answer, or a fault of ours; returns for a failure of the transport. */
+export function refuseAnswer(error: unknown): void {
+  const { $metadata, code = '', name } = error as { $metadata?: object; code?: string; name?: string };
+  const isTransport = /^(E[A-Z]+|UND_ERR_.*)$/.test(code) || name === 'TimeoutError';
+  if (!isTransport || ($metadata !== undefined && 'httpStatusCode' in $metadata)) throw error;
+  process.stderr.write(`no answer to a baseline's request: ${code || name}\n`);
+}
+
+/** Sends again what may be sent twice, when no answer came. */
+export async function answered<Answer>(send: () => Promise<Answer>): Promise<Answer> {
+  for (let tries = 1; tries < triesMax; tries += 1) {
+    try {
+      return await send();
+    } catch (error) {
+      refuseAnswer(error);
+    }
+  }
+  return send();
+}

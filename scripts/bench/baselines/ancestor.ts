@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AttributeValue, type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import type { Place } from '../clients.js';
+import { answered, type Place, refuseAnswer } from '../clients.js';
 import type { Counts } from '../sample.js';
 import { itemOf, type Size } from '../values.js';
 
@@ -42,9 +42,8 @@ export class Ancestor {
   /** Writes the first state, with `n` at 0. */
   async make(key: string, size: Size): Promise<void> {
     const { id, d } = (await itemOf(key, size)) as Record<string, AttributeValue>;
-    await this.#client.send(
-      new PutItemCommand({ TableName: this.#table, Item: { id, d, v: { N: '0' } } as Record<string, AttributeValue> }),
-    );
+    const item = { id, d, v: { N: '0' } } as Record<string, AttributeValue>;
+    await answered(() => this.#client.send(new PutItemCommand({ TableName: this.#table, Item: item })));
   }
 
   /** Adds 1 to `n`; `false` when it was given up because `over` said so. */
@@ -67,7 +66,7 @@ export class Ancestor {
 
   async read(key: string): Promise<Record<string, AttributeValue>> {
     const input = { TableName: this.#table, Key: { id: { S: key } }, ConsistentRead: true, ...counted };
-    const answer = await this.#client.send(new GetItemCommand(input));
+    const answer = await answered(() => this.#client.send(new GetItemCommand(input)));
     this.#counts.requests += 1;
     this.#counts.readUnits += answer.ConsumedCapacity?.CapacityUnits ?? 0;
     if (answer.Item === undefined) throw new Error('the item is gone');
@@ -91,7 +90,10 @@ export class Ancestor {
       this.#counts.writeUnits += answer.ConsumedCapacity?.CapacityUnits ?? 0;
       return true;
     } catch (error) {
-      if ((error as Error).name !== 'ConditionalCheckFailedException') throw error;
+      if ((error as Error).name !== 'ConditionalCheckFailedException') {
+        refuseAnswer(error);
+        return false;
+      }
       // Not reported with the failure; by rule the size of the item that was met, one unit for these values.
       this.#counts.failedPuts += 1;
       this.#counts.writeUnits += 1;

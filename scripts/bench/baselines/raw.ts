@@ -2,9 +2,10 @@
  * The bare minimum: the SDK's own call that writes what a swap writes, by somebody who knows by himself what stands there.
  *
  * Same item, same condition, same wishes for the answer; the value is never encoded anew, the evidence only counted on.
+ * A call without an answer (a connection that the engine was just closing) is given up and not counted.
  */
 import { type AttributeValue, type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import type { Place } from '../clients.js';
+import { answered, type Place, refuseAnswer } from '../clients.js';
 import type { Counts } from '../sample.js';
 import { itemOf, type Size } from '../values.js';
 
@@ -38,15 +39,33 @@ export class RawItem {
   /** Writes the first state, unconditionally. */
   static async make(client: DynamoDBClient, place: Place, key: string, size: Size): Promise<RawItem> {
     const item = (await itemOf(key, size)) as SdkItem;
-    await client.send(new PutItemCommand({ TableName: place.table, Item: item }));
-    return new RawItem(client, place, key, item);
+    const made = new RawItem(client, place, key, item);
+    await made.#write();
+    return made;
   }
 
   counts(): Counts {
     return { ...this.#counts };
   }
 
-  async put(): Promise<void> {
+  /** Writes what is thought to stand there, unconditionally. */
+  async #write(): Promise<void> {
+    await answered(() => this.#client.send(new PutItemCommand({ TableName: this.#table, Item: this.#item })));
+  }
+
+  /** `false` when no answer came. */
+  async put(): Promise<boolean> {
+    try {
+      await this.#put();
+      return true;
+    } catch (error) {
+      refuseAnswer(error);
+      await this.#write();
+      return false;
+    }
+  }
+
+  async #put(): Promise<void> {
     this.#seq += 1;
     const token = `${this.#writer}:${this.#seq}`;
     const item = {
@@ -75,11 +94,18 @@ export class RawItem {
     this.#counts.writeUnits += answer.ConsumedCapacity?.CapacityUnits ?? 0;
   }
 
-  async get(): Promise<void> {
-    const input = { TableName: this.#table, Key: this.#key, ConsistentRead: true, ...counted };
-    const answer = await this.#client.send(new GetItemCommand(input));
-    if (answer.Item === undefined) throw new Error('the item is gone');
-    this.#counts.requests += 1;
-    this.#counts.readUnits += answer.ConsumedCapacity?.CapacityUnits ?? 0;
+  /** `false` when no answer came. */
+  async get(): Promise<boolean> {
+    try {
+      const input = { TableName: this.#table, Key: this.#key, ConsistentRead: true, ...counted };
+      const answer = await this.#client.send(new GetItemCommand(input));
+      if (answer.Item === undefined) throw new Error('the item is gone');
+      this.#counts.requests += 1;
+      this.#counts.readUnits += answer.ConsumedCapacity?.CapacityUnits ?? 0;
+      return true;
+    } catch (error) {
+      refuseAnswer(error);
+      return false;
+    }
   }
 }

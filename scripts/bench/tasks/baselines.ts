@@ -36,6 +36,7 @@ export async function raw({ place, key, size, callers, forMs, request, kind }: R
     forMs,
     counts: () => total(items),
     op: (caller) => (items[caller] as RawItem)[request](),
+    judge: (_caller, done) => done,
   });
 }
 
@@ -55,9 +56,9 @@ export async function rawEach(args: EachArguments & { readonly read: boolean }):
     async op() {
       const item = items[next] as RawItem;
       next += 1;
-      if (read) await item.get();
-      await item.put();
+      return (!read || (await item.get())) && (await item.put());
     },
+    judge: (_caller, done) => done,
   });
 }
 
