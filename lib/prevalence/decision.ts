@@ -28,7 +28,7 @@ export type Outcome<S, R> =
   | { readonly kind: 'refused'; readonly error: unknown }
   /** Its caller has gone. */
   | { readonly kind: 'gone' }
-  /** Would be accepted, but is not in the body that was written: it has to wait for the next commit. */
+  /** Would be accepted, but there is no room for it in what was written: it has to wait for the next commit. */
   | { readonly kind: 'later' };
 
 /** What was decided on one state. */
@@ -65,12 +65,13 @@ export function decideAll<S, E, R>(
   for (let index = 0; index < events.length; index += 1) {
     const event = events[index] as Candidate<E>;
     const { id } = event;
-    if (event.isOver) {
-      outcomes.push({ kind: 'gone' });
-      continue;
-    }
+    // Also of one whose caller has gone: he may ask what became of it.
     if (id !== undefined && (own.has(id) || known.has(id))) {
       outcomes.push({ kind: 'known', state, result: own.has(id) ? own.get(id) : known.get(id), seq });
+      continue;
+    }
+    if (event.isOver) {
+      outcomes.push({ kind: 'gone' });
       continue;
     }
     try {

@@ -51,17 +51,20 @@ const aheadBytesMin = 4_096;
 /** Calls that go together. */
 class Batch<S, E, R> {
   readonly calls: readonly Call<S, E, R>[];
-  /** Places of the calls whose events are in the body, in order; absent without a body. */
-  readonly inBody: readonly number[] | undefined;
+  /**
+   * Places of the calls that may be accepted, in order: their events are in the body, or fit the head together. The others have to
+   * wait if it turns out that they would be. Absent: all.
+   */
+  readonly room: readonly number[] | undefined;
   readonly bodyText: string | undefined;
   /** Decided before the body was written; still right if the state is the same. */
   readonly hint: Decision<S, R> | undefined;
   decision: Decision<S, R> | undefined;
 
-  constructor(calls: readonly Call<S, E, R>[], hint?: Decision<S, R>, inBody?: readonly number[], bodyText?: string) {
+  constructor(calls: readonly Call<S, E, R>[], hint?: Decision<S, R>, room?: readonly number[], bodyText?: string) {
     this.calls = calls;
     this.hint = hint;
-    this.inBody = inBody;
+    this.room = room;
     this.bodyText = bodyText;
   }
 }
@@ -187,16 +190,16 @@ export class Pipeline<S, E, R> {
       const on = { state: replica.state, seq: replica.seq, time: Math.max(Math.floor(clock.now()), replica.time) };
       const hint = this.#decide(calls, on);
       // What would be refused as things are is not worth its bytes; it is decided again on the state that counts.
-      const inBody = [...calls.keys()].filter((index) => hint.outcomes[index]?.kind === 'accepted');
-      const text = inBody.map((index) => calls[index]?.line.text).join('\n');
-      if (inBody.length === 0 || log.fitsHead(text)) {
+      const room = [...calls.keys()].filter((index) => hint.outcomes[index]?.kind === 'accepted');
+      const text = room.map((index) => calls[index]?.line.text).join('\n');
+      if (room.length === 0 || log.fitsHead(text)) {
         await this.#appending;
-        this.#begin(new Batch(calls, hint), undefined);
+        this.#begin(new Batch(calls, hint, room), undefined);
         return;
       }
       const body = await log.prepare(text);
       await this.#appending;
-      this.#begin(new Batch(calls, hint, inBody, text), body);
+      this.#begin(new Batch(calls, hint, room, text), body);
     } catch (error) {
       this.#fail(calls, error);
     } finally {
@@ -250,7 +253,7 @@ export class Pipeline<S, E, R> {
   /** Decides the batch on the state after `base`, which is what the replica holds. */
   #draft(batch: Batch<S, E, R>, { seq, time, image }: Base): Draft | undefined {
     const { replica, handlerVersion } = this.#options;
-    const { calls, hint, inBody } = batch;
+    const { calls, hint, room, bodyText } = batch;
     const isHintRight =
       hint !== undefined &&
       batch.decision === undefined &&
@@ -258,10 +261,10 @@ export class Pipeline<S, E, R> {
       hint.on.seq === seq &&
       hint.on.time >= image.time &&
       !calls.some(({ isOver }, index) => isOver && hint.outcomes[index]?.kind === 'accepted');
-    const body = inBody && new Set(inBody);
+    const allowed = room && new Set(room);
     const decision = isHintRight
       ? hint
-      : this.#decide(calls, { state: replica.state, seq, time }, body && ((index) => body.has(index)));
+      : this.#decide(calls, { state: replica.state, seq, time }, allowed && ((index) => allowed.has(index)));
     batch.decision = decision;
     const { outcomes, accepted, on } = decision;
     calls.forEach((call, index) => {
@@ -269,13 +272,16 @@ export class Pipeline<S, E, R> {
     });
     if (accepted === 0) return undefined;
     const text =
-      inBody === undefined
+      bodyText === undefined
         ? calls
             .filter((_, index) => outcomes[index]?.kind === 'accepted')
             .map(({ line }) => line.text)
             .join('\n')
         : '';
-    const skip = inBody?.flatMap((index, at) => (outcomes[index]?.kind === 'accepted' ? [] : [at]));
+    const skip =
+      bodyText === undefined
+        ? undefined
+        : room?.flatMap((index, at) => (outcomes[index]?.kind === 'accepted' ? [] : [at]));
     return { text, count: accepted, time: on.time, skip, handlerVersion, stateDigest: this.#stateDigest(decision) };
   }
 
