@@ -9,7 +9,8 @@
  * Instances neither follow nor make snapshots in the background unless a spec asks for it, so that requests are counted.
  */
 import { AtomTable, type AtomTableBaseOptions } from '../../lib/atom/index.js';
-import { type Engine, MemoryEngine, seededRandom } from '../../lib/engine/index.js';
+import type { Item } from '../../lib/codec/index.js';
+import { type Engine, MemoryEngine, type MemoryEngineOptions, seededRandom } from '../../lib/engine/index.js';
 import {
   type AtomStorageOptions,
   atomStorage,
@@ -19,10 +20,15 @@ import {
   type Storage,
 } from '../../lib/prevalence/index.js';
 import { VirtualClock } from '../../lib/testing/index.js';
+import { catchThreadWork } from '../histories/prevalence/thread-work.js';
 
 const tableName = 'state';
 /** Of the one system. */
 const name = 'bank';
+
+/** A system as specs open it. */
+export type SystemOptions<S, E, R> = Pick<PrevaylerOptions<S, E, R>, 'initialState' | 'handler'> &
+  Partial<PrevaylerOptions<S, E, R>>;
 
 /** How one process is made. */
 export interface ProcessOptions extends AtomStorageOptions {
@@ -35,11 +41,13 @@ export class Bench {
   readonly clock: VirtualClock;
   readonly warnings: unknown[] = [];
   readonly #opened: Prevayler<never, never, never>[] = [];
+  readonly #threads: ReturnType<typeof catchThreadWork>;
   #processes = 0;
 
-  constructor(memory: MemoryEngine, clock: VirtualClock) {
-    this.memory = memory;
-    this.clock = clock;
+  constructor(options: Omit<MemoryEngineOptions, 'clock'> = {}) {
+    this.#threads = catchThreadWork();
+    this.clock = new VirtualClock({ elsewhere: this.#threads.next });
+    this.memory = new MemoryEngine({ ...options, clock: this.clock });
   }
 
   /** A storage as another process has it. */
@@ -53,15 +61,19 @@ export class Bench {
 
   /** Another instance, in a process of its own. */
   async open<S, E, R = unknown>(
-    system: Pick<PrevaylerOptions<S, E, R>, 'initialState' | 'handler'> & Partial<PrevaylerOptions<S, E, R>>,
+    system: SystemOptions<S, E, R>,
     process: ProcessOptions = {},
   ): Promise<Prevayler<S, E, R>> {
-    const onWarning = (warning: unknown) => this.warnings.push(warning);
-    const storage = this.storage(process);
-    const opening = openPrevayler({ storage, follow: false, snapshots: false, onWarning, ...system });
-    const opened = await this.clock.run(opening);
+    const opened = await this.clock.run(this.start(system, process));
     this.#opened.push(opened as unknown as Prevayler<never, never, never>);
     return opened;
+  }
+
+  /** As `open`, for one that may never be open, or die on the way: nobody waits for it, nor closes it. */
+  start<S, E, R = unknown>(system: SystemOptions<S, E, R>, process: ProcessOptions = {}): Promise<Prevayler<S, E, R>> {
+    const onWarning = (warning: unknown) => this.warnings.push(warning);
+    const storage = this.storage(process);
+    return openPrevayler({ storage, follow: false, snapshots: false, onWarning, ...system });
   }
 
   /** Lets virtual time pass until `work` is done. */
@@ -80,21 +92,31 @@ export class Bench {
     await this.memory.delete({ table: tableName, key: { id: { S: key } } });
   }
 
+  item(key: string): Promise<Item | undefined> {
+    return this.memory.get({ table: tableName, key: { id: { S: key } }, consistent: true });
+  }
+
+  /** Puts an item behind everybody's back. */
+  async put(item: Item): Promise<void> {
+    await this.memory.put({ table: tableName, item });
+  }
+
   /** Changes the bytes of an item that was written once, behind everybody's back. */
   async damage(key: string, change: (bytes: Uint8Array) => Uint8Array): Promise<void> {
-    const item = await this.memory.get({ table: tableName, key: { id: { S: key } }, consistent: true });
+    const item = await this.item(key);
     if (item?.d === undefined || !('B' in item.d)) throw new Error(`no bytes under ${key}`);
-    await this.memory.put({ table: tableName, item: { ...item, d: { B: change(Uint8Array.from(item.d.B)) } } });
+    await this.put({ ...item, d: { B: change(Uint8Array.from(item.d.B)) } });
   }
 
   async close(): Promise<void> {
     for (const opened of this.#opened.splice(0)) await this.run(opened.close());
+    this.#threads.end();
   }
 }
 
-export async function openBench(): Promise<Bench> {
-  const clock = new VirtualClock();
-  const memory = new MemoryEngine({ clock });
-  await new AtomTable({ engine: memory, tableName }).create();
-  return new Bench(memory, clock);
+/** Call it at the beginning of a spec, and `close` at its end. All that is awaited goes through `run`. */
+export async function openBench(options: Omit<MemoryEngineOptions, 'clock'> = {}): Promise<Bench> {
+  const bench = new Bench(options);
+  await bench.run(new AtomTable({ engine: bench.memory, tableName }).create().then(() => {}));
+  return bench;
 }

@@ -38,11 +38,17 @@ export const ledger: { readonly initialState: Ledger; readonly handler: typeof l
   handler: ledgerHandler,
 };
 
+const noises = new Map<string, string>();
+
 /** Text that can't be packed: `bytes` characters drawn from `seed`. */
 export function noise(bytes: number, seed = 1): string {
+  const known = noises.get(`${bytes}/${seed}`);
+  if (known !== undefined) return known;
   const random = seededRandom(seed);
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  return Array.from({ length: bytes }, () => alphabet[random.int(alphabet.length)]).join('');
+  const text = Array.from({ length: bytes }, () => alphabet[random.int(alphabet.length)]).join('');
+  noises.set(`${bytes}/${seed}`, text);
+  return text;
 }
 
 export function range(count: number, from = 1): number[] {
