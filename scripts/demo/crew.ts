@@ -15,9 +15,6 @@ import type { Job, Report } from './messages.js';
 const killAfter = 0.4;
 const killDelayMs = 15;
 
-/** Says something to one worker; nothing happens when it is dead. */
-export type Tell<Order> = (order: Order) => void;
-
 /** `Finding` is what workers tell beside what all of them tell, `Order` what they are told after their job. */
 interface CrewOptions<WorkerJob extends Job, Finding, Order> {
   /** What workers are called; a number follows. */
@@ -29,7 +26,8 @@ interface CrewOptions<WorkerJob extends Job, Finding, Order> {
   readonly job: Omit<WorkerJob, 'worker'>;
   /** Takes back what a dead worker held. */
   giveBack(worker: string): Promise<void> | void;
-  hear(worker: string, finding: Finding, tell: Tell<Order>): void;
+  /** `tell` says something to that worker; nothing happens when it is dead. */
+  hear(worker: string, finding: Finding, tell: (order: Order) => void): void;
   onProgress(rows: number): void;
   onNote(text: string): void;
   readonly signal: AbortSignal;

@@ -2,12 +2,9 @@
  * Goal: the prevalence job, as a stranger runs it, proves what it says, notices what is wrong, and leaves nothing behind.
  * Method: small runs of the real thing in processes of its own.
  */
-import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { startEmbedded } from '../../lib/embedded/index.js';
-import { AtomTable, createClient } from '../../lib/index.js';
 import type { Figures } from '../../scripts/demo/prevalence/report.js';
-import { endAll, start, until } from './demo-process.js';
+import { endAll, interrupt, runAsGuest, start, until } from './demo-process.js';
 
 afterEach(endAll);
 
@@ -27,12 +24,13 @@ describe('npm start -- prevalence', () => {
       chunks: 8,
       events: 4_000,
       recovery: { seq: 4_000 },
-      instances: 4,
       equal: true,
       differences: [],
     });
     expect(figures.summary.flights).toBe(4_000);
     expect(figures.worst).toHaveLength(100);
+    expect(figures.instances).toBeGreaterThanOrEqual(4);
+    expect(figures.snapshot.itemsPruned).toBeGreaterThan(0);
     // What the dead one held was gone on with by others, once.
     expect(figures.resumed.map(({ chunk }) => chunk).sort()).toEqual([...figures.returned].sort());
     expect(figures.resumed.map(({ worker }) => worker)).not.toContain(figures.killed?.worker);
@@ -43,33 +41,19 @@ describe('npm start -- prevalence', () => {
   });
 
   it('tells a difference of one minute, and spares a table that it did not make', async () => {
-    await using store = await startEmbedded();
-    const client = createClient(store.clientConfig);
-    try {
-      const table = new AtomTable({ client, tableName: 'not-the-demos' });
-      await table.create();
-      await table.atom('mine').reset('stays');
-      const flags = ['--rows', '500', '--processes', '1', '--no-kill', '--falsify'];
-      const demo = start(['prevalence', ...flags, '--engine', store.endpoint, '--table', 'not-the-demos']);
-      const { code, stdout } = await demo.ended;
-      expect(code).toBe(1);
-      expect(stdout).toMatch(/^summary: delay is -?\d+ in the fresh process, -?\d+ by the computation$/m);
-      expect(stdout).toMatch(/\n500 rows: .* equal the sequential computation: NO\n$/);
-      const { Items } = await client.send(new ScanCommand({ TableName: 'not-the-demos' }));
-      expect(Items).toHaveLength(1);
-      expect(await table.atom('mine').deref()).toBe('stays');
-    } finally {
-      client.destroy();
-    }
+    const flags = ['--rows', '500', '--processes', '1', '--no-kill', '--falsify'];
+    const { code, stdout, mine, keys } = await runAsGuest(['prevalence', ...flags]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^summary: delay is -?\d+ in the fresh process, -?\d+ by the computation$/m);
+    expect(stdout).toMatch(/\n500 rows: .* equal the sequential computation: NO\n$/);
+    expect([mine, keys]).toEqual(['stays', ['mine']]);
   });
 
   it('leaves no process and no file behind when it is interrupted', async () => {
     const demo = start(['prevalence', '--rows', '4000', '--window', '20', '--processes', '2']);
     await until(() => demo.stderr().includes('of 4,000 rows'));
     expect(demo.leftovers()).toHaveLength(1);
-    // As a terminal does it: the whole group gets the signal.
-    process.kill(-(demo.child.pid as number), 'SIGINT');
-    expect((await demo.ended).code).toBe(130);
+    expect(await interrupt(demo)).toBe(130);
     expect([demo.lives(), demo.leftovers()]).toEqual([false, []]);
   });
 });

@@ -3,6 +3,9 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { startEmbedded } from '../../lib/embedded/index.js';
+import { AtomTable, createClient } from '../../lib/index.js';
 import { repository } from '../support/command.js';
 
 /** A demo that was started. */
@@ -14,6 +17,16 @@ interface Demo {
   readonly lives: () => boolean;
   /** What it has left in the folder of temporary files. */
   readonly leftovers: () => readonly string[];
+}
+
+/** How a demo in another's table ended. */
+interface GuestEnd {
+  readonly code: number | null;
+  readonly stdout: string;
+  /** What the table's owner has in it. */
+  readonly mine: unknown;
+  /** Of all items that are in the table. */
+  readonly keys: readonly (string | undefined)[];
 }
 
 const running: Demo[] = [];
@@ -60,6 +73,28 @@ export function start(args: readonly string[]): Demo {
 function groupLives(group: number): boolean {
   const lines = execFileSync('ps', ['-A', '-o', 'pgid=,stat='], { encoding: 'utf8' }).trim().split('\n');
   return lines.map((line) => line.trim().split(/\s+/)).some(([id, state]) => id === `${group}` && state?.[0] !== 'Z');
+}
+
+/** Lets the demo run in a table that somebody else has made and uses. */
+export async function runAsGuest(args: readonly string[]): Promise<GuestEnd> {
+  await using store = await startEmbedded();
+  const client = createClient(store.clientConfig);
+  try {
+    const table = new AtomTable({ client, tableName: 'not-the-demos' });
+    await table.create();
+    await table.atom('mine').reset('stays');
+    const ended = await start([...args, '--engine', store.endpoint, '--table', 'not-the-demos']).ended;
+    const { Items = [] } = await client.send(new ScanCommand({ TableName: 'not-the-demos' }));
+    return { ...ended, mine: await table.atom('mine').deref(), keys: Items.map(({ id }) => id?.S) };
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Interrupts a demo as a terminal does it: the whole group gets the signal. Returns its exit code. */
+export async function interrupt({ child, ended }: Demo): Promise<number | null> {
+  process.kill(-(child.pid as number), 'SIGINT');
+  return (await ended).code;
 }
 
 /** Looks every now and then until the condition holds. */

@@ -3,10 +3,8 @@
  * Method: small runs of the real thing in processes of its own.
  */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { startEmbedded } from '../../lib/embedded/index.js';
-import { AtomTable, createClient } from '../../lib/index.js';
 import type { Figures } from '../../scripts/demo/report.js';
-import { endAll, start, until } from './demo-process.js';
+import { endAll, interrupt, runAsGuest, start, until } from './demo-process.js';
 
 afterEach(endAll);
 
@@ -39,31 +37,19 @@ describe('npm start', () => {
   });
 
   it('tells a difference of one minute, and spares a table that it did not make', async () => {
-    await using store = await startEmbedded();
-    const client = createClient(store.clientConfig);
-    try {
-      const table = new AtomTable({ client, tableName: 'not-the-demos' });
-      await table.create();
-      await table.atom('mine').reset('stays');
-      const flags = ['--rows', '500', '--processes', '1', '--no-kill', '--falsify'];
-      const demo = start([...flags, '--engine', store.endpoint, '--table', 'not-the-demos']);
-      const { code, stdout } = await demo.ended;
-      expect(code).toBe(1);
-      expect(stdout).toMatch(/^summary: delay is -?\d+ in the atom, -?\d+ by the computation$/m);
-      expect(stdout).toMatch(/\n500 rows: atoms equal the sequential computation: NO\n$/);
-      expect(await table.atom('mine').deref()).toBe('stays');
-    } finally {
-      client.destroy();
-    }
+    const flags = ['--rows', '500', '--processes', '1', '--no-kill', '--falsify'];
+    const { code, stdout, mine } = await runAsGuest(flags);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^summary: delay is -?\d+ in the atom, -?\d+ by the computation$/m);
+    expect(stdout).toMatch(/\n500 rows: atoms equal the sequential computation: NO\n$/);
+    expect(mine).toBe('stays');
   });
 
   it('leaves no process and no file behind when it is interrupted', async () => {
     const demo = start(['--window', '20', '--processes', '2']);
     await until(() => demo.stderr().includes('2 processes'));
     expect(demo.leftovers()).toHaveLength(1);
-    // As a terminal does it: the whole group gets the signal.
-    process.kill(-(demo.child.pid as number), 'SIGINT');
-    expect((await demo.ended).code).toBe(130);
+    expect(await interrupt(demo)).toBe(130);
     expect([demo.lives(), demo.leftovers()]).toEqual([false, []]);
   });
 

@@ -82,7 +82,7 @@ export function reportText(figures: Figures): string {
 function storyText({ snapshot, recovery, past, digest, instances }: Figures): readonly string[] {
   return [
     `snapshot of the first ${whole(snapshot.seq)} events: ${whole(snapshot.bytes)} bytes in ${whole(snapshot.ms)} ms, ` +
-      `${whole(snapshot.eventsMeanwhile)} events were committed meanwhile; then the journal before it was pruned`,
+      `${whole(snapshot.eventsMeanwhile)} events were committed meanwhile; pruning removed ${whole(snapshot.itemsPruned)} items`,
     `a fresh process had all ${whole(recovery.seq)} events after ${whole(recovery.ms)} ms, and the state after event ` +
       `${whole(past.seq)} after ${whole(past.ms)} ms more`,
     `state digest ${digest.slice(0, digestShown)}…, of ${instances} instances`,

@@ -5,7 +5,6 @@
  *   events   1 ........ 1/3 ........ s ....................... all
  *                        `-- snapshot of s -- prune           (not before this reader is past s, too)
  */
-import type { FlightEvent } from './book.js';
 import { rowOf } from './book.js';
 import type { Held } from './messages.js';
 import type { FlightSystem } from './system.js';
@@ -20,8 +19,8 @@ export interface SnapshotStory {
   readonly ms: number;
   /** Events that were committed after the last one in it and before its end. */
   readonly eventsMeanwhile: number;
-  /** When it was pruned, the journal had this many events. */
-  readonly prunedAtSeq: number;
+  /** Items of the journal that pruning has removed. */
+  readonly itemsPruned: number;
 }
 
 /** What was watched. */
@@ -80,7 +79,7 @@ export class Watcher {
     const { signal } = this.#stop;
     try {
       for await (const { event } of this.#system.changes({ from: 1, signal })) {
-        this.#order.push(rowOf(event as FlightEvent, rowsPerChunk));
+        this.#order.push(rowOf(event, rowsPerChunk));
         this.#onEvent();
         if (this.#order.length >= rows * snapshotAfter && this.#snapshot === undefined) {
           this.#snapshot = this.#takeSnapshot();
@@ -99,10 +98,9 @@ export class Watcher {
     await this.#system.sync();
     const eventsMeanwhile = this.#system.seq - seq;
     await this.#past(seq);
-    await this.#system.prune();
-    const prunedAtSeq = this.#system.seq;
+    const { pagesRemoved, bodiesRemoved } = await this.#system.prune();
     this.#options.onNote(`a snapshot holds the first ${seq} events, and the journal before it is pruned`);
-    return { seq, bytes, ms, eventsMeanwhile, prunedAtSeq };
+    return { seq, bytes, ms, eventsMeanwhile, itemsPruned: pagesRemoved + bodiesRemoved };
   }
 
   /** Resolves when the first `seq` events were read. */
