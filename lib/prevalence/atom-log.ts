@@ -126,8 +126,11 @@ export class AtomLog implements Log {
 
   async prune(signal?: AbortSignal): Promise<PruneReport> {
     const { writerQuietMs = writerQuietMsDefault } = this.#options;
-    if (this.#journal.image === undefined) await this.#journal.catchUp('strong', signal);
-    if (this.#journal.image === undefined) return { kept: 0, snapshotsRemoved: 0, pagesRemoved: 0, bodiesRemoved: 0 };
+    // Within a fold there is no image, and the next one may have begun when one is over.
+    while (this.#journal.image === undefined) {
+      await this.#journal.catchUp('strong', signal);
+      if (this.#journal.cursor.place === 0) return { kept: 0, snapshotsRemoved: 0, pagesRemoved: 0, bodiesRemoved: 0 };
+    }
     bindPointer(this.#parts);
     await this.#journal.retire(writerQuietMs);
     return pruneLog(this.#parts, signal);

@@ -66,8 +66,9 @@ export class Changes<S, E, R> {
 
   /** What is known from `from` on, as far as it is in the state; more may come to be known meanwhile. */
   async *#known(from: number, signal: AbortSignal | undefined): AsyncGenerator<Change<E>> {
-    const first = this.#ring[0]?.seq;
-    if (first !== undefined && first <= from) {
+    const [first, last] = [this.#ring[0]?.seq, this.#ring.at(-1)?.seq];
+    // After a snapshot was loaded, the state is ahead of the ring until the next commit.
+    if (first !== undefined && last !== undefined && first <= from && from <= last) {
       yield* this.#ring.slice(from - first);
       return;
     }

@@ -1,4 +1,10 @@
-/** Makes snapshots when they are due, in the background, and prunes after them if that is wished. Failures are told, not thrown. */
+/**
+ * Makes snapshots when they are due, in the background, and prunes after them if that is wished. Failures are told, not thrown.
+ *
+ * It is told of a commit in the middle of its being taken: the state has it already, the cursor does not yet, and a function
+ * that swaps the head may be what is running. So the work begins later, and outside of whatever that was inside of.
+ */
+import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../engine/index.js';
 import { SnapshotSchedule, type SnapshotScheduleOptions } from '../snapshot/index.js';
 import type { Log, SnapshotInfo } from './storage.js';
@@ -26,6 +32,7 @@ const packedShare = 0.25;
 export class SnapshotKeeper {
   readonly #options: SnapshotKeeperOptions;
   readonly #schedule: SnapshotSchedule;
+  readonly #outside = new AsyncResource('SnapshotKeeper');
   #work: Promise<void> | undefined;
 
   constructor(options: SnapshotKeeperOptions) {
@@ -56,7 +63,8 @@ export class SnapshotKeeper {
     const { clock, signal } = this.#options;
     if (this.#work !== undefined || signal.aborted) return;
     if (this.#schedule.due(clock.monotonicMs()) === undefined) return;
-    this.#work = this.#make().finally(() => {
+    const begin = () => Promise.resolve().then(() => this.#make());
+    this.#work = this.#outside.runInAsyncScope(begin).finally(() => {
       this.#work = undefined;
     });
   }

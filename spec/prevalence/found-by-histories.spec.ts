@@ -28,28 +28,31 @@ async function system() {
   return { open, warnings };
 }
 
-it.each([1, 5])('a snapshot that falls due at commit %d of a replay has the state of its own place', async (eventsMin) => {
-  const { open, warnings } = await system();
-  const one = await open();
-  await one.handle(0);
-  const other = await open({ snapshots: { eventsMin, spread: 0 } });
-  const list = Array.from({ length: 13 }, (_, n) => n);
-  for (const n of list.slice(1, -1)) await one.handle(n);
-  // Replays all of them within the function that swaps the head.
-  await other.handle(12);
-  const made = async () => (await one.snapshots()).at(-1);
-  let snapshot = await made();
-  for (let turns = 0; snapshot === undefined && turns < 1_000; turns += 1) {
-    await new Promise(setImmediate);
-    snapshot = await made();
-  }
-  const fresh = await open();
-  expect([fresh.seq, fresh.state]).toEqual([13, list]);
-  const { seq, state } = await fresh.at({ seq: snapshot?.seq as number });
-  expect(state).toEqual(list.slice(0, seq));
-  expect(warnings).toEqual([]);
-  for (const system of [one, other, fresh]) await system.close();
-});
+it.each([1, 5])(
+  'a snapshot that falls due at commit %d of a replay has the state of its own place',
+  async (eventsMin) => {
+    const { open, warnings } = await system();
+    const one = await open();
+    await one.handle(0);
+    const other = await open({ snapshots: { eventsMin, spread: 0 } });
+    const list = Array.from({ length: 13 }, (_, n) => n);
+    for (const n of list.slice(1, -1)) await one.handle(n);
+    // Replays all of them within the function that swaps the head.
+    await other.handle(12);
+    const made = async () => (await one.snapshots()).at(-1);
+    let snapshot = await made();
+    for (let turns = 0; snapshot === undefined && turns < 1_000; turns += 1) {
+      await new Promise(setImmediate);
+      snapshot = await made();
+    }
+    const fresh = await open();
+    expect([fresh.seq, fresh.state]).toEqual([13, list]);
+    const { seq, state } = await fresh.at({ seq: snapshot?.seq as number });
+    expect(state).toEqual(list.slice(0, seq));
+    expect(warnings).toEqual([]);
+    for (const system of [one, other, fresh]) await system.close();
+  },
+);
 
 it('changes() tells of events that were pruned under its hands, after the state has jumped beyond them', async () => {
   const { open } = await system();
