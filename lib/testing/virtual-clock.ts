@@ -10,7 +10,8 @@
  *
  * Invariant: timers fire in the order of their due times, equal ones in the order in which they were set, one at a time, and
  * everything that a timer sets going has come to rest before the next one fires. That holds for promises, `nextTick` and
- * `setImmediate` of one turn; work on real sockets, files or threads is not seen, so keep it out of a simulation.
+ * `setImmediate` of one turn; work on real sockets, files or threads is not seen, so keep it out of a simulation, or say by
+ * `elsewhere` how to wait for it.
  */
 import type { Clock } from '../engine/index.js';
 
@@ -26,6 +27,12 @@ export interface VirtualClockOptions {
    * @defaultValue 7 days
    */
   readonly runMsMax?: number;
+  /**
+   * Asked before each timer, when all else has come to rest: waits for one piece of work that goes on outside the event loop, on
+   * another thread for instance, and answers `true`; or `false` when there is none. Time stands still meanwhile.
+   * @defaultValue none
+   */
+  readonly elsewhere?: () => Promise<boolean>;
 }
 
 interface Timer {
@@ -47,12 +54,14 @@ interface Timer {
 export class VirtualClock implements Clock {
   readonly #startMs: number;
   readonly #runMsMax: number;
+  readonly #elsewhere: () => Promise<boolean>;
   readonly #timers: Timer[] = [];
   #stepMs = 0;
   #elapsedMs = 0;
 
   constructor(options: VirtualClockOptions = {}) {
-    const { nowMs = Date.UTC(2026, 0, 1), runMsMax = 7 * 86_400_000 } = options;
+    const { nowMs = Date.UTC(2026, 0, 1), runMsMax = 7 * 86_400_000, elsewhere = nowhere } = options;
+    this.#elsewhere = elsewhere;
     this.#startMs = nowMs;
     this.#runMsMax = runMsMax;
   }
@@ -106,10 +115,10 @@ export class VirtualClock implements Clock {
   /** Lets `ms` pass: fires what falls due on the way, each after the one before has come to rest. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#elapsedMs + ms;
-    await settle();
+    await this.#rest();
     while ((this.#timers[0]?.dueMs ?? Number.POSITIVE_INFINITY) <= untilMs) {
       this.#fireNext();
-      await settle();
+      await this.#rest();
     }
     this.#elapsedMs = untilMs;
   }
@@ -126,15 +135,21 @@ export class VirtualClock implements Clock {
     };
     promise.then(mark, mark);
     const untilMs = this.#elapsedMs + this.#runMsMax;
-    await settle();
+    await this.#rest();
     while (!settled) {
       const next = this.#timers[0];
       if (next === undefined) throw new Error('Cannot run on: no timer is set and the promise is still pending');
       if (next.dueMs > untilMs) throw new Error(`Cannot run on: still pending after ${this.#runMsMax} ms`);
       this.#fireNext();
-      await settle();
+      await this.#rest();
     }
     return promise;
+  }
+
+  /** Comes back when nothing can happen any more but the next timer. */
+  async #rest(): Promise<void> {
+    do await settle();
+    while (await this.#elsewhere());
   }
 
   #fireNext(): void {
@@ -156,6 +171,8 @@ export class VirtualClock implements Clock {
     return timer;
   }
 }
+
+const nowhere = async (): Promise<boolean> => false;
 
 /** Comes back when every microtask, and what those set going, has run. */
 function settle(): Promise<void> {

@@ -59,6 +59,29 @@ describe('VirtualClock', () => {
     await expect(clock.run(clock.sleep(1_001))).rejects.toThrow(/still pending after 1000 ms/);
   });
 
+  it('stands still while work goes on elsewhere', async () => {
+    const log: unknown[] = [];
+    const work: (() => Promise<unknown>)[] = [];
+    const clock = new VirtualClock({ elsewhere: async () => (await work.shift()?.()) !== undefined });
+    const onThread = (name: string) =>
+      new Promise<void>((resolve) => {
+        work.push(async () => {
+          await new Promise((done) => setTimeout(done, 5));
+          log.push(name, clock.monotonicMs());
+          resolve();
+          return name;
+        });
+      });
+    const main = async () => {
+      await clock.sleep(10);
+      await onThread('one');
+      await onThread('two');
+      await clock.sleep(10);
+    };
+    await clock.run(Promise.all([main(), clock.sleep(11)]));
+    expect([log, clock.monotonicMs()]).toEqual([['one', 10, 'two', 10], 20]);
+  });
+
   it('a sleep ends with the reason of its abort, and leaves no timer', async () => {
     const clock = new VirtualClock();
     const controller = new AbortController();
