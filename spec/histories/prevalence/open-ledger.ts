@@ -1,0 +1,39 @@
+/** Opens the system of a run on a table, as a process has it. */
+import type { AtomTable } from '../../../lib/atom/index.js';
+import type { Clock, Random } from '../../../lib/engine/index.js';
+import { isLeydenError } from '../../../lib/errors.js';
+import { atomStorage, openPrevayler, type Storage } from '../../../lib/prevalence/index.js';
+import { emptyLedger, type LedgerSystem, ledger } from './ledger.js';
+
+export const ledgerName = 'ledger';
+
+export interface OpenLedgerOptions {
+  readonly table: AtomTable;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly mode?: 'read-write' | 'read-only';
+  /** Between system and storage: for showing that the judge finds out what is planted there. */
+  readonly spoil?: ((storage: Storage) => Storage) | undefined;
+  /** Told of failures that nobody waits for and that no fault explains. */
+  readonly onSurprise: (what: string) => void;
+}
+
+/** A body, a page or a part that is not stored in time is tried again, or waits for the next prune. */
+const explained: ReadonlySet<string> = new Set(['ERR_DEADLINE', 'ERR_SNAPSHOT', 'ERR_POISONED', 'ERR_CLOSED']);
+
+export function openLedger(options: OpenLedgerOptions): Promise<LedgerSystem> {
+  const { table, clock, random, mode = 'read-write', spoil = (storage) => storage, onSurprise } = options;
+  return openPrevayler({
+    storage: spoil(atomStorage(table, ledgerName)),
+    initialState: emptyLedger,
+    handler: ledger,
+    clock,
+    mode,
+    stateDigestEvery: 64,
+    follow: { busyMs: 20, idleMs: 200 },
+    snapshots: { eventsMin: 300, bytesMin: 100_000, random, prune: random.int(2) === 0 },
+    onWarning: (error) => {
+      if (!isLeydenError(error) || !explained.has(error.code)) onSurprise(`warning: ${String(error)}`);
+    },
+  });
+}
