@@ -5,7 +5,6 @@
  *   <name>/page/<k>      commits moved out of the head         <name>/part/<id>/<p>   parts of snapshots, unless elsewhere
  *   <name>/body/<w>/<n>  events of large commits
  */
-import { randomBytes } from 'node:crypto';
 import type { AtomTable } from '../atom/index.js';
 import { itemSnapshotStore, type SnapshotStore } from '../snapshot/index.js';
 import { AtomLog } from './atom-log.js';
@@ -73,6 +72,7 @@ export function openAtomLog(
   prepared?: Promise<unknown>,
 ): Log {
   const store = options.snapshots ?? itemSnapshotStore(table.writeOnce(), name);
-  const newId = () => randomBytes(9).toString('base64url');
+  const { randomBytes } = table.sources;
+  const newId = () => Buffer.from(randomBytes(9)).toString('base64url');
   return new AtomLog({ ...request, ...options, table, name, store, newId, prepared });
 }
