@@ -197,9 +197,9 @@ export class Appender {
     return appended;
   }
 
-  /** Writes only as the one holder under this epoch from here on; `undefined`: as anybody. */
-  set epoch(epoch: number | undefined) {
-    this.#epoch = epoch;
+  /** Writes as anybody again, and not as the one holder. */
+  forgetEpoch(): void {
+    this.#epoch = undefined;
   }
 
   /** Waits for what is under way; with `stop`, gives up on it. */
@@ -367,6 +367,8 @@ export class Appender {
     const commit = head.tail.at(-1) as Commit;
     if (commit.retires) this.#giveBack(own);
     else this.#last = own.n;
+    // At once, for the batches that wait behind it.
+    if (batch.claims === true) this.#epoch = head.holder?.writer === this.id ? head.epoch : undefined;
     const adopted = follower.took(commit, head);
     if (adopted) batch.adopt?.(commit);
     spiller.saw(head, trimmed);

@@ -205,6 +205,8 @@ export class Follower {
     if (prunedTo <= page) throw new JournalGapError(name, { key, reason, from: seq, to: image.seq });
     if (recover === undefined) throw new JournalCompactedError(name, seq + 1);
     await recover();
+    // A snapshot of which the journal's next page may be gone leads nowhere, however often it is loaded.
+    if (this.#cursor.page < prunedTo) throw new JournalCompactedError(name, this.#cursor.seq + 1);
   }
 
   /** There is no head: right before the first commit, a loss after it. */

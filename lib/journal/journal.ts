@@ -195,7 +195,6 @@ export class Journal {
    * @throws {NotWriterError} `ERR_NOT_WRITER` when another instance holds the journal and `takeOver` is not set.
    */
   async hold({ takeOver = false }: HoldOptions = {}): Promise<void> {
-    let epoch = 0;
     const writer = this.#appender.id;
     await this.#appender.append({
       claims: true,
@@ -203,11 +202,9 @@ export class Journal {
         if (image.holder !== undefined && !takeOver) {
           throw new NotWriterError(this.name, 'another instance holds it alone', image.holder.writer, image.epoch);
         }
-        epoch = image.epoch + 1;
-        return { text: '', count: 0, holds: { epoch, holder: { writer, since: time } } };
+        return { text: '', count: 0, holds: { epoch: image.epoch + 1, holder: { writer, since: time } } };
       },
     });
-    this.#appender.epoch = epoch;
   }
 
   /** Gives up the right to write alone, if this instance still has it. */
@@ -218,7 +215,7 @@ export class Journal {
       decide: ({ image: { epoch, holder } }) =>
         isMine(holder) ? { text: '', count: 0, holds: { epoch, holder: undefined } } : undefined,
     });
-    this.#appender.epoch = undefined;
+    this.#appender.forgetEpoch();
   }
 
   /**

@@ -119,6 +119,13 @@ describe('one that holds a journal', () => {
     },
   );
 
+  it('holds it for what waits behind the call, and gives it back so', async () => {
+    await bench.run(Promise.all([one.journal.hold(), add(one, [event('a')]), one.journal.release()]));
+    await bench.run(Promise.all([add(one, [event('b')]), add(other, [event('c')])]));
+    expect((await events()).slice(0, 1)).toEqual([event('a')]);
+    expect(await events()).toHaveLength(3);
+  });
+
   it('two that would hold it at once: one does', async () => {
     const asked = await bench.run(Promise.allSettled([one, other].map(({ journal }) => journal.hold())));
     expect(asked.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);

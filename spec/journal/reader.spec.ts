@@ -223,6 +223,17 @@ describe('what was pruned', () => {
     expect(slow.replica.events).toEqual(writer.replica.events);
   });
 
+  it('is told when the snapshot is older than what was pruned, and not asked for without end', async () => {
+    await bench.run(floors.prune(writer));
+    const { snapshot } = floors;
+    await bench.run(addEach(writer, 35, 30));
+    await bench.run(floors.prune(writer));
+    floors.snapshot = snapshot;
+    await expect(bench.run(slow.journal.catchUp('strong'))).rejects.toMatchObject({
+      ...{ code: 'ERR_JOURNAL_COMPACTED', from: (snapshot?.facts.seq as number) + 1 },
+    });
+  });
+
   it('is told where there is no snapshot to recover from', async () => {
     const other = openJournal(bench, { readFloor: async () => floors });
     await bench.run(floors.prune(writer));

@@ -203,6 +203,8 @@ describe('a page that was put here and trimmed by somebody else', () => {
   });
 });
 
+const isPage = (request: object) => (request as { item: { id: { S: string } } }).item.id.S.includes('/page/');
+
 describe('a journal', () => {
   const options = { headBytesMax: 512 } as const;
 
@@ -240,12 +242,37 @@ describe('a journal', () => {
     },
   );
 
+  it('that came back and puts the next page at once still looks back at the one before', async () => {
+    const probe = new FrozenEngine(bench.memory, { request: 1e9, delivers: true });
+    await bench.run(addEach(openJournal(bench, { ...options, engine: probe.engine, name: 'probe' }), 0, 12));
+    const request = probe.requests.findIndex((text) => text.startsWith('put probe/page/0')) + 1;
+    const frozen = new FrozenEngine(bench.memory, { request, delivers: false });
+    const one = openJournal(bench, { ...options, floors, engine: frozen.engine });
+    const work = addEach(one, 0, 12);
+    await bench.run(Promise.race([work, frozen.frozen]));
+    const other = openJournal(bench, { ...options, floors, engine: bench.faulty });
+    await bench.run(other.journal.catchUp('strong'));
+    await bench.run(addEach(other, 100, 30));
+    await bench.run(floors.prune(other));
+    // The tail is long, and nobody has spilled it.
+    bench.faulty.setRules([{ fault: { kind: 'reset-before' }, on: ['put'], when: isPage }]);
+    await bench.run(addEach(other, 200, 10));
+    frozen.thaw();
+    await bench.run(work);
+    await bench.run(one.journal.close());
+    await bench.clock.advance(1_000);
+    expect(await bench.item('log/page/0')).toBeUndefined();
+    expect(
+      bench.commits.some(({ key, after }) => (key.id as { S: string }).S === 'log/page/0' && after === undefined),
+    ).toBe(true);
+  });
+
   it('goes on with a longer head when no page can be told', async () => {
     bench.faulty.setRules([
       {
         fault: { kind: 'reset-before' },
         on: ['put'],
-        when: (request) => (request as { item: { id: { S: string } } }).item.id.S.includes('/page/'),
+        when: isPage,
       },
     ]);
     const one = openJournal(bench, { ...options, engine: bench.faulty });
