@@ -168,7 +168,6 @@ class Parts {
       (error: unknown) => {
         this.#underWay.delete(putting);
         this.#failure ??= { error };
-        this.#stop.abort();
       },
     );
     this.#underWay.add(putting);

@@ -68,7 +68,7 @@ describe('encodeState()', () => {
         fc.pre(state !== undefined);
         expect(same(await roundTrip(state, { recordBytesMax }), state)).toBe(true);
       }),
-      runs(200),
+      runs(120),
     );
   });
 
