@@ -288,9 +288,9 @@ export class System<S, E, R> {
     try {
       await this.#pipeline.drained();
       this.#life.abort(new ClosedError('follow', this.name));
-      await this.keeper?.close();
       await this.#following;
-      await Promise.all(this.#underWay);
+      // A store for snapshots may be silent for ever: it does not stop when the log does.
+      await Promise.race([Promise.all([this.keeper?.close(), ...this.#underWay]), timeout]);
       if (this.#holds && this.#fatal === undefined) {
         await this.log.release().catch(this.settings.onWarning);
       }

@@ -412,6 +412,26 @@ describe('in the background', () => {
     expect(bench.warnings.length).toBe(1);
   });
 
+  it.each([true, false])(
+    'a store that is silent for ever (in the background: %p) holds close up for closeTimeoutMs at most',
+    async (background) => {
+      const silent = new Promise<never>(() => {});
+      const parts = new Parts();
+      const store = { partBytesMax: 1_024, put: () => silent, get: () => silent, delete: () => parts.delete('', 0) };
+      const one = await bench.open(
+        { ...ledger, snapshots: background && often, closeTimeoutMs: 5_000 },
+        { snapshots: store },
+      );
+      for (const n of range(4)) await bench.run(one.handle({ pay: n, note: noise(800, n) }));
+      await rest();
+      if (!background) void one.snapshot();
+      const before = bench.clock.monotonicMs();
+      await bench.run(one.close());
+      expect(bench.clock.monotonicMs() - before).toBe(5_000);
+      expect((await bench.open(ledger)).state.seen).toEqual(range(4));
+    },
+  );
+
   it('close waits for the one under way, and none is begun after', async () => {
     const one = await bench.open({ ...ledger, snapshots: often });
     const handled = range(4).map((n) => one.handle(n));
