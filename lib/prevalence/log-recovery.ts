@@ -35,12 +35,12 @@ export async function loadSnapshot(parts: LogParts, signal?: AbortSignal): Promi
 
 /** `false`: the snapshot was removed meanwhile. */
 async function loadFrom(parts: LogParts, snap: SnapValue, signal: AbortSignal | undefined): Promise<boolean> {
-  const { consumer, onWarning, journal, pointer, store } = parts;
+  const { consumer, onWarning, journal, pointer } = parts;
   parts.newest = snap.kept.at(-1);
   let damage: unknown;
   for (const entry of snap.kept.toReversed()) {
     try {
-      const { captured, cursor } = await readContent(store, entry, signal);
+      const { captured, cursor } = await readContent(parts, entry, signal);
       consumer.restore(captured, cursor);
       journal.restore({ ...cursor, page: entry.page });
       return true;
@@ -68,24 +68,39 @@ async function register({ pointer, journal }: LogParts, { journalId, kept }: Sna
   return (await pointer.register(reader)) === 'registered';
 }
 
-/** From where to replay to a moment of the past: the newest kept snapshot that is not after it. */
-export async function pastStart(
-  { pointer, journal, store, name }: LogParts,
-  target: PastTarget,
-  signal?: AbortSignal,
-): Promise<PastStart> {
-  const snap = await pointer.read({ signal });
-  const image = await journal.readHead(signal);
+/**
+ * From where to replay to a moment of the past: the newest kept snapshot that is not after it. One that a pruner removes while it is
+ * being read is none.
+ */
+export async function pastStart(parts: LogParts, target: PastTarget, signal?: AbortSignal): Promise<PastStart> {
+  const { pointer, journal, name } = parts;
   const isBefore = ({ seq, time }: SnapEntry) => (target.seq === undefined ? time <= target.time : seq <= target.seq);
-  const entry = snap.kept.findLast(isBefore);
-  if (entry === undefined && snap.prunedTo > 0) throw new JournalCompactedError(name, 1);
-  const content = entry && (await readContent(store, entry, signal));
-  const at = content === undefined ? cursorAtStart : { ...content.cursor, page: entry?.page ?? 0 };
-  return {
-    captured: content?.captured,
-    at,
-    async *commits() {
-      if (image !== undefined) yield* journal.readFrom(at, at.seq + 1, image, signal);
-    },
-  };
+  for (;;) {
+    const snap = await pointer.read({ signal });
+    const image = await journal.readHead(signal);
+    const entry = snap.kept.findLast(isBefore);
+    if (entry === undefined && snap.prunedTo > 0) throw new JournalCompactedError(name, 1);
+    const content = entry && (await readUnlessRemoved(parts, entry, signal));
+    if (entry !== undefined && content === undefined) continue;
+    const at = content === undefined ? cursorAtStart : { ...content.cursor, page: entry?.page ?? 0 };
+    return {
+      captured: content?.captured,
+      at,
+      async *commits() {
+        if (image !== undefined) yield* journal.readFrom(at, at.seq + 1, image, signal);
+      },
+    };
+  }
+}
+
+/** `undefined`: the snapshot was removed meanwhile. */
+async function readUnlessRemoved(parts: LogParts, entry: SnapEntry, signal: AbortSignal | undefined) {
+  try {
+    return await readContent(parts, entry, signal);
+  } catch (error) {
+    if (!(error instanceof SnapshotDamagedError)) throw error;
+    const { kept } = await parts.pointer.read({ signal });
+    if (kept.some(({ id }) => id === entry.id)) throw error;
+    return undefined;
+  }
 }

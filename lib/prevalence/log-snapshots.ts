@@ -55,7 +55,7 @@ async function write(
   const { place, seq, time, chain } = content.cursor;
   try {
     const written = await writeSnapshot({
-      ...{ store, id, signal, content: encodeState(content), room: roomParts },
+      ...{ store, id, signal, content: encodeState(content, { now: () => clock.monotonicMs() }), room: roomParts },
       onRoom: async (room: number) => {
         const grown = await pointer.grow({ id, parts: room }, { signal });
         if (grown === 'swept') throw new SnapshotError(name, 'a pruner took it for given up');

@@ -1,4 +1,5 @@
 /** What the parts of a snapshot hold: the state with all that a replay would have given, and its place in the journal. */
+import type { Clock } from '../engine/index.js';
 import type { CursorFacts } from '../journal/index.js';
 import {
   decodeState,
@@ -21,11 +22,11 @@ export interface SnapshotContent {
  * @throws {SnapshotDamagedError} `ERR_SNAPSHOT_DAMAGED` when it is not, to the last byte, what was published.
  */
 export async function readContent(
-  store: SnapshotStore,
+  { store, clock }: { readonly store: SnapshotStore; readonly clock: Clock },
   { id, parts, digest, place, chain }: SnapEntry,
   signal: AbortSignal | undefined,
 ): Promise<SnapshotContent> {
-  const decoded = await decodeState(readSnapshot({ store, id, parts, signal }));
+  const decoded = await decodeState(readSnapshot({ store, id, parts, signal }), { now: () => clock.monotonicMs() });
   const content = decoded.value as SnapshotContent;
   const isIt = decoded.digest === digest && content?.v === 1 && content.cursor.place === place;
   if (isIt && content.cursor.chain === chain) return content;

@@ -1,7 +1,7 @@
 // Goal: what the long runs of `spec/histories/prevalence` found stays found: one short spec for each.
 import { expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
-import { MemoryEngine } from '../../lib/engine/index.js';
+import { type Engine, MemoryEngine } from '../../lib/engine/index.js';
 import {
   atomStorage,
   type Change,
@@ -15,17 +15,20 @@ const handler = (state: List, event: number): List => [...state, event];
 
 /** Opens instances of one system, each with a table object of its own. */
 async function system() {
-  const engine = new MemoryEngine();
-  await new AtomTable({ engine, tableName: 'state' }).create();
+  const memory = new MemoryEngine();
+  await new AtomTable({ engine: memory, tableName: 'state' }).create();
   const warnings: unknown[] = [];
-  const open = (options: Partial<PrevaylerOptions<List, number, unknown>> = {}): Promise<Prevayler<List, number>> =>
+  const open = (
+    options: Partial<PrevaylerOptions<List, number, unknown>> = {},
+    engine: Engine = memory,
+  ): Promise<Prevayler<List, number>> =>
     openPrevayler({
       storage: atomStorage(new AtomTable({ engine, tableName: 'state' }), 'log', { headBytesMax: 512 }),
       initialState: [] as List,
       ...{ handler, follow: false, snapshots: false, onWarning: (error: unknown) => warnings.push(error) },
       ...options,
     });
-  return { open, warnings };
+  return { open, warnings, memory };
 }
 
 it.each([1, 5])(
@@ -70,5 +73,33 @@ it('changes() tells of events that were pruned under its hands, after the state 
   expect(other.seq).toBe(100);
   await expect(following).rejects.toMatchObject({ code: 'ERR_JOURNAL_COMPACTED', from: 2 });
   expect(seen.map(({ seq }) => seq)).toEqual([1]);
+  for (const system of [one, other]) await system.close();
+});
+
+it('at() takes a snapshot that is removed while it is read for pruned, not for damaged', async () => {
+  const { open, memory } = await system();
+  const one = await open({ retention: { keep: 1 } });
+  for (let n = 1; n <= 100; n += 1) await one.handle(n * 1_000_003);
+  await one.snapshot();
+  let removals = 0;
+  const removing = new Proxy(memory, {
+    get(target, name) {
+      const member = Reflect.get(target, name, target) as unknown;
+      if (typeof member !== 'function') return member;
+      return async (...args: unknown[]) => {
+        if (removals === 0 && name !== 'spent' && JSON.stringify(args[0]).includes('log/part/')) {
+          removals += 1;
+          for (let n = 1; n <= 100; n += 1) await one.handle(n * 1_000_003);
+          await one.snapshot();
+          await one.prune();
+        }
+        return member.apply(target, args);
+      };
+    },
+  });
+  const other = await open({}, removing);
+  removals = 0;
+  await expect(other.at({ seq: 200 })).rejects.toMatchObject({ code: 'ERR_JOURNAL_COMPACTED' });
+  expect([removals, one.seq]).toEqual([1, 300]);
   for (const system of [one, other]) await system.close();
 });
