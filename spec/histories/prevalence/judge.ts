@@ -161,8 +161,9 @@ class Judge {
   #checkFate(uid: string, calls: readonly Call[]): void {
     const seq = this.#order.numberOf(uid);
     const isOf = (wanted: (call: Call) => boolean) => calls.filter(wanted);
-    const claims = isOf((call) => call.ret?.status === 'journalled' || call.settled?.outcome === 'done');
-    if (claims.length > 1) this.#report('two calls were told that they put one event there', claims);
+    const puts = isOf((call) => call.ret?.status === 'journalled');
+    if (puts.length > 1) this.#report('two calls were told that they put one event there', puts);
+    const claims = isOf(isClaim);
     if (seq === undefined) {
       if (claims.length > 0) this.#report('an acknowledged event is not in the journal', claims[0]);
     } else if (claims.length === 0 && isOf(mayHave).length === 0) {
@@ -203,11 +204,11 @@ class Judge {
     for (const [uid, calls] of this.#callsOf) {
       const seq = this.#order.numberOf(uid);
       if (seq !== undefined) {
-        const claim = calls.find((call) => call.ret?.status === 'journalled' || call.settled?.outcome === 'done');
-        const may = claim === undefined ? calls.filter(mayHave) : [claim];
+        const put = calls.find(({ ret }) => ret?.status === 'journalled');
+        const may = put === undefined ? calls.filter((one) => mayHave(one) || isClaim(one)) : [put];
         const call = Math.min(...may.map(({ at }) => at));
-        const over = claim?.ret?.status === 'journalled' ? claim.ret.at : claim?.settled?.at;
-        yield { seq, write: true, call, ret: over ?? Number.POSITIVE_INFINITY, about: claim ?? may };
+        const over = Math.min(...calls.filter(isClaim).map(overAt), Number.POSITIVE_INFINITY);
+        yield { seq, write: true, call, ret: over, about: may };
       }
       for (const call of calls) {
         const { ret } = call;
@@ -246,6 +247,15 @@ class Judge {
       digests: this.#digests.length,
     };
   }
+}
+
+/** Whether its caller was told that the event is in the journal: of one with an id, by whomever. */
+function isClaim({ ret, settled }: Call): boolean {
+  return ret?.status === 'journalled' || settled?.outcome === 'done';
+}
+
+function overAt({ ret, settled }: Call): number {
+  return ret?.status === 'journalled' ? ret.at : (settled as SettledNote).at;
 }
 
 /** Whether a call can have put its event into the journal without having been told so. */

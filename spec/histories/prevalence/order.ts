@@ -5,7 +5,15 @@
  *   told ─┴► number ─► event ─► ledger, one after the other ─► state, result, digest after each
  */
 import { digestStateNow } from '../../../lib/snapshot/index.js';
-import { emptyLedger, type LedgerEvent, type LedgerResult, type LedgerState, ledger, padOf } from './ledger.js';
+import {
+  emptyLedger,
+  type LedgerEvent,
+  type LedgerResult,
+  type LedgerState,
+  ledger,
+  padOf,
+  Refused,
+} from './ledger.js';
 import type { NotedEvent } from './notes.js';
 
 /** Something that must not be. */
@@ -85,31 +93,36 @@ export class Order {
     return moment && digestStateNow(moment.state);
   }
 
-  /** Handles all events, one after the other. */
+  /** Handles all events, one after the other, as far as that makes sense. */
   replay(eventOf: (uid: string) => NotedEvent | undefined): void {
     for (let seq = 1; seq <= this.#top; seq += 1) {
       const place = this.#places.get(seq);
-      const event = place && eventOf(place.uid);
-      if (place === undefined) return this.#report('nobody saw this event', { seq, last: this.#top });
-      if (event === undefined) return this.#report('an event that nobody sent', { seq, ...place });
-      const before = this.#moments[seq - 1] as Moment;
-      if (place.time < before.time) this.#report('time went back', { seq, ...place, before: before.time });
-      try {
-        const handled = ledger(before.state, wholeEvent(event), { time: place.time, seq });
-        const { state, result } = handled as Extract<typeof handled, { readonly state: LedgerState }>;
-        if (state === before.state)
-          return this.#report('an event in the journal that changes nothing', { seq, ...place });
-        this.#moments.push({ state, time: place.time, uid: place.uid, result });
-      } catch (error) {
-        return this.#report('an event in the journal that the handler refuses', {
-          seq,
-          ...place,
-          error: String(error),
-        });
-      }
+      const why = place === undefined ? 'nobody saw this event' : this.#handle(seq, place, eventOf(place.uid));
+      if (why === undefined) continue;
+      this.#report(why, { seq, last: this.#top, ...place });
+      return;
+    }
+  }
+
+  /** What is wrong with an event, if so. */
+  #handle(seq: number, { uid, time }: Place, event: NotedEvent | undefined): string | undefined {
+    if (event === undefined) return 'an event that nobody sent';
+    const before = this.#moments[seq - 1] as Moment;
+    if (time < before.time) return 'time went back';
+    try {
+      const handled = ledger(before.state, wholeEvent(event), { time, seq }) as Handled;
+      if (handled.state === before.state) return 'an event in the journal that changes nothing';
+      this.#moments.push({ ...handled, time, uid });
+      return undefined;
+    } catch (error) {
+      if (error instanceof Refused) return 'an event in the journal that the handler refuses';
+      throw error;
     }
   }
 }
+
+/** What the ledger's handler gives: never a bare state. */
+type Handled = Pick<Moment, 'state' | 'result'>;
 
 /** An event with its text. */
 export function wholeEvent({ padLength, ...event }: NotedEvent): LedgerEvent {

@@ -86,6 +86,8 @@ interface Slot {
   begun: number;
   died: Promise<unknown>;
   die: () => void;
+  /** Whether all its calls have ended. */
+  ended: boolean;
 }
 
 class Simulation {
@@ -145,6 +147,7 @@ class Simulation {
   async #work(slot: Slot, index: number): Promise<void> {
     for (;;) {
       const ended = await Promise.race([slot.callers.run().then(() => true), slot.died.then(() => false)]);
+      slot.ended = ended;
       if (ended) return;
       const repeat = openEvents(slot.notes);
       const { before, begun, life } = slot;
@@ -164,7 +167,7 @@ class Simulation {
       die = resolve;
     });
     const made = this.#callers(name, mortal.engine, { calls: share, repeat });
-    const slot: Slot = { ...made, life: 0, mortal, before, begun: 0, died, die };
+    const slot: Slot = { ...made, life: 0, mortal, before, begun: 0, died, die, ended: false };
     made.onCall = (begun) => {
       slot.begun = begun;
       this.#progress();
@@ -248,7 +251,9 @@ class Simulation {
     for (let done = 0; done < count; done += 1) {
       const [deed] = deeds.splice(this.#random.int(deeds.length), 1);
       await this.#until(Math.floor((calls * (done + 0.5)) / (count + 1)));
-      const slot = this.#slots[this.#random.int(this.#slots.length)] as Slot;
+      const working = this.#slots.filter(({ ended }) => !ended);
+      const slot = working[this.#random.int(Math.max(1, working.length))];
+      if (slot === undefined) return;
       if (deed === 'kill') {
         slot.mortal.kill();
         slot.die();
