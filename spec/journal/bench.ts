@@ -50,6 +50,7 @@ export class Floors {
   prunedFrom = 1;
   sweptTo = 0;
   reads = 0;
+  loads = 0;
   snapshot: { readonly facts: CursorFacts; readonly events: readonly string[] } | undefined;
 
   /** Takes a snapshot of what an instance has, and says that what comes before it may go. */
@@ -102,6 +103,8 @@ export function openJournal(bench: Bench, options: OpenOptions = {}): Instance {
       },
       recover: async () => {
         if (floors.snapshot === undefined) throw new Error('no snapshot');
+        floors.loads += 1;
+        if (floors.loads > 1_000) throw new Error('the snapshot is loaded without end');
         const { facts, events } = floors.snapshot;
         replica.events = [...events];
         replica.place = facts.place;

@@ -15,7 +15,7 @@ interface Row {
 const file = new URL('../../node_modules/vega-datasets/data/flights-20k.json', import.meta.url);
 let rows: readonly Row[] | undefined;
 
-export function landing(flight: number): string {
+function landing(flight: number): string {
   rows ??= JSON.parse(readFileSync(file, 'utf8')) as Row[];
   const { date, delay, distance, origin, destination } = rows[flight % rows.length] as Row;
   return JSON.stringify({
