@@ -57,7 +57,7 @@ async function until(at: FrozenAt): Promise<Story> {
 
 async function goOn({ bench, other }: Story, from: number): Promise<void> {
   await bench.run(other.journal.catchUp('strong'));
-  await bench.run(addEach(other, from, 12));
+  await bench.run(addEach(other, from, 9));
   await bench.run(add(other, [event(from + 50), event(from + 51)], { body: true }));
 }
 
@@ -113,7 +113,7 @@ describe('a writer that stops at its k-th request', () => {
       // So that what is known of the writer is old enough to be quiet.
       await bench.run(addEach(other, 300, 1));
       await bench.run(other.journal.retire(500));
-      await bench.run(addEach(other, 100, 25));
+      await bench.run(addEach(other, 100, 14));
       await bench.run(floors.prune(other));
       await check(story);
       const bodies = await keysOf(bench, 'body');
@@ -137,7 +137,7 @@ describe('a writer that stops at its k-th request', () => {
           await bench.clock.advance(1_000);
           await bench.run(addEach(other, 300, 1));
           await bench.run(other.journal.retire(500));
-          await bench.run(addEach(other, 100, 25));
+          await bench.run(addEach(other, 100, 14));
           await bench.run(floors.prune(other));
         }
         frozen.thaw();
