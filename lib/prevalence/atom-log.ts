@@ -12,8 +12,7 @@ import {
   type ReadCommit,
 } from '../journal/index.js';
 import { SnapshotPointer, type SnapshotStore } from '../snapshot/index.js';
-import type { AtomStorageOptions } from './atom-storage.js';
-import { bindPointer, type LogParts } from './log-parts.js';
+import { type AtomStorageOptions, bindPointer, type LogParts } from './log-parts.js';
 import { loadSnapshot, pastStart } from './log-recovery.js';
 import { makeSnapshot } from './log-snapshots.js';
 import { pruneLog } from './prune.js';

@@ -4,7 +4,8 @@
  * Nothing here changes anything. What was decided becomes the state when its commit is known to be in the journal; when
  * another writer was first, it is thrown away and decided again on the state that this one left.
  */
-import { freezeState } from './freeze.js';
+import { StateSpoiledError } from './errors.js';
+import { type FrozenBytes, freezeState } from './freeze.js';
 import { type Handler, runHandler } from './handler.js';
 import type { IdWindow } from './id-window.js';
 
@@ -49,12 +50,24 @@ export interface DecidedOn<S> {
   readonly time: number;
 }
 
-/** Decides `events` in order. `mayAccept` tells which may be accepted at all. */
+/** What decides, and what it knows beside the state. */
+export interface Decider<S, E, R> {
+  readonly handler: Handler<S, E, R>;
+  /** Ids of events that were handled before. */
+  readonly known: IdWindow<R>;
+  /** Those in the state, which can't be frozen. */
+  readonly bytes: FrozenBytes;
+}
+
+/**
+ * Decides `events` in order. `mayAccept` tells which may be accepted at all.
+ *
+ * @throws {StateSpoiledError} `ERR_STATE_SPOILED` when a handler wrote into bytes of the state.
+ */
 export function decideAll<S, E, R>(
-  handler: Handler<S, E, R>,
+  { handler, known, bytes }: Decider<S, E, R>,
   events: readonly Candidate<E>[],
   on: DecidedOn<S>,
-  known: IdWindow<R>,
   mayAccept: (index: number) => boolean = () => true,
 ): Decision<S, R> {
   let { state, seq } = on;
@@ -80,9 +93,9 @@ export function decideAll<S, E, R>(
         outcomes.push({ kind: 'same', state, result: handled.result, seq });
         continue;
       }
-      const next = freezeState(handled.state);
+      const next = freezeState(handled.state, bytes);
       // It is remembered, and handed to whoever comes with this id.
-      if (id !== undefined) freezeState(handled.result);
+      if (id !== undefined) freezeState(handled.result, bytes);
       if (!mayAccept(index)) {
         outcomes.push({ kind: 'later' });
         continue;
@@ -98,5 +111,6 @@ export function decideAll<S, E, R>(
       outcomes.push({ kind: 'refused', error });
     }
   }
+  if (bytes.haveChanged()) throw new StateSpoiledError(on.seq);
   return { outcomes, state, accepted: seq - on.seq, ids, on };
 }

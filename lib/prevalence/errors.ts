@@ -159,6 +159,24 @@ export class StateDivergedError extends LeydenError {
   }
 }
 
+/**
+ * `ERR_STATE_SPOILED`: a handler wrote into bytes (a typed array, a buffer) of the committed state, which can't be frozen. Nothing was
+ * journalled, but what is in memory is not the state any more: the instance is out of use.
+ */
+export class StateSpoiledError extends LeydenError {
+  /** Events in the state when it was found out. */
+  readonly seq: number;
+
+  constructor(seq: number) {
+    super(
+      'ERR_STATE_SPOILED',
+      `Cannot go on after event ${seq}: a handler wrote into bytes of the state; copy them, and change the copy`,
+      { outcome: 'not-done', retryable: false },
+    );
+    this.seq = seq;
+  }
+}
+
 /** `ERR_SNAPSHOT`: a snapshot could not be made or published. The system goes on; the one before stays current. */
 export class SnapshotError extends LeydenError {
   constructor(system: string, why: string, cause?: unknown) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { type AtomStorageOptions, atomStorage } from './atom-storage.js';
+export { atomStorage } from './atom-storage.js';
 export type { HandleAnswer, HandleOptions } from './call.js';
 export {
   ClosedError,
@@ -16,9 +16,11 @@ export {
   ReplayError,
   SnapshotError,
   StateDivergedError,
+  StateSpoiledError,
 } from './errors.js';
 export type { FollowOptions } from './follow.js';
 export { type EventContext, type Handler, WithResult, withResult } from './handler.js';
+export type { AtomStorageOptions } from './log-parts.js';
 export type { Mode, PrevaylerOptions, Progress } from './options.js';
 export type { PastState } from './past.js';
 export { type ChangesFrom, openPrevayler, Prevayler, type WaitOptions } from './prevayler.js';

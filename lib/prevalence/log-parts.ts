@@ -3,6 +3,33 @@ import type { Journal } from '../journal/index.js';
 import type { SnapEntry, SnapshotPointer, SnapshotStore } from '../snapshot/index.js';
 import type { LogRequest } from './storage.js';
 
+/** Options of `atomStorage`. */
+export interface AtomStorageOptions {
+  /** Where snapshots are stored. @defaultValue as items of the same table */
+  readonly snapshots?: SnapshotStore;
+  /**
+   * The head's item is kept within this many bytes. More makes fewer pages and dearer commits.
+   * @defaultValue 1024, one write unit
+   */
+  readonly headBytesMax?: number;
+  /**
+   * JSON text of the events of one commit, at most, and so of one event.
+   * @defaultValue 8 MB
+   */
+  readonly appendBytesMax?: number;
+  /**
+   * A snapshot under way of which nothing was heard for so long counts as given up.
+   * @defaultValue 1 hour
+   */
+  readonly makingMsMax?: number;
+  /**
+   * Writers that have not committed for so long are taken out of the journal by `prune`. One that lives after all goes on under
+   * a new name.
+   * @defaultValue 1 day
+   */
+  readonly writerQuietMs?: number;
+}
+
 export interface LogParts extends LogRequest {
   readonly name: string;
   readonly journal: Journal;

@@ -291,7 +291,7 @@ export class Pipeline<S, E, R> {
     mayAccept?: (index: number) => boolean,
   ): Decision<S, R> {
     const { handler, replica } = this.#options;
-    return decideAll(handler, calls, on, replica.ids, mayAccept);
+    return decideAll({ handler, known: replica.ids, bytes: replica.bytes }, calls, on, mayAccept);
   }
 
   /** Of the state after the decision, when it is the first one beyond a multiple of so many events. */

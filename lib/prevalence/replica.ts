@@ -7,9 +7,9 @@
 import type { Commit, ReadCommit } from '../journal/index.js';
 import { digestStateNow } from '../snapshot/index.js';
 import type { Decision } from './decision.js';
-import { ReplayError, StateDivergedError } from './errors.js';
+import { ReplayError, StateDivergedError, StateSpoiledError } from './errors.js';
 import { decodeEvents, type ReadEvent } from './event-text.js';
-import { freezeState } from './freeze.js';
+import { FrozenBytes, freezeState } from './freeze.js';
 import { type Handler, runHandler } from './handler.js';
 import { IdWindow } from './id-window.js';
 
@@ -57,6 +57,8 @@ export interface Captured<S, R> {
 export class Replica<S, E, R> {
   readonly #options: ReplicaOptions<S, E, R>;
   #state: S;
+  /** Those in the state, which can't be frozen. */
+  readonly bytes: FrozenBytes = new FrozenBytes();
   #ids: IdWindow<R>;
   #seq = 0;
   #time = 0;
@@ -98,6 +100,9 @@ export class Replica<S, E, R> {
   /**
    * Replays a commit. When it throws, nothing of it has been taken.
    *
+   * The state is frozen after each commit, not after each event: whoever journalled these events decided each of them on a frozen
+   * state, and nobody sees what is between.
+   *
    * @throws {ReplayError} `ERR_REPLAY`, {@link StateDivergedError} `ERR_STATE_DIVERGED`
    */
   apply({ commit, text }: ReadCommit): void {
@@ -113,13 +118,14 @@ export class Replica<S, E, R> {
         const { upcast } = this.#options;
         const event = upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq });
         const handled = this.#run(state, event, { time, seq });
-        state = handled.state === state ? state : freezeState(handled.state);
-        if (id !== undefined) ids.push([id, freezeState(handled.result)]);
+        state = handled.state;
+        if (id !== undefined) ids.push([id, freezeState(handled.result, this.bytes)]);
         if (this.#listeners.size > 0) changes.push({ seq, time, event, id });
       } catch (cause) {
         throw new ReplayError(this.#options.system, seq, handlerVersion, this.#options.handlerVersion, cause);
       }
     }
+    this.#freeze(state, seq, handlerVersion);
     // The digest is of the state after the whole commit.
     if (stateDigest !== undefined && seq === first + commit.count - 1)
       this.#verify(state, stateDigest, seq, handlerVersion);
@@ -139,18 +145,28 @@ export class Replica<S, E, R> {
   }
 
   restore({ state, ids }: Captured<S, R>, at: { readonly seq: number; readonly time: number }): void {
-    this.#state = freezeState(state);
+    this.#state = freezeState(state, this.bytes);
     this.#ids = new IdWindow(this.#options.idsMax, ids);
     this.#seq = at.seq;
     this.#time = at.time;
     this.#noteVerified(at.seq);
   }
 
+  #freeze(state: S, seq: number, handlerVersion: string | undefined): void {
+    try {
+      freezeState(state, this.bytes);
+    } catch (cause) {
+      throw new ReplayError(this.#options.system, seq, handlerVersion, this.#options.handlerVersion, cause);
+    }
+    if (this.bytes.haveChanged()) throw new StateSpoiledError(this.#seq);
+  }
+
   #eventsOf(commit: Commit, text: string): readonly ReadEvent[] {
     const { first, skip, count, handlerVersion } = commit;
     try {
       const read = decodeEvents(text);
-      const events = skip.length === 0 ? read : read.filter((_, index) => !skip.includes(index));
+      const skipped = new Set(skip);
+      const events = skip.length === 0 ? read : read.filter((_, index) => !skipped.has(index));
       if (events.length !== count) throw new Error(`${events.length} events where there should be ${count}`);
       return events;
     } catch (cause) {

@@ -28,6 +28,7 @@ const fatalCodes: ReadonlySet<string> = new Set([
   'ERR_APPEND_UNKNOWN',
   'ERR_REPLAY',
   'ERR_STATE_DIVERGED',
+  'ERR_STATE_SPOILED',
   'ERR_JOURNAL_GAP',
   'ERR_JOURNAL_FORMAT',
 ]);

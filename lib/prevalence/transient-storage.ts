@@ -5,7 +5,8 @@
  */
 import { AtomTable } from '../atom/index.js';
 import { type Clock, MemoryEngine, systemClock } from '../engine/index.js';
-import { type AtomStorageOptions, openAtomLog } from './atom-storage.js';
+import { openAtomLog } from './atom-storage.js';
+import type { AtomStorageOptions } from './log-parts.js';
 import type { LogRequest, Storage } from './storage.js';
 
 /**
