@@ -12,7 +12,6 @@ import { hold, jsonCodec } from '../codec/index.js';
 import { digestState } from '../snapshot/index.js';
 import type { HandleAnswer, HandleOptions } from './call.js';
 import { InvalidEventError } from './errors.js';
-import { freezeState } from './freeze.js';
 import { type PrevaylerOptions, resolveOptions, type Settings } from './options.js';
 import type { PastState } from './past.js';
 import type { Change } from './replica.js';
@@ -272,7 +271,7 @@ export async function openPrevayler<S, E, R = unknown>(
   options: PrevaylerOptions<S, E, R>,
 ): Promise<Prevayler<S, E, R>> {
   const settings = resolveOptions(options);
-  const initialState = freezeState(hold(settings.initialState, jsonCodec).hand()) as S;
+  const initialState = hold(settings.initialState, jsonCodec).hand() as S;
   const prevayler = new Prevayler<S, E, R>({ ...settings, initialState });
   try {
     await prevayler.recover();

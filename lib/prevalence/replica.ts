@@ -9,7 +9,7 @@ import { digestStateNow } from '../snapshot/index.js';
 import type { Decision } from './decision.js';
 import { ReplayError, StateDivergedError, StateSpoiledError } from './errors.js';
 import { decodeEvents, type ReadEvent } from './event-text.js';
-import { FrozenBytes, freezeState } from './freeze.js';
+import { type FrozenBytes, freezeState } from './freeze.js';
 import { type Handler, runHandler } from './handler.js';
 import { IdWindow } from './id-window.js';
 
@@ -34,7 +34,10 @@ export interface ReplicaOptions<S, E, R> {
   readonly handlerVersion: string | undefined;
   readonly upcast: Upcast<E> | undefined;
   readonly idsMax: number;
+  /** Frozen. */
   readonly initialState: S;
+  /** Bytes in this state and in others of the system: states share them. */
+  readonly bytes: FrozenBytes;
   /** Told of handlers that take long at a replay. */
   readonly slow?: SlowWatch<E> | undefined;
   /** Stops there, in the middle of a commit if need be, for a look at the past. */
@@ -58,7 +61,7 @@ export class Replica<S, E, R> {
   readonly #options: ReplicaOptions<S, E, R>;
   #state: S;
   /** Those in the state, which can't be frozen. */
-  readonly bytes: FrozenBytes = new FrozenBytes();
+  readonly bytes: FrozenBytes;
   #ids: IdWindow<R>;
   #seq = 0;
   #time = 0;
@@ -69,6 +72,7 @@ export class Replica<S, E, R> {
 
   constructor(options: ReplicaOptions<S, E, R>) {
     this.#options = options;
+    this.bytes = options.bytes;
     this.#state = options.initialState;
     this.#ids = new IdWindow(options.idsMax);
   }

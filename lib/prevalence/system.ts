@@ -14,6 +14,7 @@ import { Changes } from './changes.js';
 import { ClosedError, OverloadedError, PoisonedError, ReadOnlyError } from './errors.js';
 import { encodeEvent } from './event-text.js';
 import { follow } from './follow.js';
+import { FrozenBytes, freezeState } from './freeze.js';
 import type { Settings } from './options.js';
 import { Past } from './past.js';
 import { type Committed, Pipeline } from './pipeline.js';
@@ -58,6 +59,7 @@ export class System<S, E, R> {
   readonly #pipeline: Pipeline<S, E, R>;
   readonly #alarm: Alarm;
   readonly #life = new AbortController();
+  readonly #bytes = new FrozenBytes();
   #counts = { commits: 0, events: 0, eventBytes: 0, conflicts: 0, replayed: 0 };
   #recovering = true;
   #toldAt = 0;
@@ -73,7 +75,7 @@ export class System<S, E, R> {
     const { storage, handler, handlerVersion, format, clock, retention, onWarning, stateDigestEvery, snapshots } =
       settings;
     const { name } = storage;
-    this.settings = settings;
+    this.settings = { ...settings, initialState: freezeState(settings.initialState, this.#bytes) };
     this.name = name;
     const newReplica = (untilSeq: number) => this.#newReplica(untilSeq);
     this.replica = newReplica(Number.POSITIVE_INFINITY);
@@ -195,7 +197,8 @@ export class System<S, E, R> {
     const { handler, handlerVersion, upcast, idsMax, initialState, onSlowEvent, slowEventMs, clock } = this.settings;
     const slow = onSlowEvent && { ms: slowEventMs, now: () => clock.monotonicMs(), tell: onSlowEvent };
     const system = this.name;
-    return new Replica({ system, handler, handlerVersion, upcast, idsMax, initialState, slow, untilSeq });
+    const bytes = this.#bytes;
+    return new Replica({ system, handler, handlerVersion, upcast, idsMax, initialState, bytes, slow, untilSeq });
   }
 
   #expire(): void {
