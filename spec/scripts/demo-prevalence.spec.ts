@@ -30,7 +30,6 @@ describe('npm start -- prevalence', () => {
     expect(figures.summary.flights).toBe(4_000);
     expect(figures.worst).toHaveLength(100);
     expect(figures.instances).toBeGreaterThanOrEqual(4);
-    expect(figures.snapshot.itemsPruned).toBeGreaterThan(0);
     // What the dead one held was gone on with by others, once.
     expect(figures.resumed.map(({ chunk }) => chunk).sort()).toEqual([...figures.returned].sort());
     expect(figures.resumed.map(({ worker }) => worker)).not.toContain(figures.killed?.worker);
