@@ -12,7 +12,9 @@ import { Crew, type NetworkRunOptions, networkRun } from '../spec/histories/netw
 import { chaosCommand, type PlannedRun, planRuns } from '../spec/histories/plans.js';
 import { assertClean, simulationComplaints, suiteSeed, summary } from '../spec/histories/reports.js';
 import { simulate } from '../spec/histories/simulation.js';
-import { type Store, type StoreName, startStore } from '../spec/histories/stores.js';
+import type { StoreName } from '../spec/histories/stores.js';
+import { ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
+import { Stores } from './chaos/stores.js';
 
 // The SDK's advice about versions of Node is for another place.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -33,6 +35,7 @@ Usage: npm run chaos -- [options]
   --atoms N         atoms of a run                                                         (default 4)
   --rate R          share of requests that are disturbed                                   (default 0.2)
   --kills N         workers killed (-9) in a run; --stops N: stopped for 0.1 to 10 s; --restarts N: engine killed (-9)
+  --prevalence      instead: runs of prevalent systems; --stales N: workers stopped until others have pruned beyond them
   --count N         instead: N counted writes, half of all writes disturbed, with the SDK's retries and without
 
 Exit code: 0 = all runs were clean; 1 = at least one was not; 2 = wrong usage.
@@ -52,6 +55,8 @@ const flags = {
   kills: { type: 'string' },
   stops: { type: 'string' },
   restarts: { type: 'string' },
+  stales: { type: 'string' },
+  prevalence: { type: 'boolean' },
   count: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
@@ -68,7 +73,7 @@ const given = readFlags();
 
 class UsageError extends Error {}
 
-function numberOf(name: Exclude<keyof typeof given, 'help'>): number | undefined {
+function numberOf(name: Exclude<keyof typeof given, 'help' | 'prevalence'>): number | undefined {
   const text = given[name];
   if (text === undefined) return undefined;
   const number = Number(text);
@@ -143,28 +148,6 @@ async function chaosInMemory(firstSeed: number): Promise<void> {
   console.log(`${JSON.stringify(sums)} in ${seconds(startedAt)}`);
 }
 
-/** Stores that live as long as needed: one for each run whose engine is killed, else one for all runs. */
-class Stores {
-  readonly #shared = new Map<StoreName, Promise<Store>>();
-
-  async within(name: StoreName, alone: boolean, run: (store: Store) => Promise<void>): Promise<void> {
-    if (!alone) {
-      if (!this.#shared.has(name)) this.#shared.set(name, startStore(name, { onDisk: false }));
-      return run(await (this.#shared.get(name) as Promise<Store>));
-    }
-    const store = await startStore(name, { onDisk: true });
-    try {
-      await run(store);
-    } finally {
-      await store.close();
-    }
-  }
-
-  async close(): Promise<void> {
-    for (const store of this.#shared.values()) await (await store).close();
-  }
-}
-
 function plan(firstSeed: number, turn: number, engines: readonly StoreName[]): PlannedRun {
   const ten = faultProfiles.length;
   const drawn = planRuns(firstSeed + turn - (turn % ten), engines)[turn % ten] as PlannedRun;
@@ -235,6 +218,25 @@ async function chaosCounting(firstSeed: number, engines: readonly StoreName[], w
   }
 }
 
+async function chaosOfLedgers(firstSeed: number, engine: StoreName | 'memory' | undefined): Promise<void> {
+  const options = {
+    ...{ firstSeed, turns, fail, profile: oneOf('profile', faultProfiles) },
+    ...{ runs: numberOf('runs'), ops: numberOf('ops'), processes: numberOf('processes'), callers: numberOf('callers') },
+    ...{ rate: numberOf('rate'), kills: numberOf('kills'), stops: numberOf('stops'), stales: numberOf('stales') },
+    restarts: numberOf('restarts'),
+  };
+  if (engine === 'memory') await ledgersInMemory(options);
+  else await ledgersOnStores(options, enginesHere(engine));
+}
+
+/** The engines that are wished and to be had. */
+function enginesHere(engine: StoreName | undefined): readonly StoreName[] {
+  const { missing } = findDynamoDBLocal();
+  if (missing !== undefined && engine !== 'dynalite') console.log(`*** dynamodb-local is SKIPPED: ${missing} ***`);
+  if (engine !== undefined) return [engine];
+  return missing === undefined ? ['dynalite', 'dynamodb-local'] : ['dynalite'];
+}
+
 async function main(): Promise<void> {
   if (given.help === true) {
     console.log(help);
@@ -242,16 +244,11 @@ async function main(): Promise<void> {
   }
   const seed = numberOf('seed') ?? suiteSeed();
   const engine = oneOf('engine', ['dynalite', 'dynamodb-local', 'memory']);
-  if (engine === 'memory') await chaosInMemory(seed);
-  else {
-    const { missing } = findDynamoDBLocal();
-    if (missing !== undefined && engine !== 'dynalite') console.log(`*** dynamodb-local is SKIPPED: ${missing} ***`);
-    const here: readonly StoreName[] = missing === undefined ? ['dynalite', 'dynamodb-local'] : ['dynalite'];
-    const engines = engine === undefined ? here : [engine];
-    const writes = numberOf('count');
-    if (writes === undefined) await chaosOnStores(seed, engines);
-    else await chaosCounting(seed, engines, writes);
-  }
+  const writes = numberOf('count');
+  if (given.prevalence === true) await chaosOfLedgers(seed, engine);
+  else if (engine === 'memory') await chaosInMemory(seed);
+  else if (writes === undefined) await chaosOnStores(seed, enginesHere(engine));
+  else await chaosCounting(seed, enginesHere(engine), writes);
   console.log(failures.length === 0 ? 'all clean' : `${failures.length} runs FAILED`);
   if (failures.length > 0) process.exitCode = 1;
 }

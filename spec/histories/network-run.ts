@@ -68,11 +68,17 @@ export interface NetworkRunReport extends Judgement {
 
 /** Worker processes that go from run to run: starting one costs about a second of a processor. */
 export class Crew {
+  readonly #module: URL;
   readonly #idle: Child[] = [];
   readonly #all = new Set<Child>();
 
+  /** Of processes that run `module`. */
+  constructor(module: URL = new URL('./worker.ts', import.meta.url)) {
+    this.#module = module;
+  }
+
   take(): Child {
-    const child = this.#idle.pop() ?? new Child(new URL('./worker.ts', import.meta.url));
+    const child = this.#idle.pop() ?? new Child(this.#module);
     this.#all.add(child);
     return child;
   }

@@ -84,6 +84,8 @@ export class Callers {
   #lives = 0;
   #begun = 0;
   #enough = false;
+  /** No instance can be opened any more: there is nothing left to do but to report that. */
+  #broken = false;
   #calmAt = Number.POSITIVE_INFINITY;
   #counts = { afterCalmMs: 0, reopened: 0, poisoned: 0, snapshots: 0, commits: 0, conflicts: 0 };
 
@@ -96,6 +98,11 @@ export class Callers {
     this.#calmAt = this.#options.clock.monotonicMs();
   }
 
+  /** Something happened that no fault explains. */
+  surprise(what: string): void {
+    this.#surprises.push(what);
+  }
+
   /** Begins no more calls. */
   enough(): void {
     this.#enough = true;
@@ -105,6 +112,7 @@ export class Callers {
   async run(): Promise<void> {
     const { callers, calls, repeat } = this.#options;
     await this.#open();
+    if (this.#broken) return;
     await Promise.all(repeat.map((event) => this.#handle(event, true)));
     const one = async () => {
       while (this.#begun < calls && !this.#enough) await this.#next();
@@ -115,16 +123,30 @@ export class Callers {
   /** Asks for every outcome that is still unknown, reads all, and ends. */
   async finish(): Promise<CallersReport> {
     await Promise.all(this.#unsettled.splice(0).map(({ id, error }) => this.#settle(id, error)));
-    await this.#sync();
-    await this.#digest();
-    await this.#close();
+    if (!this.#broken) {
+      await this.#sync();
+      await this.#digest();
+      await this.#close();
+    }
     return { ...this.#counts, calls: this.#begun, surprises: this.#surprises };
+  }
+
+  /** Whether the journal still has its first event. */
+  async isWhole(): Promise<boolean> {
+    if (this.#broken) return false;
+    try {
+      await this.#system.at({ seq: 0 });
+      return true;
+    } catch (error) {
+      if (isLeydenError(error) && error.code === 'ERR_JOURNAL_COMPACTED') return false;
+      throw error;
+    }
   }
 
   /** A snapshot and a prune right now, whatever the draw; the pages that went. */
   async compact(): Promise<number> {
     let pages = 0;
-    if (this.#lives === 0) return pages;
+    if (this.#lives === 0 || this.#broken) return pages;
     await this.#snapshot();
     await this.#read('prune', async () => {
       pages = (await this.#system.prune()).pagesRemoved;
@@ -395,7 +417,9 @@ export class Callers {
         // The table is out of reach for long: an error with a name, and the next try is as good as the first.
         if (isLeydenError(error) && error.code === 'ERR_DEADLINE') continue;
         this.#surprises.push(`open: ${String(error)}`);
-        throw error;
+        this.#broken = true;
+        this.#enough = true;
+        return;
       }
       this.#instance = `${name}/${this.#lives}`;
       this.#lives += 1;

@@ -47,7 +47,8 @@ interface Placed {
   readonly about: unknown;
 }
 
-const findingsMax = 20;
+/** Of one kind: the first ones tell most. */
+const findingsMax = 3;
 
 /** Judges a run. */
 export function judge(notes: Iterable<Note>): Judgement {
@@ -101,7 +102,8 @@ class Judge {
   }
 
   #report(why: string, about: unknown): void {
-    if (this.#findings.length < findingsMax) this.#findings.push({ why, about });
+    const count = this.#findings.filter((finding) => finding.why === why).length;
+    if (count < findingsMax) this.#findings.push({ why, about });
   }
 
   /** An iteration of `changes()` has each event after the one before. */

@@ -21,11 +21,12 @@ import {
 } from '../../../lib/engine/index.js';
 import type { Storage } from '../../../lib/prevalence/index.js';
 import { VirtualClock } from '../../../lib/testing/index.js';
+import { lookAfterwards } from './afterwards.js';
 import { Callers, type CallersReport } from './callers.js';
 import { type Judgement, judge } from './judge.js';
 import { Mortal } from './mortal.js';
 import { type Note, type Notebook, openEvents } from './notes.js';
-import { openLedger } from './open-ledger.js';
+import { ledgerName, openLedger } from './open-ledger.js';
 import { catchThreadWork } from './thread-work.js';
 
 export interface SimulationOptions {
@@ -136,9 +137,12 @@ class Simulation {
     const finishing = Promise.all(this.#slots.map(({ callers }) => callers.finish()));
     const reports = [...(await clock.run(finishing)), await clock.run(watcher.callers.finish())];
     await clock.run(Promise.all(this.#engines.map((engine) => engine.settled())));
-    const last = this.#callers('last', this.#store, { calls: 0 });
-    await clock.run(last.callers.run());
-    reports.push(await clock.run(last.callers.finish()));
+    const key = { id: { S: `${ledgerName}/snap` } };
+    const afterwards = lookAfterwards({
+      fresh: (name) => this.#callers(name, this.#store, { calls: 0 }).callers,
+      forgetSnapshots: () => this.#store.delete({ table: tableName, key }),
+    });
+    reports.push(...(await clock.run(afterwards)));
     this.#digest.update(String(clock.monotonicMs()));
     return this.#report(reports);
   }

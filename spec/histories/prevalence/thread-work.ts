@@ -11,6 +11,7 @@ interface Transforming {
 
 const begun: { done: Promise<() => void> }[] = [];
 let users = 0;
+const turnsMax = 3;
 
 /** What all streams of zlib do their work by; its asynchronous functions are made of streams. */
 const stream = Object.getPrototypeOf(Object.getPrototypeOf(zlib.Deflate.prototype)) as Transforming;
@@ -27,6 +28,8 @@ export function catchThreadWork(): { next(): Promise<boolean>; end(): void } {
   };
   return {
     async next() {
+      // Long computations give the turn away now and then, and go on one turn of the event loop later.
+      for (let turns = 0; begun.length === 0 && turns < turnsMax; turns += 1) await new Promise(setImmediate);
       const first = begun.shift();
       if (first === undefined) return false;
       (await first.done)();
