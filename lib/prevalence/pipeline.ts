@@ -6,27 +6,22 @@
  *
  * No timer: while a commit is on its way, callers queue, and what has queued is the next batch.
  *
+ * Calls are decided in the order in which they were made, but for one that was refused before its body was written and is welcome
+ * now: it goes with the next commit.
+ *
  * An answer rests on a committed state: on the commit that carried the event, or, if it carried nothing, on a state that was the
  * newest at some instant after the call. A refusal that rests on an event of the same commit is told with that commit.
  */
 import { type Settled, UnknownOutcomeError } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
-import type { Appended, Base, Draft, PreparedBody } from '../journal/index.js';
-import { digestStateNow } from '../snapshot/index.js';
+import type { Appended, PreparedBody } from '../journal/index.js';
+import { Batch, type BatchOptions } from './batch.js';
 import type { Call } from './call.js';
-import { type Decision, decideAll } from './decision.js';
-import type { Handler } from './handler.js';
-import type { Replica } from './replica.js';
 import type { Log } from './storage.js';
 
-export interface PipelineOptions<S, E, R> {
+export interface PipelineOptions<S, E, R> extends BatchOptions<S, E, R> {
   readonly log: Log;
-  readonly replica: Replica<S, E, R>;
-  readonly handler: Handler<S, E, R>;
-  readonly handlerVersion: string | undefined;
-  /** Digest of the state with about every so many events; 0 = never. */
-  readonly stateDigestEvery: number;
   readonly clock: Clock;
   /** Told after each commit from here. */
   readonly onCommit: (appended: Committed) => void;
@@ -47,27 +42,6 @@ const batchEventsMax = 10_000;
 const batchBytesMax: number = 1_024 * 1_024;
 /** A body is put beside the commit before only if it is worth a request of its own. */
 const aheadBytesMin = 4_096;
-
-/** Calls that go together. */
-class Batch<S, E, R> {
-  readonly calls: readonly Call<S, E, R>[];
-  /**
-   * Places of the calls that may be accepted, in order: their events are in the body, or fit the head together. The others have to
-   * wait if it turns out that they would be. Absent: all.
-   */
-  readonly room: readonly number[] | undefined;
-  readonly bodyText: string | undefined;
-  /** Decided before the body was written; still right if the state is the same. */
-  readonly hint: Decision<S, R> | undefined;
-  decision: Decision<S, R> | undefined;
-
-  constructor(calls: readonly Call<S, E, R>[], hint?: Decision<S, R>, room?: readonly number[], bodyText?: string) {
-    this.calls = calls;
-    this.hint = hint;
-    this.room = room;
-    this.bodyText = bodyText;
-  }
-}
 
 export class Pipeline<S, E, R> {
   readonly #options: PipelineOptions<S, E, R>;
@@ -148,9 +122,9 @@ export class Pipeline<S, E, R> {
       this.#tellIdle();
       return;
     }
-    const text = calls.map(({ line }) => line.text).join('\n');
-    if (!this.#options.log.fitsHead(text)) void this.#prepare(calls);
-    else if (isFree) this.#begin(new Batch(calls), undefined);
+    const batch = new Batch(calls, this.#options);
+    if (!this.#options.log.fitsHead(batch.text)) void this.#prepare(batch);
+    else if (isFree) this.#begin(batch, undefined);
     else this.#putBack(calls);
   }
 
@@ -180,30 +154,39 @@ export class Pipeline<S, E, R> {
     for (const { line } of calls) this.#waitingBytes += line.text.length;
   }
 
-  /** Puts the body of a large batch, and then appends it in its turn. */
-  async #prepare(calls: readonly Call<S, E, R>[]): Promise<void> {
+  /** Those who have come while a batch waited for its turn go along, as far as the head has room for them. */
+  #join({ calls, text }: Batch<S, E, R>): void {
     const { log } = this.#options;
-    this.#preparing = true;
-    this.#underWay.add(calls);
-    try {
-      const { replica, clock } = this.#options;
-      const on = { state: replica.state, seq: replica.seq, time: Math.max(Math.floor(clock.now()), replica.time) };
-      const hint = this.#decide(calls, on);
-      // What would be refused as things are is not worth its bytes; it is decided again on the state that counts.
-      const room = [...calls.keys()].filter((index) => hint.outcomes[index]?.kind === 'accepted');
-      const text = room.map((index) => calls[index]?.line.text).join('\n');
-      if (room.length === 0 || log.fitsHead(text)) {
-        await this.#appending;
-        this.#begin(new Batch(calls, hint, room), undefined);
-        return;
+    let more = this.#take();
+    // Few sizes are tried: each takes a compression.
+    while (more.length > 0 && !log.fitsHead([text, ...more.map(({ line }) => line.text)].join('\n'))) {
+      this.#putBack(more.splice(more.length >> 1));
+      if (more.length === 1) {
+        this.#putBack(more);
+        more = [];
       }
-      const body = await log.prepare(text);
+    }
+    calls.push(...more);
+  }
+
+  /** Puts the body of a large batch, and then appends it in its turn. */
+  async #prepare(batch: Batch<S, E, R>): Promise<void> {
+    const { log, clock } = this.#options;
+    this.#preparing = true;
+    this.#underWay.add(batch.calls);
+    try {
+      const text = batch.preview(Math.floor(clock.now()));
+      let body: PreparedBody | undefined;
+      if (text !== '' && !log.fitsHead(text)) {
+        batch.useBody(text);
+        body = await log.prepare(text);
+      }
       await this.#appending;
-      this.#begin(new Batch(calls, hint, room, text), body);
+      this.#begin(batch, body);
     } catch (error) {
-      this.#fail(calls, error);
+      this.#fail(batch.calls, error);
     } finally {
-      this.#underWay.delete(calls);
+      this.#underWay.delete(batch.calls);
       this.#preparing = false;
       this.#wake();
     }
@@ -219,23 +202,18 @@ export class Pipeline<S, E, R> {
   }
 
   async #append(batch: Batch<S, E, R>, body: PreparedBody | undefined): Promise<void> {
-    const { log, replica, onFatal } = this.#options;
+    const { log, onFatal } = this.#options;
     let appended: Appended;
     try {
       appended = await log.append(
         {
           bodyText: batch.bodyText,
-          decide: (base) => this.#draft(batch, base),
-          adopt: (commit) => {
-            const decision = batch.decision as Decision<S, R>;
-            replica.adopt(commit, decision, () =>
-              batch.calls.flatMap((call, index) => {
-                const outcome = decision.outcomes[index];
-                if (outcome?.kind !== 'accepted') return [];
-                return [{ seq: outcome.seq, time: commit.time, event: call.hand(), id: call.id }];
-              }),
-            );
+          decide: (base) => {
+            // Not past those whose body is being put: who called first comes first.
+            if (batch.isOpen && !this.#preparing) this.#join(batch);
+            return batch.draft(base);
           },
+          adopt: (commit) => batch.adopt(commit),
         },
         body,
       );
@@ -250,72 +228,12 @@ export class Pipeline<S, E, R> {
     }
   }
 
-  /** Decides the batch on the state after `base`, which is what the replica holds. */
-  #draft(batch: Batch<S, E, R>, { seq, time, image }: Base): Draft | undefined {
-    const { replica, handlerVersion } = this.#options;
-    const { calls, hint, room, bodyText } = batch;
-    const isHintRight =
-      hint !== undefined &&
-      batch.decision === undefined &&
-      hint.on.state === replica.state &&
-      hint.on.seq === seq &&
-      hint.on.time >= image.time &&
-      !calls.some(({ isOver }, index) => isOver && hint.outcomes[index]?.kind === 'accepted');
-    const allowed = room && new Set(room);
-    const decision = isHintRight
-      ? hint
-      : this.#decide(calls, { state: replica.state, seq, time }, allowed && ((index) => allowed.has(index)));
-    batch.decision = decision;
-    const { outcomes, accepted, on } = decision;
-    calls.forEach((call, index) => {
-      call.markSent(outcomes[index]?.kind === 'accepted');
-    });
-    if (accepted === 0) return undefined;
-    const text =
-      bodyText === undefined
-        ? calls
-            .filter((_, index) => outcomes[index]?.kind === 'accepted')
-            .map(({ line }) => line.text)
-            .join('\n')
-        : '';
-    const skip =
-      bodyText === undefined
-        ? undefined
-        : room?.flatMap((index, at) => (outcomes[index]?.kind === 'accepted' ? [] : [at]));
-    return { text, count: accepted, time: on.time, skip, handlerVersion, stateDigest: this.#stateDigest(decision) };
-  }
-
-  #decide(
-    calls: readonly Call<S, E, R>[],
-    on: { readonly state: S; readonly seq: number; readonly time: number },
-    mayAccept?: (index: number) => boolean,
-  ): Decision<S, R> {
-    const { handler, replica } = this.#options;
-    return decideAll({ handler, known: replica.ids, bytes: replica.bytes }, calls, on, mayAccept);
-  }
-
-  /** Of the state after the decision, when it is the first one beyond a multiple of so many events. */
-  #stateDigest({ state, accepted, on }: Decision<S, R>): string | undefined {
-    const { stateDigestEvery: every } = this.#options;
-    if (every === 0 || Math.floor((on.seq + accepted) / every) === Math.floor(on.seq / every)) return undefined;
-    return digestStateNow(state);
-  }
-
-  /** The fate of the batch is certain: everyone gets his answer. Who was decided to wait goes to the front of the queue. */
+  /** The fate of the batch is certain. Who has to wait goes to the front of the queue. */
   #conclude(batch: Batch<S, E, R>, appended: Appended): void {
-    const { outcomes, on, accepted } = batch.decision as Decision<S, R>;
-    const later = batch.calls.filter((call, index) => outcomes[index]?.kind === 'later' && !call.isOver);
+    const { later, events, bytes } = batch.conclude(appended);
     if (later.length > 0) this.#putBack(later);
-    batch.calls.forEach((call, index) => {
-      const outcome = outcomes[index];
-      if (outcome !== undefined && (outcome.kind !== 'later' || call.isOver)) call.conclude(outcome, on.time);
-    });
     if (appended.status !== 'applied') return;
-    const bytes = batch.calls.reduce(
-      (sum, { line }, index) => (outcomes[index]?.kind === 'accepted' ? sum + line.text.length + 1 : sum),
-      0,
-    );
-    this.#options.onCommit({ events: accepted, bytes, conflicts: appended.conflicts });
+    this.#options.onCommit({ events, bytes, conflicts: appended.conflicts });
   }
 
   #fail(calls: readonly Call<S, E, R>[], error: unknown): void {
