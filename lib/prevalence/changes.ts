@@ -78,15 +78,17 @@ export class Changes<S, E, R> {
     }
   }
 
-  *#changesOf(commit: ReadCommit['commit'], text: string): Generator<Change<E>> {
+  #changesOf(commit: ReadCommit['commit'], text: string): Change<E>[] {
     const { upcast } = this.#options;
     const { first, time, skip, handlerVersion } = commit;
-    let seq = first;
-    for (const [index, { event: raw, id }] of decodeEvents(text).entries()) {
-      if (skip.includes(index)) continue;
-      yield { seq, time, id, event: upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq }) };
-      seq += 1;
-    }
+    const skipped = new Set(skip);
+    const changes: Change<E>[] = [];
+    decodeEvents(text, (raw, id, index) => {
+      if (skipped.has(index)) return;
+      const seq = first + changes.length;
+      changes.push({ seq, time, id, event: upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq }) });
+    });
+    return changes;
   }
 
   #next(signal: AbortSignal | undefined): Promise<void> {

@@ -8,7 +8,7 @@ import type { Commit, ReadCommit } from '../journal/index.js';
 import { digestStateNow } from '../snapshot/index.js';
 import type { Decision } from './decision.js';
 import { ReplayError, StateDivergedError, StateSpoiledError } from './errors.js';
-import { decodeEvents, type ReadEvent } from './event-text.js';
+import { decodeEvents } from './event-text.js';
 import { type FrozenBytes, freezeState } from './freeze.js';
 import { type Handler, runHandler } from './handler.js';
 import { IdWindow } from './id-window.js';
@@ -111,25 +111,25 @@ export class Replica<S, E, R> {
    */
   apply({ commit, text }: ReadCommit): void {
     const { first, time, handlerVersion, stateDigest } = commit;
+    const { upcast, untilSeq } = this.#options;
     let state = this.#state;
     let seq = first - 1;
     const ids: [string, R | undefined][] = [];
     const changes: Change<E>[] = [];
-    for (const { event: raw, id } of this.#eventsOf(commit, text)) {
-      if (seq >= this.#options.untilSeq) break;
+    this.#forEach(commit, text, (raw, id) => {
+      if (seq >= untilSeq) return;
       seq += 1;
       try {
-        const { upcast } = this.#options;
         const event = upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq });
         const handled = this.#run(state, event, { time, seq });
         state = handled.state;
         if (id !== undefined) ids.push([id, freezeState(handled.result, this.bytes)]);
         if (this.#listeners.size > 0) changes.push({ seq, time, event, id });
       } catch (cause) {
-        throw new ReplayError(this.#options.system, seq, handlerVersion, this.#options.handlerVersion, cause);
+        throw this.#replayError(commit, seq, cause);
       }
-    }
-    this.#freeze(state, seq, handlerVersion);
+    });
+    this.#freeze(commit, state, seq);
     // The digest is of the state after the whole commit.
     if (stateDigest !== undefined && seq === first + commit.count - 1)
       this.#verify(state, stateDigest, seq, handlerVersion);
@@ -156,26 +156,33 @@ export class Replica<S, E, R> {
     this.#noteVerified(at.seq);
   }
 
-  #freeze(state: S, seq: number, handlerVersion: string | undefined): void {
+  #freeze(commit: Commit, state: S, seq: number): void {
     try {
       freezeState(state, this.bytes);
     } catch (cause) {
-      throw new ReplayError(this.#options.system, seq, handlerVersion, this.#options.handlerVersion, cause);
+      throw this.#replayError(commit, seq, cause);
     }
     if (this.bytes.haveChanged()) throw new StateSpoiledError(this.#seq);
   }
 
-  #eventsOf(commit: Commit, text: string): readonly ReadEvent[] {
-    const { first, skip, count, handlerVersion } = commit;
+  /** Calls `each` for the events that count. */
+  #forEach(commit: Commit, text: string, each: (event: unknown, id: string | undefined) => void): void {
+    const { first, skip, count } = commit;
+    const skipped = new Set(skip);
     try {
-      const read = decodeEvents(text);
-      const skipped = new Set(skip);
-      const events = skip.length === 0 ? read : read.filter((_, index) => !skipped.has(index));
-      if (events.length !== count) throw new Error(`${events.length} events where there should be ${count}`);
-      return events;
+      const lines = decodeEvents(text, (event, id, index) => {
+        if (skipped.size === 0 || !skipped.has(index)) each(event, id);
+      });
+      if (lines - skipped.size !== count)
+        throw new Error(`${lines - skipped.size} events where there should be ${count}`);
     } catch (cause) {
-      throw new ReplayError(this.#options.system, first, handlerVersion, this.#options.handlerVersion, cause);
+      throw cause instanceof ReplayError ? cause : this.#replayError(commit, first, cause);
     }
+  }
+
+  #replayError({ handlerVersion }: Commit, seq: number, cause: unknown): ReplayError {
+    const { system, handlerVersion: own } = this.#options;
+    return new ReplayError(system, seq, handlerVersion, own, cause);
   }
 
   #run(state: S, event: E, context: { readonly time: number; readonly seq: number }) {
