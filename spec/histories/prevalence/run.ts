@@ -243,7 +243,10 @@ class LedgerRun {
   async #compact(spared?: Slot): Promise<void> {
     const able = this.#slots.filter((slot) => slot !== spared && !slot.killed);
     const { child } = able[this.#random.int(able.length)] as Slot;
-    const pages = await Promise.race([child.ask<number>('compact').catch(() => 0), sleep(compactMsMax, 0)]);
+    const pages = await Promise.race([
+      child.ask<number>('compact').catch(() => 0),
+      sleep(compactMsMax, 0, { ref: false }),
+    ]);
     this.#counts.pagesPruned += pages;
   }
 
