@@ -413,7 +413,7 @@ describe('H-PA9', () => {
 it('H-PA10: a reader writes nothing, from its opening to its end, also when it is overtaken by snapshots and prunes', async () => {
   const one = await bench.open({ ...ledger, retention: { keep: 1 } });
   const next = async (n: number) => {
-    for (const step of range(6)) await one.handle({ pay: n, note: noise(150, n * 10 + step) });
+    for (const step of range(6)) await one.handle({ pay: n, note: noise(600, n * 10 + step) });
     await one.snapshot();
     await one.prune();
   };
@@ -433,6 +433,9 @@ it('H-PA10: a reader writes nothing, from its opening to its end, also when it i
   );
   expect([overtaken, reader.state]).toEqual([5, one.state]);
   await bench.run(next(9));
+  expect(await bench.run(reader.sync())).toEqual(one.state);
+  // Nor does it make the snapshot that is due now.
+  for (const step of range(8)) await bench.run(one.handle({ pay: 1, note: noise(900, step) }));
   expect(await bench.run(reader.sync())).toEqual(one.state);
   await bench.run(reader.close());
   expect(writes).toBe(0);

@@ -96,6 +96,25 @@ it('a handler that changes its event: plain ones are frozen, of others each run 
   expect((await bench.open({ initialState: [] as readonly Marked[], handler })).state).toEqual(one.state);
 });
 
+it('a handler that writes into bytes of the state, which can not be frozen: nothing is journalled, and the instance is out of use', async () => {
+  const initialState = { bytes: new Uint8Array([1, 2, 3]), n: 0 };
+  type Bytes = typeof initialState;
+  const handler = (state: Bytes, event: string): Bytes => {
+    if (event === 'spoil') state.bytes[0] = 9;
+    return { ...state, n: state.n + 1 };
+  };
+  const one = await bench.open({ initialState, handler });
+  await bench.run(one.handle('first'));
+  expect(await errorOf(bench.run(one.handle('spoil')))).toMatchObject({
+    code: 'ERR_STATE_SPOILED',
+    outcome: 'not-done',
+    seq: 1,
+  });
+  expect(await errorOf(bench.run(one.handle('next')))).toMatchObject({ code: 'ERR_POISONED' });
+  const other = await bench.open({ initialState, handler });
+  expect([other.seq, [...other.state.bytes]]).toEqual([1, [1, 2, 3]]);
+});
+
 it('the initial state is copied, and frozen', async () => {
   const initialState = { list: [1] };
   const one = await bench.open({ initialState, handler: (state: { list: number[] }) => state });
@@ -141,6 +160,20 @@ describe('replays', () => {
     });
     expect(await errorOf(bench.open(strict))).toMatchObject({ code: 'ERR_REPLAY', seq: 3 });
     expect((await bench.open(ledger)).state.seen).toEqual([1, 2, 3, 4]);
+  });
+
+  it('events that are replayed are as frozen as they were at first', async () => {
+    const one = await bench.open(ledger);
+    await bench.run(one.handle({ pay: 1, note: 'a' }));
+    await bench.run(one.handle({ pay: 1, note: 'a' }, { id: 'a' }));
+    for (const seq of [1, 2]) {
+      const handler = (state: Ledger, entry: Entry, context: { readonly seq: number }) => {
+        if (context.seq === seq) (entry as { note: string }).note = 'b';
+        return ledger.handler(state, entry);
+      };
+      const error = await errorOf(bench.open({ ...ledger, handler }));
+      expect(error).toMatchObject({ code: 'ERR_REPLAY', seq, cause: expect.any(TypeError) });
+    }
   });
 
   it('old shapes of events are upcast by version: at a replay, for changes, for the past; and ids stay', async () => {

@@ -158,9 +158,9 @@ describe('a caller that leaves', () => {
     const left = range(3).map((n) => errorOf(one.handle(n, { signal: abort.signal })));
     abort.abort(new Error('left'));
     await Promise.all(left);
+    const requests = faulty.spent().requests;
     await letGo();
     await bench.run(first);
-    const requests = faulty.spent().requests;
     await bench.run(one.close());
     expect(faulty.spent().requests).toBe(requests);
     expect((await bench.open(ledger)).state.seen).toEqual([1, 2]);
@@ -179,6 +179,19 @@ describe('order', () => {
     const entries = range(60, 2).map((n) => (n % 7 === 0 ? large(n) : n));
     await bench.run(Promise.all(entries.map((entry) => one.handle(entry))));
     expect(one.state.seen).toEqual(range(61));
+  });
+
+  it('what was decided beside a commit is decided again after it', async () => {
+    const first = one.handle(5);
+    await bench.run(faulty.message(before));
+    const second = one.handle(large(2));
+    expect(JSON.stringify((await bench.run(faulty.message(before + 1))).request)).toContain('/body/');
+    await letGo();
+    expect(await bench.run(Promise.all([first, second]))).toMatchObject([
+      { seq: 2 },
+      { seq: 3, state: { seen: [1, 5, 2] } },
+    ]);
+    expect((await bench.open(ledger)).state).toEqual(one.state);
   });
 
   it('an event that only stands after the commit before it waits for that, and its body is put then', async () => {
@@ -242,8 +255,10 @@ describe('overload', () => {
     await bench.close();
     await openHeld({ waitingEventsMax: 2 });
     const calls = [one.handle(entry), one.handle(entry)].map((call) => call.catch(() => {}));
-    expect(await errorOf(one.handle(9))).toMatchObject({ code: 'ERR_OVERLOADED' });
-    await bench.run(one.ready());
+    const refused = errorOf(one.handle(9));
+    const ready = one.ready();
+    expect(await refused).toMatchObject({ code: 'ERR_OVERLOADED' });
+    await bench.run(ready);
     await bench.run(Promise.all(calls));
   });
 
