@@ -57,8 +57,8 @@ const mix: readonly (readonly [Deed, number])[] = [
   ['sync', 50],
   ['past', 10],
   ['digest', 10],
-  ['snapshot', 4],
-  ['prune', 2],
+  ['snapshot', 10],
+  ['prune', 6],
   ['reopen', 4],
 ];
 /** Events of the same number are handled by all processes, under one id. */

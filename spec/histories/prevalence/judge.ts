@@ -9,7 +9,17 @@
  * 5. Within an instance nothing goes back, and `changes()` leaves nothing out.
  */
 import { type LedgerState, ledger, Refused } from './ledger.js';
-import type { CallNote, Note, NotedEvent, ReadNote, RetNote, SeenNote, SettledNote, Sight } from './notes.js';
+import type {
+  CallNote,
+  DigestNote,
+  Note,
+  NotedEvent,
+  ReadNote,
+  RetNote,
+  SeenNote,
+  SettledNote,
+  Sight,
+} from './notes.js';
 import { type Finding, Order, wholeEvent } from './order.js';
 
 export interface Judgement {
@@ -60,7 +70,7 @@ class Judge {
   readonly #calls = new Map<string, Call>();
   readonly #callsOf = new Map<string, Call[]>();
   readonly #reads: ReadNote[] = [];
-  readonly #digests: Extract<Note, { on: 'digest' }>[] = [];
+  readonly #digests: DigestNote[] = [];
   readonly #order = new Order((why, about) => this.#report(why, about));
   /** What each instance showed, in its own order. */
   readonly #shown = new Map<string, number>();

@@ -261,6 +261,8 @@ class Simulation {
       if (deed === 'kill') {
         slot.mortal.kill();
         slot.die();
+        // Its successor is there a moment later.
+        await this.#clock.sleep(1);
       } else await this.#stopBeyondPrune(slot);
     }
   }
