@@ -37,4 +37,4 @@ export type { AttributeNames } from './item-format.js';
 export type { Settled, SettleOptions, UnknownReason } from './settlement.js';
 export type { CreateOptions, TableReport, VerifyOptions } from './table-setup.js';
 export type { IndexFunction } from './value-rules.js';
-export { type PutIfAbsentAnswer, WriteOnceItems, type WriteOnceOptions } from './write-once.js';
+export { type PutIfAbsentAnswer, type ReadOnceOptions, WriteOnceItems, type WriteOnceOptions } from './write-once.js';

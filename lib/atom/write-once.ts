@@ -21,6 +21,15 @@ export interface WriteOnceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of reads of {@link WriteOnceItems}. */
+export interface ReadOnceOptions extends WriteOnceOptions {
+  /**
+   * `eventual` costs half, and may not see yet what was stored a moment ago; what it sees is right.
+   * @defaultValue 'strong'
+   */
+  readonly consistency?: 'strong' | 'eventual' | undefined;
+}
+
 /** What became of {@link WriteOnceItems.putIfAbsent}. */
 export type PutIfAbsentAnswer =
   /** This very content stands there. */
@@ -131,10 +140,10 @@ export class WriteOnceItems {
   /**
    * Reads many at once; those that are missing are missing in the answer.
    *
-   * @consistency Strong for each of them; they are not read at one instant.
-   * @cost 1 request per 100 keys or 16 MB; 1 read unit per 4 KB of each item.
+   * @consistency Strong for each of them unless asked otherwise; they are not read at one instant.
+   * @cost 1 request per 100 keys or 16 MB; 1 read unit per 4 KB of each item, half of it when `eventual`.
    */
-  async getMany(keys: readonly string[], options: WriteOnceOptions = {}): Promise<Map<string, Uint8Array>> {
+  async getMany(keys: readonly string[], options: ReadOnceOptions = {}): Promise<Map<string, Uint8Array>> {
     const found = new Map<string, Uint8Array>();
     const [keyName] = this.#ground.keyNames as [string];
     const textOf = new Map(keys.map((key) => [(this.#itemKeyOf(key)[keyName] as { S: string }).S, key]));
@@ -142,7 +151,7 @@ export class WriteOnceItems {
     while (wanted.length > 0) {
       options.signal?.throwIfAborted();
       const batch = wanted.slice(0, batchGetKeysMax);
-      const { items, unprocessed } = await this.#getBatch(batch);
+      const { items, unprocessed } = await this.#getBatch(batch, options.consistency !== 'eventual');
       for (const item of items)
         found.set(textOf.get((item[keyName] as { S: string }).S) as string, this.#bytesOf(item));
       wanted = [...unprocessed, ...wanted.slice(batchGetKeysMax)];
@@ -151,11 +160,11 @@ export class WriteOnceItems {
   }
 
   /** One batch; asks again, with a pause, when nothing of it was processed. */
-  #getBatch(keys: readonly Item[]) {
+  #getBatch(keys: readonly Item[], consistent: boolean) {
     const { engine, tableName } = this.#ground;
     return this.#sender.persist({ deadlineAt: this.#deadline() }, () =>
       this.#sender.read(this.#deadline(), async (signal) => {
-        const answer = await engine.batchGet({ table: tableName(), keys, consistent: true }, { signal });
+        const answer = await engine.batchGet({ table: tableName(), keys, consistent }, { signal });
         if (answer.unprocessed.length < keys.length) return answer;
         throw new Again('throttled', new Error('the store processed none of the keys'));
       }),

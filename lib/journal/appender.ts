@@ -191,7 +191,10 @@ export class Appender {
   append(batch: Batch, body?: PreparedBody): Promise<Appended> {
     // The number is taken now, so that a body that is prepared before this batch's turn comes gets a later one.
     const own = body ?? this.#take();
-    const appended = this.#appending.catch(() => {}).then(() => this.#append(batch, own));
+    const { follower } = this.#options;
+    const appended = this.#appending
+      .catch(() => {})
+      .then(() => follower.eagerly(this.#writer, () => this.#append(batch, own)));
     this.#appending = appended;
     appended.catch(() => {});
     return appended;

@@ -11,6 +11,7 @@
  */
 import type { ItemAtom, WriteOnceItems } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
+import { BodiesAhead } from './bodies-ahead.js';
 import type { Commit } from './commit.js';
 import { Cursor, type CursorFacts } from './cursor.js';
 import { JournalCompactedError, JournalFormatError, JournalGapError } from './errors.js';
@@ -49,6 +50,9 @@ const sliceMs = 20;
 
 export class Follower {
   readonly #options: FollowerOptions;
+  readonly #ahead: BodiesAhead;
+  /** Name of the writer here, while it waits for its turn. */
+  #eager: string | undefined;
   #cursor = new Cursor();
   #image: Head | undefined;
   #journalId: string | undefined;
@@ -62,6 +66,7 @@ export class Follower {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
+    this.#ahead = new BodiesAhead(options.items, options.keys);
   }
 
   get cursor(): Cursor {
@@ -90,6 +95,16 @@ export class Follower {
   watch(watch: (commit: Commit) => void): () => void {
     this.#watches.add(watch);
     return () => this.#watches.delete(watch);
+  }
+
+  /** While `work` runs, for the writer that is here, bodies that others will probably name next are fetched before they do. */
+  async eagerly<T>(writer: string, work: () => Promise<T>): Promise<T> {
+    this.#eager = writer;
+    try {
+      return await work();
+    } finally {
+      this.#eager = undefined;
+    }
   }
 
   /** Goes on from a snapshot. The consumer holds its state already. */
@@ -169,6 +184,18 @@ export class Follower {
     this.#seqWanted = image.seq;
     this.#journalId = image.journalId;
     this.#cursor.page = image.pages;
+    if (this.#eager !== undefined) this.#expectBodies(image, this.#eager);
+  }
+
+  /** Whoever has committed a body lately will have put the next one. */
+  #expectBodies({ tail }: Head, own: string): void {
+    const writers = new Set<string>();
+    for (const { body, writer } of tail) if (body !== undefined && writer !== own) writers.add(writer);
+    const expected = [...writers].flatMap((writer) => {
+      const last = this.#cursor.writers.get(writer);
+      return last === undefined ? [] : [{ writer, n: last + 1 }];
+    });
+    this.#ahead.expect(expected);
   }
 
   async #fold(image: Head, signal: AbortSignal | undefined): Promise<void> {
@@ -178,7 +205,11 @@ export class Follower {
     this.#seqWanted = image.seq;
     let sliceEnd = clock.monotonicMs() + sliceMs;
     try {
-      for await (const batch of readCommits({ items, keys, signal }, { place, seq, chain, page }, image)) {
+      for await (const batch of readCommits(
+        { items, keys, ahead: this.#ahead, signal },
+        { place, seq, chain, page },
+        image,
+      )) {
         for (const read of batch) {
           if (read.commit.place <= this.#cursor.place) continue;
           consumer.apply(read);

@@ -8,9 +8,10 @@
  * thrown as {@link Trouble}: whether pruning explains it is for those to say who can read the pointer, afterwards.
  */
 import type { WriteOnceItems } from '../atom/index.js';
+import type { BodiesAhead } from './bodies-ahead.js';
 import { bodyKeys, bodyText } from './body.js';
 import { chainAfter } from './chain.js';
-import type { Commit } from './commit.js';
+import type { BodyRef, Commit } from './commit.js';
 import type { GapReason } from './errors.js';
 import type { Head } from './head.js';
 import type { JournalKeys } from './keys.js';
@@ -49,6 +50,8 @@ export interface ReadFrom extends Position {
 export interface ReadPlace {
   readonly items: WriteOnceItems;
   readonly keys: JournalKeys;
+  /** Bodies that are here already, if any. */
+  readonly ahead?: BodiesAhead | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -76,17 +79,33 @@ export async function* readCommits(place: ReadPlace, from: ReadFrom, image: Head
   for await (const { stretch, bodies } of prefetch(withBodies(place, from, image), 1)) {
     const batch: ReadCommit[] = [];
     for (const [index, commit] of stretch.commits.entries()) {
-      const { body, writer, n } = commit;
+      const { body } = commit;
       let { text } = commit;
       if (body !== undefined) {
-        const found = bodyText({ keys: place.keys, journalId }, { writer, n }, body, bodies);
-        if (typeof found === 'string') throw new Trouble(place.keys.body(writer, n, 0), found);
-        text = found.text;
+        text = await textOf(place, journalId, commit, body, bodies);
       }
       batch.push({ commit, text, chain: stretch.chains[index] as string });
     }
     if (batch.length > 0) yield batch;
   }
+}
+
+/** The text of a body among `bodies`, or, before it is given up, as it stands in the store now. */
+async function textOf(
+  { items, keys, signal }: ReadPlace,
+  journalId: string,
+  { writer, n }: Commit,
+  body: BodyRef,
+  bodies: ReadonlyMap<string, Uint8Array>,
+): Promise<string> {
+  const name = { writer, n };
+  let found = bodyText({ keys, journalId }, name, body, bodies);
+  if (typeof found === 'string') {
+    const again = await items.getMany(bodyKeys(keys, name, body.parts), { signal });
+    found = bodyText({ keys, journalId }, name, body, again);
+  }
+  if (typeof found === 'string') throw new Trouble(keys.body(writer, n, 0), found);
+  return found.text;
 }
 
 /** Cuts stretches into windows, and fetches the bodies of each. */
@@ -102,7 +121,7 @@ async function* withBodies(place: ReadPlace, from: ReadFrom, image: Head) {
         bytes += body.bytes;
         keys.push(...bodyKeys(place.keys, { writer, n }, body.parts));
       }
-      const bodies = keys.length === 0 ? none : await place.items.getMany(keys, { signal: place.signal });
+      const bodies = keys.length === 0 ? none : await fetchBodies(place, keys);
       yield { stretch: { commits: commits.slice(at, end), chains: chains.slice(at, end) }, bodies };
       at = Math.max(end, at + 1);
     }
@@ -110,6 +129,14 @@ async function* withBodies(place: ReadPlace, from: ReadFrom, image: Head) {
 }
 
 const none: ReadonlyMap<string, Uint8Array> = new Map();
+
+async function fetchBodies({ items, ahead, signal }: ReadPlace, keys: readonly string[]) {
+  const here = ahead?.take(keys) ?? none;
+  if (here.size === 0) return items.getMany(keys, { signal });
+  if (here.size === keys.length) return here;
+  const rest = keys.filter((key) => !here.has(key));
+  return new Map([...here, ...(await items.getMany(rest, { signal }))]);
+}
 
 /**
  * Pages, then the tail; each without what came before, joining on, and with the digest chain that stands there. The chain

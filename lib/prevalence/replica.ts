@@ -45,7 +45,7 @@ export interface ReplicaOptions<S, E, R> {
 }
 
 /** Tells of events whose handler took long. */
-export interface SlowWatch<E> {
+interface SlowWatch<E> {
   readonly ms: number;
   readonly now: () => number;
   readonly tell: (slow: { readonly seq: number; readonly event: E; readonly ms: number }) => void;
