@@ -163,8 +163,9 @@ export class Appender {
   /** Whether events with this text go into the head itself, and not into a body. */
   fitsHead(text: string): boolean {
     const room = this.roomBytes - commitBytes;
-    if (text.length > room * packsMax) return false;
-    return text.length <= room || pack(text).byteLength <= room;
+    const bytes = Buffer.byteLength(text);
+    if (bytes > room * packsMax) return false;
+    return bytes <= room || pack(text).byteLength <= room;
   }
 
   /**

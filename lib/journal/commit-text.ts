@@ -26,7 +26,7 @@ const deflated = 1;
 /** Tails have a few KB: a window of 4 KB is enough, and takes a tenth of the memory to set up. */
 const smallWindow = { windowBits: 12, memLevel: 6 } as const;
 /** Text that a page or a tail may inflate to at most; a bomb is refused. */
-const textBytesMax: number = 64 * 1_024 * 1_024;
+export const textBytesMax: number = 64 * 1_024 * 1_024;
 
 /** Compresses `text`, or leaves it as it is when that is shorter. The first byte tells. */
 export function pack(text: string): Uint8Array {

@@ -13,6 +13,7 @@ import type { AtomTable, ItemAtom } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
 import { type Appended, Appender, type Batch, type PreparedBody } from './appender.js';
 import type { BodyPlace } from './body.js';
+import { textBytesMax } from './commit-text.js';
 import type { Cursor, CursorFacts } from './cursor.js';
 import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterError } from './errors.js';
 import { type Consumer, Follower } from './follower.js';
@@ -43,7 +44,7 @@ export interface JournalOptions {
    */
   readonly headBytesMax?: number;
   /**
-   * Text of the events of one commit, at most. Larger events need larger limits here, not a larger item: bodies are cut.
+   * Bytes of the text of one commit, at most; up to 32 MB. Larger events need a larger limit here, not a larger item: bodies are cut.
    * @defaultValue 8 MB
    */
   readonly appendBytesMax?: number;
@@ -60,6 +61,8 @@ export interface HoldOptions {
 }
 
 const appendBytesMaxDefault: number = 8 * 1_024 * 1_024;
+/** Half of what a reader inflates at most: what can be written can be read. */
+const appendBytesLimit: number = textBytesMax / 2;
 
 /**
  * An append-only log whose head is an atom. The layer below prevalence and the event store; use those unless you build a
@@ -111,6 +114,11 @@ export class Journal {
     const { clock, randomBytes } = table.sources;
     requireAtLeast('headBytesMax', headBytesMax, 512);
     requireAtLeast('appendBytesMax', appendBytesMax, 1_024);
+    if (appendBytesMax > appendBytesLimit) {
+      throw new RangeError(
+        `Cannot open a journal: appendBytesMax must be at most ${appendBytesLimit}: ${appendBytesMax}`,
+      );
+    }
     this.name = name;
     this.#keys = journalKeys(name);
     this.#clock = options.clock ?? clock;
@@ -172,13 +180,19 @@ export class Journal {
     return this.#appender.fitsHead(text);
   }
 
-  /** @throws {AppendTooLargeError} `ERR_APPEND_TOO_LARGE` */
+  /** @throws {AppendTooLargeError} `ERR_APPEND_TOO_LARGE` when a commit may not have so many bytes of text. */
   requireSize(bytes: number): void {
     if (bytes > this.#appendBytesMax) throw new AppendTooLargeError(this.name, bytes, this.#appendBytesMax);
   }
 
+  /** Bytes of the text of one commit, at most. */
+  get appendBytesMax(): number {
+    return this.#appendBytesMax;
+  }
+
   /** Puts the body of a batch that is appended next; see {@link Appender.prepare}. */
-  prepare(text: string): Promise<PreparedBody> {
+  async prepare(text: string): Promise<PreparedBody> {
+    this.requireSize(Buffer.byteLength(text));
     return this.#appender.prepare(text);
   }
 

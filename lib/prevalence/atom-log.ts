@@ -49,7 +49,7 @@ export class AtomLog implements Log {
       readFloor: () => pointer.read(),
       recover: () => loadSnapshot(this.#parts),
     });
-    this.#parts = { ...options, journal: this.#journal, pointer, newest: undefined };
+    this.#parts = { ...options, journal: this.#journal, pointer, newest: undefined, damaged: new Set() };
   }
 
   get instance(): string {
@@ -79,6 +79,10 @@ export class AtomLog implements Log {
 
   requireSize(bytes: number): void {
     this.#journal.requireSize(bytes);
+  }
+
+  get appendBytesMax(): number {
+    return this.#journal.appendBytesMax;
   }
 
   prepare(text: string): Promise<PreparedBody> {

@@ -125,7 +125,7 @@ export class Batch<S, E, R> {
         later.push(call);
         return;
       }
-      if (outcome?.kind === 'accepted') bytes += call.line.text.length + 1;
+      if (outcome?.kind === 'accepted') bytes += call.line.bytes + 1;
       call.conclude(outcome ?? { kind: 'gone' }, on.time);
     });
     return { later, bytes, events: status === 'applied' ? accepted : 0 };

@@ -13,6 +13,7 @@ import { type Held, hold, jsonCodec } from '../codec/index.js';
 export interface EventLine<E> {
   /** One line of JSON. */
   readonly text: string;
+  readonly bytes: number;
   /** The event, frozen; `undefined` where freezing protects nothing, and each handler gets a copy from `held`. */
   readonly plain: E | undefined;
   readonly held: Held;
@@ -33,15 +34,19 @@ interface Wrap {
  */
 export function encodeEvent<E>(event: E, id: string | undefined): EventLine<E> {
   const held = hold(event, jsonCodec);
-  if (!held.plain) {
-    const { data } = held.encode();
-    const text = wrapped({ ...(id !== undefined && { i: id }), f: 1 }, (data as { S: string }).S);
-    return { text, plain: undefined, held };
-  }
-  const plain = held.hand() as E;
+  const plain = held.plain ? (held.hand() as E) : undefined;
+  const text = held.plain ? textOf(plain, id) : wrapped({ ...(id !== undefined && { i: id }), f: 1 }, formOf(held));
+  return { text, bytes: Buffer.byteLength(text), plain, held };
+}
+
+function textOf(plain: unknown, id: string | undefined): string {
   const text = JSON.stringify(plain);
-  if (id === undefined && !isWrapped(plain)) return { text, plain, held };
-  return { text: wrapped(id === undefined ? {} : { i: id }, text), plain, held };
+  if (id === undefined && !isWrapped(plain)) return text;
+  return wrapped(id === undefined ? {} : { i: id }, text);
+}
+
+function formOf(held: Held): string {
+  return (held.encode().data as { readonly S: string }).S;
 }
 
 function wrapped(wrap: Wrap, text: string): string {

@@ -13,7 +13,7 @@ export interface AtomStorageOptions {
    */
   readonly headBytesMax?: number;
   /**
-   * JSON text of the events of one commit, at most, and so of one event.
+   * JSON text of the events of one commit, at most, and so of one event; up to 32 MB.
    * @defaultValue 8 MB
    */
   readonly appendBytesMax?: number;
@@ -38,6 +38,8 @@ export interface LogParts extends LogRequest {
   readonly newId: () => string;
   /** The newest snapshot that is known here. */
   newest: SnapEntry | undefined;
+  /** Ids of snapshots that could not be read here. */
+  readonly damaged: Set<string>;
 }
 
 /** The pointer is written only once it is known which journal it is of. */

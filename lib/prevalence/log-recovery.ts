@@ -9,7 +9,7 @@
 import { cursorAtStart, JournalCompactedError } from '../journal/index.js';
 import { type SnapEntry, SnapshotDamagedError, type SnapValue } from '../snapshot/index.js';
 import type { LogParts } from './log-parts.js';
-import { readContent } from './snapshot-content.js';
+import { readContent, type SnapshotContent } from './snapshot-content.js';
 import type { PastStart, PastTarget } from './storage.js';
 
 /**
@@ -33,30 +33,50 @@ export async function loadSnapshot(parts: LogParts, signal?: AbortSignal): Promi
   }
 }
 
-/** `false`: the snapshot was removed meanwhile. */
+/** `false`: the snapshots were removed meanwhile. */
 async function loadFrom(parts: LogParts, snap: SnapValue, signal: AbortSignal | undefined): Promise<boolean> {
-  const { consumer, onWarning, journal, pointer } = parts;
+  const { consumer, journal } = parts;
   parts.newest = snap.kept.at(-1);
+  const found = await newestReadable(parts, snap, snap.kept, signal);
+  if (found === 'removed') return false;
+  if (found === undefined) {
+    consumer.restore(undefined, { seq: 0, time: 0 });
+    journal.restore(cursorAtStart);
+    return true;
+  }
+  const { captured, cursor } = found.content;
+  consumer.restore(captured, cursor);
+  journal.restore({ ...cursor, page: found.entry.page });
+  return true;
+}
+
+/**
+ * The newest of `entries` that can be read, each that can't with a warning; `undefined` when none can and all of the journal
+ * is there, so that what they say can be worked out again.
+ *
+ * @throws {SnapshotDamagedError} `ERR_SNAPSHOT_DAMAGED` when it is not.
+ */
+async function newestReadable(
+  parts: LogParts,
+  snap: SnapValue,
+  entries: readonly SnapEntry[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly entry: SnapEntry; readonly content: SnapshotContent } | 'removed' | undefined> {
   let damage: unknown;
-  for (const entry of snap.kept.toReversed()) {
+  for (const entry of entries.toReversed()) {
     try {
-      const { captured, cursor } = await readContent(parts, entry, signal);
-      consumer.restore(captured, cursor);
-      journal.restore({ ...cursor, page: entry.page });
-      return true;
+      return { entry, content: await readContent(parts, entry, signal) };
     } catch (error) {
       if (!(error instanceof SnapshotDamagedError)) throw error;
-      const { kept } = await pointer.read({ signal });
-      if (!kept.some(({ id }) => id === entry.id)) return false;
+      const { kept } = await parts.pointer.read({ signal });
+      if (!kept.some(({ id }) => id === entry.id)) return 'removed';
+      parts.damaged.add(entry.id);
+      parts.onWarning(error);
       damage = error;
-      onWarning(error);
     }
   }
-  // All of the journal is there: what the snapshots say can be worked out again.
-  if (snap.prunedTo > 0) throw damage;
-  consumer.restore(undefined, { seq: 0, time: 0 });
-  journal.restore(cursorAtStart);
-  return true;
+  if (damage !== undefined && snap.prunedTo > 0) throw damage;
+  return undefined;
 }
 
 async function register({ pointer, journal }: LogParts, { journalId, kept }: SnapValue): Promise<boolean> {
@@ -69,8 +89,8 @@ async function register({ pointer, journal }: LogParts, { journalId, kept }: Sna
 }
 
 /**
- * From where to replay to a moment of the past: the newest kept snapshot that is not after it. One that a pruner removes while it is
- * being read is none.
+ * From where to replay to a moment of the past: the newest kept snapshot that is not after it and can be read. One that a pruner
+ * removes while it is being read is none.
  */
 export async function pastStart(parts: LogParts, target: PastTarget, signal?: AbortSignal): Promise<PastStart> {
   const { pointer, journal, name } = parts;
@@ -78,29 +98,17 @@ export async function pastStart(parts: LogParts, target: PastTarget, signal?: Ab
   for (;;) {
     const snap = await pointer.read({ signal });
     const image = await journal.readHead(signal);
-    const entry = snap.kept.findLast(isBefore);
-    if (entry === undefined && snap.prunedTo > 0) throw new JournalCompactedError(name, 1);
-    const content = entry && (await readUnlessRemoved(parts, entry, signal));
-    if (entry !== undefined && content === undefined) continue;
-    const at = content === undefined ? cursorAtStart : { ...content.cursor, page: entry?.page ?? 0 };
+    const entries = snap.kept.filter(isBefore);
+    if (entries.length === 0 && snap.prunedTo > 0) throw new JournalCompactedError(name, 1);
+    const found = await newestReadable(parts, snap, entries, signal);
+    if (found === 'removed') continue;
+    const at = found === undefined ? cursorAtStart : { ...found.content.cursor, page: found.entry.page };
     return {
-      captured: content?.captured,
+      captured: found?.content.captured,
       at,
       async *commits() {
         if (image !== undefined) yield* journal.readFrom(at, at.seq + 1, image, signal);
       },
     };
-  }
-}
-
-/** `undefined`: the snapshot was removed meanwhile. */
-async function readUnlessRemoved(parts: LogParts, entry: SnapEntry, signal: AbortSignal | undefined) {
-  try {
-    return await readContent(parts, entry, signal);
-  } catch (error) {
-    if (!(error instanceof SnapshotDamagedError)) throw error;
-    const { kept } = await parts.pointer.read({ signal });
-    if (kept.some(({ id }) => id === entry.id)) throw error;
-    return undefined;
   }
 }

@@ -18,38 +18,53 @@ import type { SnapshotInfo, SnapshotRequest } from './storage.js';
 const roomParts = 64;
 
 export async function makeSnapshot(parts: LogParts, request: SnapshotRequest): Promise<SnapshotInfo | undefined> {
-  const { consumer, newId, name, journal, pointer } = parts;
+  const { newId, journal, pointer } = parts;
   const { due, signal } = request;
-  // Within a fold there is no head that the state is the state of.
-  while (journal.image === undefined) {
-    await journal.catchUp('strong', signal);
-    if (journal.cursor.place === 0) throw new SnapshotError(name, 'there is no event yet');
-  }
-  // Taken together, with nothing in between: what the state is, and which head it is the state of.
-  const { image, cursor } = journal;
-  const { page: _page, ...facts } = cursor.facts();
-  const content: SnapshotContent = { v: 1, cursor: facts, captured: consumer.capture() };
+  let taken = await take(parts, signal);
   bindPointer(parts);
   const making = { id: newId(), parts: roomParts };
   if (due) {
     const begun = await pointer.beginIfDue(making, parts.newest?.id, { signal });
     if (begun !== 'begun') return undefined;
   } else {
-    // An own one that covers all is as good as a new one.
     const newest = (await pointer.read({ signal })).kept.at(-1);
-    if (newest !== undefined && newest.place >= facts.place) return newest;
+    if (newest !== undefined && newest.place >= taken.content.cursor.place) {
+      // One that covers all is as good as a new one, unless it is known that it can't be read.
+      if (!parts.damaged.has(newest.id)) return newest;
+      // The pointer only moves forward: a commit without events makes room for another snapshot of the same state.
+      await journal.append({ decide: () => ({ text: '', count: 0 }) });
+      taken = await take(parts, signal);
+    }
     await pointer.begin(making, { signal });
   }
-  const from = image.place - image.tail.length + 1;
-  const entry = await write(parts, making.id, content, { page: image.pages, from }, signal);
+  const entry = await write(parts, making.id, taken, signal);
   return publish(parts, entry, signal);
+}
+
+/** A state, and where in the journal it is the state of. */
+interface Taken {
+  readonly content: SnapshotContent;
+  readonly page: number;
+  readonly from: number;
+}
+
+/** Takes the state and the head that it is the state of together, with nothing in between. */
+async function take({ consumer, name, journal }: LogParts, signal: AbortSignal | undefined): Promise<Taken> {
+  // Within a fold there is no head that the state is the state of.
+  while (journal.image === undefined) {
+    await journal.catchUp('strong', signal);
+    if (journal.cursor.place === 0) throw new SnapshotError(name, 'there is no event yet');
+  }
+  const { image, cursor } = journal;
+  const { page: _page, ...facts } = cursor.facts();
+  const content: SnapshotContent = { v: 1, cursor: facts, captured: consumer.capture() };
+  return { content, page: image.pages, from: image.place - image.tail.length + 1 };
 }
 
 async function write(
   { store, name, clock, pointer, onWarning }: LogParts,
   id: string,
-  content: SnapshotContent,
-  at: { readonly page: number; readonly from: number },
+  { content, ...at }: Taken,
   signal: AbortSignal | undefined,
 ): Promise<SnapEntry> {
   const { place, seq, time, chain } = content.cursor;

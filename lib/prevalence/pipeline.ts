@@ -37,7 +37,7 @@ export interface Committed {
   readonly conflicts: number;
 }
 
-/** Events of one commit, at most; text, at most. The rest waits for the next. */
+/** Events of one commit, at most; bytes of their text, at most. The rest waits for the next. */
 const batchEventsMax = 10_000;
 const batchBytesMax: number = 1_024 * 1_024;
 /** A body is put beside the commit before only if it is worth a request of its own. */
@@ -67,7 +67,7 @@ export class Pipeline<S, E, R> {
 
   push(call: Call<S, E, R>): void {
     this.#queue.push(call);
-    this.#waitingBytes += call.line.text.length;
+    this.#waitingBytes += call.line.bytes;
     this.#wake();
   }
 
@@ -130,15 +130,16 @@ export class Pipeline<S, E, R> {
 
   #take(): Call<S, E, R>[] {
     const calls: Call<S, E, R>[] = [];
+    const bytesMax = Math.min(batchBytesMax, this.#options.log.appendBytesMax);
     let bytes = 0;
     while (this.#from < this.#queue.length && calls.length < batchEventsMax) {
       const call = this.#queue[this.#from] as Call<S, E, R>;
-      const { length } = call.line.text;
-      if (calls.length > 0 && bytes + length > batchBytesMax) break;
+      const own = call.line.bytes;
+      if (calls.length > 0 && bytes + own > bytesMax) break;
       this.#from += 1;
-      this.#waitingBytes -= length;
+      this.#waitingBytes -= own;
       if (call.isOver) continue;
-      bytes += length + 1;
+      bytes += own + 1;
       calls.push(call);
     }
     if (this.#from * 2 > this.#queue.length) {
@@ -151,7 +152,7 @@ export class Pipeline<S, E, R> {
   #putBack(calls: readonly Call<S, E, R>[]): void {
     this.#queue = [...calls, ...this.#queue.slice(this.#from)];
     this.#from = 0;
-    for (const { line } of calls) this.#waitingBytes += line.text.length;
+    for (const { line } of calls) this.#waitingBytes += line.bytes;
   }
 
   /** Those who have come while a batch waited for its turn go along, as far as the head has room for them. */

@@ -3,7 +3,7 @@
  *
  *   plan (the pointer says what is to go) ─► bodies, pages, parts are deleted ─► finish (it says that they are gone)
  */
-import { journalBound } from '../snapshot/index.js';
+import { journalBound, requireSnapshotRetention } from '../snapshot/index.js';
 import type { LogParts } from './log-parts.js';
 import type { PruneReport } from './storage.js';
 
@@ -17,7 +17,10 @@ export async function pruneLog(parts: LogParts, signal: AbortSignal | undefined)
   const oldestKept = before.kept[0]?.page ?? 0;
   const endOf = (page: number) => journal.pageEnd(page, signal);
   const bound = await journalBound(journalRetention, clock.now(), start, oldestKept, endOf);
-  const planned = await pointer.plan({ ...snapshots, bound }, { signal });
+  // Those that can't be read are no reason to let go of one that can.
+  const unreadable = before.kept.filter(({ id }) => parts.damaged.has(id)).length;
+  const keep = requireSnapshotRetention(snapshots).keep + unreadable;
+  const planned = await pointer.plan({ ...snapshots, keep, bound }, { signal });
   const { sweptFrom, prunedTo, prunedFrom, dropping, kept } = planned;
   const swept = await journal.sweep({ from: sweptFrom, to: prunedTo, prunedFrom }, signal);
   for (const { id, parts: count } of dropping) {

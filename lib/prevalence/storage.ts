@@ -100,7 +100,10 @@ export interface Log {
   recover(signal?: AbortSignal): Promise<void>;
   catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void>;
   fitsHead(text: string): boolean;
+  /** @throws when one commit may not have so many bytes of events. */
   requireSize(bytes: number): void;
+  /** Bytes of the events of one commit, at most. */
+  readonly appendBytesMax: number;
   prepare(text: string): Promise<PreparedBody>;
   append(batch: Batch, body?: PreparedBody): Promise<Appended>;
   hold(options: HoldOptions): Promise<void>;

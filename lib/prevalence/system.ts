@@ -143,7 +143,7 @@ export class System<S, E, R> {
     if (events >= waitingEventsMax) throw new OverloadedError(this.name, 'events', events, waitingEventsMax);
     if (bytes >= waitingBytesMax) throw new OverloadedError(this.name, 'bytes', bytes, waitingBytesMax);
     const line = encodeEvent(event, id);
-    this.log.requireSize(Buffer.byteLength(line.text));
+    this.log.requireSize(line.bytes);
     const deadlineAt = clock.monotonicMs() + timeoutMs;
     const call = new Call<S, E, R>(line, id, timeoutMs, deadlineAt);
     if (signal !== undefined) call.listen(signal, () => call.leave(this.name, signal.reason));
@@ -195,10 +195,21 @@ export class System<S, E, R> {
 
   #newReplica(untilSeq: number): Replica<S, E, R> {
     const { handler, handlerVersion, upcast, idsMax, initialState, onSlowEvent, slowEventMs, clock } = this.settings;
-    const slow = onSlowEvent && { ms: slowEventMs, now: () => clock.monotonicMs(), tell: onSlowEvent };
+    const slow = onSlowEvent && { ms: slowEventMs, now: () => clock.monotonicMs(), tell: this.#quietly(onSlowEvent) };
     const system = this.name;
     const bytes = this.#bytes;
     return new Replica({ system, handler, handlerVersion, upcast, idsMax, initialState, bytes, slow, untilSeq });
+  }
+
+  /** What is told on the side must not stop what it tells of. */
+  #quietly<T>(tell: (what: T) => void): (what: T) => void {
+    return (what) => {
+      try {
+        tell(what);
+      } catch (error) {
+        this.settings.onWarning(error);
+      }
+    };
   }
 
   #expire(): void {
@@ -237,7 +248,7 @@ export class System<S, E, R> {
     const now = clock.monotonicMs();
     if (!isLast && now - this.#toldAt < progressMs) return;
     this.#toldAt = now;
-    onProgress({ seq: this.replica.seq, seqTotal: Math.max(this.log.seqWanted, this.replica.seq) });
+    this.#quietly(onProgress)({ seq: this.replica.seq, seqTotal: Math.max(this.log.seqWanted, this.replica.seq) });
   }
 
   #onCommit({ events, bytes, conflicts }: Committed): void {
