@@ -8,7 +8,7 @@
  * Order of the end: nearly all calls begun ─► the faults stop ─► the rest and all settling in calm ─► late copies are
  * delivered ─► fresh instances recover. So nothing that is still on its way can escape the judgement.
  */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -205,7 +205,8 @@ class LedgerRun {
       );
       if (ended === undefined) return;
       if (!slot.killed) throw ended;
-      repeat = openEvents(this.#notesOf(slot.name));
+      // One that was killed before it began leaves to the next one what it was to repeat.
+      if (existsSync(this.#fileOf(slot.name))) repeat = openEvents(readNotes(this.#fileOf(slot.name)));
       Object.assign(slot, { before: slot.before + slot.begun, begun: 0, killed: false, child: this.#crew.take() });
     }
   }
@@ -298,8 +299,8 @@ class LedgerRun {
     }
   }
 
-  #notesOf(name: string): Note[] {
-    return readNotes(path.join(this.#folder, `${name}.jsonl`));
+  #fileOf(name: string): string {
+    return path.join(this.#folder, `${name}.jsonl`);
   }
 
   *#notes(): Generator<Note> {
