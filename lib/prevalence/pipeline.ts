@@ -128,14 +128,15 @@ export class Pipeline<S, E, R> {
     else this.#putBack(calls);
   }
 
-  #take(): Call<S, E, R>[] {
+  /** As many as one commit may have, beside `bytes` that it has already. */
+  #take(taken = 0): Call<S, E, R>[] {
     const calls: Call<S, E, R>[] = [];
     const bytesMax = Math.min(batchBytesMax, this.#options.log.appendBytesMax);
-    let bytes = 0;
+    let bytes = taken;
     while (this.#from < this.#queue.length && calls.length < batchEventsMax) {
       const call = this.#queue[this.#from] as Call<S, E, R>;
       const own = call.line.bytes;
-      if (calls.length > 0 && bytes + own > bytesMax) break;
+      if (bytes > 0 && bytes + own > bytesMax) break;
       this.#from += 1;
       this.#waitingBytes -= own;
       if (call.isOver) continue;
@@ -158,7 +159,7 @@ export class Pipeline<S, E, R> {
   /** Those who have come while a batch waited for its turn go along, as far as the head has room for them. */
   #join({ calls, text }: Batch<S, E, R>): void {
     const { log } = this.#options;
-    let more = this.#take();
+    let more = this.#take(Buffer.byteLength(text) + 1);
     // Few sizes are tried: each takes a compression.
     while (more.length > 0 && !log.fitsHead([text, ...more.map(({ line }) => line.text)].join('\n'))) {
       this.#putBack(more.splice(more.length >> 1));

@@ -8,7 +8,7 @@
  *
  * Instances neither follow nor make snapshots in the background unless a spec asks for it, so that requests are counted.
  */
-import { AtomTable, type AtomTableBaseOptions } from '../../lib/atom/index.js';
+import { AtomTable, type AtomTableBaseOptions, type WriteOnceItems } from '../../lib/atom/index.js';
 import type { Item } from '../../lib/codec/index.js';
 import { type Engine, MemoryEngine, type MemoryEngineOptions, seededRandom } from '../../lib/engine/index.js';
 import {
@@ -58,6 +58,16 @@ export class Bench {
       await new Promise(setImmediate);
     }
     return false;
+  }
+
+  /** The table as a process of its own has it. */
+  table(): AtomTable {
+    return new AtomTable({ engine: this.memory, tableName, clock: this.clock });
+  }
+
+  /** What stands beside the atoms. */
+  storageItems(): WriteOnceItems {
+    return this.table().writeOnce();
   }
 
   /** A storage as another process has it. */
