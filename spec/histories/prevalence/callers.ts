@@ -463,7 +463,7 @@ export class Callers {
 }
 
 const readFailures: ReadonlySet<string> = new Set([
-  ...['ERR_CLOSED', 'ERR_POISONED', 'ERR_DEADLINE', 'ERR_JOURNAL_COMPACTED'],
+  ...['ERR_CLOSED', 'ERR_POISONED', 'ERR_DEADLINE', 'ERR_UNKNOWN_OUTCOME', 'ERR_JOURNAL_COMPACTED'],
 ]);
 
 /** `undefined` of an instance that is closed or out of use. */

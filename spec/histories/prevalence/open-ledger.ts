@@ -18,8 +18,10 @@ export interface OpenLedgerOptions {
   readonly onSurprise: (what: string) => void;
 }
 
-/** A body, a page or a part that is not stored in time is tried again, or waits for the next prune. */
-const explained: ReadonlySet<string> = new Set(['ERR_DEADLINE', 'ERR_SNAPSHOT', 'ERR_POISONED', 'ERR_CLOSED']);
+/** A page, a part or a step of the pointer that is not stored in time is tried again, or waits for the next prune. */
+const explained: ReadonlySet<string> = new Set([
+  ...['ERR_DEADLINE', 'ERR_UNKNOWN_OUTCOME', 'ERR_SNAPSHOT', 'ERR_POISONED', 'ERR_CLOSED'],
+]);
 
 export function openLedger(options: OpenLedgerOptions): Promise<LedgerSystem> {
   const { table, clock, random, mode = 'read-write', spoil = (storage) => storage, onSurprise } = options;
