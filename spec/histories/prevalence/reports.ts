@@ -3,8 +3,8 @@ import { chaosCommand } from '../plans.js';
 import type { LedgerRunReport } from './run.js';
 import type { SimulationReport } from './simulation.js';
 
-/** From the end of the faults on, pending calls end within this time. */
-const calmMsMax = 5_000;
+/** From the end of the faults on, all that is pending ends within this time: also prunes and openings, which are many requests. */
+const calmMsMax = 10_000;
 
 /** What is wrong with a run. */
 export function ledgerComplaints(report: LedgerRunReport | SimulationReport): string[] {
