@@ -50,7 +50,7 @@ describe('npm start -- prevalence', () => {
 
   it('leaves no process and no file behind when it is interrupted', async () => {
     const demo = start(['prevalence', '--rows', '4000', '--window', '20', '--processes', '2']);
-    await until(() => demo.stderr().includes('of 4,000 rows'));
+    await until(demo, () => demo.stderr().includes('of 4,000 rows'));
     expect(demo.leftovers()).toHaveLength(1);
     expect(await interrupt(demo)).toBe(130);
     expect([demo.lives(), demo.leftovers()]).toEqual([false, []]);

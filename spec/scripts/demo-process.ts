@@ -97,7 +97,10 @@ export async function interrupt({ child, ended }: Demo): Promise<number | null> 
   return (await ended).code;
 }
 
-/** Looks every now and then until the condition holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setTimeout(done, 10));
+/** Looks every now and then until the condition holds; throws when the demo ends by itself before. */
+export async function until({ child, stderr }: Demo, condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    if (child.exitCode !== null) throw new Error(`The demo has ended, and never was what was waited for:\n${stderr()}`);
+    await new Promise((done) => setTimeout(done, 10));
+  }
 }

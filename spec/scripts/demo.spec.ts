@@ -47,7 +47,7 @@ describe('npm start', () => {
 
   it('leaves no process and no file behind when it is interrupted', async () => {
     const demo = start(['--window', '20', '--processes', '2']);
-    await until(() => demo.stderr().includes('2 processes'));
+    await until(demo, () => demo.stderr().includes('2 processes'));
     expect(demo.leftovers()).toHaveLength(1);
     expect(await interrupt(demo)).toBe(130);
     expect([demo.lives(), demo.leftovers()]).toEqual([false, []]);
@@ -55,9 +55,9 @@ describe('npm start', () => {
 
   it('leaves no process and no file behind when it is killed itself', async () => {
     const demo = start(['--window', '20', '--processes', '2']);
-    await until(() => demo.stderr().includes('2 processes'));
+    await until(demo, () => demo.stderr().includes('2 processes'));
     demo.child.kill('SIGKILL');
-    await until(() => !demo.lives());
+    await until(demo, () => !demo.lives());
     expect(demo.leftovers()).toEqual([]);
   });
 });
