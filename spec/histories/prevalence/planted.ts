@@ -51,7 +51,7 @@ function puttingHead(
 }
 
 const lying = (lie: (note: Note) => Note): Planted['spoils'] => ({
-  lie: (note, random) => (random.int(20) === 0 ? lie(note) : note),
+  lie: (note, random) => (random.int(3) === 0 ? lie(note) : note),
 });
 
 export const planted: readonly Planted[] = [
