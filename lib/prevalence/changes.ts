@@ -29,9 +29,9 @@ export class Changes<S, E, R> {
     this.#options = options;
   }
 
-  /** Ends all iterations: quietly, or with `error`. */
+  /** Ends all iterations: quietly, or with `error`. The first end counts: who was told of an error is not told that all is well. */
   end(error: unknown): void {
-    this.#ended = { error };
+    this.#ended ??= { error };
     this.#tell();
   }
 
@@ -49,12 +49,15 @@ export class Changes<S, E, R> {
         signal?.throwIfAborted();
         // Who can't be trusted any more tells nothing more; who was closed still tells what it knows.
         if (this.#ended?.error !== undefined) throw this.#ended.error;
+        const before = next;
         if (replica.seq >= next) {
           for await (const change of this.#known(next, signal)) {
             yield change;
             next = change.seq + 1;
           }
-        } else {
+        }
+        // Also when the journal has less than the state, as after a backup was put back: asking again would tell no more.
+        if (next === before) {
           if (this.#ended !== undefined) return;
           await this.#next(signal);
         }

@@ -1,6 +1,7 @@
 // Goal: what the long runs of `spec/histories/prevalence` found stays found: one short spec for each.
 import { expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
+import type { Item } from '../../lib/codec/index.js';
 import { type Engine, MemoryEngine } from '../../lib/engine/index.js';
 import {
   atomStorage,
@@ -102,4 +103,25 @@ it('at() takes a snapshot that is removed while it is read for pruned, not for d
   await expect(other.at({ seq: 200 })).rejects.toMatchObject({ code: 'ERR_JOURNAL_COMPACTED' });
   expect([removals, one.seq]).toEqual([1, 300]);
   for (const system of [one, other]) await system.close();
+});
+
+it('changes() waits, and does not ask without end, when the journal has less than the state', async () => {
+  const { open, memory } = await system();
+  const [one, other] = [await open(), await open()];
+  await one.handle(1);
+  const key = { id: { S: 'log/head' } };
+  const backup = await memory.get({ table: 'state', key, consistent: true });
+  await one.handle(2);
+  await other.sync();
+  await memory.put({ table: 'state', item: backup as Item });
+  const seen: number[] = [];
+  const following = (async () => {
+    for await (const { seq } of other.changes({ from: 2 })) seen.push(seq);
+  })();
+  for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+  const { requests } = memory.spent();
+  for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+  expect([seen, memory.spent().requests - requests]).toEqual([[], 0]);
+  for (const system of [one, other]) await system.close();
+  await following;
 });
