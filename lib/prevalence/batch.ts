@@ -67,15 +67,23 @@ export class Batch<S, E, R> {
   }
 
   /**
-   * Decides on the state as it is, before the batch's turn has come, and returns the texts of those that would be accepted. What would
-   * be refused as things are is not worth its bytes; it is decided again on the state that counts.
+   * Decides before the batch's turn has come, on the state that the one `before` will leave if nobody else is first, and returns the
+   * texts of those that would be accepted. What would be refused as things are is not worth its bytes; it is decided again on the
+   * state that counts.
    */
-  preview(now: number): string {
-    const { state, seq, time } = this.#options.replica;
+  preview(now: number, before: Batch<S, E, R> | undefined): string {
+    const { state, seq, time } = before?.expected(now) ?? this.#options.replica;
     const hint = this.#decide({ state, seq, time: Math.max(now, time) });
     this.#hint = hint;
     this.#room = [...this.calls.keys()].filter((index) => hint.outcomes[index]?.kind === 'accepted');
     return this.#room.map((index) => this.calls[index]?.line.text).join('\n');
+  }
+
+  /** What it will leave if nobody else is first. */
+  expected(now: number): DecidedOn<S> {
+    const { state, seq, time } = this.#options.replica;
+    const decision = this.#decision ?? this.#hint ?? this.#decide({ state, seq, time: Math.max(now, time) });
+    return { state: decision.state, seq: decision.on.seq + decision.accepted, time: decision.on.time };
   }
 
   /** The events of the preview go into a body. */

@@ -75,9 +75,15 @@ export function decideAll<S, E, R>(
   const outcomes: Outcome<S, R>[] = [];
   const ids: [string, R | undefined][] = [];
   const own = new Map<string, R | undefined>();
+  let isLater = false;
   for (let index = 0; index < events.length; index += 1) {
     const event = events[index] as Candidate<E>;
     const { id } = event;
+    if (isLater) {
+      // What comes after one that has to wait may rest on it.
+      outcomes.push({ kind: 'later' });
+      continue;
+    }
     // Also of one whose caller has gone: he may ask what became of it.
     if (id !== undefined && (own.has(id) || known.has(id))) {
       outcomes.push({ kind: 'known', state, result: own.has(id) ? own.get(id) : known.get(id), seq });
@@ -98,6 +104,7 @@ export function decideAll<S, E, R>(
       if (id !== undefined) freezeState(handled.result, bytes);
       if (!mayAccept(index)) {
         outcomes.push({ kind: 'later' });
+        isLater = true;
         continue;
       }
       state = next;

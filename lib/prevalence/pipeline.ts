@@ -51,6 +51,10 @@ export class Pipeline<S, E, R> {
   #waitingBytes = 0;
   #preparing = false;
   #appending: Promise<void> | undefined;
+  /** The batch that is on its way. */
+  #inFlight: Batch<S, E, R> | undefined;
+  /** Who has to wait, before all others, those of a batch that is prepared already among them. */
+  #later: readonly Call<S, E, R>[] = [];
   /** Calls that left the queue and have no answer yet. */
   readonly #underWay = new Set<readonly Call<S, E, R>[]>();
   #scheduled = false;
@@ -62,7 +66,7 @@ export class Pipeline<S, E, R> {
 
   /** Calls that wait, and the bytes of their events. */
   get waiting(): { readonly events: number; readonly bytes: number } {
-    return { events: this.#queue.length - this.#from, bytes: this.#waitingBytes };
+    return { events: this.#queue.length - this.#from + this.#later.length, bytes: this.#waitingBytes };
   }
 
   push(call: Call<S, E, R>): void {
@@ -74,6 +78,7 @@ export class Pipeline<S, E, R> {
   /** All calls without an answer. */
   *calls(): Generator<Call<S, E, R>> {
     for (const calls of this.#underWay) yield* calls;
+    yield* this.#later;
     for (let at = this.#from; at < this.#queue.length; at += 1) yield this.#queue[at] as Call<S, E, R>;
   }
 
@@ -90,7 +95,8 @@ export class Pipeline<S, E, R> {
   }
 
   #takeAll(): Call<S, E, R>[] {
-    const all = this.#queue.slice(this.#from);
+    const all = [...this.#later, ...this.#queue.slice(this.#from)];
+    this.#later = [];
     this.#queue = [];
     this.#from = 0;
     this.#waitingBytes = 0;
@@ -110,6 +116,7 @@ export class Pipeline<S, E, R> {
 
   #pump(): void {
     if (this.#preparing) return;
+    this.#requeue([]);
     if (this.waiting.events === 0) {
       this.#tellIdle();
       return;
@@ -177,28 +184,38 @@ export class Pipeline<S, E, R> {
     this.#preparing = true;
     this.#underWay.add(batch.calls);
     try {
-      const text = batch.preview(Math.floor(clock.now()));
+      const text = batch.preview(Math.floor(clock.now()), this.#inFlight);
       let body: PreparedBody | undefined;
       if (text !== '' && !log.fitsHead(text)) {
         batch.useBody(text);
         body = await log.prepare(text);
       }
       await this.#appending;
-      this.#begin(batch, body);
+      if (this.#later.length > 0) this.#requeue(batch.calls);
+      else this.#begin(batch, body);
     } catch (error) {
+      this.#underWay.delete(batch.calls);
       this.#fail(batch.calls, error);
     } finally {
-      this.#underWay.delete(batch.calls);
+      // Those that are being appended by now stay under way: their deadlines hold until the end.
       this.#preparing = false;
       this.#wake();
     }
   }
 
+  /** Puts those who have to wait to the front of the queue, and `calls`, which came later, behind them. */
+  #requeue(calls: readonly Call<S, E, R>[]): void {
+    if (this.#later.length + calls.length > 0) this.#putBack([...this.#later, ...calls]);
+    this.#later = [];
+  }
+
   #begin(batch: Batch<S, E, R>, body: PreparedBody | undefined): void {
+    this.#inFlight = batch;
     this.#underWay.add(batch.calls);
     this.#appending = this.#append(batch, body).finally(() => {
       this.#underWay.delete(batch.calls);
       this.#appending = undefined;
+      this.#inFlight = undefined;
       this.#wake();
     });
   }
@@ -230,10 +247,10 @@ export class Pipeline<S, E, R> {
     }
   }
 
-  /** The fate of the batch is certain. Who has to wait goes to the front of the queue. */
+  /** The fate of the batch is certain. Who has to wait goes to the front of the queue, before a batch that is prepared. */
   #conclude(batch: Batch<S, E, R>, appended: Appended): void {
     const { later, events, bytes } = batch.conclude(appended);
-    if (later.length > 0) this.#putBack(later);
+    this.#later = later;
     if (appended.status !== 'applied') return;
     this.#options.onCommit({ events, bytes, conflicts: appended.conflicts });
   }

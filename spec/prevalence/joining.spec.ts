@@ -7,8 +7,10 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../lib/engine/index.js';
 import type { Appended, Base, Batch, Commit, Draft } from '../../lib/journal/index.js';
 import { Call } from '../../lib/prevalence/call.js';
+import { decideAll } from '../../lib/prevalence/decision.js';
 import { encodeEvent } from '../../lib/prevalence/event-text.js';
 import { FrozenBytes } from '../../lib/prevalence/freeze.js';
+import { IdWindow } from '../../lib/prevalence/id-window.js';
 import { Pipeline } from '../../lib/prevalence/pipeline.js';
 import { Replica } from '../../lib/prevalence/replica.js';
 import type { Log } from '../../lib/prevalence/storage.js';
@@ -19,17 +21,21 @@ const handler = (sum: number, n: number): number => {
   return sum + n;
 };
 
-function openPipeline(roomLines: number) {
+function openPipeline(roomLines: number, decides = handler) {
   const replica = new Replica<number, number, unknown>({
-    ...{ system: 'sum', handler, handlerVersion: undefined, upcast: undefined, idsMax: 10, initialState: 0 },
+    ...{ system: 'sum', handler: decides, handlerVersion: undefined, upcast: undefined, idsMax: 10, initialState: 0 },
     ...{ bytes: new FrozenBytes(), untilSeq: Number.POSITIVE_INFINITY },
   });
   let turn: ((take: () => Appended) => void) | undefined;
   let current: Batch | undefined;
-  const drafts: Draft[] = [];
+  const prepared: string[] = [];
   const log = {
     fitsHead: (text: string) => text.split('\n').length <= roomLines,
-    prepare: () => new Promise(() => {}),
+    appendBytesMax: 1e6,
+    prepare: (text: string) => {
+      prepared.push(text);
+      return Promise.resolve({ writer: 'w', n: 1, ref: { parts: 1, bytes: 1, digest: '' } });
+    },
     append: (batch: Batch) => {
       current = batch;
       return new Promise<Appended>((resolve) => {
@@ -38,12 +44,12 @@ function openPipeline(roomLines: number) {
     },
   } as unknown as Log;
   const pipeline = new Pipeline<number, number, unknown>({
-    ...{ log, replica, handler, handlerVersion: undefined, stateDigestEvery: 0, clock: systemClock },
+    ...{ log, replica, handler: decides, handlerVersion: undefined, stateDigestEvery: 0, clock: systemClock },
     ...{ onCommit: () => {}, onFatal: () => {}, onTurn: () => {} },
   });
   return {
     replica,
-    drafts,
+    prepared,
     handle(n: number) {
       const call = new Call<number, number, unknown>(encodeEvent(n, undefined), undefined, 1e6, 1e9);
       pipeline.push(call);
@@ -120,6 +126,22 @@ describe('events that come while a batch waits for its turn', () => {
     expect(await joined).toBe('refused -1');
   });
 
+  it('are decided, for their body, on what the commit under way will leave', async () => {
+    const stairs = (last: number, n: number): number => {
+      if (n !== last + 1) throw new RangeError(`${n} after ${last}`);
+      return n;
+    };
+    const { handle, takeTurn, prepared } = openPipeline(2, stairs);
+    const calls = [handle(1)];
+    await tick();
+    for (let n = 2; n < 2_000; n += 1) calls.push(handle(n));
+    await tick();
+    expect(prepared.map((text) => text.split('\n').length)).toEqual([1_998]);
+    expect(await takeTurn()).toMatchObject({ text: '1' });
+    expect(await takeTurn()).toMatchObject({ count: 1_998, skip: [] });
+    expect((await Promise.all(calls)).at(-1)).toMatchObject({ seq: 1_999, state: 1_999 });
+  });
+
   it('do not pass those whose body is being put', async () => {
     const { handle, takeTurn } = openPipeline(2);
     const first = handle(1);
@@ -130,5 +152,15 @@ describe('events that come while a batch waits for its turn', () => {
     handle(9).catch(() => {});
     expect(await takeTurn()).toMatchObject({ text: '1' });
     await first;
+  });
+});
+
+describe('decideAll()', () => {
+  it('lets all wait that come after one that has to wait, since they may rest on it', () => {
+    const decider = { handler, known: new IdWindow<unknown>(10), bytes: new FrozenBytes() };
+    const events = [1, 2, -1, 3].map((n) => ({ hand: () => n, id: undefined, isOver: false }));
+    const { outcomes, state } = decideAll(decider, events, { state: 0, seq: 0, time: 1 }, (index) => index !== 1);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'later', 'later', 'later']);
+    expect(state).toBe(1);
   });
 });
