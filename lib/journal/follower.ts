@@ -141,13 +141,17 @@ export class Follower {
    */
   async catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void> {
     for (;;) {
+      const { place } = this.#cursor;
       let image = await this.#options.head.deref({ consistency, signal });
       // A read that may be behind proves no loss.
       if (image === undefined && consistency === 'eventual' && this.#cursor.place > 0) {
         image = await this.#options.head.deref({ signal });
       }
       if (image === undefined) return this.#requireNone();
-      if (await this.foldTo(this.accept(image), signal)) return;
+      this.accept(image);
+      // Any other does: what is known here was in the head before it began.
+      if (consistency === 'strong' && image.place < place) this.#fail('gap', image);
+      if (await this.foldTo(image, signal)) return;
     }
   }
 
@@ -161,7 +165,11 @@ export class Follower {
       await fold;
     } else await this.#folding.catch(() => {});
     // A head before its first commit is nobody's yet: who makes the first one gives the journal its id.
-    if (this.#cursor.place === image.place && image.place > 0) this.#note(image);
+    if (this.#cursor.place === image.place && image.place > 0) {
+      // As far as here, but by other commits: a table that was put back, and has gone on.
+      if (this.#cursor.chain !== image.chain) this.#fail('diverged', image);
+      this.#note(image);
+    }
     return this.#cursor.place >= image.place;
   }
 
@@ -238,6 +246,12 @@ export class Follower {
     await recover();
     // A snapshot of which the journal's next page may be gone leads nowhere, however often it is loaded.
     if (this.#cursor.page < prunedTo) throw new JournalCompactedError(name, this.#cursor.seq + 1);
+  }
+
+  /** The head is not one that what is known here can have come to. */
+  #fail(reason: 'gap' | 'diverged', image: Head): never {
+    const { name, keys } = this.#options;
+    throw new JournalGapError(name, { key: keys.head, reason, from: this.#cursor.seq, to: image.seq });
   }
 
   /** There is no head: right before the first commit, a loss after it. */

@@ -1,5 +1,7 @@
 /** One call of `handle`, from the moment it was made to its answer. */
-import { type Settled, UnknownOutcomeError } from '../atom/index.js';
+import { onAbort } from '../atom/aborts.js';
+import { type Settled, type SettleOptions, UnknownOutcomeError } from '../atom/index.js';
+import type { Clock } from '../engine/index.js';
 import type { Outcome } from './decision.js';
 import { HandleDeadlineError } from './errors.js';
 import type { EventLine } from './event-text.js';
@@ -40,6 +42,8 @@ export interface HandleOptions {
  */
 type Phase = 'waiting' | 'sent' | 'over';
 
+const unsettled: Settled = { outcome: 'unknown', reason: 'in-flight' };
+
 export class Call<S, E, R> {
   readonly line: EventLine<E>;
   readonly id: string | undefined;
@@ -52,7 +56,7 @@ export class Call<S, E, R> {
   #unlisten: (() => void) | undefined;
   /** For those who ask after the caller was told `unknown`. */
   #settled: Settled | undefined;
-  #onSettled: ((settled: Settled) => void)[] | undefined;
+  #onSettled: Set<(settled: Settled) => void> | undefined;
 
   constructor(line: EventLine<E>, id: string | undefined, timeoutMs: number, deadlineAt: number) {
     this.line = line;
@@ -75,8 +79,7 @@ export class Call<S, E, R> {
   }
 
   listen(signal: AbortSignal, leave: () => void): void {
-    signal.addEventListener('abort', leave, { once: true });
-    this.#unlisten = () => signal.removeEventListener('abort', leave);
+    this.#unlisten = onAbort(signal, leave);
   }
 
   /** Its event is being sent from here on; or, decided again, is not. */
@@ -85,7 +88,7 @@ export class Call<S, E, R> {
   }
 
   /** The caller goes, at the deadline or by `reason`. */
-  leave(system: string, reason: unknown): void {
+  leave(system: string, reason: unknown, clock: Clock): void {
     if (this.#phase === 'over') return;
     if (this.#phase === 'waiting') {
       this.#settle({ outcome: 'not-done' });
@@ -95,7 +98,7 @@ export class Call<S, E, R> {
     }
     this.#end();
     const facts = { key: system, writeId: this.id ?? 'of this event', reason: 'in-flight', cause: reason } as const;
-    this.#reject(new UnknownOutcomeError('handle an event of', facts, () => this.#whenSettled()));
+    this.#reject(new UnknownOutcomeError('handle an event of', facts, (options) => this.#whenSettled(clock, options)));
   }
 
   /** The answer is certain, whether or not somebody still waits for it. */
@@ -133,11 +136,24 @@ export class Call<S, E, R> {
     this.#onSettled = undefined;
   }
 
-  #whenSettled(): Promise<Settled> {
-    const settled = this.#settled;
-    if (settled !== undefined) return Promise.resolve(settled);
-    return new Promise((resolve) => {
-      this.#onSettled = [...(this.#onSettled ?? []), resolve];
+  /** The write goes on in any case; only the wait for it ends. */
+  async #whenSettled(clock: Clock, { timeoutMs = 30_000, signal }: SettleOptions = {}): Promise<Settled> {
+    if (this.#settled !== undefined) return this.#settled;
+    const giveUp = new AbortController();
+    const until = signal === undefined ? giveUp.signal : AbortSignal.any([giveUp.signal, signal]);
+    this.#onSettled ??= new Set();
+    const waiting = this.#onSettled;
+    let told: (settled: Settled) => void = () => {};
+    const truth = new Promise<Settled>((resolve) => {
+      told = resolve;
     });
+    waiting.add(told);
+    const timeout = clock.sleep(timeoutMs, { signal: until }).catch(() => undefined);
+    try {
+      return await Promise.race([truth, timeout.then((): Settled => this.#settled ?? unsettled)]);
+    } finally {
+      waiting.delete(told);
+      giveUp.abort();
+    }
   }
 }

@@ -1,4 +1,5 @@
 /** The options of a prevalent system, with their defaults, checked before anything is sent. */
+import { types } from 'node:util';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Clock } from '../engine/index.js';
 import { requireJournalRetention, requireSnapshotRetention } from '../snapshot/index.js';
@@ -140,7 +141,18 @@ export function resolveOptions<S, E, R>(options: PrevaylerOptions<S, E, R>): Set
   const { journal, ...snapshots } = settings.retention;
   requireSnapshotRetention(snapshots);
   if (journal !== undefined) requireJournalRetention(journal);
-  return settings;
+  return { ...settings, onWarning: unstopped(settings.onWarning) };
+}
+
+/** Warnings come out of work that has to go on, whatever becomes of them. */
+function unstopped(tell: (error: unknown) => void): (error: unknown) => void {
+  return (warning) => {
+    try {
+      tell(warning);
+    } catch (error) {
+      warn(error);
+    }
+  };
 }
 
 function refuse(Kind: new (message: string) => Error, what: string): never {
@@ -148,5 +160,11 @@ function refuse(Kind: new (message: string) => Error, what: string): never {
 }
 
 function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : String(error));
+  if (!types.isNativeError(error)) {
+    process.emitWarning(String(error));
+    return;
+  }
+  // Not the error itself: to the process one of another realm, as test runners have them, is none.
+  const { name, message, stack = '' } = error;
+  process.emitWarning(message, { type: name, detail: stack });
 }

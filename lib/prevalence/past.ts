@@ -61,7 +61,9 @@ export class Past<S, E, R> {
     let compared = 0;
     for (const { seq } of await log.snapshots(signal)) {
       const until = { seq, time: Number.POSITIVE_INFINITY };
-      const stored = await this.#replay({ seq }, until, signal);
+      // One that is pruned meanwhile can't be compared either.
+      const stored = await this.#replayIfKept({ seq }, until, signal);
+      if (stored === undefined) continue;
       const replayed = await this.#replayIfKept({ seq: seq - 1 }, until, signal);
       if (replayed === undefined) continue;
       compared += 1;

@@ -150,6 +150,7 @@ export class Replica<S, E, R> {
 
   restore({ state, ids }: Captured<S, R>, at: { readonly seq: number; readonly time: number }): void {
     this.#state = freezeState(state, this.bytes);
+    for (const [, result] of ids) freezeState(result, this.bytes);
     this.#ids = new IdWindow(this.#options.idsMax, ids);
     this.#seq = at.seq;
     this.#time = at.time;

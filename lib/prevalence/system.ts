@@ -146,7 +146,7 @@ export class System<S, E, R> {
     this.log.requireSize(line.bytes);
     const deadlineAt = clock.monotonicMs() + timeoutMs;
     const call = new Call<S, E, R>(line, id, timeoutMs, deadlineAt);
-    if (signal !== undefined) call.listen(signal, () => call.leave(this.name, signal.reason));
+    if (signal !== undefined) call.listen(signal, () => call.leave(this.name, signal.reason, clock));
     this.#alarm.set(deadlineAt);
     this.#pipeline.push(call);
     return call.promise;
@@ -213,11 +213,12 @@ export class System<S, E, R> {
   }
 
   #expire(): void {
-    const now = this.settings.clock.monotonicMs();
+    const { clock } = this.settings;
+    const now = clock.monotonicMs();
     let next = Number.POSITIVE_INFINITY;
     for (const call of this.#pipeline.calls()) {
       if (call.isOver) continue;
-      if (call.deadlineAt <= now) call.leave(this.name, undefined);
+      if (call.deadlineAt <= now) call.leave(this.name, undefined, clock);
       else next = Math.min(next, call.deadlineAt);
     }
     this.#alarm.set(next);
