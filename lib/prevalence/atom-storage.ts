@@ -33,6 +33,9 @@ import type { Log, LogRequest, Storage } from './storage.js';
  * ```
  */
 export function atomStorage(table: AtomTable, name: string, options: AtomStorageOptions = {}): Storage {
+  if (typeof table?.writeOnce !== 'function') {
+    throw new TypeError(`Cannot keep system ${name}: table must be an AtomTable, not ${typeof table}`);
+  }
   const { clock } = table.sources;
   return { name, clock, open: (request) => openAtomLog(table, name, options, request) };
 }

@@ -9,6 +9,8 @@ import { decodeEvents } from './event-text.js';
 import type { Change, Replica, Upcast } from './replica.js';
 
 const ringMax = 4_096;
+/** Any will do that a timer takes. */
+const aliveMs = 2 ** 30;
 
 export interface ChangesOptions<S, E, R> {
   readonly replica: Replica<S, E, R>;
@@ -96,7 +98,10 @@ export class Changes<S, E, R> {
 
   #next(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
+      // Following keeps no process alive, and a promise does not either: one that only listens would end in the middle of its loop.
+      const alive = setInterval(() => {}, aliveMs);
       const wake = () => {
+        clearInterval(alive);
         this.#waiting.delete(wake);
         signal?.removeEventListener('abort', wake);
         resolve();

@@ -148,9 +148,27 @@ export class Prevayler<S, E, R = unknown> {
 
   /**
    * All events that take effect, in order, each once: from event `from` on, or from now on. Never ends by itself; leave the
-   * loop, abort the signal, or close the system.
+   * loop, abort the signal (the loop throws its reason), or close the system (the loop ends). Keeps the process alive meanwhile.
    *
-   * What was pruned can't be had: `JournalCompactedError` `ERR_JOURNAL_COMPACTED`.
+   * What takes place after this call is not missed, however late the loop begins and however slow it is. Where it was is yours to
+   * keep: store `seq` with what you make of the events, and go on `from` the next.
+   *
+   * @cost Nothing beyond following, as long as the loop keeps up; otherwise what it reads of the journal.
+   * @throws `JournalCompactedError` `ERR_JOURNAL_COMPACTED` for what was pruned, {@link PoisonedError} `ERR_POISONED`,
+   * {@link ClosedError} `ERR_CLOSED`; RangeError for a `from` that is none.
+   *
+   * @example
+   * ```ts
+   * import { openPrevayler, transientStorage } from 'leyden-jar/prevalence';
+   *
+   * const handler = (sum: number, amount: number) => sum + amount;
+   * await using till = await openPrevayler({ storage: transientStorage(), initialState: 0, handler });
+   * await till.handle(5);
+   * for await (const { seq, event } of till.changes({ from: 1 })) {
+   *   console.log(seq, event); // 1 5
+   *   break;
+   * }
+   * ```
    */
   changes(options: ChangesFrom = {}): AsyncGenerator<Change<E>, void> {
     const { name, changes, replica } = this.#system;
@@ -187,7 +205,8 @@ export class Prevayler<S, E, R = unknown> {
   /**
    * Removes what the retention does not keep: old snapshots, and the journal that only they wanted.
    *
-   * @cost About 1 read unit and 2 write units per KB removed.
+   * @cost 1 write unit per KB removed, and 1 request an item; 1 read unit a page, and the same once more at the next prune. If it
+   * fails or the process dies, the next one goes on with it.
    */
   async prune(options: WaitOptions = {}): Promise<PruneReport> {
     this.#system.requireWriting('prune');
@@ -226,7 +245,7 @@ export class Prevayler<S, E, R = unknown> {
 
   /**
    * Ends this instance: refuses new calls, waits for those under way (`closeTimeoutMs`), and gives up the right to write alone. The
-   * store stays as it is, and your client is not touched. Idempotent.
+   * store stays as it is, and your client is not touched. Idempotent. An instance that nobody closes does not keep the process alive.
    */
   close(): Promise<void> {
     return this.#system.close();
@@ -260,9 +279,13 @@ function requireHandling(system: string, event: unknown, id: unknown, timeoutMs:
 /**
  * Opens an instance: recovers the newest state from the store, and follows it from there on.
  *
- * Sends no write, except in mode `single-writer`. A system that nobody has written to is empty; the first event makes it.
+ * Sends no write, except in mode `single-writer`. A system that nobody has written to is empty; the first event makes it. A store that
+ * does not answer is asked again for `retry.timeoutMs` of the table (30 s); then its own error comes.
  *
- * @cost Recovery reads the newest snapshot and the journal after it: 1 read unit per 4 KB.
+ * Two instances with different handlers under one name are not refused, they differ: see `stateDigestEvery`. Two kinds of systems
+ * need two names, or two `format`s.
+ *
+ * @cost Recovery reads the newest snapshot and the journal after it: 1 read unit per 4 KB, and at least 1 a page of the journal.
  * @throws {ReplayError} `ERR_REPLAY`, {@link StateDivergedError} `ERR_STATE_DIVERGED`, `JournalGapError`
  * `ERR_JOURNAL_GAP`, `JournalFormatError` `ERR_JOURNAL_FORMAT`, `SnapshotDamagedError` `ERR_SNAPSHOT_DAMAGED` when no kept
  * snapshot can be read, `NotWriterError` `ERR_NOT_WRITER`, `TableError` `ERR_TABLE`; TypeError and RangeError for wrong options.

@@ -46,7 +46,7 @@ the atoms with a plain sequential computation. "npm start -- prevalence --help" 
     examples: [
       'npm start',
       'npm start -- --processes 8 --no-kill',
-      'npm start -- --engine dynamodb-local --json > figures.json',
+      'npm --silent start -- --engine dynamodb-local --json > figures.json',
       'npm start -- --engine aws --table flights-demo',
     ],
     equal: 'the atoms equal the sequential computation',
@@ -60,7 +60,7 @@ what it held in the middle, with a plain sequential computation.`,
     examples: [
       'npm start -- prevalence',
       'npm start -- prevalence --processes 8 --no-kill',
-      'npm start -- prevalence --engine dynamodb-local --json > figures.json',
+      'npm --silent start -- prevalence --engine dynamodb-local --json > figures.json',
     ],
     equal: 'all that was compared is equal',
   },
