@@ -40,6 +40,8 @@ export class Batch<S, E, R> {
   #bodyText: string | undefined;
   /** Decided before the body was written; still right if the state is the same. */
   #hint: Decision<S, R> | undefined;
+  /** Whether it was decided on what another batch would leave: of the ids in that one nothing was known then. */
+  #isHintAhead = false;
   #decision: Decision<S, R> | undefined;
   readonly #options: BatchOptions<S, E, R>;
   /** From here on they have joined. */
@@ -75,6 +77,7 @@ export class Batch<S, E, R> {
     const { state, seq, time } = before?.expected(now) ?? this.#options.replica;
     const hint = this.#decide({ state, seq, time: Math.max(now, time) });
     this.#hint = hint;
+    this.#isHintAhead = before !== undefined;
     this.#room = [...this.calls.keys()].filter((index) => hint.outcomes[index]?.kind === 'accepted');
     return this.#room.map((index) => this.calls[index]?.line.text).join('\n');
   }
@@ -151,6 +154,7 @@ export class Batch<S, E, R> {
       hint.on.state === this.#options.replica.state &&
       hint.on.seq === seq &&
       hint.on.time >= timeMin &&
+      !(this.#isHintAhead && this.calls.some(({ id }) => id !== undefined)) &&
       !this.calls.some(({ isOver }, index) => isOver && hint.outcomes[index]?.kind === 'accepted')
     );
   }

@@ -191,8 +191,10 @@ export class Pipeline<S, E, R> {
         body = await log.prepare(text);
       }
       await this.#appending;
-      if (this.#later.length > 0) this.#requeue(batch.calls);
-      else this.#begin(batch, body);
+      if (this.#later.length > 0) {
+        this.#underWay.delete(batch.calls);
+        this.#requeue(batch.calls);
+      } else this.#begin(batch, body);
     } catch (error) {
       this.#underWay.delete(batch.calls);
       this.#fail(batch.calls, error);

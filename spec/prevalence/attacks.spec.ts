@@ -71,6 +71,26 @@ describe('waiting', () => {
   });
 });
 
+it('an id that is under way, and again in a body that is prepared meanwhile, counts once', async () => {
+  const faulty = new FaultyEngine(bench.memory, { clock: bench.clock });
+  const one = await bench.open(ledger, { engine: faulty });
+  await bench.run(one.handle(large(1)));
+  const before = faulty.messages.length;
+  faulty.hold(['put']);
+  const first = one.handle(large(2), { id: 'a' });
+  await (await bench.run(faulty.message(before))).pass();
+  const head = await bench.run(faulty.message(before + 1));
+  const again = one.handle(large(2), { id: 'a' });
+  const body = await bench.run(faulty.message(before + 2));
+  expect(JSON.stringify(body.request)).toContain('/body/');
+  faulty.release();
+  await body.pass();
+  await head.pass();
+  expect(await bench.run(first)).toMatchObject({ status: 'journalled' });
+  expect(await bench.run(again)).toMatchObject({ status: 'known' });
+  expect(one.state.seen).toEqual([1, 2]);
+});
+
 it('a first result can be changed by nobody, also after a recovery from a snapshot', async () => {
   const handler = (sum: number, add: number) => withResult(sum + add, [sum]);
   const one = await bench.open<number, number, number[]>({ initialState: 0, handler });
