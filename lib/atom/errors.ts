@@ -60,6 +60,15 @@ const unknownReasons: Readonly<Record<UnknownReason, string>> = {
   'item-gone': 'the item was removed meanwhile by another program',
 };
 
+interface UnknownFacts {
+  readonly key: string;
+  readonly writeId: string;
+  readonly reason: UnknownReason;
+  readonly cause?: unknown;
+  /** What it was done to, in words. */
+  readonly subject?: string;
+}
+
 /**
  * `ERR_UNKNOWN_OUTCOME`: the write may or may not have taken effect. Never retried by the library.
  *
@@ -72,15 +81,11 @@ export class UnknownOutcomeError extends LeydenError {
   readonly reason: UnknownReason;
   readonly #settle: (options?: SettleOptions) => Promise<Settled>;
 
-  constructor(
-    action: string,
-    facts: { readonly key: string; readonly writeId: string; readonly reason: UnknownReason; readonly cause?: unknown },
-    settle: (options?: SettleOptions) => Promise<Settled>,
-  ) {
-    const { key, writeId, reason, cause } = facts;
+  constructor(action: string, facts: UnknownFacts, settle: (options?: SettleOptions) => Promise<Settled>) {
+    const { key, writeId, reason, cause, subject = `atom ${key}` } = facts;
     super(
       'ERR_UNKNOWN_OUTCOME',
-      `Cannot tell whether ${action} atom ${key} took effect: write ${writeId} is ${reason}: ${unknownReasons[reason]}`,
+      `Cannot tell whether the ${action} of ${subject} took effect: write ${writeId} is ${reason}: ${unknownReasons[reason]}`,
       { outcome: 'unknown', retryable: false, cause },
     );
     this.key = key;

@@ -123,7 +123,7 @@ export class Follower {
     }
     if (image.label !== label) {
       const remedy = 'another application uses this name; choose another one, or the right format';
-      throw new JournalFormatError(name, 'label', JSON.stringify(image.label), JSON.stringify(label), remedy);
+      throw new JournalFormatError(name, 'label (format)', JSON.stringify(image.label), JSON.stringify(label), remedy);
     }
     this.#journalId ??= image.journalId;
     if (image.journalId !== this.#journalId) {

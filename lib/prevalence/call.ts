@@ -24,7 +24,7 @@ export interface HandleAnswer<S, R> {
 export interface HandleOptions {
   /**
    * Makes the event idempotent: an event with an id that was journalled before gets the first result again, and nothing is
-   * journalled. Remembered for the last `idsMax` such events, through crashes too. A no-op or a refusal is not
+   * journalled; the two events are not compared. Up to 512 bytes. Remembered for the last `idsMax` such events, through crashes too. A no-op or a refusal is not
    * remembered.
    */
   readonly id?: string | undefined;
@@ -97,8 +97,14 @@ export class Call<S, E, R> {
       return;
     }
     this.#end();
-    const facts = { key: system, writeId: this.id ?? 'of this event', reason: 'in-flight', cause: reason } as const;
-    this.#reject(new UnknownOutcomeError('handle an event of', facts, (options) => this.#whenSettled(clock, options)));
+    const facts = {
+      key: system,
+      subject: system,
+      writeId: this.id ?? 'of this event',
+      reason: 'in-flight',
+      cause: reason,
+    } as const;
+    this.#reject(new UnknownOutcomeError('event', facts, (options) => this.#whenSettled(clock, options)));
   }
 
   /** The answer is certain, whether or not somebody still waits for it. */

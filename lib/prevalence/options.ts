@@ -119,6 +119,7 @@ export function resolveOptions<S, E, R>(options: PrevaylerOptions<S, E, R>): Set
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const settings = { ...defaults, onWarning: warn, clock: options.storage?.clock, ...given } as Settings<S, E, R>;
   const { storage, initialState, handler, format, mode } = settings;
+  const refuse = refuserOf(storage?.name);
   if (typeof storage?.open !== 'function') refuse(TypeError, 'storage must be one, such as atomStorage(table, name)');
   if (typeof handler !== 'function') refuse(TypeError, `handler must be a function: ${typeof handler}`);
   if (initialState === undefined) refuse(TypeError, 'initialState must be given; null is one');
@@ -138,6 +139,17 @@ export function resolveOptions<S, E, R>(options: PrevaylerOptions<S, E, R>): Set
       refuse(RangeError, `${name} must be a whole number of at least ${min}: ${settings[name]}`);
     }
   }
+  const { follow } = settings;
+  const { busyMs = 0, idleMs = 0 } = typeof follow === 'object' ? follow : {};
+  const { closeTimeoutMs, slowEventMs } = settings;
+  for (const [name, ms] of Object.entries({
+    'follow.busyMs': busyMs,
+    'follow.idleMs': idleMs,
+    closeTimeoutMs,
+    slowEventMs,
+  })) {
+    if (!(ms >= 0)) refuse(RangeError, `${name} must be milliseconds of at least 0: ${ms}`);
+  }
   const { journal, ...snapshots } = settings.retention;
   requireSnapshotRetention(snapshots);
   if (journal !== undefined) requireJournalRetention(journal);
@@ -155,8 +167,11 @@ function unstopped(tell: (error: unknown) => void): (error: unknown) => void {
   };
 }
 
-function refuse(Kind: new (message: string) => Error, what: string): never {
-  throw new Kind(`Cannot open a prevalent system: ${what}`);
+function refuserOf(system: unknown): (Kind: new (message: string) => Error, what: string) => never {
+  const which = typeof system === 'string' ? `prevalent system ${system}` : 'a prevalent system';
+  return (Kind, what) => {
+    throw new Kind(`Cannot open ${which}: ${what}`);
+  };
 }
 
 function warn(error: unknown): void {

@@ -92,7 +92,7 @@ export class System<S, E, R> {
       ...{ log, replica, handler, handlerVersion, stateDigestEvery, clock },
       onCommit: (committed) => this.#onCommit(committed),
       onFatal: (error) => this.poisonBy(error),
-      onTurn: () => this.#tellReadyIfRelaxed(),
+      onTurn: () => this.#turned(),
     });
     this.changes = new Changes({ replica, upcast: settings.upcast, read: (from, signal) => log.read(from, signal) });
     this.past = new Past({ system: name, log, handlerVersion, newReplica });
@@ -271,8 +271,10 @@ export class System<S, E, R> {
   }
 
   /** After each batch, whatever became of it. */
-  #tellReadyIfRelaxed(): void {
+  #turned(): void {
     if (this.#ready.length > 0 && this.#isRelaxed()) this.#tellReady();
+    // An alarm for nobody would keep the process alive until the last deadline.
+    if (this.#pipeline.calls().next().done === true) this.#alarm.clear();
   }
 
   #tellReady(): void {
