@@ -75,7 +75,7 @@ export class NotWriterError extends LeydenError {
     super(
       'ERR_NOT_WRITER',
       `Cannot write to journal ${journal}: ${reason} (writer ${holder ?? 'nobody'}, epoch ${epoch}); ` +
-        'close the other instance, or open with takeOver: true',
+        "close the other instance, or open with mode 'single-writer' and takeOver: true",
       { outcome: 'not-done', retryable: false },
     );
     this.journal = journal;

@@ -24,14 +24,17 @@ export interface HandleAnswer<S, R> {
 export interface HandleOptions {
   /**
    * Makes the event idempotent: an event with an id that was journalled before gets the first result again, and nothing is
-   * journalled; the two events are not compared. Up to 512 bytes. Remembered for the last `idsMax` such events, through crashes too. A no-op or a refusal is not
-   * remembered.
+   * journalled; the two events are not compared. Up to 512 bytes. Remembered for the last `idsMax` such events, through crashes
+   * too. A no-op or a refusal is not remembered.
    */
   readonly id?: string | undefined;
-  /** Leaves. An event that was not sent is taken along; one that was is told as unknown, and may be settled. */
+  /**
+   * Leaves. An event that was not sent never will be; one that was may take effect still: `ERR_UNKNOWN_OUTCOME`, whose `settle()`
+   * tells.
+   */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How long to wait.
+   * How long to wait, in milliseconds. What happens then is as with `signal`; an event that was not sent is `ERR_HANDLE_DEADLINE`.
    * @defaultValue 30000
    */
   readonly timeoutMs?: number | undefined;

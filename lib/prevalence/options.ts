@@ -31,6 +31,7 @@ export interface PrevaylerOptions<S, E, R> {
   readonly storage: Storage;
   /** The state before the first event. Copied. The same in all instances. */
   readonly initialState: S;
+  /** The next state, from the state and an event: pure, and the same in all instances. */
   readonly handler: Handler<S, E, R>;
   /**
    * Names what events and state mean. Kept in the journal; an instance with another one is refused.
@@ -45,7 +46,7 @@ export interface PrevaylerOptions<S, E, R> {
   readonly schema?: StandardSchemaV1<unknown, E> | undefined;
   /** @defaultValue 'read-write' */
   readonly mode?: Mode | undefined;
-  /** With mode `single-writer`: takes over from an instance that holds the system, dead or alive. @defaultValue false */
+  /** With mode `single-writer`: takes over from an instance that holds the system, dead or alive. Does nothing in others. @defaultValue false */
   readonly takeOver?: boolean | undefined;
   /** @defaultValue the storage's */
   readonly clock?: Clock | undefined;
@@ -64,7 +65,7 @@ export interface PrevaylerOptions<S, E, R> {
    * @defaultValue 0: never; snapshots have one
    */
   readonly stateDigestEvery?: number | undefined;
-  /** Idempotency ids that are remembered. @defaultValue 10000 */
+  /** Idempotency ids that are remembered, the newest; the same in all instances. Part of each snapshot. @defaultValue 10000 */
   readonly idsMax?: number | undefined;
   /** Events that may wait; one more is refused with `OverloadedError`. @defaultValue 100000 */
   readonly waitingEventsMax?: number | undefined;
@@ -76,7 +77,7 @@ export interface PrevaylerOptions<S, E, R> {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Told of events whose handler took `slowEventMs` or more at a replay. */
   readonly onSlowEvent?: ((slow: { readonly seq: number; readonly event: E; readonly ms: number }) => void) | undefined;
-  /** @defaultValue 100 */
+  /** From how many milliseconds on an event is slow, for `onSlowEvent`. @defaultValue 100 */
   readonly slowEventMs?: number | undefined;
   /**
    * Told of failures that nobody waits for: a snapshot that could not be made in the background, or not read.
