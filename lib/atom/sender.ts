@@ -45,12 +45,18 @@ export class Sender {
     this.#retry = retry;
   }
 
-  /** Reads, asking again until the deadline while that makes sense; then rejects with the last obstacle. */
-  async read<T extends object | undefined>(deadlineAt: number, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /**
+   * Reads, asking again until the deadline or until `signal` aborts while that makes sense; then rejects with the last obstacle.
+   */
+  async read<T extends object | undefined>(
+    deadlineAt: number,
+    send: (signal: AbortSignal) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     // What stood in the way of an earlier read says nothing of this one.
     this.readObstacle = undefined;
     try {
-      return await this.persist({ deadlineAt }, async () => {
+      return await this.persist({ deadlineAt, ...(signal && { signal }) }, async () => {
         try {
           const answer = await this.timed(send);
           this.readObstacle = undefined;

@@ -129,9 +129,8 @@ export class WriteOnceItems {
    * @cost 1 request, 1 read unit per 4 KB.
    */
   async get(key: string, options: WriteOnceOptions = {}): Promise<Uint8Array | undefined> {
-    options.signal?.throwIfAborted();
     const { engine, tableName } = this.#ground;
-    const item = await this.#sender.read(this.#deadline(), (signal) =>
+    const item = await this.#read(options, (signal) =>
       engine.get({ table: tableName(), key: this.#itemKeyOf(key), consistent: true }, { signal }),
     );
     return item && this.#bytesOf(item);
@@ -149,9 +148,8 @@ export class WriteOnceItems {
     const textOf = new Map(keys.map((key) => [(this.#itemKeyOf(key)[keyName] as { S: string }).S, key]));
     let wanted = [...textOf.values()].map((key) => this.#itemKeyOf(key));
     while (wanted.length > 0) {
-      options.signal?.throwIfAborted();
       const batch = wanted.slice(0, batchGetKeysMax);
-      const { items, unprocessed } = await this.#getBatch(batch, options.consistency !== 'eventual');
+      const { items, unprocessed } = await this.#getBatch(batch, options);
       for (const item of items)
         found.set(textOf.get((item[keyName] as { S: string }).S) as string, this.#bytesOf(item));
       wanted = [...unprocessed, ...wanted.slice(batchGetKeysMax)];
@@ -160,15 +158,28 @@ export class WriteOnceItems {
   }
 
   /** One batch; asks again, with a pause, when nothing of it was processed. */
-  #getBatch(keys: readonly Item[], consistent: boolean) {
+  #getBatch(keys: readonly Item[], options: ReadOnceOptions) {
     const { engine, tableName } = this.#ground;
-    return this.#sender.persist({ deadlineAt: this.#deadline() }, () =>
-      this.#sender.read(this.#deadline(), async (signal) => {
-        const answer = await engine.batchGet({ table: tableName(), keys, consistent }, { signal });
-        if (answer.unprocessed.length < keys.length) return answer;
-        throw new Again('throttled', new Error('the store processed none of the keys'));
-      }),
-    );
+    const consistent = options.consistency !== 'eventual';
+    return this.#read(options, async (signal) => {
+      const answer = await engine.batchGet({ table: tableName(), keys, consistent }, { signal });
+      if (answer.unprocessed.length < keys.length) return answer;
+      throw new Again('throttled', new Error('the store processed none of the keys'));
+    });
+  }
+
+  /** A read, given up when the caller's signal aborts, after the attempt under way. */
+  async #read<T extends object | undefined>(
+    { signal }: WriteOnceOptions,
+    send: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    try {
+      return await this.#sender.read(this.#deadline(), send, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
   }
 
   /** A write that is the same however often it is done. */

@@ -204,15 +204,19 @@ describe('whoever leaves', () => {
     expect(requests()).toBe(0);
   });
 
-  it('in a pause gets the reason, and no more is sent', async () => {
+  it.each<[string, (signal: AbortSignal) => Promise<unknown>]>([
+    ['a put', (signal) => items.put('k', bytes(1), { signal })],
+    ['a read', (signal) => items.get('k', { signal })],
+    ['a read of many', (signal) => items.getMany(['k', 'l'], { signal })],
+  ])('in a pause of %s gets the reason, and no more is sent', async (_name, begin) => {
     bench.faulty.setRules([{ fault: { kind: 'reset-before' } }]);
     const abort = new AbortController();
-    const put = outcomeOf(items.put('k', bytes(1), { signal: abort.signal }));
+    const call = outcomeOf(begin(abort.signal));
     await bench.clock.advance(50);
     abort.abort(reason);
-    await bench.run(put.done);
+    await bench.clock.advance(0);
+    expect(call.error).toBe(reason);
     const sent = requests();
-    expect(put.error).toBe(reason);
     await bench.clock.advance(10_000);
     expect(requests()).toBe(sent);
   });
