@@ -9,6 +9,8 @@ import { decodeEvents } from './event-text.js';
 import type { Change, Replica, Upcast } from './replica.js';
 
 const ringMax = 4_096;
+/** Of the events' text, about. */
+const ringBytesMax: number = 16 * 1_024 * 1_024;
 /** Any will do that a timer takes. */
 const aliveMs = 2 ** 30;
 
@@ -22,6 +24,7 @@ export interface ChangesOptions<S, E, R> {
 export class Changes<S, E, R> {
   readonly #options: ChangesOptions<S, E, R>;
   #ring: Change<E>[] = [];
+  #ringBytes = 0;
   #listeners = 0;
   #unlisten: (() => void) | undefined;
   #waiting = new Set<() => void>();
@@ -113,10 +116,15 @@ export class Changes<S, E, R> {
 
   #open(): void {
     this.#listeners += 1;
-    this.#unlisten ??= this.#options.replica.listen((changes) => {
+    this.#unlisten ??= this.#options.replica.listen((changes, bytes) => {
       // A commit that was not told of, such as a snapshot that was loaded, leaves a gap: what is before it is read anew.
-      if ((this.#ring.at(-1)?.seq ?? 0) + 1 !== changes[0]?.seq) this.#ring = [];
+      const isNext = (this.#ring.at(-1)?.seq ?? 0) + 1 === changes[0]?.seq;
+      if (!isNext || this.#ringBytes + bytes > ringBytesMax) {
+        this.#ring = [];
+        this.#ringBytes = 0;
+      }
       this.#ring.push(...changes);
+      this.#ringBytes += bytes;
       if (this.#ring.length > ringMax) this.#ring = this.#ring.slice(-ringMax / 2);
       this.#tell();
     });

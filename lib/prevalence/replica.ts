@@ -22,6 +22,9 @@ export interface Change<E> {
   readonly id: string | undefined;
 }
 
+/** Told of the events of a commit, and of about how many bytes their text has. */
+export type Listener<E> = (changes: readonly Change<E>[], bytes: number) => void;
+
 /** Makes an old event a new one: what it was, and who wrote it. */
 export type Upcast<E> = (
   event: unknown,
@@ -68,7 +71,7 @@ export class Replica<S, E, R> {
   /** Where the state was last known to be what others have. */
   #verifiedSeq = 0;
   #versionsSince = new Set<string | undefined>();
-  #listeners = new Set<(changes: readonly Change<E>[]) => void>();
+  #listeners = new Set<Listener<E>>();
 
   constructor(options: ReplicaOptions<S, E, R>) {
     this.#options = options;
@@ -96,7 +99,7 @@ export class Replica<S, E, R> {
   }
 
   /** Calls `listener` with the events of each commit that takes effect; returns the function that ends it. */
-  listen(listener: (changes: readonly Change<E>[]) => void): () => void {
+  listen(listener: Listener<E>): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -134,14 +137,14 @@ export class Replica<S, E, R> {
     if (stateDigest !== undefined && seq === first + commit.count - 1)
       this.#verify(state, stateDigest, seq, handlerVersion);
     else this.#versionsSince.add(handlerVersion);
-    this.#move(state, seq, time, ids, changes);
+    this.#move(state, seq, commit, ids, changes);
   }
 
   /** Takes what was decided here, now that its commit is in the journal. */
   adopt(commit: Commit, { state, accepted, ids }: Decision<S, R>, changes: () => readonly Change<E>[]): void {
     if (commit.stateDigest !== undefined) this.#noteVerified(this.#seq + accepted);
     else this.#versionsSince.add(commit.handlerVersion);
-    this.#move(state, this.#seq + accepted, commit.time, ids, this.#listeners.size > 0 ? changes() : []);
+    this.#move(state, this.#seq + accepted, commit, ids, this.#listeners.size > 0 ? changes() : []);
   }
 
   capture(): Captured<S, R> {
@@ -214,7 +217,7 @@ export class Replica<S, E, R> {
   #move(
     state: S,
     seq: number,
-    time: number,
+    { time, text, body }: Commit,
     ids: readonly (readonly [string, R | undefined])[],
     changes: readonly Change<E>[],
   ): void {
@@ -222,6 +225,8 @@ export class Replica<S, E, R> {
     this.#seq = seq;
     this.#time = time;
     for (const [id, result] of ids) this.#ids.add(id, result);
-    if (changes.length > 0) for (const listener of this.#listeners) listener(changes);
+    if (changes.length === 0) return;
+    const bytes = body?.bytes ?? text.length;
+    for (const listener of this.#listeners) listener(changes, bytes);
   }
 }

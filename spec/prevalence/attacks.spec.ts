@@ -178,6 +178,23 @@ it('who follows an instance that can not be trusted any more is told so, also wh
   expect(await errorOf(bench.run(changes.next()))).toMatchObject({ code: 'ERR_POISONED' });
 });
 
+it('who follows slowly holds no more of large events in memory than of small ones, and misses none', async () => {
+  const handler = (sum: number) => sum + 1;
+  const one = await bench.open({ initialState: 0, handler });
+  const changes = one.changes();
+  const first = changes.next();
+  const numbers = Array.from({ length: 12 }, (_, index) => index + 1);
+  const text = 'x'.repeat(2 * 1_024 * 1_024);
+  const event = (n: number) => ({ n, text });
+  for (const n of numbers) await bench.run(one.handle(event(n)));
+  const before = bench.memory.spent().requests;
+  const seen = [await first];
+  while (seen.length < numbers.length) seen.push(await bench.run(changes.next()));
+  expect(seen.map(({ value }) => (value as { event: { n: number } }).event.n)).toEqual(numbers);
+  // What is not in memory any more was read.
+  expect(bench.memory.spent().requests).toBeGreaterThan(before);
+});
+
 it('an audit passes over a snapshot that is pruned meanwhile', async () => {
   const keepOne = { ...ledger, retention: { keep: 1 } };
   const one = await bench.open(keepOne);
