@@ -6,6 +6,7 @@
  *
  * What a user calls is in `prevayler.ts`, the way of an event in `pipeline.ts`, the state in `replica.ts`.
  */
+import { onAbort } from '../atom/aborts.js';
 import { Alarm } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { ReadCommit } from '../journal/index.js';
@@ -113,7 +114,7 @@ export class System<S, E, R> {
     if (mode === 'single-writer') {
       // Even if its answer is lost: it is given up at the end.
       this.#holds = true;
-      await this.log.hold({ takeOver });
+      await unlessAborted(this.log.hold({ takeOver }), signal);
     }
     if (following === false) return;
     const pauses = { busyMs: 20, idleMs: 1_000, ...(following === true ? {} : following) };
@@ -309,8 +310,9 @@ export class System<S, E, R> {
       await this.#following;
       // A store for snapshots may be silent for ever: it does not stop when the log does.
       await Promise.race([Promise.all([this.keeper?.close(), ...this.#underWay]), timeout]);
-      if (this.#holds && this.#fatal === undefined) {
-        await this.log.release().catch(this.settings.onWarning);
+      if (this.#holds) {
+        // Also of one that can't be trusted: giving up asks for no state. Where the journal is why, it can't, which was told.
+        await this.log.release().catch(this.#fatal === undefined ? this.settings.onWarning : () => {});
       }
       await this.log.close();
     } finally {
@@ -320,5 +322,21 @@ export class System<S, E, R> {
       this.changes.end(undefined);
       this.#tellReady();
     }
+  }
+}
+
+/** What becomes of `work`, or the reason of `signal` if it aborts before; the work goes on. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let unlisten = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    unlisten = onAbort(signal, () => reject(signal.reason));
+  });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, aborted]);
+  } finally {
+    work.catch(() => {});
+    unlisten();
   }
 }

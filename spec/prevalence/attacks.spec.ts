@@ -223,6 +223,37 @@ it('an audit passes over a snapshot that is pruned meanwhile', async () => {
   expect(await bench.run(auditor.verify())).toBe(0);
 });
 
+describe('an instance that is to write alone', () => {
+  it('is given up by the signal of its opening, also while it waits for the right to', async () => {
+    const faulty = new FaultyEngine(bench.memory, { clock: bench.clock });
+    faulty.hold(['put']);
+    const abort = new AbortController();
+    const { signal } = abort;
+    const opening = errorOf(
+      bench.start({ ...ledger, mode: 'single-writer', signal, closeTimeoutMs: 500 }, { engine: faulty }),
+    );
+    const head = await bench.run(faulty.message(0));
+    abort.abort(new Error('enough'));
+    await bench.clock.advance(3_000);
+    expect((await opening).message).toBe('enough');
+    faulty.release();
+    await head.pass();
+  });
+
+  it('gives up that right when it is closed, also when its state was spoiled', async () => {
+    const handler = ({ bytes, sum }: { bytes: Uint8Array; sum: number }, n: number) => {
+      if (n === 13) bytes[0] = n;
+      return { bytes, sum: sum + n };
+    };
+    const alone = { initialState: { bytes: new Uint8Array(4), sum: 0 }, handler, mode: 'single-writer' as const };
+    const one = await bench.open(alone);
+    expect(await errorOf(bench.run(one.handle(13)))).toMatchObject({ code: 'ERR_STATE_SPOILED' });
+    await bench.run(one.close());
+    const other = await bench.open(alone);
+    expect(await bench.run(other.handle(1))).toMatchObject({ seq: 1, state: { sum: 1 } });
+  });
+});
+
 it('a listener for warnings that throws stops nothing', async () => {
   const emitted: unknown[] = [];
   const emit = jest.spyOn(process, 'emitWarning').mockImplementation((warning) => void emitted.push(warning));
