@@ -4,8 +4,7 @@
  */
 
 import type { Held, Item } from '../codec/index.js';
-import { after } from '../engine/index.js';
-import { onAbort } from './aborts.js';
+import { after, onAbort } from '../engine/index.js';
 import { Cache, type Known } from './cache.js';
 import { DeadlineError } from './errors.js';
 import type { Ground, Retry } from './ground.js';

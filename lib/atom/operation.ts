@@ -4,7 +4,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import type { Held } from '../codec/index.js';
-import { onAbort } from './aborts.js';
+import { onAbort } from '../engine/index.js';
 import type { Settled, UnknownReason } from './settlement.js';
 
 /** The value that a function is run on. Within a batch, the value that the function before it left. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { onAbort } from './aborts.js';
 export { Alarm } from './alarm.js';
 export { type CreateClientOptions, createClient } from './client.js';
 export { type Clock, systemClock } from './clock.js';

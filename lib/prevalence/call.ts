@@ -1,7 +1,6 @@
 /** One call of `handle`, from the moment it was made to its answer. */
-import { onAbort } from '../atom/aborts.js';
 import { type Settled, type SettleOptions, UnknownOutcomeError } from '../atom/index.js';
-import type { Clock } from '../engine/index.js';
+import { type Clock, onAbort } from '../engine/index.js';
 import type { Outcome } from './decision.js';
 import { HandleDeadlineError } from './errors.js';
 import type { EventLine } from './event-text.js';

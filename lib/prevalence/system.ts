@@ -6,8 +6,7 @@
  *
  * What a user calls is in `prevayler.ts`, the way of an event in `pipeline.ts`, the state in `replica.ts`.
  */
-import { onAbort } from '../atom/aborts.js';
-import { Alarm } from '../engine/index.js';
+import { Alarm, onAbort } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { ReadCommit } from '../journal/index.js';
 import { Call, type HandleAnswer } from './call.js';
