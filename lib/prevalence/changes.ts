@@ -4,6 +4,7 @@
  * What is recent comes from a ring in memory, which is filled only while somebody listens; what is older, or was missed by a slow
  * listener, from the journal. So nobody's pace costs memory, and nothing is left out.
  */
+import { type Clock, systemClock } from '../engine/index.js';
 import type { ReadCommit } from '../journal/index.js';
 import { decodeEvents } from './event-text.js';
 import type { Change, Replica, Upcast } from './replica.js';
@@ -19,6 +20,7 @@ export interface ChangesOptions<S, E, R> {
   readonly upcast: Upcast<E> | undefined;
   /** Commits with events from `from` on. */
   readonly read: (from: number, signal?: AbortSignal) => AsyncGenerator<ReadCommit>;
+  readonly clock: Clock;
 }
 
 export class Changes<S, E, R> {
@@ -101,8 +103,9 @@ export class Changes<S, E, R> {
 
   #next(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
-      // Following keeps no process alive, and a promise does not either: one that only listens would end in the middle of its loop.
-      const alive = setInterval(() => {}, aliveMs);
+      // Following keeps no process alive, and a promise does not either: one that only listens would end in the middle of its loop. A
+      // simulation has no process to keep.
+      const alive = this.#options.clock.sleep === systemClock.sleep ? setInterval(() => {}, aliveMs) : undefined;
       const wake = () => {
         clearInterval(alive);
         this.#waiting.delete(wake);

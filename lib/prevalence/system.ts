@@ -94,7 +94,10 @@ export class System<S, E, R> {
       onFatal: (error) => this.poisonBy(error),
       onTurn: () => this.#turned(),
     });
-    this.changes = new Changes({ replica, upcast: settings.upcast, read: (from, signal) => log.read(from, signal) });
+    this.changes = new Changes({
+      ...{ replica, upcast: settings.upcast, clock },
+      read: (from, signal) => log.read(from, signal),
+    });
     this.past = new Past({ system: name, log, handlerVersion, newReplica });
     if (snapshots !== false && settings.mode !== 'read-only') {
       const automatic = snapshots === true ? {} : snapshots;

@@ -13,7 +13,7 @@ jest.setTimeout(60_000);
 
 describe('npm start -- prevalence', () => {
   it('takes every flight once although a process is killed, and recovers the state and a past one', async () => {
-    const flags = ['--rows', '4000', '--chunk', '500', '--window', '100', '--processes', '3', '--json'];
+    const flags = ['--rows', '4000', '--chunk', '500', '--window', '130', '--processes', '3', '--json'];
     const demo = start(['prevalence', ...flags]);
     const { code, stdout } = await demo.ended;
     expect([code, demo.stderr()]).toEqual([0, expect.stringContaining('was killed with SIGKILL')]);
