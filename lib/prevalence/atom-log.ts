@@ -3,6 +3,7 @@
  * `log-recovery.ts`, `log-snapshots.ts`, `prune.ts`.
  */
 import type { AtomTable } from '../atom/index.js';
+import { isLeydenError } from '../errors.js';
 import {
   type Appended,
   type Batch,
@@ -135,8 +136,17 @@ export class AtomLog implements Log {
       if (this.#journal.cursor.place === 0) return { kept: 0, snapshotsRemoved: 0, pagesRemoved: 0, bodiesRemoved: 0 };
     }
     bindPointer(this.#parts);
-    await this.#journal.retire(writerQuietMs);
+    await this.#retireQuiet(writerQuietMs);
     return pruneLog(this.#parts, signal);
+  }
+
+  /** Retiring writes to the journal, which another instance may hold alone; pruning does not. */
+  async #retireQuiet(quietMs: number): Promise<void> {
+    try {
+      await this.#journal.retire(quietMs);
+    } catch (error) {
+      if (!isLeydenError(error, 'ERR_NOT_WRITER')) throw error;
+    }
   }
 
   /** A store that refuses the very first requests is mostly a table that is missing, or has other keys: says so. */

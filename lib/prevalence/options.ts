@@ -80,7 +80,8 @@ export interface PrevaylerOptions<S, E, R> {
   /** From how many milliseconds on an event is slow, for `onSlowEvent`. @defaultValue 100 */
   readonly slowEventMs?: number | undefined;
   /**
-   * Told of failures that nobody waits for: a snapshot that could not be made in the background, or not read.
+   * Told of failures that nobody waits for: a snapshot that could not be made in the background, or not read; a store out of reach so
+   * that the state grows old.
    * @defaultValue `process.emitWarning`
    */
   readonly onWarning?: ((error: unknown) => void) | undefined;

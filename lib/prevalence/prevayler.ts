@@ -185,7 +185,8 @@ export class Prevayler<S, E, R = unknown> {
    * When nothing happened since the newest one, that one is answered.
    *
    * @cost The write units of the encoded, compressed state; 3 requests more.
-   * @throws {SnapshotError} `ERR_SNAPSHOT`: the one before stays current.
+   * @throws {SnapshotError} `ERR_SNAPSHOT`: the one before stays current. `UnknownOutcomeError` `ERR_UNKNOWN_OUTCOME` when the answer to a
+   * step of the pointer stayed lost: `snapshots()` shows whether the new one is there.
    */
   async snapshot(options: WaitOptions = {}): Promise<SnapshotInfo> {
     const { log, keeper } = this.#system;

@@ -23,6 +23,8 @@ import { SnapshotKeeper } from './snapshot-keeper.js';
 import type { Log } from './storage.js';
 
 const progressMs = 100;
+/** Looks may fail for so long before it is told. */
+const blindMs = 10_000;
 
 /** After these, what an instance holds can't be trusted, or can't go on. */
 const fatalCodes: ReadonlySet<string> = new Set([
@@ -70,6 +72,8 @@ export class System<S, E, R> {
   /** Work on the store that `close` waits for. */
   readonly #underWay = new Set<Promise<unknown>>();
   #ready: (() => void)[] = [];
+  /** Since when looks for what others do have failed; infinite once that was told. */
+  #blindSince: number | undefined;
 
   constructor(settings: Settings<S, E, R>) {
     const { storage, handler, handlerVersion, format, clock, retention, onWarning, stateDigestEvery, snapshots } =
@@ -294,9 +298,20 @@ export class System<S, E, R> {
     } catch (error) {
       if (this.#life.signal.aborted) return false;
       if (this.poisonBy(error)) this.settings.onWarning(error);
+      else this.#noteBlind(error);
       return false;
     }
+    this.#blindSince = undefined;
     return this.replica.seq > seq;
+  }
+
+  /** Who only looks at the state would not notice that it grows old: told once, when it has for a while. */
+  #noteBlind(error: unknown): void {
+    const now = this.settings.clock.monotonicMs();
+    this.#blindSince ??= now;
+    if (now - this.#blindSince < blindMs) return;
+    this.#blindSince = Number.POSITIVE_INFINITY;
+    this.settings.onWarning(error);
   }
 
   async #close(): Promise<void> {

@@ -166,3 +166,20 @@ it('a store that fails for a while poisons nobody', async () => {
   expect(await bench.run(one.handle(2))).toMatchObject({ seq: 1 });
   expect(bench.warnings).toEqual([]);
 });
+
+it('a state that grows old because its store is out of reach is told of, once', async () => {
+  let down = false;
+  const storage = changed(bench.storage(), (log) => ({
+    catchUp: (consistency, signal) => (down ? Promise.reject(new Error('down')) : log.catchUp(consistency, signal)),
+  }));
+  await bench.open({ ...ledger, storage, follow: true });
+  const told: number[] = [];
+  for (const outage of [9_000, 60_000, 60_000]) {
+    down = true;
+    await bench.clock.advance(outage);
+    down = false;
+    await bench.clock.advance(5_000);
+    told.push(bench.warnings.length);
+  }
+  expect(told).toEqual([0, 1, 2]);
+});
