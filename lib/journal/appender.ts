@@ -11,6 +11,7 @@
  */
 import { type ItemAtom, UnknownOutcomeError } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
+import type { Appended, Batch, Draft, PreparedBody } from './batch.js';
 import { type BodyName, type BodyPlace, putBody } from './body.js';
 import { chainAfter } from './chain.js';
 import type { BodyRef, Commit } from './commit.js';
@@ -21,62 +22,10 @@ import { emptyHead, type Head, tailBytes } from './head.js';
 import { append, fateOf, isRetired, mayPutBody, trim } from './protocol.js';
 import type { Spiller } from './spiller.js';
 
-/** What a decision is made on. */
-export interface Base {
-  /** Events in the journal before this commit. */
-  readonly seq: number;
-  /** The head itself. */
-  readonly image: Head;
-  /** Epoch milliseconds: now, or the time of the commit before if the clock is behind it. */
-  readonly time: number;
-}
-
-/** What a commit is to hold. */
-export interface Draft {
-  /** Texts of the events, one a line, without those that were refused; not looked at when there is a body. */
-  readonly text: string;
-  /** Events that count. */
-  readonly count: number;
-  /** Time of the commit, if it was decided a moment ago; not below that of the commit before. @defaultValue the base's */
-  readonly time?: number | undefined;
-  /** Places in the body of those that do not. */
-  readonly skip?: readonly number[] | undefined;
-  readonly handlerVersion?: string | undefined;
-  readonly stateDigest?: string | undefined;
-  /** Takes a writer out of the journal, who may not commit under this name any more. */
-  readonly retires?: { readonly writer: string; readonly n: number } | undefined;
-  /** Changes who alone may write. */
-  readonly holds?: Pick<Head, 'epoch' | 'holder'> | undefined;
-}
-
-/** Something to append. */
-export interface Batch {
-  /** Texts of the events, one a line, if they are to be in a body. */
-  readonly bodyText?: string | undefined;
-  /** Whether it is about who may write, and so asks nobody for the right to. */
-  readonly claims?: boolean | undefined;
-  /** Decides on exactly the state at `base`; `undefined` = nothing to commit. Called again for each base that lost a race. */
-  decide(base: Base): Draft | undefined;
-  /** The commit is in the journal, and its base was what the consumer holds: what was decided is the state now. */
-  adopt?(commit: Commit): void;
-}
-
-/** A body that stands in the store. */
-export interface PreparedBody extends BodyName {
-  readonly ref: BodyRef;
-}
-
 /** The writer's number that a batch goes by, and its body if it has one. */
 interface Numbered extends BodyName {
   readonly ref?: BodyRef;
 }
-
-/** What became of a batch. */
-export type Appended =
-  /** `adopted`: whether `adopt` was called; if not, the consumer was handed the commit as those of others. */
-  | { readonly status: 'applied'; readonly commit: Commit; readonly adopted: boolean; readonly conflicts: number }
-  /** There was nothing to commit, on a state that was current at some instant after the call. */
-  | { readonly status: 'nothing'; readonly conflicts: number };
 
 export interface AppenderOptions extends Pick<BodyPlace, 'items' | 'keys'> {
   readonly name: string;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { Appended, Base, Batch, Draft, PreparedBody } from './appender.js';
+export type { Appended, Base, Batch, Draft, PreparedBody } from './batch.js';
 export type { BodyRef, Commit } from './commit.js';
 export { Cursor, type CursorFacts, cursorAtStart } from './cursor.js';
 export {

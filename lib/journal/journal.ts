@@ -11,7 +11,8 @@
  */
 import type { AtomTable, ItemAtom } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
-import { type Appended, Appender, type Batch, type PreparedBody } from './appender.js';
+import { Appender } from './appender.js';
+import type { Appended, Batch, PreparedBody } from './batch.js';
 import type { BodyPlace } from './body.js';
 import { textBytesMax } from './commit-text.js';
 import type { Cursor, CursorFacts } from './cursor.js';

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import type { AtomTable, AtomTableOptions } from '../../lib/atom/index.js';
 import { type Item, itemBytes } from '../../lib/codec/index.js';
 import type { Engine } from '../../lib/engine/index.js';
-import type { Appended, Draft } from '../../lib/journal/appender.js';
+import type { Appended, Draft } from '../../lib/journal/batch.js';
 import type { Commit } from '../../lib/journal/commit.js';
 import type { CursorFacts } from '../../lib/journal/cursor.js';
 import { Journal, type JournalOptions } from '../../lib/journal/journal.js';
