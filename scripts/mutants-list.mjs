@@ -1467,8 +1467,8 @@ const journals = [
   mutant(
     'journal: a head that nobody has written gives the journal its id',
     'lib/journal/follower.ts',
-    ' && image.place > 0) this.#note(image);',
-    ') this.#note(image);',
+    'if (this.#cursor.place === image.place && image.place > 0) {',
+    'if (this.#cursor.place === image.place) {',
     journalReader,
     'of nothing gets nothing',
   ),
@@ -1880,8 +1880,8 @@ const journals = [
   mutant(
     'write-once: many are read eventually',
     'lib/atom/write-once.ts',
-    'keys, consistent: true }',
-    'keys, consistent: false }',
+    `const consistent = options.consistency !== 'eventual';`,
+    'const consistent = false;',
     writeOnce,
     'strongly consistent',
   ),
@@ -2027,8 +2027,8 @@ const prevalence = [
   ),
   mutant(
     'prevalence: a decision of another state counts',
-    'lib/prevalence/pipeline.ts',
-    `hint.on.state === replica.state &&
+    'lib/prevalence/batch.ts',
+    `hint.on.state === this.#options.replica.state &&
       hint.on.seq === seq &&`,
     '',
     waiting,
@@ -2036,17 +2036,17 @@ const prevalence = [
   ),
   mutant(
     'prevalence: a decision counts although somebody left',
-    'lib/prevalence/pipeline.ts',
-    `hint.on.time >= image.time &&
-      !calls.some(({ isOver }, index) => isOver && hint.outcomes[index]?.kind === 'accepted');`,
-    'hint.on.time >= image.time;',
+    'lib/prevalence/batch.ts',
+    ` &&
+      !this.calls.some(({ isOver }, index) => isOver && hint.outcomes[index]?.kind === 'accepted')`,
+    '',
     waiting,
     'after it was put',
   ),
   mutant(
     'prevalence: who was left out of a body is not told of',
-    'lib/prevalence/pipeline.ts',
-    "room?.flatMap((index, at) => (outcomes[index]?.kind === 'accepted' ? [] : [at]));",
+    'lib/prevalence/batch.ts',
+    'this.#room?.flatMap((index, at) => (isAccepted(index) ? [] : [at]));',
     '[];',
     waiting,
     'after it was put',
@@ -2054,16 +2054,17 @@ const prevalence = [
   mutant(
     'prevalence: who has to wait is forgotten',
     'lib/prevalence/pipeline.ts',
-    'if (later.length > 0) this.#putBack(later);',
+    `    this.#later = later;
+`,
     '',
     waiting,
     'only stands after the commit before it',
   ),
   mutant(
     'prevalence: a body is put, and then what does not fit it is in the head',
-    'lib/prevalence/pipeline.ts',
-    'this.#begin(new Batch(calls, hint, room), undefined);',
-    'this.#begin(new Batch(calls, hint), undefined);',
+    'lib/prevalence/batch.ts',
+    'const room = this.#room && new Set(this.#room);',
+    'const room = undefined;',
     waiting,
     'only stands after the commit before it',
   ),
@@ -2205,7 +2206,7 @@ const prevalence = [
   mutant(
     'prevalence: who wrote alone holds on',
     'lib/prevalence/system.ts',
-    'await this.log.release().catch(this.settings.onWarning);',
+    'await this.log.release().catch(this.#fatal === undefined ? this.settings.onWarning : () => {});',
     '',
     storages,
     'transientStorage life one writer alone',
@@ -2229,7 +2230,7 @@ const prevalence = [
   mutant(
     'prevalence: a snapshot that was removed is a damaged one',
     'lib/prevalence/log-recovery.ts',
-    'if (!kept.some(({ id }) => id === entry.id)) return false;',
+    `if (!kept.some(({ id }) => id === entry.id)) return 'removed';`,
     '',
     readers,
     'overtaken at any request',
@@ -2237,7 +2238,7 @@ const prevalence = [
   mutant(
     'prevalence: a snapshot is made again when there is one',
     'lib/prevalence/log-snapshots.ts',
-    'if (newest !== undefined && newest.place >= facts.place) return newest;',
+    'if (!parts.damaged.has(newest.id)) return newest;',
     '',
     storages,
     'memory snapshots and the past a snapshot says',
@@ -2277,7 +2278,7 @@ const prevalence = [
   mutant(
     'prevalence: a look at the past goes to the end of the commit',
     'lib/prevalence/replica.ts',
-    'if (seq >= this.#options.untilSeq) break;',
+    'if (seq >= untilSeq) return;',
     '',
     storages,
     'transientStorage snapshots and the past a state that was, by number',
@@ -2404,6 +2405,62 @@ const prevalence = [
   ),
 ];
 
+const joining = 'spec/prevalence/joining.spec.ts';
+
+/** Calls in their order, and what was added around it. */
+const order = [
+  mutant(
+    'prevalence: a large batch is decided ahead without the commit under way',
+    'lib/prevalence/batch.ts',
+    'before?.expected(now) ?? this.#options.replica',
+    'this.#options.replica',
+    joining,
+    'what the commit under way will leave',
+  ),
+  mutant(
+    'prevalence: those behind one that has to wait go before it',
+    'lib/prevalence/decision.ts',
+    'isLater = true;',
+    '',
+    joining,
+    'lets all wait',
+  ),
+  mutant(
+    'prevalence: who joined is answered by a look that may be older than his call',
+    'lib/prevalence/batch.ts',
+    `return status === 'nothing' && index >= this.#joinedFrom;`,
+    'return false;',
+    joining,
+    'may be older than they are',
+  ),
+  mutant(
+    'prevalence: bytes that a handler wrote into are not looked at',
+    'lib/prevalence/decision.ts',
+    'if (bytes.haveChanged())',
+    'if (bytes === undefined)',
+    'spec/prevalence/bytes.spec.ts',
+    'nothing is journalled',
+  ),
+  mutant(
+    'prevalence: a snapshot that can not be read counts as one that is kept',
+    'lib/prevalence/prune.ts',
+    '.keep + unreadable',
+    '.keep',
+    'spec/prevalence/unreadable-snapshots.spec.ts',
+    'let go of one that can',
+  ),
+  mutant(
+    'journal: a body that was fetched ahead is believed to the end',
+    'lib/journal/reader.ts',
+    `  if (typeof found === 'string') {
+    const again`,
+    `  if (found === undefined) {
+    const again`,
+    'spec/journal/bodies-ahead.spec.ts',
+    'believes none that is not right',
+  ),
+];
+
 /** @type {readonly Mutant[]} */
 export const mutants = [
   ...evidence,
@@ -2417,4 +2474,5 @@ export const mutants = [
   ...journals,
   ...statesAndParts,
   ...prevalence,
+  ...order,
 ];
