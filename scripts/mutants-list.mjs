@@ -42,6 +42,7 @@ const storages = 'spec/contract/prevalence.spec.ts';
 const ancestors = 'spec/prevalence/ancestors.spec.ts';
 const handlers = 'spec/prevalence/handlers.spec.ts';
 const waiting = 'spec/prevalence/waiting.spec.ts';
+const joining = 'spec/prevalence/joining.spec.ts';
 const poisonedSystems = 'spec/prevalence/poisoned.spec.ts';
 const systemSnapshots = 'spec/prevalence/snapshots.spec.ts';
 const readers = 'spec/prevalence/readers.spec.ts';
@@ -1982,8 +1983,8 @@ const prevalence = [
     'lib/prevalence/decision.ts',
     'if (!mayAccept(index)) {',
     'if (false) {',
-    waiting,
-    'only stands after the commit before it',
+    joining,
+    'only after another instance was first',
   ),
   mutant(
     'prevalence: who has gone is decided again',
@@ -2031,8 +2032,8 @@ const prevalence = [
     `hint.on.state === this.#options.replica.state &&
       hint.on.seq === seq &&`,
     '',
-    waiting,
-    'beside a commit is decided again',
+    joining,
+    'only after another instance was first',
   ),
   mutant(
     'prevalence: a decision counts although somebody left',
@@ -2057,16 +2058,16 @@ const prevalence = [
     `    this.#later = later;
 `,
     '',
-    waiting,
-    'only stands after the commit before it',
+    joining,
+    'only after another instance was first',
   ),
   mutant(
     'prevalence: a body is put, and then what does not fit it is in the head',
     'lib/prevalence/batch.ts',
     'const room = this.#room && new Set(this.#room);',
     'const room = undefined;',
-    waiting,
-    'only stands after the commit before it',
+    joining,
+    'only after another instance was first',
   ),
   mutant(
     'prevalence: nobody is told that events may be handled again',
@@ -2404,8 +2405,6 @@ const prevalence = [
     'old shapes',
   ),
 ];
-
-const joining = 'spec/prevalence/joining.spec.ts';
 
 /** Calls in their order, and what was added around it. */
 const order = [

@@ -142,6 +142,29 @@ describe('events that come while a batch waits for its turn', () => {
     expect((await Promise.all(calls)).at(-1)).toMatchObject({ seq: 1_999, state: 1_999 });
   });
 
+  it('wait for the next commit, those behind them too, if they are welcome only after another instance was first', async () => {
+    const demanding = (sum: number, n: number): number => {
+      if (n === 7 && sum < 5_000) throw new RangeError(`too early at ${sum}`);
+      return sum + n;
+    };
+    const { handle, takeTurn, prepared, replica } = openPipeline(2, demanding);
+    const calls = Array.from({ length: 1_000 }, (_, index) => handle(index === 400 ? 7 : 1));
+    await tick();
+    // As things were, the one that asks for much was not worth its bytes.
+    expect(prepared.map((text) => text.split('\n').length)).toEqual([999]);
+    const commit = { place: 1, first: 1, count: 1, time: 1, skip: [] } as unknown as Commit;
+    replica.apply({ commit, text: '5000', chain: '' });
+    const draft = await takeTurn();
+    expect(draft).toMatchObject({ count: 400 });
+    expect(draft?.skip?.length).toBe(599);
+    await tick();
+    expect(prepared.map((text) => text.split('\n').length)).toEqual([999, 600]);
+    expect(await takeTurn()).toMatchObject({ count: 600, skip: [] });
+    const answers = await Promise.all(calls);
+    expect(answers.map(({ seq }) => seq)).toEqual(calls.map((_, index) => index + 2));
+    expect([answers[0]?.state, answers[400]?.state, answers[999]?.state]).toEqual([5_001, 5_407, 6_006]);
+  });
+
   it('do not pass those whose body is being put', async () => {
     const { handle, takeTurn } = openPipeline(2);
     const first = handle(1);
