@@ -12,14 +12,14 @@
 import { type ItemAtom, UnknownOutcomeError } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
 import type { Appended, Batch, Draft, PreparedBody } from './batch.js';
-import { type BodyName, type BodyPlace, putBody } from './body.js';
+import { type BodyPlace, putBody } from './body.js';
 import { chainAfter } from './chain.js';
 import type { BodyRef, Commit } from './commit.js';
 import { pack } from './commit-text.js';
 import { AppendUnknownError, JournalGapError, NotWriterError } from './errors.js';
 import { type Follower, StaleImage } from './follower.js';
 import { emptyHead, type Head, tailBytes } from './head.js';
-import { append, fateOf, isRetired, mayPutBody, trim } from './protocol.js';
+import { append, type BodyName, fateOf, isRetired, mayPutBody, trim } from './protocol.js';
 import type { Spiller } from './spiller.js';
 
 /** The writer's number that a batch goes by, and its body if it has one. */

@@ -1,7 +1,7 @@
 /** What is appended to a journal: a batch, which decides on a base and makes a draft of it, and what became of it. */
-import type { BodyName } from './body.js';
 import type { BodyRef, Commit } from './commit.js';
 import type { Head } from './head.js';
+import type { BodyName } from './protocol.js';
 
 /** What a decision is made on. */
 export interface Base {

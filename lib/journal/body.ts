@@ -11,20 +11,13 @@ import { deflateRaw, deflateRawSync } from 'node:zlib';
 import type { WriteOnceItems } from '../atom/index.js';
 import { textDigest } from './chain.js';
 import type { BodyRef } from './commit.js';
-import { unpack } from './commit-text.js';
+import { shorterOf, unpack } from './commit-text.js';
 import { frame, frameBytes, unframe } from './frame.js';
 import type { JournalKeys } from './keys.js';
+import type { BodyName } from './protocol.js';
 
 const deflate = promisify(deflateRaw);
 const countBytes = 2;
-/** As `commit-text.ts` has it. */
-const [stored, deflated] = [0, 1];
-
-/** Which body. */
-export interface BodyName {
-  readonly writer: string;
-  readonly n: number;
-}
 
 /** What a body is stored with. */
 export interface BodyPlace {
@@ -66,9 +59,7 @@ async function packAside(text: string): Promise<Uint8Array> {
   const plain = Buffer.from(text);
   const level = packLevel;
   const packed = plain.length < asideBytesMin ? deflateRawSync(plain, { level }) : await deflate(plain, { level });
-  return packed.length < plain.length
-    ? Buffer.concat([Buffer.of(deflated), packed])
-    : Buffer.concat([Buffer.of(stored), plain]);
+  return shorterOf(plain, packed);
 }
 
 /** What is smaller is compressed in less time than another thread takes to begin. */

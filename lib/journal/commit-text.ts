@@ -31,7 +31,11 @@ export const textBytesMax: number = 64 * 1_024 * 1_024;
 /** Compresses `text`, or leaves it as it is when that is shorter. The first byte tells. */
 export function pack(text: string): Uint8Array {
   const plain = Buffer.from(text);
-  const packed = deflateRawSync(plain, smallWindow);
+  return shorterOf(plain, deflateRawSync(plain, smallWindow));
+}
+
+/** The shorter one of a text and what it was deflated to, marked as what it is. */
+export function shorterOf(plain: Uint8Array, packed: Uint8Array): Uint8Array {
   const [how, bytes] = packed.length < plain.length ? [deflated, packed] : [stored, plain];
   return Buffer.concat([Buffer.of(how), bytes]);
 }
