@@ -14,4 +14,5 @@ export { asRefuser, type Kind, kindOf, type Refusal } from './kinds.js';
 export { bareError } from './knot.js';
 export { setOwn } from './names.js';
 export { nativeNestingMax } from './native.js';
+export { isSealing, type Place, type SealingCodec } from './sealing.js';
 export { jsonCodec, type ValueCodec } from './value-codec.js';
