@@ -4,6 +4,14 @@
  * @module
  */
 export * from './atom/index.js';
-export { DecodeError, jsonCodec, KeyError, UnsupportedValueError, type ValueCodec } from './codec/index.js';
+export {
+  DecodeError,
+  jsonCodec,
+  KeyError,
+  type Place,
+  type SealingCodec,
+  UnsupportedValueError,
+  type ValueCodec,
+} from './codec/index.js';
 export { type CreateClientOptions, createClient, type DynamoDBClientLike, type Spent } from './engine/index.js';
 export { isLeydenError, LeydenError, type LeydenErrorFacts, type Outcome } from './errors.js';

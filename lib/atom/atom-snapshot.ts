@@ -12,7 +12,7 @@ export interface SnapshotFacts<V> {
   readonly incarnation: string | undefined;
   /** By the writer's clock, epoch milliseconds: for people, never for decisions. */
   readonly writtenAt: number | undefined;
-  /** Epoch milliseconds at which a deleted item may be removed for good. */
+  /** Epoch milliseconds: when the value expires (`ttlMs`); for a deleted one, when its item may be removed for good. */
   readonly expiresAt: number | undefined;
   /** Size of the item by the service's rules; 0 where there is none. */
   readonly bytes: number;

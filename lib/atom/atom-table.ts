@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { encodeKey, type Item, type ValueCodec } from '../codec/index.js';
+import { encodeKey, type Item, type SealingCodec, type ValueCodec } from '../codec/index.js';
 import {
   type Clock,
   type DynamoDBClientLike,
@@ -51,6 +51,11 @@ export interface AtomTableBaseOptions {
    * @defaultValue 8
    */
   readonly evidenceWritersMax?: number;
+  /**
+   * The stored form of every atom's value that says nothing else: a codec of one's own, compression, encryption.
+   * @defaultValue native attributes, readable in the console
+   */
+  readonly codec?: ValueCodec | SealingCodec;
   /** @defaultValue the process's clocks */
   readonly clock?: Clock;
   /** Randomness of pauses. @defaultValue `Math.random` */
@@ -80,8 +85,17 @@ export interface AtomOptions<T> {
   readonly initial?: T;
   /** Checks and shapes what is written and what is read; any Standard Schema. Must accept its own output. */
   readonly schema?: StandardSchemaV1<unknown, T>;
-  /** Another form of the stored value. @defaultValue native attributes, readable in the console */
-  readonly codec?: ValueCodec;
+  /**
+   * Another form of the stored value; `'native'` for native attributes, readable in the console.
+   * @defaultValue the codec of the table
+   */
+  readonly codec?: ValueCodec | SealingCodec | 'native';
+  /**
+   * How long a value is there after it was written, in milliseconds; each write begins it anew, a no-op does not. Judged by the
+   * clock of whoever reads: from then on the atom is missing. The table's time to live removes the item an hour later.
+   * @defaultValue for ever
+   */
+  readonly ttlMs?: number;
   /** Top-level attributes for secondary indexes, written with the value in the same put. */
   readonly index?: Readonly<Record<string, IndexFunction<T>>>;
   /**
@@ -123,6 +137,7 @@ export class AtomTable {
   readonly #ground: Ground;
   readonly #retry: Retry;
   readonly #setup: TableSetup;
+  readonly #codec: ValueCodec | SealingCodec | undefined;
   readonly #cells = new Map<string, WeakRef<Cell>>();
   readonly #collected = new FinalizationRegistry<string>((id) => {
     if (this.#cells.get(id)?.deref() === undefined) this.#cells.delete(id);
@@ -161,6 +176,7 @@ export class AtomTable {
       tombstoneMs,
     };
     this.#setup = new TableSetup(this.#ground);
+    this.#codec = options.codec;
   }
 
   /** What this table object has spent: requests, attempts, capacity units. Costs nothing. */
@@ -183,8 +199,9 @@ export class AtomTable {
     const existing = this.#cells.get(text)?.deref();
     // The cell knows nothing of T: it hands values through.
     const untyped = options as unknown as AtomOptions<never>;
-    const cell = existing ?? this.#open(item, text, untyped);
-    if (existing !== undefined) requireSame(existing, untyped, this.#retry);
+    const codec = this.#codecOf(options);
+    const cell = existing ?? this.#open(item, text, untyped, codec);
+    if (existing !== undefined) requireSame(existing, untyped, codec, this.#retry);
     return new ItemAtom<T, T | undefined>(cell);
   }
 
@@ -217,7 +234,7 @@ export class AtomTable {
   }
 
   /**
-   * Removes tombstones whose time is over, for tables without time to live. Each is removed under the condition that nobody has
+   * Removes tombstones and expired values whose time is over, for tables without time to live. Each is removed under the condition that nobody has
    * written it since. Returns how many were removed.
    *
    * @cost Reads the whole table; 1 write unit per tombstone removed.
@@ -264,11 +281,18 @@ export class AtomTable {
     };
   }
 
-  #open(item: Item, text: string, options: AtomOptions<never>): Cell {
-    const { codec, schema, index, adopt, foreign = 'carry' } = options;
+  #codecOf({ codec = this.#codec }: Pick<AtomOptions<never>, 'codec'>): ValueCodec | SealingCodec | undefined {
+    return codec === 'native' ? undefined : codec;
+  }
+
+  #open(item: Item, text: string, options: AtomOptions<never>, codec: ValueCodec | SealingCodec | undefined): Cell {
+    const { schema, index, adopt, foreign = 'carry', ttlMs } = options;
+    if (ttlMs !== undefined && !(Number.isFinite(ttlMs) && ttlMs >= 1)) {
+      throw new RangeError(`Cannot open atom ${text}: ttlMs must be a finite number of at least 1: ${ttlMs}`);
+    }
     const { names, keyNames } = this.#ground;
     requireDistinct([...Object.keys(index ?? {}), ...keyNames, ...Object.values(names)]);
-    const rules = new ValueRules(text, { codec, schema, index, adopt, foreign });
+    const rules = new ValueRules(text, { codec, schema, index, adopt, foreign, ttlMs });
     const initial = options.initial === undefined ? undefined : rules.hold(options.initial);
     const cell = new Cell(this.#ground, resolveRetry(this.#retry, options.retry), item, text, rules, initial);
     this.#cells.set(text, new WeakRef(cell));
@@ -313,11 +337,19 @@ function requireDistinct(names: readonly string[]): void {
 }
 
 /** Handles of one atom share one cell, so they must mean the same. Functions are compared by their source text. */
-function requireSame({ keyText, rules, initial, retry }: Cell, options: AtomOptions<never>, retryBase: Retry): void {
+function requireSame(
+  { keyText, rules, initial, retry }: Cell,
+  options: AtomOptions<never>,
+  codec: ValueCodec | SealingCodec | undefined,
+  retryBase: Retry,
+): void {
   const differ = (option: string): never => {
     throw new OptionsDifferError(keyText, option);
   };
-  if (options.codec?.name !== rules.codec?.name) differ('codec');
+  if (codec?.name !== rules.codec?.name) differ('codec');
+  // Layers of one name may have other keys or settings.
+  if (codec !== rules.codec && rules.sealing !== undefined) differ('codec');
+  if (options.ttlMs !== rules.ttlMs) differ('ttlMs');
   if (options.schema !== rules.schema) differ('schema');
   if ((options.foreign ?? 'carry') !== rules.foreign) differ('foreign');
   if (String(options.adopt) !== String(rules.adoptFunction)) differ('adopt');

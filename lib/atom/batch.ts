@@ -5,7 +5,7 @@
  * function runs takes his step along.
  */
 import type { Held } from '../codec/index.js';
-import type { Known } from './cache.js';
+import { type Known, liveHeld } from './cache.js';
 import type { Inside } from './inside.js';
 import { type Operation, type Step, uncommitted } from './operation.js';
 import { isThenable } from './value-rules.js';
@@ -22,8 +22,13 @@ export interface BatchResult {
   readonly changed: boolean;
 }
 
-export async function runBatch(batch: readonly Operation[], base: Known, inside: Inside): Promise<BatchResult> {
-  let held = base.held;
+export async function runBatch(
+  batch: readonly Operation[],
+  base: Known,
+  inside: Inside,
+  now: number,
+): Promise<BatchResult> {
+  let held = liveHeld(base, now);
   let changed = false;
   const runs: Run[] = [];
   for (const operation of batch) {

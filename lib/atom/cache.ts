@@ -11,10 +11,11 @@
  * dropped rather than guessed. Strong reads are joined: at most one is under way and one is waiting to start, and a caller
  * joins only a read that has not started yet.
  */
-import { type Held, heldFrom, type Item } from '../codec/index.js';
+import type { Held, Item } from '../codec/index.js';
 import type { Lineage } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image } from './item-format.js';
+import type { Packing } from './packing.js';
 import type { Register } from './register.js';
 import type { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
@@ -33,6 +34,11 @@ export interface Known {
   readonly seenAtMs: number;
 }
 
+/** The value that is there now, by our clock: a value that has expired is not, whether or not its item is. */
+export function liveHeld({ image, held }: Pick<Known, 'image' | 'held'>, now: number): Held | undefined {
+  return image?.aliveUntil !== undefined && now >= image.aliveUntil ? undefined : held;
+}
+
 /** The start of a request, for ordering its answer. */
 export interface Start {
   readonly tick: number;
@@ -42,10 +48,13 @@ export interface Start {
 export class Cache {
   /** The newest knowledge, if any. */
   known: Known | undefined;
+  /** Told of each newer committed state as it becomes known. */
+  onChange: ((known: Known) => void) | undefined;
   readonly #ground: Ground;
   readonly #retry: Retry;
   readonly #register: Register;
   readonly #rules: ValueRules;
+  readonly #packing: Packing;
   readonly #turns: Turns;
   /** The newest state that any read or write of this process has seen; outlives {@link forget}. */
   #newest: Lineage | undefined;
@@ -53,11 +62,12 @@ export class Cache {
   #underWay: Promise<Known> | undefined;
   #waiting: Promise<Known> | undefined;
 
-  constructor(ground: Ground, retry: Retry, register: Register, rules: ValueRules, turns: Turns) {
+  constructor(ground: Ground, retry: Retry, register: Register, rules: ValueRules, packing: Packing, turns: Turns) {
     this.#ground = ground;
     this.#retry = retry;
     this.#register = register;
     this.#rules = rules;
+    this.#packing = packing;
     this.#turns = turns;
   }
 
@@ -138,10 +148,20 @@ export class Cache {
     const { known } = this;
     if (known?.image !== undefined && known.image.lineage.token === image.lineage.token) return known.held;
     if (image.encoded === undefined) return undefined;
-    return this.#rules.check(heldFrom(image.encoded, this.#register.keyText, this.#rules.codec), 'read');
+    const packed = image.encoded.codec !== undefined || !this.#packing.isBare;
+    return this.#rules.read(packed ? await this.#packing.unpack(image.encoded, image.lineage) : image.encoded);
   }
 
   #keep(facts: Pick<Known, 'image' | 'held' | 'adopted'>, start: Start): Known {
+    const before = this.known;
+    const fresh = this.#weigh(facts, start);
+    const { known } = this;
+    if (this.onChange !== undefined && known === fresh && isNewer(before, known)) this.onChange(known);
+    return fresh;
+  }
+
+  /** Keeps what was learnt if it is newer than what is known. */
+  #weigh(facts: Pick<Known, 'image' | 'held' | 'adopted'>, start: Start): Known {
     const { known } = this;
     const { image, held, adopted } = facts;
     // Member by member: V8 gives each object that begins with a spread a hidden class of its own, a kilobyte for each atom.
@@ -177,4 +197,10 @@ export class Cache {
     const sameLife = lineage !== undefined && newest?.incarnation === lineage.incarnation;
     if (sameLife ? lineage.version > newest.version : strong || newest === undefined) this.#newest = lineage;
   }
+}
+
+/** Whether `known` is another state than `before`. */
+function isNewer(before: Known | undefined, known: Known): boolean {
+  if (before === undefined || before.adopted !== undefined || known.adopted !== undefined) return true;
+  return before.image?.lineage.token !== known.image?.lineage.token;
 }

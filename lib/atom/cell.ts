@@ -5,11 +5,12 @@
 
 import type { Held, Item } from '../codec/index.js';
 import { after, onAbort } from '../engine/index.js';
-import { Cache, type Known } from './cache.js';
+import { Cache, type Known, liveHeld } from './cache.js';
 import { DeadlineError } from './errors.js';
 import type { Ground, Retry } from './ground.js';
 import type { AttributeNames } from './item-format.js';
 import { Lane } from './lane.js';
+import { Packing } from './packing.js';
 import { Register } from './register.js';
 import { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
@@ -45,6 +46,7 @@ export class Cell {
   readonly key: Item;
   readonly cache: Cache;
   readonly lane: Lane;
+  readonly writer: Writer;
   readonly #ground: Ground;
   readonly #register: Register;
 
@@ -58,9 +60,21 @@ export class Cell {
     const turns = new Turns(ground.writer);
     const register = new Register(ground, retry, key, keyText);
     this.#register = register;
-    this.cache = new Cache(ground, retry, register, rules, turns);
-    this.lane = new Lane(ground, retry, register, this.cache, turns, new Writer(ground, rules, key, keyText));
+    const packing = new Packing(ground, keyText, rules.sealing);
+    this.cache = new Cache(ground, retry, register, rules, packing, turns);
+    this.writer = new Writer(ground, rules, packing, key, keyText);
+    this.lane = new Lane(ground, retry, register, this.cache, turns, this.writer);
     this.lane.owner = this;
+  }
+
+  /** The value that is there now; `initial` where there is none. */
+  valueOf(known: Known): Held | undefined {
+    return this.liveHeld(known) ?? this.initial;
+  }
+
+  /** The value that is stored and has not expired. */
+  liveHeld(known: Known): Held | undefined {
+    return liveHeld(known, this.#ground.clock.now());
   }
 
   get names(): AttributeNames {

@@ -64,7 +64,7 @@ export class Flight {
    */
   async drive(isAwaited: () => boolean): Promise<KnownFate | 'unsent' | 'paused'> {
     for (;;) {
-      if (this.#cancelWanted && this.#cancelled === undefined) this.#beginCancel();
+      if (this.#cancelWanted && this.#cancelled === undefined) await this.#beginCancel();
       const stop = new AbortController();
       this.#stop = stop;
       this.mind(isAwaited());
@@ -112,9 +112,14 @@ export class Flight {
     this.#stop?.abort();
   }
 
-  #beginCancel(): void {
+  async #beginCancel(): Promise<void> {
     const pending = this.#pending;
-    const draft = this.#register.isTooOldToCreate(pending) ? undefined : this.draft.cancel?.();
+    let draft: Draft | undefined;
+    try {
+      if (!this.#register.isTooOldToCreate(pending)) draft = await this.draft.cancel?.();
+    } catch {
+      // The base cannot be written again (a key service that does not answer): what remains is to ask for the truth.
+    }
     this.#cancelWanted = draft !== undefined;
     if (draft === undefined) return;
     this.#cancelled = { pending, image: draft.image };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { AtomReader } from './atom-reader.js';
 export { AtomSnapshot, type SnapshotFacts } from './atom-snapshot.js';
 export {
   type AtomOptions,

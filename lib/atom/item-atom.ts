@@ -1,19 +1,10 @@
-import { type Held, itemBytes } from '../codec/index.js';
+import type { Held } from '../codec/index.js';
+import { AtomReader, requireTimeout } from './atom-reader.js';
 import { AtomSnapshot } from './atom-snapshot.js';
-import type { Known } from './cache.js';
-import type {
-  CallOptions,
-  DerefOptions,
-  SwapContext,
-  SwapOptions,
-  SwapOrElseOptions,
-  TrySwapResult,
-} from './call-options.js';
+import type { CallOptions, SwapContext, SwapOptions, SwapOrElseOptions, TrySwapResult } from './call-options.js';
 import type { Cell } from './cell.js';
 import { InvalidValueError, UnknownOutcomeError } from './errors.js';
 import { isAsyncFunction } from './inside.js';
-import { formatItem } from './item-format.js';
-
 import type { Commit, State, Step, Work } from './operation.js';
 import { isThenable } from './value-rules.js';
 
@@ -45,63 +36,13 @@ import { isThenable } from './value-rules.js';
  * client.destroy();
  * ```
  */
-export class ItemAtom<T, V = T | undefined> {
+export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
   readonly #cell: Cell;
 
   /** @internal Made by `AtomTable.atom`. */
   constructor(cell: Cell) {
+    super(cell);
     this.#cell = cell;
-  }
-
-  /** The canonical text of the key, as it stands in the table. */
-  get key(): string {
-    return this.#cell.keyText;
-  }
-
-  /**
-   * Reads the value.
-   *
-   * @consistency By default as new as the instant of the call. Concurrent calls share reads.
-   * @cost `strong`: 1 request, 1 read unit per 4 KB; `eventual` and `session`: 1 request, half the units; `cached`: nothing
-   * when something is known.
-   * @iam dynamodb:GetItem
-   * @throws {DecodeError} `ERR_DECODE`, {@link InvalidValueError} `ERR_INVALID_VALUE` when the schema refuses what is
-   * stored, {@link DeadlineError} `ERR_DEADLINE`, {@link ReentrantError} `ERR_REENTRANT`.
-   */
-  async deref(options: DerefOptions = {}): Promise<V> {
-    return this.#valueOf((await this.#look('deref', options)).known);
-  }
-
-  /** What this process knows, without asking: `undefined` when it knows nothing. Costs nothing. */
-  peek(): V | undefined {
-    const { known } = this.#cell.cache;
-    return known === undefined ? undefined : this.#valueOf(known);
-  }
-
-  /**
-   * Reads the value together with its place in the order of writes.
-   *
-   * @cost As `deref`.
-   */
-  async snapshot(options: DerefOptions = {}): Promise<AtomSnapshot<V>> {
-    const { known, stale } = await this.#look('snapshot', options);
-    const { image, adopted } = known;
-    const facts = {
-      value: this.#valueOf(known),
-      exists: known.held !== undefined,
-      version: image?.lineage.version ?? 0,
-      incarnation: image?.lineage.incarnation,
-      writtenAt: image?.writtenAt,
-      expiresAt: image?.expiresAt === undefined ? undefined : image.expiresAt * 1_000,
-      bytes:
-        image !== undefined
-          ? itemBytes(formatItem(this.#cell.key, image, this.#cell.names))
-          : adopted === undefined
-            ? 0
-            : itemBytes(adopted),
-      stale,
-    };
-    return new AtomSnapshot(facts, image?.lineage.token);
   }
 
   /**
@@ -243,7 +184,8 @@ export class ItemAtom<T, V = T | undefined> {
     const matches = (state: State): boolean => {
       if (expected instanceof AtomSnapshot) {
         if (state.token !== expected.token) return false;
-        if (expected.token !== undefined) return true;
+        // The same item, in which the value may have expired since.
+        if (expected.token !== undefined) return expected.exists === (state.held !== undefined);
         // No item, or one of another layout, which has no token: all that can be compared of it is the value.
         return expected.exists ? state.held?.equals(cell.hold(expected.value)) === true : state.held === undefined;
       }
@@ -309,17 +251,6 @@ export class ItemAtom<T, V = T | undefined> {
     this.#cell.setValidator(validator as typeof rules.validator);
   }
 
-  async #look(action: string, options: DerefOptions) {
-    const { consistency = 'strong', timeoutMs = this.#cell.retry.timeoutMs, signal } = options;
-    this.#requireTimeout(action, timeoutMs);
-    this.#cell.lane.assertOutside(action);
-    return this.#cell.lookWithin(action, consistency, timeoutMs, signal);
-  }
-
-  #valueOf(known: Known): V {
-    return (known.held ?? this.#cell.initial)?.hand() as V;
-  }
-
   #change<Result, R>(
     action: string,
     f: (value: V, context: SwapContext) => Result | Promise<Result>,
@@ -363,7 +294,7 @@ export class ItemAtom<T, V = T | undefined> {
   }
 
   #submit<R>(work: Work<R>, { timeoutMs = this.#cell.retry.timeoutMs, signal }: CallOptions): Promise<R> {
-    this.#requireTimeout(work.action, timeoutMs);
+    requireTimeout(work.action, this.key, timeoutMs);
     this.#cell.lane.assertOutside(work.action);
     return this.#cell.lane.submit(work, timeoutMs, signal);
   }
@@ -406,12 +337,6 @@ export class ItemAtom<T, V = T | undefined> {
       };
     };
     return isThenable(held) ? held.then(finish) : finish(held);
-  }
-
-  #requireTimeout(action: string, timeoutMs: number): void {
-    if (!(timeoutMs >= 0)) {
-      throw new RangeError(`Cannot ${action} atom ${this.key}: timeoutMs must be a number of at least 0: ${timeoutMs}`);
-    }
   }
 
   #requireFunction(action: string, f: unknown): void {

@@ -9,7 +9,8 @@
  *   w0 w1 r f    evidence of recent writers, see `evidence.ts`       > the lineage
  *   i            names of the index attributes that we wrote
  *   u            when the writer thought it was, epoch milliseconds: for people, never for decisions
- *   x            expiry in epoch seconds: tombstones only
+ *   y            until when the value is there, epoch milliseconds: atoms with `ttlMs` only
+ *   x            when the service may remove the item, epoch seconds: tombstones, and values with `y`, an hour after it
  *   z            format number, absent in format 1; a reader that does not know the number refuses the item
  *
  * Everything else in the item is foreign: carried over untouched. All names are configurable in one place and never collide
@@ -34,6 +35,7 @@ export interface AttributeNames {
   readonly floor: string;
   readonly indexNames: string;
   readonly writtenAt: string;
+  readonly aliveUntil: string;
   readonly expiresAt: string;
   readonly format: string;
 }
@@ -51,6 +53,7 @@ export const attributeNamesDefault: AttributeNames = {
   floor: 'f',
   indexNames: 'i',
   writtenAt: 'u',
+  aliveUntil: 'y',
   expiresAt: 'x',
   format: 'z',
 };
@@ -62,6 +65,8 @@ export interface Image {
   readonly encoded: Encoded | undefined;
   /** Epoch milliseconds by the writer's clock; `undefined` in an adopted item. */
   readonly writtenAt: number | undefined;
+  /** Epoch milliseconds; from then on there is no value. `undefined`: for ever. */
+  readonly aliveUntil: number | undefined;
   /** Epoch seconds. */
   readonly expiresAt: number | undefined;
   /** Index attributes by name. */
@@ -94,6 +99,7 @@ export function formatItem(key: Item, image: Image, names: AttributeNames): Item
   item[names.floor] = { N: String(lineage.floor) };
   if (indexNames.length > 0) item[names.indexNames] = { SS: indexNames };
   if (image.writtenAt !== undefined) item[names.writtenAt] = { N: String(image.writtenAt) };
+  if (image.aliveUntil !== undefined) item[names.aliveUntil] = { N: String(image.aliveUntil) };
   if (image.expiresAt !== undefined) item[names.expiresAt] = { N: String(image.expiresAt) };
   return item;
 }
@@ -143,6 +149,7 @@ export function parseItem(item: Item, keyNames: readonly string[], names: Attrib
         ? undefined
         : { data, ...(annotations !== undefined && { annotations }), ...(codec !== undefined && { codec }) },
     writtenAt: item[names.writtenAt] === undefined ? undefined : read.integer(names.writtenAt, 0),
+    aliveUntil: item[names.aliveUntil] === undefined ? undefined : read.integer(names.aliveUntil, 0),
     expiresAt: item[names.expiresAt] === undefined ? undefined : read.integer(names.expiresAt, 0),
     index,
     foreign,

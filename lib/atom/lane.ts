@@ -16,7 +16,7 @@
  * - A caller who leaves (deadline, abort) takes its step along only while nothing was sent; after that it is told
  *   `unknown`, and the lane goes on settling for `settleMs`.
  */
-import { Alarm } from '../engine/index.js';
+import { Alarm, onAbort } from '../engine/index.js';
 import { BaseChoice, sameItem, type Waiting } from './base-choice.js';
 import { type Run, runBatch } from './batch.js';
 import type { Cache, Known } from './cache.js';
@@ -31,10 +31,17 @@ import type { Register } from './register.js';
 import { isPassing } from './sender.js';
 import type { Settled, SettleOptions } from './settlement.js';
 import type { Turns } from './turns.js';
+import { isThenable } from './value-rules.js';
 import type { Draft, Writer } from './writer.js';
 
 /** Functions run in one batch at most; the rest waits for the next write. */
 const combineMax = 4_096;
+
+/** Somebody who waits for this lane to be his. */
+interface Holder {
+  readonly grant: (release: () => void) => void;
+}
+
 export class Lane {
   readonly #ground: Ground;
   readonly #retry: Retry;
@@ -59,6 +66,9 @@ export class Lane {
   /** Operations still to be run one at a time, because their batch could not be written as one. */
   #solo = 0;
   #settlers = 0;
+  #holders: Holder[] = [];
+  /** Who holds a lane and who queues in it take turns. */
+  #holdersTurn = false;
 
   constructor(ground: Ground, retry: Retry, register: Register, cache: Cache, turns: Turns, writer: Writer) {
     this.#ground = ground;
@@ -87,6 +97,38 @@ export class Lane {
     return operation.promise;
   }
 
+  /**
+   * Waits until no write of this lane is under way; from then on none begins until the returned function is called. For
+   * transactions, which write several atoms at once: the rule of one distinct write at a time holds for them as well.
+   */
+  hold(signal: AbortSignal | undefined): Promise<() => void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      let unlisten = () => {};
+      const holder: Holder = {
+        grant: (release) => {
+          unlisten();
+          resolve(release);
+        },
+      };
+      if (signal !== undefined) {
+        unlisten = onAbort(signal, () => {
+          this.#holders = this.#holders.filter((one) => one !== holder);
+          this.#mind();
+          reject(signal.reason);
+        });
+      }
+      this.#holders.push(holder);
+      this.#wake();
+    });
+  }
+
+  /** Leaves the lane to whoever asked first, until it is given back. */
+  #lend(): Promise<void> {
+    const holder = this.#holders.shift();
+    return new Promise((resolve) => (holder === undefined ? resolve() : holder.grant(resolve)));
+  }
+
   #wake(): void {
     this.#called = true;
     this.#flight?.mind(true);
@@ -98,9 +140,11 @@ export class Lane {
 
   async #work(): Promise<void> {
     try {
-      while (this.#flight !== undefined || this.#queue.length > 0) {
+      while (this.#flight !== undefined || this.#queue.length > 0 || this.#holders.length > 0) {
         if (this.#flight === undefined) {
-          await this.#round();
+          const lend = this.#holders.length > 0 && (this.#holdersTurn || this.#queue.length === 0);
+          this.#holdersTurn = !lend;
+          await (lend ? this.#lend() : this.#round());
           continue;
         }
         this.#called = false;
@@ -129,7 +173,7 @@ export class Lane {
     const batch = this.#takeBatch(base);
     if (batch.length === 0) return;
     this.#running = batch;
-    const { runs, held, changed } = await runBatch(batch, base, this.#inside);
+    const { runs, held, changed } = await runBatch(batch, base, this.#inside, this.#ground.clock.now());
     if (runs.length === 0) {
       this.#running = [];
       return;
@@ -140,7 +184,8 @@ export class Lane {
     const start = this.#cache.start();
     let draft: Draft;
     try {
-      draft = this.#writer.draft(base, held, start);
+      const drafted = this.#writer.draft(base, held, start);
+      draft = isThenable(drafted) ? await drafted : drafted;
     } catch (error) {
       if (runs.length === 1)
         return this.#conclude(
@@ -151,6 +196,8 @@ export class Lane {
       this.#solo = runs.length;
       return this.#requeue(runs.map((one) => one.operation));
     }
+    // Layers over the value may have taken their time.
+    if (runs.some(({ operation }) => operation.isOver)) return this.#requeue(runs.map((one) => one.operation));
     for (const { operation } of runs) {
       operation.phase = 'sent';
       operation.attempts += 1;
@@ -398,7 +445,12 @@ export class Lane {
 
   /** Whether anybody waits for the write under way. */
   #isAwaited(): boolean {
-    return this.#settlers > 0 || this.#queue.length > 0 || this.#running.some((one) => !one.isOver);
+    return (
+      this.#settlers > 0 ||
+      this.#holders.length > 0 ||
+      this.#queue.length > 0 ||
+      this.#running.some((one) => !one.isOver)
+    );
   }
 
   #mind(): void {

@@ -95,9 +95,10 @@ export class TableSetup {
   async sweep(signal: AbortSignal | undefined): Promise<number> {
     const { engine, names, keyNames, clock } = this.#ground;
     const table = this.#ground.tableName();
+    // Tombstones, and values that expired an hour ago: no others have an expiry.
     const filter = {
-      expression: 'attribute_exists(#l) AND attribute_not_exists(#d) AND #x < :now',
-      names: { '#l': names.token, '#d': names.data, '#x': names.expiresAt },
+      expression: 'attribute_exists(#l) AND #x < :now',
+      names: { '#l': names.token, '#x': names.expiresAt },
       values: { ':now': { N: String(Math.floor(clock.now() / 1_000)) } },
     };
     let removed = 0;

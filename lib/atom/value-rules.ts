@@ -5,44 +5,73 @@
  * what is written and to what is read; its output is the value, so it must accept its own output.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { type AttributeValue, DecodeError, type Held, hold, type Item, type ValueCodec } from '../codec/index.js';
+import {
+  type AttributeValue,
+  DecodeError,
+  type Encoded,
+  type Held,
+  heldFrom,
+  hold,
+  type Item,
+  isSealing,
+  jsonCodec,
+  type SealingCodec,
+  type ValueCodec,
+} from '../codec/index.js';
 import { InvalidValueError } from './errors.js';
 
 /** Projects a value to one top-level attribute for a secondary index; `undefined` leaves the attribute out. */
 export type IndexFunction<T> = (value: T) => string | number | bigint | Uint8Array | undefined;
 
 export interface ValueRuleOptions {
-  readonly codec: ValueCodec | undefined;
+  readonly codec: ValueCodec | SealingCodec | undefined;
   readonly schema: StandardSchemaV1 | undefined;
   readonly index: Readonly<Record<string, IndexFunction<never>>> | undefined;
   readonly adopt: ((attributes: Item) => unknown) | undefined;
   readonly foreign: 'carry' | 'refuse';
+  readonly ttlMs: number | undefined;
 }
 
 /** Shared by the many items that have none. */
 export const noAttributes: Item = Object.freeze({});
 
 export class ValueRules {
-  readonly codec: ValueCodec | undefined;
+  /** As it was given. */
+  readonly codec: ValueCodec | SealingCodec | undefined;
+  /** The layers over the form of a value, if any. */
+  readonly sealing: SealingCodec | undefined;
   readonly foreign: 'carry' | 'refuse';
+  /** How long a value is there after it was written. */
+  readonly ttlMs: number | undefined;
   readonly schema: StandardSchemaV1 | undefined;
   readonly index: ValueRuleOptions['index'];
   readonly adoptFunction: ValueRuleOptions['adopt'];
   validator: ((value: never) => unknown) | undefined;
   readonly #key: string;
+  /** How a value becomes what the layers seal, or what lies in the item; native attributes without it. */
+  readonly #form: ValueCodec | undefined;
 
-  constructor(key: string, { codec, schema, index, adopt, foreign }: ValueRuleOptions) {
+  constructor(key: string, { codec, schema, index, adopt, foreign, ttlMs }: ValueRuleOptions) {
     this.#key = key;
     this.codec = codec;
+    const sealing = codec !== undefined && isSealing(codec) ? codec : undefined;
+    this.sealing = sealing;
+    this.#form = sealing === undefined ? (codec as ValueCodec | undefined) : (sealing.form ?? jsonCodec);
     this.schema = schema;
     this.index = index;
     this.adoptFunction = adopt;
     this.foreign = foreign;
+    this.ttlMs = ttlMs;
   }
 
   /** Makes a user's value ours, unchecked. */
   hold(value: unknown): Held {
-    return hold(value, this.codec);
+    return hold(value, this.#form);
+  }
+
+  /** Makes a form that was read ours. */
+  read(form: Encoded): Held | Promise<Held> {
+    return this.check(heldFrom(form, this.#key, this.#form), 'read');
   }
 
   /** Checks a value that is to be written: a promise only if the schema or the validator is asynchronous. */
@@ -60,7 +89,7 @@ export class ValueRules {
       if (checked.issues !== undefined) {
         throw new InvalidValueError(this.#key, where, 'schema', { issues: checked.issues });
       }
-      return hold(checked.value, this.codec);
+      return hold(checked.value, this.#form);
     };
     return isThenable(result) ? result.then(finish) : finish(result);
   }
@@ -88,7 +117,7 @@ export class ValueRules {
   adopt(item: Item): Held | Promise<Held> | undefined {
     if (this.adoptFunction === undefined) return undefined;
     const value = this.adoptFunction(item);
-    return value === undefined ? undefined : this.check(hold(value, this.codec), 'read');
+    return value === undefined ? undefined : this.check(hold(value, this.#form), 'read');
   }
 
   /** @throws {DecodeError} `ERR_DECODE` under `foreign: 'refuse'`, when the item has attributes that are not ours. */

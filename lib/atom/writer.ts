@@ -3,9 +3,10 @@ import { type AttributeValue, type Held, type Item, itemBytes } from '../codec/i
 import { type Expression, itemBytesMax } from '../engine/index.js';
 import type { Known, Start } from './cache.js';
 import { ItemTooLargeError } from './errors.js';
-import { evolve, originate } from './evidence.js';
+import { evolve, type Lineage, originate } from './evidence.js';
 import type { Ground } from './ground.js';
 import { formatItem, type Image } from './item-format.js';
+import type { Packing } from './packing.js';
 import type { PendingWrite } from './register.js';
 import { noAttributes, type ValueRules } from './value-rules.js';
 
@@ -17,71 +18,112 @@ export interface Draft {
   readonly held: Held | undefined;
   readonly start: Start;
   /** Drafts the write of the base value on the same base, under a new number; absent where there is none to write. */
-  readonly cancel: (() => Draft) | undefined;
+  readonly cancel: (() => Promise<Draft>) | undefined;
 }
 
-/** What there is of a value where there is none. */
-const nothing = { encoded: undefined, index: noAttributes };
+/** What an item is to hold beside its lineage. */
+type Content = Pick<Image, 'encoded' | 'index' | 'aliveUntil'>;
+
+/** The place of a write in the order of writes, fixed before its content is worked out. */
+interface Stamp {
+  readonly seq: number;
+  readonly lineage: Lineage;
+  readonly now: number;
+}
 
 export class Writer {
   readonly #ground: Ground;
   readonly #rules: ValueRules;
+  readonly #packing: Packing;
   readonly #key: Item;
   readonly #keyText: string;
 
-  constructor(ground: Ground, rules: ValueRules, key: Item, keyText: string) {
+  constructor(ground: Ground, rules: ValueRules, packing: Packing, key: Item, keyText: string) {
     this.#ground = ground;
     this.#rules = rules;
+    this.#packing = packing;
     this.#key = key;
     this.#keyText = keyText;
   }
 
   /**
-   * Drafts the write of `held` (`undefined` = a tombstone) on top of `base`.
+   * Drafts the write of `held` (`undefined` = a tombstone) on top of `base`. A promise only where layers have to work or wait.
    *
-   * @throws {ItemTooLargeError} `ERR_ITEM_TOO_LARGE`; also what index functions throw.
+   * @throws {ItemTooLargeError} `ERR_ITEM_TOO_LARGE`; also what index functions and layers throw.
    */
-  draft(base: Known, held: Held | undefined, start: Start): Draft {
-    const content = {
-      encoded: held?.encode(),
-      index: held === undefined ? noAttributes : this.#rules.indexAttributes(held),
-    };
-    const draft = this.#make(base, held, content, start);
+  draft(base: Known, held: Held | undefined, start: Start): Draft | Promise<Draft> {
+    const stamp = this.#stamp(base);
+    if (held === undefined) {
+      return this.#make(base, held, { encoded: undefined, index: noAttributes, aliveUntil: undefined }, stamp, start);
+    }
+    const { ttlMs } = this.#rules;
+    const index = this.#rules.indexAttributes(held);
+    const aliveUntil = ttlMs === undefined ? undefined : stamp.now + ttlMs;
+    if (!this.#packing.isBare) return this.#draftPacked(base, held, { index, aliveUntil }, stamp, start);
+    const draft = this.#make(base, held, { encoded: held.encode(), index, aliveUntil }, stamp, start);
     const bytes = itemBytes(draft.pending.item);
     if (bytes > itemBytesMax) throw new ItemTooLargeError(this.#keyText, bytes, itemBytesMax);
     return draft;
   }
 
-  #make(base: Known, held: Held | undefined, content: Pick<Image, 'encoded' | 'index'>, start: Start): Draft {
-    const { clock, names, writer, generationWritersMax, tombstoneMs, newIncarnation } = this.#ground;
+  async #draftPacked(
+    base: Known,
+    held: Held,
+    rest: Omit<Content, 'encoded'>,
+    stamp: Stamp,
+    start: Start,
+  ): Promise<Draft> {
+    const empty = this.#make(base, held, { ...rest, encoded: undefined }, stamp, start);
+    const room = itemBytesMax - itemBytes(empty.pending.item);
+    const encoded = await this.#packing.pack(held, stamp.lineage, room);
+    const draft = this.#make(base, held, { ...rest, encoded }, stamp, start);
+    const bytes = itemBytes(draft.pending.item);
+    if (bytes > itemBytesMax) throw new ItemTooLargeError(this.#keyText, bytes, itemBytesMax);
+    return draft;
+  }
+
+  /** As it stands there: no function of the user's is asked, which might throw for an older value. */
+  async #draftCancel(base: Known, start: Start): Promise<Draft> {
+    const stamp = this.#stamp(base);
+    const encoded = base.image && (await this.#packing.repack(base.image, stamp.lineage));
+    const { index = noAttributes, aliveUntil } = base.image ?? {};
+    return this.#make(base, base.held, { encoded, index, aliveUntil }, stamp, start);
+  }
+
+  #stamp(base: Known): Stamp {
+    const { clock, writer, generationWritersMax, newIncarnation } = this.#ground;
     const seq = this.#ground.nextSeq();
     const before = base.image?.lineage;
     const lineage =
       before === undefined
         ? originate(newIncarnation(), writer, seq)
         : evolve(before, writer, seq, generationWritersMax);
-    const now = Math.floor(clock.now());
+    return { seq, lineage, now: Math.floor(clock.now()) };
+  }
+
+  #make(base: Known, held: Held | undefined, content: Content, { seq, lineage, now }: Stamp, start: Start): Draft {
+    const { names, writer, tombstoneMs } = this.#ground;
+    const { encoded, index, aliveUntil } = content;
+    const deadAt = held === undefined ? now : aliveUntil;
     const image: Image = {
       lineage,
-      encoded: content.encoded,
+      encoded,
       writtenAt: now,
+      aliveUntil,
       // Judged late by the service; the horizon that matters is the life of a signed request, a quarter of this.
-      expiresAt: held === undefined ? Math.ceil((now + tombstoneMs) / 1_000) : undefined,
-      index: content.index,
+      expiresAt: deadAt === undefined ? undefined : Math.ceil((deadAt + tombstoneMs) / 1_000),
+      index,
       foreign: base.image?.foreign ?? noAttributes,
     };
     const pending: PendingWrite = {
       item: formatItem(this.#key, image, names),
       condition: this.#condition(base),
-      attempt: { writer, seq, base: before, incarnation: lineage.incarnation },
+      attempt: { writer, seq, base: base.image?.lineage, incarnation: lineage.incarnation },
       copies: 0,
       requests: 0,
       firstSentAt: undefined,
     };
-    // As it stands there: no function of the user's is asked, which might throw for an older value.
-    const { encoded, index } = base.image ?? nothing;
-    const cancel =
-      base.adopted === undefined ? () => this.#make(base, base.held, { encoded, index }, start) : undefined;
+    const cancel = base.adopted === undefined ? () => this.#draftCancel(base, start) : undefined;
     return { pending, image, held, start, cancel };
   }
 
