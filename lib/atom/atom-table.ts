@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { encodeKey, type Item, type SealingCodec, type ValueCodec } from '../codec/index.js';
+import { encodeKey, type Item, isSealing, type SealingCodec, type ValueCodec } from '../codec/index.js';
 import {
   type Clock,
   type DynamoDBClientLike,
@@ -251,6 +251,11 @@ export class AtomTable {
   /** The key of the item that is named `name` alone: in a table with a sort key, that one is `#`. */
   keyNamed(name: string): string | CompositeKey {
     return this.#ground.keyNames.length === 1 ? name : { pk: name, sk: '#' };
+  }
+
+  /** Whether the codec of this table refuses what was not sealed by it. What lies beside the atoms is not sealed. */
+  get encrypts(): boolean {
+    return this.#codec !== undefined && isSealing(this.#codec) && this.#codec.acceptsUnsealed !== true;
   }
 
   /** The clock and the source of randomness that this table works with. */

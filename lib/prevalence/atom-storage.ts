@@ -36,6 +36,12 @@ export function atomStorage(table: AtomTable, name: string, options: AtomStorage
   if (typeof table?.writeOnce !== 'function') {
     throw new TypeError(`Cannot keep system ${name}: table must be an AtomTable, not ${typeof table}`);
   }
+  if (table.encrypts) {
+    throw new TypeError(
+      `Cannot keep system ${name}: the table's codec encrypts, and journals and snapshots would lie beside it unencrypted; ` +
+        'give the codec to the atoms instead, or keep the system in another AtomTable',
+    );
+  }
   const { clock } = table.sources;
   return { name, clock, open: (request) => openAtomLog(table, name, options, request) };
 }
