@@ -10,9 +10,9 @@ export function copiesOf(fault: EngineFault | undefined): number {
   return fault?.kind === 'duplicate' || fault?.kind === 'throttle-after' ? 2 : 1;
 }
 
-/** The half of a batch that is worked on, and the one that is left over. */
-export function halves<One>(list: readonly One[]): readonly [readonly One[], readonly One[]] {
-  const middle = Math.ceil(list.length / 2);
+/** The part of a batch that is worked on, and the one that is left over. */
+export function parted<One>(list: readonly One[], leftShare: number): readonly [readonly One[], readonly One[]] {
+  const middle = Math.ceil(list.length * (1 - leftShare));
   return [list.slice(0, middle), list.slice(middle)];
 }
 

@@ -39,7 +39,6 @@ export type EngineFault =
        * `5xx-before`, `5xx-after`: the server's own fault.
        * `throttle`, `conflict`, `unreachable`: refused, and certainly not done.
        * `throttle-after`: judged, its answer lost; the transport's second copy is throttled, which proves nothing.
-       * `partial`: a batch of which the second half is left over.
        */
       readonly kind:
         | 'reset-before'
@@ -50,8 +49,16 @@ export type EngineFault =
         | 'throttle'
         | 'throttle-after'
         | 'conflict'
-        | 'unreachable'
-        | 'partial';
+        | 'unreachable';
+    }
+  | {
+      /** A batch of which the last ones are left over, as `unprocessed`. Of transactions, nothing is. */
+      readonly kind: 'partial';
+      /**
+       * Which part of it is left over: 1 = all of it, and nothing is sent.
+       * @defaultValue 0.5
+       */
+      readonly leftShare?: number;
     }
   | {
       /** Judged twice. */

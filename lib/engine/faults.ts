@@ -12,7 +12,7 @@
  */
 import type { Item } from '../codec/index.js';
 import { type Clock, systemClock } from './clock.js';
-import { aborted, conflict, copiesOf, failureOf, halves, refused } from './fault-answers.js';
+import { aborted, conflict, copiesOf, failureOf, parted, refused } from './fault-answers.js';
 import { type EngineFault, type EngineFaultRule, FaultPlan, isWrite, type OperationKind } from './fault-plan.js';
 import { afterCopies, type HeldAnswer, type HeldLine, HeldMessage } from './held-message.js';
 import { signatureLifetimeMs } from './limits.js';
@@ -123,8 +123,9 @@ export class FaultyEngine implements port.Engine {
       request,
       options,
       () => this.#engine.batchGet(request, options),
-      async () => {
-        const [keys, left] = halves(request.keys);
+      async (leftShare) => {
+        const [keys, left] = parted(request.keys, leftShare);
+        if (keys.length === 0) return { items: [], unprocessed: left };
         const answer = await this.#engine.batchGet({ ...request, keys }, options);
         return { items: answer.items, unprocessed: [...answer.unprocessed, ...left] };
       },
@@ -161,9 +162,12 @@ export class FaultyEngine implements port.Engine {
       request,
       options,
       () => this.#engine.batchWrite(request),
-      async () => {
-        const [puts, leftPuts] = halves(request.puts ?? []);
-        const [deletes, leftDeletes] = halves(request.deletes ?? []);
+      async (leftShare) => {
+        const [puts, leftPuts] = parted(request.puts ?? [], leftShare);
+        const [deletes, leftDeletes] = parted(request.deletes ?? [], leftShare);
+        if (puts.length + deletes.length === 0) {
+          return { status: 'applied', unprocessedPuts: leftPuts, unprocessedDeletes: leftDeletes };
+        }
         const answer = await this.#engine.batchWrite({ ...request, puts, deletes });
         if (answer.status !== 'applied') return answer;
         return {
@@ -209,7 +213,7 @@ export class FaultyEngine implements port.Engine {
     request: object,
     options: port.SendOptions | undefined,
     send: () => Promise<Answer>,
-    sendHalf: () => Promise<Answer> = send,
+    sendPart: (leftShare: number) => Promise<Answer> = send,
   ): Promise<Answer> {
     options?.signal?.throwIfAborted();
     const fault = this.#plan.choose(kind, request);
@@ -219,7 +223,7 @@ export class FaultyEngine implements port.Engine {
       case 'conflict':
         return send();
       case 'partial':
-        return sendHalf();
+        return sendPart(fault.leftShare ?? 0.5);
       case 'duplicate':
         await send();
         return send();
@@ -242,13 +246,13 @@ export class FaultyEngine implements port.Engine {
     request: object,
     options: port.SendOptions | undefined,
     send: () => Promise<Answer>,
-    sendHalf: () => Promise<Answer> = send,
+    sendPart: (leftShare: number) => Promise<Answer> = send,
   ): Promise<Answer> {
     const signal = options?.signal;
     if (signal?.aborted) return Promise.resolve(this.#unclear(aborted(signal)) as Answer);
     const answered = this.#holding.has(kind)
       ? this.#held(kind, request, send)
-      : this.#disturbed(kind, request, send, sendHalf);
+      : this.#disturbed(kind, request, send, sendPart);
     if (signal === undefined) return answered;
     return new Promise((resolve, reject) => {
       const onAbort = () => resolve(this.#unclear(aborted(signal)) as Answer);
@@ -276,14 +280,14 @@ export class FaultyEngine implements port.Engine {
     kind: OperationKind,
     request: object,
     send: () => Promise<Answer>,
-    sendHalf: () => Promise<Answer>,
+    sendPart: (leftShare: number) => Promise<Answer>,
   ): Promise<Answer> {
     const fault = this.#plan.choose(kind, request);
     this.#meter.sent(copiesOf(fault));
     if (fault === undefined) return this.#track(send());
     switch (fault.kind) {
       case 'partial':
-        return this.#track(sendHalf());
+        return this.#track(sendPart(fault.leftShare ?? 0.5));
       case 'throttle':
         this.#meter.throttled();
         return refused('throttled', failureOf('throttle')) as Answer;

@@ -20,7 +20,7 @@ export interface Page extends PageAnswer {
 
 /** One page of a query. */
 export function queryPage(table: MemoryTable, request: QueryRequest, pageBytesMax: number): Page {
-  const { keyCondition, filter, forward = true, limit, startKey } = request;
+  const { keyCondition, filter, forward = true, limit, startKey, projection } = request;
   const index = indexOf(table, request);
   const schema = index === undefined ? table.schema : schemaOf(index);
   const placeholders = new Placeholders(keyCondition, filter);
@@ -39,7 +39,8 @@ export function queryPage(table: MemoryTable, request: QueryRequest, pageBytesMa
     const after = start === undefined || side * orderOf(row.image, start, schema, table.schema) > 0;
     return after && holds(keys, row.image);
   });
-  return pageOf(rows, index === undefined ? table.schema : [...schema, ...table.schema], filtered, limit, pageBytesMax);
+  const keySchema = index === undefined ? table.schema : [...schema, ...table.schema];
+  return projected(pageOf(rows, keySchema, filtered, limit, pageBytesMax), projection);
 }
 
 /** The rows that pass, one by one, so that a short page looks at few. */
@@ -52,7 +53,7 @@ function* inOrder(rows: readonly Row[], forward: boolean, passes: (row: Row) => 
 
 /** One page of a scan. */
 export function scanPage(table: MemoryTable, request: ScanRequest, pageBytesMax: number): Page {
-  const { filter, limit, startKey, segment, segments } = request;
+  const { filter, limit, startKey, segment, segments, projection } = request;
   const placeholders = new Placeholders(filter);
   const filtered = filter === undefined ? undefined : parseCondition(filter, placeholders, 'FilterExpression');
   placeholders.finish();
@@ -65,7 +66,8 @@ export function scanPage(table: MemoryTable, request: ScanRequest, pageBytesMax:
     );
   }
   const start: Address | undefined = startKey === undefined ? undefined : table.address(takeIn(startKey), false);
-  return pageOf(after(table, table.rows(segment, segments), start), table.schema, filtered, limit, pageBytesMax);
+  const rows = after(table, table.rows(segment, segments), start);
+  return projected(pageOf(rows, table.schema, filtered, limit, pageBytesMax), projection);
 }
 
 function* after(table: MemoryTable, rows: Iterable<Row>, start: Address | undefined): Generator<Row> {
@@ -100,6 +102,16 @@ function pageOf(
     if (count === limit) return { items, bytes, nextKey: keyOf(row, keys) };
   }
   return { items, bytes };
+}
+
+/** The page with nothing but the named attributes in its items. */
+function projected(page: Page, attributes: readonly string[] | undefined): Page {
+  if (attributes === undefined) return page;
+  if (attributes.length === 0) throw validationError('Invalid ProjectionExpression: The expression can not be empty');
+  const items = page.items.map((item) =>
+    Object.fromEntries(attributes.flatMap((name) => (Object.hasOwn(item, name) ? [[name, item[name]]] : []))),
+  );
+  return { ...page, items: items as Item[] };
 }
 
 function keyOf({ image }: Row, keys: KeySchema): Item {

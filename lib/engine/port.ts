@@ -119,18 +119,22 @@ export interface QueryRequest {
   readonly filter?: Expression;
   readonly consistent: boolean;
   readonly forward?: boolean;
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   readonly startKey?: Item | undefined;
+  /** Top-level attributes to bring along; absent: all. What is read, and paid for, is the whole item. */
+  readonly projection?: readonly string[] | undefined;
 }
 
 export interface ScanRequest {
   readonly table: string;
   readonly filter?: Expression;
   readonly consistent: boolean;
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   readonly startKey?: Item | undefined;
-  readonly segment?: number;
-  readonly segments?: number;
+  readonly segment?: number | undefined;
+  readonly segments?: number | undefined;
+  /** Top-level attributes to bring along; absent: all. What is read, and paid for, is the whole item. */
+  readonly projection?: readonly string[] | undefined;
 }
 
 /** One page. Empty pages with a `nextKey` are legal: go on until `nextKey` is `undefined`. */

@@ -137,13 +137,13 @@ export class SdkEngine implements port.Engine {
   }
 
   async query(request: port.QueryRequest, options?: port.SendOptions): Promise<port.PageAnswer> {
-    const { table, index, keyCondition, filter, consistent, forward = true, limit, startKey } = request;
+    const { table, index, keyCondition, filter, consistent, forward = true, limit, startKey, projection } = request;
     const command = new QueryCommand({
       TableName: table,
       IndexName: index,
       KeyConditionExpression: keyCondition.expression,
       FilterExpression: filter?.expression,
-      ...placeholders(keyCondition, filter),
+      ...projected(projection, keyCondition, filter),
       ConsistentRead: consistent,
       ScanIndexForward: forward,
       Limit: limit,
@@ -156,11 +156,11 @@ export class SdkEngine implements port.Engine {
   }
 
   async scan(request: port.ScanRequest, options?: port.SendOptions): Promise<port.PageAnswer> {
-    const { table, filter, consistent, limit, startKey, segment, segments } = request;
+    const { table, filter, consistent, limit, startKey, segment, segments, projection } = request;
     const command = new ScanCommand({
       TableName: table,
       FilterExpression: filter?.expression,
-      ...placeholders(filter),
+      ...projected(projection, filter),
       ConsistentRead: consistent,
       Limit: limit,
       ExclusiveStartKey: startKey as SdkItem | undefined,
@@ -311,6 +311,18 @@ function placeholders(...expressions: readonly (port.Expression | undefined)[]) 
   return {
     ...(Object.keys(names).length > 0 && { ExpressionAttributeNames: names }),
     ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+  };
+}
+
+function projected(
+  attributes: readonly string[] | undefined,
+  ...expressions: readonly (port.Expression | undefined)[]
+) {
+  if (attributes === undefined) return placeholders(...expressions);
+  const names = Object.fromEntries(attributes.map((name, at) => [`#projected${at}`, name]));
+  return {
+    ProjectionExpression: Object.keys(names).join(', '),
+    ...placeholders(...expressions, { expression: '', names }),
   };
 }
 

@@ -185,6 +185,19 @@ export function batchContract(bench: () => Bench): void {
       expect(names(segments.flatMap(({ items }) => items))).toEqual(all);
     });
 
+    it('brings only the attributes that were asked for, filtered by all', async () => {
+      const { engine, makeTable } = bench();
+      const table = await makeTable({ partitionKey: { name: 'pk', type: 'S' }, billing: { mode: 'on-demand' } });
+      for (const pk of ['a', 'b']) await engine.put({ table, item: { pk: { S: pk }, n: { N: '1' }, k: { S: pk } } });
+      const filter = { expression: '#k = :k', names: { '#k': 'k' }, values: { ':k': { S: 'b' } } };
+      const request = { table, filter, consistent: true, projection: ['pk', 'n', 'none'] };
+      const { items } = await allPages((startKey) => engine.scan({ ...request, startKey }));
+      expect(items).toEqual([{ pk: { S: 'b' }, n: { N: '1' } }]);
+      const keyCondition = { expression: '#pk = :pk', names: { '#pk': 'pk' }, values: { ':pk': { S: 'a' } } };
+      const found = await engine.query({ table, keyCondition, consistent: true, projection: ['pk', 'k'] });
+      expect(found.items).toEqual([{ pk: { S: 'a' }, k: { S: 'a' } }]);
+    });
+
     it('filters', async () => {
       const { engine, makeTable } = bench();
       const table = await makeTable({ partitionKey: { name: 'pk', type: 'S' }, billing: { mode: 'on-demand' } });

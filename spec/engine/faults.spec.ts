@@ -133,6 +133,20 @@ describe('FaultyEngine', () => {
       expect(got).toEqual({ items: puts.slice(0, 2), unprocessed: [puts[2]] });
     });
 
+    it('partial: a share of it, or all of it, is left over, for as long as the rule says', async () => {
+      const keys = ['a', 'b', 'c'].map((pk) => ({ pk: S(pk) }));
+      const engine = faulty({ rules: [{ fault: { kind: 'partial', leftShare: 1 }, times: 2 }] });
+      await engine.batchWrite({ table, puts: keys });
+      const none = { items: [], unprocessed: keys };
+      expect(await engine.batchGet({ table, keys, consistent: true })).toEqual(none);
+      expect(await engine.batchGet({ table, keys, consistent: true })).toEqual({ items: [], unprocessed: [] });
+      await engine.batchWrite({ table, puts: keys });
+      engine.setRules([{ fault: { kind: 'partial', leftShare: 0.3 } }]);
+      expect(await engine.batchGet({ table, keys, consistent: true })).toMatchObject({ unprocessed: [] });
+      engine.setRules([{ fault: { kind: 'partial', leftShare: 0.6 } }]);
+      expect(await engine.batchGet({ table, keys, consistent: true })).toMatchObject({ unprocessed: [keys[2]] });
+    });
+
     it.each<EngineFault['kind']>([
       'reset-before',
       'reset-after',
