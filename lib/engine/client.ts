@@ -1,4 +1,5 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { passSignals } from './signal-channel.js';
 import { UndiciHandler } from './undici-handler.js';
 
 type NodeHttpHandler = Exclude<NonNullable<DynamoDBClientConfig['requestHandler']>, Record<string, unknown>>;
@@ -29,6 +30,7 @@ export interface CreateClientOptions
  * so that the retries are the atom's alone: one budget, one back-off, honest counts.
  *
  * Any other client works as well; correctness never depends on these settings. The client is yours: call `destroy()`.
+ * `DynamoDBDocumentClient.from` refuses a client whose middleware is cached; give such code a client of its own.
  *
  * @example
  * ```ts
@@ -44,11 +46,13 @@ export function createClient(options: CreateClientOptions = {}): DynamoDBClient 
       throw new RangeError(`Cannot create a client: ${name} must be a positive integer: ${value}`);
     }
   }
-  return new DynamoDBClient({
+  const client = new DynamoDBClient({
     ...config,
     maxAttempts: 1,
     cacheMiddleware: true,
     // The SDK knows a handler by its shape; its own types ask for more than it uses.
     requestHandler: new UndiciHandler({ socketsMax, connectTimeoutMs, answerTimeoutMs }) as unknown as NodeHttpHandler,
   });
+  passSignals(client);
+  return client;
 }

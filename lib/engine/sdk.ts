@@ -31,6 +31,7 @@ import { Meter } from './meter.js';
 import { attemptsOf, refusalKind } from './outcome.js';
 import type * as port from './port.js';
 import { createTableInput, tableDescription } from './sdk-table.js';
+import { noteSignal, passesSignals } from './signal-channel.js';
 
 /** Any client of the AWS SDK version 3 that sends DynamoDB's commands: `DynamoDBClient` or `DynamoDBDocumentClient`. */
 export interface DynamoDBClientLike {
@@ -47,14 +48,14 @@ interface Metadata {
 /** The engine on a client of the AWS SDK. */
 export class SdkEngine implements port.Engine {
   readonly name: string = 'sdk';
-  readonly #client: DynamoDBClient;
+  readonly #send: DynamoDBClient['send'];
   readonly #meter = new Meter();
 
   constructor(client: DynamoDBClientLike) {
     if (typeof client?.send !== 'function' || typeof client.config !== 'object') {
       throw new TypeError('Cannot make an engine: client must be a DynamoDBClient or DynamoDBDocumentClient');
     }
-    this.#client = client as unknown as DynamoDBClient;
+    this.#send = senderOn(client as unknown as DynamoDBClient);
   }
 
   spent(): port.Spent {
@@ -63,7 +64,7 @@ export class SdkEngine implements port.Engine {
 
   async get({ table, key, consistent }: port.GetRequest, options?: port.SendOptions): Promise<Item | undefined> {
     const input = { TableName: table, Key: key as SdkItem, ConsistentRead: consistent, ...counted };
-    const answer = await this.#read(this.#client.send(new GetItemCommand(input), sending(options)), options);
+    const answer = await this.#read(this.#send(new GetItemCommand(input), sending(options)), options);
     this.#meter.capacity(answer.ConsumedCapacity, 'read');
     return answer.Item as Item | undefined;
   }
@@ -74,7 +75,7 @@ export class SdkEngine implements port.Engine {
       RequestItems: { [table]: { Keys: keys as SdkItem[], ConsistentRead: consistent } },
       ...counted,
     });
-    const answer = await this.#read(this.#client.send(command, sending(options)), options);
+    const answer = await this.#read(this.#send(command, sending(options)), options);
     this.#meter.capacity(answer.ConsumedCapacity, 'read');
     return {
       items: (answer.Responses?.[table] ?? []) as Item[],
@@ -89,7 +90,7 @@ export class SdkEngine implements port.Engine {
       ...conditional(condition),
       ...counted,
     });
-    return this.#write(this.#client.send(command, sending(options)), options, () => undefined);
+    return this.#write(this.#send(command, sending(options)), options, () => undefined);
   }
 
   update(request: port.UpdateRequest, options?: port.SendOptions): Promise<port.WriteAnswer> {
@@ -102,12 +103,12 @@ export class SdkEngine implements port.Engine {
       ReturnValues: 'ALL_NEW',
       ...counted,
     });
-    return this.#write(this.#client.send(command, sending(options)), options, (a) => a.Attributes as Item | undefined);
+    return this.#write(this.#send(command, sending(options)), options, (a) => a.Attributes as Item | undefined);
   }
 
   delete({ table, key, condition }: port.DeleteRequest, options?: port.SendOptions): Promise<port.WriteAnswer> {
     const input = { TableName: table, Key: key as SdkItem, ...conditional(condition), ...counted };
-    return this.#write(this.#client.send(new DeleteItemCommand(input), sending(options)), options, () => undefined);
+    return this.#write(this.#send(new DeleteItemCommand(input), sending(options)), options, () => undefined);
   }
 
   async batchWrite(request: port.BatchWriteRequest, options?: port.SendOptions): Promise<port.BatchWriteAnswer> {
@@ -122,7 +123,7 @@ export class SdkEngine implements port.Engine {
       ...counted,
     });
     try {
-      const answer = await this.#client.send(command, sending(options));
+      const answer = await this.#send(command, sending(options));
       this.#meter.sent(answer.$metadata.attempts);
       this.#meter.capacity(answer.ConsumedCapacity, 'write');
       const left = answer.UnprocessedItems?.[table] ?? [];
@@ -150,7 +151,7 @@ export class SdkEngine implements port.Engine {
       ExclusiveStartKey: startKey as SdkItem | undefined,
       ...counted,
     });
-    const answer = await this.#read(this.#client.send(command, sending(options)), options);
+    const answer = await this.#read(this.#send(command, sending(options)), options);
     this.#meter.capacity(answer.ConsumedCapacity, 'read');
     return { items: (answer.Items ?? []) as Item[], nextKey: answer.LastEvaluatedKey as Item | undefined };
   }
@@ -168,7 +169,7 @@ export class SdkEngine implements port.Engine {
       TotalSegments: segments,
       ...counted,
     });
-    const answer = await this.#read(this.#client.send(command, sending(options)), options);
+    const answer = await this.#read(this.#send(command, sending(options)), options);
     this.#meter.capacity(answer.ConsumedCapacity, 'read');
     return { items: (answer.Items ?? []) as Item[], nextKey: answer.LastEvaluatedKey as Item | undefined };
   }
@@ -183,7 +184,7 @@ export class SdkEngine implements port.Engine {
       ...counted,
     });
     try {
-      const answer = await this.#client.send(command, sending(options));
+      const answer = await this.#send(command, sending(options));
       this.#meter.sent(answer.$metadata.attempts);
       this.#meter.capacity(answer.ConsumedCapacity, 'write');
       return { status: 'applied' };
@@ -210,7 +211,7 @@ export class SdkEngine implements port.Engine {
       TransactItems: request.gets.map(({ table, key }) => ({ Get: { TableName: table, Key: key as SdkItem } })),
       ...counted,
     });
-    const answer = await this.#read(this.#client.send(command, sending(options)), options);
+    const answer = await this.#read(this.#send(command, sending(options)), options);
     this.#meter.capacity(answer.ConsumedCapacity, 'read');
     return request.gets.map((_, index) => answer.Responses?.[index]?.Item as Item | undefined);
   }
@@ -218,7 +219,7 @@ export class SdkEngine implements port.Engine {
   async describeTable(table: string, options?: port.SendOptions): Promise<port.TableDescription | undefined> {
     const command = new DescribeTableCommand({ TableName: table });
     try {
-      const answer = await this.#read(this.#client.send(command, sending(options)), options);
+      const answer = await this.#read(this.#send(command, sending(options)), options);
       return answer.Table === undefined ? undefined : tableDescription(answer.Table);
     } catch (error) {
       if ((error as Error)?.name === 'ResourceNotFoundException') return undefined;
@@ -227,16 +228,16 @@ export class SdkEngine implements port.Engine {
   }
 
   async createTable(request: port.CreateTableRequest, options?: port.SendOptions): Promise<void> {
-    await this.#read(this.#client.send(new CreateTableCommand(createTableInput(request)), sending(options)), options);
+    await this.#read(this.#send(new CreateTableCommand(createTableInput(request)), sending(options)), options);
   }
 
   async deleteTable(table: string, options?: port.SendOptions): Promise<void> {
-    await this.#read(this.#client.send(new DeleteTableCommand({ TableName: table }), sending(options)), options);
+    await this.#read(this.#send(new DeleteTableCommand({ TableName: table }), sending(options)), options);
   }
 
   async describeTimeToLive(table: string, options?: port.SendOptions): Promise<port.TimeToLiveDescription> {
     const command = new DescribeTimeToLiveCommand({ TableName: table });
-    const answer = await this.#read(this.#client.send(command, sending(options)), options);
+    const answer = await this.#read(this.#send(command, sending(options)), options);
     const { TimeToLiveStatus: status, AttributeName: attribute } = answer.TimeToLiveDescription ?? {};
     return { enabled: status === 'ENABLED' || status === 'ENABLING', attribute };
   }
@@ -246,7 +247,7 @@ export class SdkEngine implements port.Engine {
       TableName: table,
       TimeToLiveSpecification: { Enabled: true, AttributeName: attribute },
     });
-    await this.#read(this.#client.send(command, sending(options)), options);
+    await this.#read(this.#send(command, sending(options)), options);
   }
 
   /** Waits for a request that changes no item; an abort rethrows the signal's own reason. */
@@ -297,6 +298,17 @@ export class SdkEngine implements port.Engine {
     this.#meter.unclear();
     return { status: 'unclear', error } as const;
   }
+}
+
+/** The client's own `send`, called without options wherever that is possible: with any, the SDK builds its middleware anew. */
+function senderOn(client: DynamoDBClient): DynamoDBClient['send'] {
+  const passes = passesSignals(client);
+  const send = (command: { readonly input: object }, { abortSignal }: { abortSignal?: AbortSignal }) => {
+    if (abortSignal !== undefined && !passes) return client.send(command as never, { abortSignal });
+    if (abortSignal !== undefined) noteSignal(command.input, abortSignal);
+    return client.send(command as never);
+  };
+  return send as unknown as DynamoDBClient['send'];
 }
 
 const counted = { ReturnConsumedCapacity: 'TOTAL' } as const;
