@@ -11,12 +11,16 @@
  * Invariant: `heldFrom(held.encode(), …)` equals `held`.
  */
 import type { AttributeValue } from './attribute.js';
+import { compactCodec } from './compact.js';
 import { nestingMaxOfText } from './copy.js';
 import { DecodeError, UnsupportedValueError } from './errors.js';
 import { fromNative, nativeNestingMax, toNative } from './native.js';
 import { copyPlain, type Json, notPlain } from './plain.js';
 import { type Form, fromForm, sameForm, sameJson, toForm } from './super-json.js';
 import { jsonCodec, type ValueCodec } from './value-codec.js';
+
+/** Read whatever codec is asked for. */
+const ours: readonly ValueCodec[] = [jsonCodec, compactCodec];
 
 /** The stored form of one value: attributes `d`, `t` and `c` of an item. */
 export interface Encoded {
@@ -76,14 +80,15 @@ export function hold(value: unknown, codec?: ValueCodec): Held {
  * Reads a value from its stored form.
  *
  * @param key named in errors
- * @param codec the codec that may have written it. Native values and those of `jsonCodec` are read without it.
+ * @param codec the codec that may have written it. Native values and those of `jsonCodec` and `compactCodec` are read
+ * without it.
  * @throws {DecodeError} `ERR_DECODE`: `damaged` when it is not what any value encodes to, `foreign` when another codec
  * wrote it
  */
 export function heldFrom(encoded: Encoded, key: string, codec?: ValueCodec): Held {
   const { data, annotations } = encoded;
   if (encoded.codec === undefined) return heldFromNative(encoded, key);
-  const reader = encoded.codec === codec?.name ? codec : encoded.codec === jsonCodec.name ? jsonCodec : undefined;
+  const reader = encoded.codec === codec?.name ? codec : ours.find(({ name }) => name === encoded.codec);
   if (reader === undefined) {
     throw new DecodeError(key, 'foreign', `written by codec ${JSON.stringify(encoded.codec)}, which is not at hand`);
   }
@@ -139,8 +144,8 @@ function decodeBy(codec: ValueCodec, data: AttributeValue, key: string): unknown
   try {
     return codec.decode(data);
   } catch (error) {
-    // Our own codec's errors may quote the value.
-    const cause = codec === jsonCodec ? undefined : error;
+    // Our own codecs' errors may quote the value.
+    const cause = ours.includes(codec) ? undefined : error;
     throw new DecodeError(key, 'damaged', `not what codec ${JSON.stringify(codec.name)} writes`, cause);
   }
 }
