@@ -70,6 +70,10 @@ export class FaultyEngine implements port.Engine {
     return { ...inner, requests, attempts, throttled, unclear: own.unclear + inner.unclear };
   }
 
+  supportsTransactions(options?: port.SendOptions): Promise<boolean> {
+    return this.#engine.supportsTransactions(options);
+  }
+
   /** Replaces the rules from here on, for instance by none: the faults stop. */
   setRules(rules: readonly EngineFaultRule[]): void {
     this.#plan = new FaultPlan(rules, seededRandom(this.#seed));

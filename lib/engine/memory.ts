@@ -59,6 +59,10 @@ export class MemoryEngine implements port.Engine {
     return this.#meter.read();
   }
 
+  async supportsTransactions(): Promise<boolean> {
+    return this.#options.transactions !== false;
+  }
+
   get({ table, key, consistent }: port.GetRequest, options?: port.SendOptions): Promise<Item | undefined> {
     return this.#read(options, () => this.#look(this.#address(table, key), consistent, 1));
   }

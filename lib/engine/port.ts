@@ -237,6 +237,11 @@ export interface Engine {
   readonly name: string;
   /** What this engine object has spent since it was made. */
   spent(): Spent;
+  /**
+   * Whether `transactWrite` and `transactGet` are there. Costs nothing where that is known, else one request that touches
+   * nothing; rejects, as a read does, when there was no answer.
+   */
+  supportsTransactions(options?: SendOptions): Promise<boolean>;
 
   get(request: GetRequest, options?: SendOptions): Promise<Item | undefined>;
   batchGet(request: BatchGetRequest, options?: SendOptions): Promise<BatchGetAnswer>;

@@ -30,6 +30,7 @@ import { type Item, itemBytes, writeUnits } from '../codec/index.js';
 import { Meter } from './meter.js';
 import { attemptsOf, refusalKind } from './outcome.js';
 import type * as port from './port.js';
+import { isServiceItself, knowsTransactions } from './sdk-capabilities.js';
 import { createTableInput, tableDescription } from './sdk-table.js';
 import { noteSignal, passesSignals } from './signal-channel.js';
 
@@ -49,17 +50,36 @@ interface Metadata {
 export class SdkEngine implements port.Engine {
   readonly name: string = 'sdk';
   readonly #send: DynamoDBClient['send'];
+  readonly #config: object;
   readonly #meter = new Meter();
+  /** Whether there are transactions; `undefined` before anybody asked. */
+  #transactions: boolean | undefined;
 
   constructor(client: DynamoDBClientLike) {
     if (typeof client?.send !== 'function' || typeof client.config !== 'object') {
       throw new TypeError('Cannot make an engine: client must be a DynamoDBClient or DynamoDBDocumentClient');
     }
+    this.#config = client.config;
     this.#send = senderOn(client as unknown as DynamoDBClient);
   }
 
   spent(): port.Spent {
     return this.#meter.read();
+  }
+
+  async supportsTransactions(options?: port.SendOptions): Promise<boolean> {
+    if (this.#transactions !== undefined) return this.#transactions;
+    if (isServiceItself(this.#config)) this.#transactions = true;
+    else {
+      const probe = new TransactWriteItemsCommand({ TransactItems: [] });
+      try {
+        await this.#read(this.#send(probe, sending(options)), options);
+        this.#transactions = true;
+      } catch (error) {
+        this.#transactions = knowsTransactions(error);
+      }
+    }
+    return this.#transactions;
   }
 
   async get({ table, key, consistent }: port.GetRequest, options?: port.SendOptions): Promise<Item | undefined> {

@@ -12,6 +12,15 @@ const addOne = { expression: 'ADD n :one', values: { ':one': { N: '1' } } };
 export function transactionContract(bench: () => Bench, supported: boolean): void {
   if (!supported) {
     describe('transactions', () => {
+      it('are known to be missing, without a read or a write', async () => {
+        const { engine } = bench();
+        const before = engine.spent();
+        expect(await engine.supportsTransactions()).toBe(false);
+        expect(await engine.supportsTransactions()).toBe(false);
+        const { readUnits, writeUnits } = engine.spent();
+        expect({ readUnits, writeUnits }).toEqual({ readUnits: before.readUnits, writeUnits: before.writeUnits });
+      });
+
       it('are refused as an unknown operation', async () => {
         const { engine, plain } = bench();
         const pk = { S: freshKey() };
@@ -26,6 +35,16 @@ export function transactionContract(bench: () => Bench, supported: boolean): voi
     });
     return;
   }
+
+  describe('supportsTransactions()', () => {
+    it('says so, and asks no more than once', async () => {
+      const { engine } = bench();
+      expect(await engine.supportsTransactions()).toBe(true);
+      const { requests } = engine.spent();
+      expect(await engine.supportsTransactions()).toBe(true);
+      expect(engine.spent().requests).toBe(requests);
+    });
+  });
 
   describe('transactWrite()', () => {
     it('does all of it', async () => {
