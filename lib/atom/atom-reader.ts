@@ -88,7 +88,9 @@ export abstract class AtomReader<V> {
     const { consistency = 'strong', timeoutMs = this.#cell.retry.timeoutMs, signal } = options;
     requireTimeout(action, this.key, timeoutMs);
     this.#cell.lane.assertOutside(action);
-    return this.#cell.lookWithin(action, consistency, timeoutMs, signal);
+    return this.#cell.traced('deref', action, (trace) =>
+      this.#cell.lookWithin(action, consistency, timeoutMs, signal, trace),
+    );
   }
 
   #valueOf(known: Known): V {

@@ -15,10 +15,12 @@ import {
 } from '../engine/index.js';
 import { Cell } from './cell.js';
 import { OptionsDifferError } from './errors.js';
+import { Events } from './events.js';
 import { generationWritersDefault } from './evidence.js';
 import { type Ground, type Retry, type RetryOptions, retryDefault } from './ground.js';
 import { ItemAtom } from './item-atom.js';
 import { type AttributeNames, attributeNamesDefault } from './item-format.js';
+import type { Logger } from './logger.js';
 import { Pace } from './pace.js';
 import { type CreateOptions, type TableReport, TableSetup, type VerifyOptions } from './table-setup.js';
 import { type IndexFunction, ValueRules } from './value-rules.js';
@@ -56,6 +58,11 @@ export interface AtomTableBaseOptions {
    * @defaultValue native attributes, readable in the console
    */
   readonly codec?: ValueCodec | SealingCodec;
+  /**
+   * Told in words of what goes wrong or nearly so; `console`, pino and others fit. See {@link Logger} for what is written.
+   * @defaultValue silence
+   */
+  readonly logger?: Logger;
   /** @defaultValue the process's clocks */
   readonly clock?: Clock;
   /** Randomness of pauses. @defaultValue `Math.random` */
@@ -156,14 +163,16 @@ export class AtomTable {
     }
     this.#retry = resolveRetry(retryDefault, options.retry);
     let seq = 0;
+    const nameOf = typeof tableName === 'function' ? () => requireTableName(tableName()) : () => tableName;
     this.#ground = {
       engine: options.engine ?? new SdkEngine(options.client as DynamoDBClientLike),
-      tableName: typeof tableName === 'function' ? () => requireTableName(tableName()) : () => tableName,
+      tableName: nameOf,
       names,
       keyNames,
       clock,
       random,
       pace: new Pace(attemptTimeoutMsMin, this.#retry.attemptTimeoutMs),
+      events: new Events(nameOf, clock, options.logger),
       writer: Buffer.from(bytes(8)).toString('base64url'),
       nextSeq: () => {
         seq += 1;

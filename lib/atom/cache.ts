@@ -17,6 +17,7 @@ import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image } from './item-format.js';
 import type { Packing } from './packing.js';
 import type { Register } from './register.js';
+import { areCallsTraced, Tally } from './trace.js';
 import type { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
 
@@ -45,6 +46,12 @@ export interface Start {
   readonly atMs: number;
 }
 
+/** A strong read that has not started yet. */
+interface Reading {
+  readonly answer: Promise<Known>;
+  readonly tally: Tally | undefined;
+}
+
 export class Cache {
   /** The newest knowledge, if any. */
   known: Known | undefined;
@@ -60,7 +67,7 @@ export class Cache {
   #newest: Lineage | undefined;
   #tick = 0;
   #underWay: Promise<Known> | undefined;
-  #waiting: Promise<Known> | undefined;
+  #waiting: Reading | undefined;
 
   constructor(ground: Ground, retry: Retry, register: Register, rules: ValueRules, packing: Packing, turns: Turns) {
     this.#ground = ground;
@@ -81,13 +88,17 @@ export class Cache {
     return { tick: this.tick(), atMs: this.#ground.clock.monotonicMs() };
   }
 
-  /** A strongly consistent read that starts after this call, shared with all who call before it starts. */
-  strongRead(): Promise<Known> {
+  /**
+   * A strongly consistent read that starts after this call, shared with all who call before it starts. `share` is given what
+   * it costs, while somebody listens.
+   */
+  strongRead(share?: (tally: Tally) => void): Promise<Known> {
     if (this.#waiting === undefined) {
+      const tally = areCallsTraced() ? new Tally() : undefined;
       const before = this.#underWay?.catch(() => undefined) ?? Promise.resolve(undefined);
-      this.#waiting = before.then(() => {
+      const answer = before.then(() => {
         this.#waiting = undefined;
-        const reading = this.#read(true);
+        const reading = this.#read(true, tally);
         this.#underWay = reading;
         // Not kept once it has ended: it holds what it brought, however old that is by then.
         const end = () => {
@@ -96,13 +107,18 @@ export class Cache {
         reading.then(end, end);
         return reading;
       });
+      this.#waiting = { answer, tally };
     }
-    return this.#waiting;
+    const { answer, tally } = this.#waiting;
+    if (tally !== undefined) share?.(tally);
+    return answer;
   }
 
   /** An eventually consistent read: the answer as it comes, kept only when it is newer than what is known. */
-  eventualRead(): Promise<Known> {
-    return this.#read(false);
+  eventualRead(share?: (tally: Tally) => void): Promise<Known> {
+    const tally = areCallsTraced() ? new Tally() : undefined;
+    if (tally !== undefined) share?.(tally);
+    return this.#read(false, tally);
   }
 
   /** Whether `known` may be older than what has been seen before. */
@@ -136,10 +152,10 @@ export class Cache {
     this.known = undefined;
   }
 
-  async #read(consistent: boolean): Promise<Known> {
+  async #read(consistent: boolean, tally: Tally | undefined): Promise<Known> {
     const start = this.start();
     const deadlineAt = start.atMs + this.#retry.timeoutMs;
-    const item = await this.#register.readItem(consistent, deadlineAt);
+    const item = await this.#register.readItem(consistent, deadlineAt, tally);
     // A stale read proves nothing about now: it may only move the cache forward.
     return this.learn(item, consistent ? start : { ...start, tick: 0 });
   }

@@ -12,6 +12,7 @@ import type { AttributeNames } from './item-format.js';
 import { Lane } from './lane.js';
 import { Packing } from './packing.js';
 import { Register } from './register.js';
+import { type Tally, type Trace, traced } from './trace.js';
 import { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
 import { Writer } from './writer.js';
@@ -94,18 +95,24 @@ export class Cell {
   }
 
   /** Looks at the item; `stale` tells that the answer is not known to be as new as the call. */
-  async look(consistency: Consistency): Promise<Look> {
+  async look(consistency: Consistency, trace?: Trace): Promise<Look> {
     const { cache } = this;
-    if (consistency === 'strong') return { known: await cache.strongRead(), stale: false };
-    if (consistency === 'eventual') return { known: await cache.eventualRead(), stale: true };
+    const share = trace && ((tally: Tally) => trace.share(tally));
+    if (consistency === 'strong') return { known: await cache.strongRead(share), stale: false };
+    if (consistency === 'eventual') return { known: await cache.eventualRead(share), stale: true };
     if (consistency === 'session') {
-      const seen = newest(cache.known, await cache.eventualRead());
+      const seen = newest(cache.known, await cache.eventualRead(share));
       if (!cache.mayBeOlder(seen)) return { known: seen, stale: true };
-      return { known: await cache.strongRead(), stale: false };
+      return { known: await cache.strongRead(share), stale: false };
     }
     const known = this.#remembered(consistency);
     if (known !== undefined) return { known, stale: true };
-    return { known: await cache.strongRead(), stale: false };
+    return { known: await cache.strongRead(share), stale: false };
+  }
+
+  /** Runs a call on this atom, and tells of it if anybody listens. */
+  traced<R>(kind: 'deref' | 'swap', action: string, run: (trace: Trace | undefined) => Promise<R>): Promise<R> {
+    return traced(kind, action, this.#ground.events, this.keyText, run);
   }
 
   /** What is known, if that is enough for this consistency. */
@@ -122,11 +129,12 @@ export class Cell {
     consistency: Consistency,
     timeoutMs: number,
     signal: AbortSignal | undefined,
+    trace?: Trace,
   ): Promise<Look> {
     signal?.throwIfAborted();
     const remembered = this.#remembered(consistency);
     if (remembered !== undefined) return { known: remembered, stale: true };
-    const look = this.look(consistency);
+    const look = this.look(consistency, trace);
     let unlisten = () => {};
     let release = () => {};
     const left = new Promise<never>((_, reject) => {

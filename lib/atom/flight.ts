@@ -5,6 +5,7 @@
  * request it is cancelled: the base value is written again on the same base under a new number, and if that succeeds, the
  * write in question can never apply. Of two writes on one base at most one applies, so the evidence still tells them apart.
  */
+import type { AsyncResource } from 'node:async_hooks';
 import { after } from '../engine/index.js';
 import type { Run } from './batch.js';
 import type { Cache } from './cache.js';
@@ -51,6 +52,27 @@ export class Flight {
     this.#register = rooms.register;
     this.#cache = rooms.cache;
     this.#pending = facts.draft.pending;
+  }
+
+  /** That of the first caller who is in it. */
+  get context(): AsyncResource {
+    return (this.runs[0] as Run).operation.context;
+  }
+
+  /** Whether the base value was written again, to make it impossible. */
+  get isCancelled(): boolean {
+    return this.#cancelled !== undefined;
+  }
+
+  /** Copies that were sent of it and of what was to cancel it. */
+  get copies(): number {
+    return this.#pending.copies + (this.#cancelled?.pending.copies ?? 0);
+  }
+
+  /** Whether `fate` had to be found out: an answer was lost, or was not to be believed. */
+  wasUnclear(fate: KnownFate | 'paused'): boolean {
+    if (fate === 'paused' || fate.status === 'lost') return true;
+    return this.copies > 1 || (fate.status === 'applied' && fate.newer !== undefined);
   }
 
   /** Whether a copy of it may have been applied, or may still be. */
@@ -123,7 +145,7 @@ export class Flight {
     this.#cancelWanted = draft !== undefined;
     if (draft === undefined) return;
     this.#cancelled = { pending, image: draft.image };
-    this.#pending = { ...draft.pending, cancelledSentAt: pending.firstSentAt };
+    this.#pending = { ...draft.pending, cancelledSentAt: pending.firstSentAt, tally: pending.tally };
   }
 
   /** What the fate of the cancelling write says of the write in question. */

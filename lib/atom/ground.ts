@@ -1,5 +1,6 @@
 /** What all atoms of one table share: where items live, what time it is, who we are. Internal. */
 import type { Clock, Engine, Random } from '../engine/index.js';
+import type { Events } from './events.js';
 import type { AttributeNames } from './item-format.js';
 import type { Pace } from './pace.js';
 
@@ -51,6 +52,7 @@ export interface Ground {
   readonly clock: Clock;
   readonly random: Random;
   readonly pace: Pace;
+  readonly events: Events;
   readonly randomBytes: (count: number) => Uint8Array;
   /** 64 random bits: the writer of every token of this table object. */
   readonly writer: string;

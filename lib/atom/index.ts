@@ -22,6 +22,18 @@ export type {
 } from './call-options.js';
 export type { Consistency } from './cell.js';
 export {
+  type CommitEvent,
+  type ConflictEvent,
+  diagnosticsChannels,
+  type OperationChannel,
+  type OperationEvent,
+  type OperationOutcome,
+  type RetryEvent,
+  type SettleEvent,
+  type TableEvent,
+  type UnknownEvent,
+} from './diagnostics.js';
+export {
   ContentionError,
   DeadlineError,
   type EffortFacts,
@@ -32,9 +44,12 @@ export {
   TableError,
   UnknownOutcomeError,
 } from './errors.js';
+export { Cursor, type Focus, type PartCursor } from './focus.js';
 export type { RetryOptions } from './ground.js';
 export { ItemAtom } from './item-atom.js';
 export type { AttributeNames } from './item-format.js';
+export type { Logger } from './logger.js';
+export type { Lens, PartAt, StepOf, WayIn } from './part-types.js';
 export type { Settled, SettleOptions, UnknownReason } from './settlement.js';
 export type { CreateOptions, TableReport, VerifyOptions } from './table-setup.js';
 export type { IndexFunction } from './value-rules.js';

@@ -4,6 +4,7 @@ import { AtomSnapshot } from './atom-snapshot.js';
 import type { CallOptions, SwapContext, SwapOptions, SwapOrElseOptions, TrySwapResult } from './call-options.js';
 import type { Cell } from './cell.js';
 import { InvalidValueError, UnknownOutcomeError } from './errors.js';
+import { type Focus, focusOf } from './focus.js';
 import { isAsyncFunction } from './inside.js';
 import type { Commit, State, Step, Work } from './operation.js';
 import { isThenable } from './value-rules.js';
@@ -228,6 +229,14 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
   }
 
   /**
+   * A part of the value, with verbs of its own: `focus('limits', 'perUser')`, or a lens. Sends nothing. Calls that wait at the same
+   * time share one write, on whatever parts they are.
+   */
+  get focus(): Focus<V> {
+    return focusOf<V>(this);
+  }
+
+  /**
    * Sets a function that must accept every value that this process writes to the atom; `false` or a throw refuses the write with
    * `InvalidValueError`. It stays until `undefined` removes it, whether or not somebody holds a handle of the atom. As in
    * Clojure, it is refused itself when the current value fails it.
@@ -296,7 +305,7 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
   #submit<R>(work: Work<R>, { timeoutMs = this.#cell.retry.timeoutMs, signal }: CallOptions): Promise<R> {
     requireTimeout(work.action, this.key, timeoutMs);
     this.#cell.lane.assertOutside(work.action);
-    return this.#cell.lane.submit(work, timeoutMs, signal);
+    return this.#cell.traced('swap', work.action, (trace) => this.#cell.lane.submit(work, timeoutMs, signal, trace));
   }
 
   /** Runs `f` on a state and makes its result ours. */

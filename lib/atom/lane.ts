@@ -16,20 +16,23 @@
  * - A caller who leaves (deadline, abort) takes its step along only while nothing was sent; after that it is told
  *   `unknown`, and the lane goes on settling for `settleMs`.
  */
+import { itemBytes } from '../codec/index.js';
 import { Alarm, onAbort } from '../engine/index.js';
 import { BaseChoice, sameItem, type Waiting } from './base-choice.js';
 import { type Run, runBatch } from './batch.js';
 import type { Cache, Known } from './cache.js';
 import { ContentionError, DeadlineError, UnknownOutcomeError } from './errors.js';
 import { Flight, type KnownFate } from './flight.js';
+import { tellFate } from './flight-events.js';
 import type { Ground, Retry } from './ground.js';
 import { Inside } from './inside.js';
-import type { Image } from './item-format.js';
+import { formatItem, type Image } from './item-format.js';
 import { Operation, unknown, type Work } from './operation.js';
 import { Queue } from './queue.js';
 import type { Register } from './register.js';
 import { isPassing } from './sender.js';
-import type { Settled, SettleOptions } from './settlement.js';
+import type { Settled, SettleOptions, UnknownReason } from './settlement.js';
+import { Tally, type Trace } from './trace.js';
 import type { Turns } from './turns.js';
 import { isThenable } from './value-rules.js';
 import type { Draft, Writer } from './writer.js';
@@ -85,10 +88,10 @@ export class Lane {
     this.#inside.assertOutside(action);
   }
 
-  submit<R>(work: Work<R>, timeoutMs: number, signal: AbortSignal | undefined): Promise<R> {
+  submit<R>(work: Work<R>, timeoutMs: number, signal: AbortSignal | undefined, trace?: Trace): Promise<R> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const deadlineAt = this.#ground.clock.monotonicMs() + timeoutMs;
-    const operation = new Operation<R>(work, this.#cache.tick(), deadlineAt, timeoutMs);
+    const operation = new Operation<R>(work, this.#cache.tick(), deadlineAt, timeoutMs, trace);
     this.#queue.push(operation as Operation);
     if (signal !== undefined) operation.listen(signal, () => this.#leave(operation as Operation, signal.reason));
     this.#alarm ??= new Alarm(this.#ground.clock, () => this.#expire());
@@ -144,16 +147,19 @@ export class Lane {
         if (this.#flight === undefined) {
           const lend = this.#holders.length > 0 && (this.#holdersTurn || this.#queue.length === 0);
           this.#holdersTurn = !lend;
-          await (lend ? this.#lend() : this.#round());
+          // In the context of a caller who is in it: what is traced on the way is his, and not that of who came first of all.
+          await (lend ? this.#lend() : this.#queue.all()[0]?.context.runInAsyncScope(this.#round, this));
           continue;
         }
         this.#called = false;
         // Who came in the moment between the pause and here found this lane busy.
-        if (!(await this.#drive(this.#flight)) && !(this.#called && this.#isAwaited())) break;
+        const isOver = await this.#flight.context.runInAsyncScope(this.#drive, this, this.#flight);
+        if (!isOver && !(this.#called && this.#isAwaited())) break;
       }
     } catch (error) {
       // Nothing in a round throws for what the store or a user's function did; this is a fault of the library itself.
       for (const operation of this.#takeAll()) operation.reject(error);
+      this.#ground.events.fault(this.#register.keyText, error);
     } finally {
       this.#busy = false;
       // A write under way that nobody waits for needs no alarm either.
@@ -201,6 +207,7 @@ export class Lane {
     for (const { operation } of runs) {
       operation.phase = 'sent';
       operation.attempts += 1;
+      operation.trace?.share(this.#tallyOf(draft, base));
     }
     this.#flight = new Flight(
       { draft, runs, aged: this.#choice.hasAged(base) },
@@ -208,10 +215,21 @@ export class Lane {
     );
   }
 
+  /** What a write costs, by rule: the larger of the two items counts. */
+  #tallyOf({ pending }: Draft, { image, adopted }: Known): Tally {
+    if (pending.tally === undefined) {
+      const before = image === undefined ? adopted : formatItem(this.#register.key, image, this.#ground.names);
+      pending.tally = new Tally(Math.max(itemBytes(pending.item), before === undefined ? 0 : itemBytes(before)));
+    }
+    return pending.tally;
+  }
+
   /** A strong read for the round; on failure fails the callers that can't be helped by asking again. */
   async #lookOrFail(): Promise<Known | undefined> {
     try {
-      return await this.#cache.strongRead();
+      return await this.#cache.strongRead((tally) => {
+        for (const { trace } of this.#queue.all()) trace?.share(tally);
+      });
     } catch (error) {
       if (isPassing(error)) {
         const { clock, random } = this.#ground;
@@ -267,6 +285,7 @@ export class Lane {
     for (const { operation } of runs) {
       const { onConflict } = operation.work;
       if (onConflict === undefined || operation.isOver) continue;
+      operation.trace?.carried('conflict', 1);
       operation.settle({ outcome: 'not-done' });
       operation.resolve(onConflict({ attempts: operation.attempts }));
       this.#queue.noteLeft();
@@ -284,6 +303,7 @@ export class Lane {
         continue;
       }
       const written = status === 'applied' && run.step.next !== undefined;
+      operation.trace?.carried(written ? 'applied' : 'noop', runs.length);
       operation.settle({ outcome: run.step.declined === true ? 'not-done' : 'done' });
       try {
         operation.resolve(run.step.answer({ status: written ? 'applied' : 'noop', version, attempts, conflicts }));
@@ -297,6 +317,7 @@ export class Lane {
   /** Drives the write under way. `false`: its fate is not known yet, and nobody waits any more. */
   async #drive(flight: Flight): Promise<boolean> {
     const fate = await flight.drive(() => this.#isAwaited());
+    tellFate(this.#ground.events, this.#register.keyText, flight, fate);
     if (fate === 'paused') return false;
     this.#flight = undefined;
     if (fate === 'unsent') this.#requeue(flight.runs.map((one) => one.operation));
@@ -334,8 +355,7 @@ export class Lane {
         this.#cache.forget();
         const settled = unknown(fate.reason);
         return this.#end(runs, settled, (operation) => {
-          const facts = { key: this.#register.keyText, writeId: draft.image.lineage.token, ...fate };
-          return new UnknownOutcomeError(operation.work.action, facts, async () => settled);
+          return this.#unknown(operation, draft, fate, async () => settled);
         });
       }
     }
@@ -350,6 +370,7 @@ export class Lane {
       if (operation.isOver) operation.settle({ outcome: 'not-done' });
       else if (operation.work.onConflict !== undefined) {
         operation.settle({ outcome: 'not-done' });
+        operation.trace?.carried('conflict', runs.length);
         operation.resolve(operation.work.onConflict({ attempts: operation.attempts }));
       } else if (operation.extended || operation.deadlineAt <= now) this.#drop(operation, this.#tooLate(operation));
       else live.push(operation);
@@ -415,16 +436,23 @@ export class Lane {
       this.#drop(operation, reason ?? this.#tooLate(operation));
       return;
     }
-    const facts = {
-      key: this.#register.keyText,
-      writeId: flight.draft.image.lineage.token,
-      reason: 'in-flight',
-      cause: reason,
-    } as const;
+    const facts = { reason: 'in-flight', cause: reason } as const;
     operation.reject(
-      new UnknownOutcomeError(operation.work.action, facts, (options) => this.#settle(operation, flight, options)),
+      this.#unknown(operation, flight.draft, facts, (options) => this.#settle(operation, flight, options)),
     );
     this.#mind();
+  }
+
+  #unknown(
+    { work: { action }, context }: Operation,
+    { image }: Draft,
+    { reason, cause }: { readonly reason: UnknownReason; readonly cause?: unknown },
+    settle: (options?: SettleOptions) => Promise<Settled>,
+  ): UnknownOutcomeError {
+    const { events } = this.#ground;
+    const facts = { key: this.#register.keyText, writeId: image.lineage.token, reason };
+    if (events.wants('unknown')) context.runInAsyncScope(() => events.tell('unknown', { ...facts, action }));
+    return new UnknownOutcomeError(action, { ...facts, cause }, settle);
   }
 
   /** Fails a caller whose step has certainly not been written. */

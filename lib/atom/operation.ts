@@ -6,6 +6,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Held } from '../codec/index.js';
 import { onAbort } from '../engine/index.js';
 import type { Settled, UnknownReason } from './settlement.js';
+import type { Trace } from './trace.js';
 
 /** The value that a function is run on. Within a batch, the value that the function before it left. */
 export interface State {
@@ -62,6 +63,8 @@ export class Operation<R = unknown> {
   readonly promise: Promise<R>;
   /** Where the call was made: its function runs in this context, whoever's call it shares a write with. */
   readonly context: AsyncResource = new AsyncResource('leyden-jar', { requireManualDestroy: true });
+  /** What listeners are told of it, if there are any. */
+  readonly trace: Trace | undefined;
   deadlineAt: number;
   /** Whether the deadline was moved once, to let an attempt finish. */
   extended = false;
@@ -77,8 +80,9 @@ export class Operation<R = unknown> {
   #reject!: (error: unknown) => void;
   #unlisten: (() => void) | undefined;
 
-  constructor(work: Work<R>, calledAt: number, deadlineAt: number, timeoutMs: number) {
+  constructor(work: Work<R>, calledAt: number, deadlineAt: number, timeoutMs: number, trace?: Trace) {
     this.work = work;
+    this.trace = trace;
     this.calledAt = calledAt;
     this.deadlineAt = deadlineAt;
     this.timeoutMs = timeoutMs;
@@ -124,6 +128,7 @@ export class Operation<R = unknown> {
 
   #end(): void {
     this.phase = 'over';
+    this.trace?.close(this);
     this.#unlisten?.();
     this.onOver?.();
   }

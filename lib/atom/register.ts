@@ -15,6 +15,7 @@ import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image, parseItem } from './item-format.js';
 import { Again, Sender } from './sender.js';
 import type { UnknownReason } from './settlement.js';
+import type { Tally } from './trace.js';
 
 /** A write whose bytes are fixed, and how far it got. Resumable: a later call goes on where an earlier one stopped. */
 export interface PendingWrite {
@@ -23,8 +24,8 @@ export interface PendingWrite {
   readonly attempt: Attempt;
   /** Copies handed to the engine that were not certainly refused. */
   copies: number;
-  /** Requests sent for it, reads included. */
-  requests: number;
+  /** What it costs, reads included, where somebody wants to know. */
+  tally?: Tally | undefined;
   /** Wall-clock time of the first copy; `undefined` before. */
   firstSentAt: number | undefined;
   /** The same of the write that this one is to make impossible, if it is a cancel. */
@@ -78,17 +79,18 @@ export class Register {
   }
 
   /** Reads the item, asking again while that makes sense. The bytes as they are: the caller decides about foreign items. */
-  readItem(consistent: boolean, deadlineAt: number): Promise<Item | undefined> {
+  readItem(consistent: boolean, deadlineAt: number, tally?: Tally): Promise<Item | undefined> {
     const { engine, tableName } = this.#ground;
-    return this.#sender.read(deadlineAt, (signal) =>
-      engine.get({ table: tableName(), key: this.key, consistent }, { signal }),
-    );
+    return this.#sender.read(this.keyText, deadlineAt, (signal) => {
+      const answer = engine.get({ table: tableName(), key: this.key, consistent }, { signal });
+      return tally === undefined ? answer : tally.reading(answer, consistent);
+    });
   }
 
   /** Drives `pending` until its fate is known or patience ends. */
   async write(pending: PendingWrite, patience: Patience): Promise<Fate> {
     try {
-      return await this.#sender.persist(patience, () => this.#send(pending, patience));
+      return await this.#sender.persist(this.keyText, patience, () => this.#send(pending, patience));
     } catch (error) {
       if (error instanceof Again) return { status: 'pending', cause: error.cause };
       // The fault of a function of the user's, such as tableName: it would only fail again.
@@ -137,9 +139,11 @@ export class Register {
     const request = { table: tableName(), item: pending.item, condition: pending.condition };
     pending.firstSentAt ??= this.#ground.clock.now();
     pending.copies += 1;
-    pending.requests += 1;
     try {
-      return await this.#sender.timed((signal) => engine.put(request, { signal }));
+      return await this.#sender.timed((signal) => {
+        const answer = engine.put(request, { signal });
+        return pending.tally === undefined ? answer : pending.tally.writing(answer);
+      });
     } catch (error) {
       // Engines answer and do not throw; one that does has proved nothing about the write.
       return { status: 'unclear', error: error instanceof Error ? error : new Error(String(error)) };
@@ -175,9 +179,9 @@ export class Register {
   }
 
   async #lookAgain(pending: PendingWrite): Promise<Item | undefined> {
-    pending.requests += 1;
     try {
-      return await this.readItem(true, this.#ground.clock.monotonicMs() + this.#retry.attemptTimeoutMs);
+      const deadlineAt = this.#ground.clock.monotonicMs() + this.#retry.attemptTimeoutMs;
+      return await this.readItem(true, deadlineAt, pending.tally);
     } catch (error) {
       throw new Again('throttled', error);
     }

@@ -49,6 +49,7 @@ export class Sender {
    * Reads, asking again until the deadline or until `signal` aborts while that makes sense; then rejects with the last obstacle.
    */
   async read<T extends object | undefined>(
+    key: string,
     deadlineAt: number,
     send: (signal: AbortSignal) => Promise<T>,
     signal?: AbortSignal,
@@ -56,7 +57,7 @@ export class Sender {
     // What stood in the way of an earlier read says nothing of this one.
     this.readObstacle = undefined;
     try {
-      return await this.persist({ deadlineAt, ...(signal && { signal }) }, async () => {
+      return await this.persist(key, { deadlineAt, ...(signal && { signal }) }, async () => {
         try {
           const answer = await this.timed(send);
           this.readObstacle = undefined;
@@ -109,19 +110,23 @@ export class Sender {
     }
   }
 
-  /** Runs `body` again after each {@link Again}, pausing in between, until `signal` aborts or the deadline comes. */
-  async persist<T>(until: Until, body: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `body` again after each {@link Again}, pausing in between, until `signal` aborts or the deadline comes. `key` is what
+   * it is about, for those who are told of pauses.
+   */
+  async persist<T>(key: string, until: Until, body: () => Promise<T>): Promise<T> {
     try {
       return await body();
     } catch (error) {
       if (!(error instanceof Again)) throw error;
-      return this.#goOn(until, body, error);
+      return this.#goOn(key, until, body, error);
     }
   }
 
   /** The loop begins where the first try failed: most succeed, and need none. */
-  #goOn<T>({ signal, deadlineAt = Number.POSITIVE_INFINITY }: Until, body: () => Promise<T>, first: Again): Promise<T> {
-    const { clock, random } = this.#ground;
+  #goOn<T>(key: string, until: Until, body: () => Promise<T>, first: Again): Promise<T> {
+    const { signal, deadlineAt = Number.POSITIVE_INFINITY } = until;
+    const { clock, random, events } = this.#ground;
     const { backoffMs, backoffMsMax } = this.#retry;
     let throttled = 0;
     let brief = 0;
@@ -140,6 +145,10 @@ export class Sender {
             : Math.min(backoffMsMax, briefBackoffMs * 2 ** Math.min(brief++, 20));
         const pauseMs = random.next() * ceiling;
         if (clock.monotonicMs() + pauseMs >= deadlineAt) throw error;
+        if (events.wants('retry')) {
+          const errorName = (error.cause as Error | undefined)?.name;
+          events.tell('retry', { key, obstacle: error.obstacle, pauseMs, errorName });
+        }
         try {
           await clock.sleep(pauseMs, { signal });
         } catch {

@@ -89,7 +89,7 @@ export class TableSetup {
     const description = await this.#ground.engine.describeTable(this.#ground.tableName(), { signal: options.signal });
     this.#check(description, options);
     const timeToLive = await this.#timeToLive(options.signal);
-    return report(description, false, timeToLive);
+    return this.#report(description, false, timeToLive);
   }
 
   async sweep(signal: AbortSignal | undefined): Promise<number> {
@@ -177,7 +177,13 @@ export class TableSetup {
         }
       });
     }
-    return report(found, created, timeToLive);
+    return this.#report(found, created, timeToLive);
+  }
+
+  #report(found: TableDescription, created: boolean, timeToLive: TableReport['timeToLive']): TableReport {
+    const { events } = this.#ground;
+    if (events.wants('table')) events.tell('table', { created, timeToLive });
+    return { created, billingMode: found.billingMode, streamArn: found.streamArn, timeToLive };
   }
 
   #timeToLive(signal: AbortSignal | undefined): Promise<TableReport['timeToLive']> {
@@ -198,8 +204,4 @@ async function unlessUnknown(ask: () => Promise<TableReport['timeToLive']>): Pro
     if ((error as Error)?.name === 'UnknownOperationException') return 'unsupported';
     throw error;
   }
-}
-
-function report(found: TableDescription, created: boolean, timeToLive: TableReport['timeToLive']): TableReport {
-  return { created, billingMode: found.billingMode, streamArn: found.streamArn, timeToLive };
 }

@@ -130,7 +130,7 @@ export class WriteOnceItems {
    */
   async get(key: string, options: WriteOnceOptions = {}): Promise<Uint8Array | undefined> {
     const { engine, tableName } = this.#ground;
-    const item = await this.#read(options, (signal) =>
+    const item = await this.#read(key, options, (signal) =>
       engine.get({ table: tableName(), key: this.#itemKeyOf(key), consistent: true }, { signal }),
     );
     return item && this.#bytesOf(item);
@@ -149,7 +149,7 @@ export class WriteOnceItems {
     let wanted = [...textOf.values()].map((key) => this.#itemKeyOf(key));
     while (wanted.length > 0) {
       const batch = wanted.slice(0, batchGetKeysMax);
-      const { items, unprocessed } = await this.#getBatch(batch, options);
+      const { items, unprocessed } = await this.#getBatch(keys[0] as string, batch, options);
       for (const item of items)
         found.set(textOf.get((item[keyName] as { S: string }).S) as string, this.#bytesOf(item));
       wanted = [...unprocessed, ...wanted.slice(batchGetKeysMax)];
@@ -158,10 +158,10 @@ export class WriteOnceItems {
   }
 
   /** One batch; asks again, with a pause, when nothing of it was processed. */
-  #getBatch(keys: readonly Item[], options: ReadOnceOptions) {
+  #getBatch(first: string, keys: readonly Item[], options: ReadOnceOptions) {
     const { engine, tableName } = this.#ground;
     const consistent = options.consistency !== 'eventual';
-    return this.#read(options, async (signal) => {
+    return this.#read(first, options, async (signal) => {
       const answer = await engine.batchGet({ table: tableName(), keys, consistent }, { signal });
       if (answer.unprocessed.length < keys.length) return answer;
       throw new Again('throttled', new Error('the store processed none of the keys'));
@@ -170,12 +170,13 @@ export class WriteOnceItems {
 
   /** A read, given up when the caller's signal aborts, after the attempt under way. */
   async #read<T extends object | undefined>(
+    key: string,
     { signal }: WriteOnceOptions,
     send: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
     try {
-      return await this.#sender.read(this.#deadline(), send, signal);
+      return await this.#sender.read(key, this.#deadline(), send, signal);
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
@@ -211,7 +212,7 @@ export class WriteOnceItems {
     signal?.throwIfAborted();
     let attempts = 0;
     try {
-      return await this.#sender.persist({ ...(signal && { signal }), deadlineAt: this.#deadline() }, () => {
+      return await this.#sender.persist(key, { ...(signal && { signal }), deadlineAt: this.#deadline() }, () => {
         attempts += 1;
         return body();
       });

@@ -120,7 +120,6 @@ export class Writer {
       condition: this.#condition(base),
       attempt: { writer, seq, base: base.image?.lineage, incarnation: lineage.incarnation },
       copies: 0,
-      requests: 0,
       firstSentAt: undefined,
     };
     const cancel = base.adopted === undefined ? () => this.#draftCancel(base, start) : undefined;

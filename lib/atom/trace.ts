@@ -1,0 +1,151 @@
+/**
+ * One call on its tracing channel, from start to end.
+ *
+ *   start -> (the call, in the context that subscribers bound to `start`) -> end -> … -> [error] -> asyncStart -> asyncEnd
+ *
+ * As `tracingChannel.tracePromise` does it, but for one thing: the result is not put into the event. It is a value, or holds one.
+ */
+import { type Item, itemBytes, readUnits, writeUnits } from '../codec/index.js';
+import type { WriteAnswer } from '../engine/index.js';
+import { isLeydenError } from '../errors.js';
+import { type OperationChannel, type OperationEvent, type OperationOutcome, operationChannels } from './diagnostics.js';
+
+/** What requests came to, shared by all calls that they were sent for. Made only while somebody listens. */
+export class Tally {
+  requests = 0;
+  readUnits = 0;
+  writeUnits = 0;
+  /** Calls that share it. */
+  sharers = 0;
+  readonly #bytesWritten: number;
+
+  /** `bytesWritten`: of the larger of two items, the one that is written and the one that it replaces. */
+  constructor(bytesWritten = 0) {
+    this.#bytesWritten = bytesWritten;
+  }
+
+  async reading(answer: Promise<Item | undefined>, consistent: boolean): Promise<Item | undefined> {
+    this.requests += 1;
+    const item = await answer;
+    this.readUnits += readUnits(item === undefined ? 0 : itemBytes(item), consistent);
+    return item;
+  }
+
+  /** What is unclear counts as done; a failed condition costs what it met. */
+  async writing(answer: Promise<WriteAnswer>): Promise<WriteAnswer> {
+    this.requests += 1;
+    const given = await answer;
+    if (given.status === 'condition-failed' && given.image !== undefined) {
+      this.writeUnits += writeUnits(itemBytes(given.image));
+    } else if (given.status !== 'not-applied') this.writeUnits += writeUnits(this.#bytesWritten);
+    return given;
+  }
+}
+
+/** The event of one call, while it is being filled in. */
+export class Trace implements OperationEvent {
+  readonly kind: OperationChannel;
+  readonly action: string;
+  readonly table: string;
+  readonly key: string | undefined;
+  atoms = 1;
+  outcome: OperationOutcome | undefined = undefined;
+  attempts = 0;
+  conflicts = 0;
+  callers = 1;
+  requests = 0;
+  readUnits = 0;
+  writeUnits = 0;
+  declare error?: unknown;
+  readonly #tallies = new Set<Tally>();
+
+  constructor(kind: OperationChannel, action: string, table: string, key: string | undefined) {
+    this.kind = kind;
+    this.action = action;
+    this.table = table;
+    this.key = key;
+  }
+
+  /** Requests are being sent for this call, perhaps for others too. */
+  share(tally: Tally): void {
+    if (this.#tallies.has(tally)) return;
+    this.#tallies.add(tally);
+    tally.sharers += 1;
+  }
+
+  /** What became of the write, or of the look, that carried the call. */
+  carried(outcome: OperationOutcome, callers: number): void {
+    this.outcome = outcome;
+    this.callers = callers;
+  }
+
+  /** Takes over what the lane has noted of the call. */
+  close({ attempts, conflicts }: { readonly attempts: number; readonly conflicts: number }): void {
+    this.attempts = attempts;
+    this.conflicts = conflicts;
+  }
+
+  /** The call has ended: what it cost, and, unless that is known, what became of it. */
+  end(outcome: OperationOutcome): void {
+    this.outcome ??= outcome;
+    for (const { requests, readUnits, writeUnits, sharers } of this.#tallies) {
+      this.requests += requests;
+      this.readUnits += readUnits / sharers;
+      this.writeUnits += writeUnits / sharers;
+    }
+    this.#tallies.clear();
+  }
+}
+
+/** Whether anybody listens to calls, so that units are worth being counted. */
+export function areCallsTraced(): boolean {
+  const { deref, swap, transact, batch } = operationChannels;
+  return swap.hasSubscribers || deref.hasSubscribers || transact.hasSubscribers || batch.hasSubscribers;
+}
+
+/**
+ * Runs a call, and tells of it on the channel of its kind if anybody listens there; `run` is then given the event to fill in.
+ * `subject` is what has the table's name. Whatever the call gives or throws is passed on.
+ */
+export function traced<R>(
+  kind: OperationChannel,
+  action: string,
+  subject: { readonly table: string },
+  key: string | undefined,
+  run: (trace: Trace | undefined) => Promise<R>,
+): Promise<R> {
+  const tracing = operationChannels[kind];
+  if (!tracing.hasSubscribers) return run(undefined);
+  const { start, end, asyncStart, asyncEnd, error: failed } = tracing;
+  const trace = new Trace(kind, action, subject.table, key);
+  const fail = (error: unknown): void => {
+    trace.error = error;
+    trace.end(isLeydenError(error) && error.outcome === 'unknown' ? 'unknown' : 'not-done');
+    failed.publish(trace);
+  };
+  const finish = (): void => {
+    asyncStart.publish(trace);
+    asyncEnd.publish(trace);
+  };
+  return start.runStores(trace, () => {
+    try {
+      return run(trace).then(
+        (result) => {
+          trace.end(kind === 'deref' ? 'read' : 'applied');
+          finish();
+          return result;
+        },
+        (error: unknown) => {
+          fail(error);
+          finish();
+          throw error;
+        },
+      );
+    } catch (error) {
+      fail(error);
+      throw error;
+    } finally {
+      end.publish(trace);
+    }
+  });
+}
