@@ -83,9 +83,10 @@ export class UnknownOutcomeError extends LeydenError {
 
   constructor(action: string, facts: UnknownFacts, settle: (options?: SettleOptions) => Promise<Settled>) {
     const { key, writeId, reason, cause, subject = `atom ${key}` } = facts;
+    const deed = action.endsWith(' of') ? action : `${action} of`;
     super(
       'ERR_UNKNOWN_OUTCOME',
-      `Cannot tell whether the ${action} of ${subject} took effect: write ${writeId} is ${reason}: ${unknownReasons[reason]}`,
+      `Cannot tell whether the ${deed} ${subject} took effect: write ${writeId} is ${reason}: ${unknownReasons[reason]}`,
       { outcome: 'unknown', retryable: false, cause },
     );
     this.key = key;
