@@ -49,7 +49,7 @@ export class Cell {
   readonly lane: Lane;
   readonly writer: Writer;
   readonly #ground: Ground;
-  readonly #register: Register;
+  readonly register: Register;
 
   constructor(ground: Ground, retry: Retry, key: Item, keyText: string, rules: ValueRules, initial: Held | undefined) {
     this.#ground = ground;
@@ -60,7 +60,7 @@ export class Cell {
     this.initial = initial;
     const turns = new Turns(ground.writer);
     const register = new Register(ground, retry, key, keyText);
-    this.#register = register;
+    this.register = register;
     const packing = new Packing(ground, keyText, rules.sealing);
     this.cache = new Cache(ground, retry, register, rules, packing, turns);
     this.writer = new Writer(ground, rules, packing, key, keyText);
@@ -101,11 +101,11 @@ export class Cell {
     if (consistency === 'strong') return { known: await cache.strongRead(share), stale: false };
     if (consistency === 'eventual') return { known: await cache.eventualRead(share), stale: true };
     if (consistency === 'session') {
-      const seen = newest(cache.known, await cache.eventualRead(share));
-      if (!cache.mayBeOlder(seen)) return { known: seen, stale: true };
+      const seen = this.sessionView(await cache.eventualRead(share));
+      if (seen !== undefined) return { known: seen, stale: true };
       return { known: await cache.strongRead(share), stale: false };
     }
-    const known = this.#remembered(consistency);
+    const known = this.remembered(consistency);
     if (known !== undefined) return { known, stale: true };
     return { known: await cache.strongRead(share), stale: false };
   }
@@ -115,8 +115,14 @@ export class Cell {
     return traced(kind, action, this.#ground.events, this.keyText, run);
   }
 
+  /** What a session sees after an eventually consistent read; `undefined` when that may be older than what it has seen before. */
+  sessionView(read: Known): Known | undefined {
+    const seen = newest(this.cache.known, read);
+    return this.cache.mayBeOlder(seen) ? undefined : seen;
+  }
+
   /** What is known, if that is enough for this consistency. */
-  #remembered(consistency: Consistency): Known | undefined {
+  remembered(consistency: Consistency): Known | undefined {
     const { known } = this.cache;
     if (known === undefined || consistency === 'cached') return known;
     if (typeof consistency === 'string') return undefined;
@@ -132,7 +138,7 @@ export class Cell {
     trace?: Trace,
   ): Promise<Look> {
     signal?.throwIfAborted();
-    const remembered = this.#remembered(consistency);
+    const remembered = this.remembered(consistency);
     if (remembered !== undefined) return { known: remembered, stale: true };
     const look = this.look(consistency, trace);
     let unlisten = () => {};
@@ -141,7 +147,7 @@ export class Cell {
       if (signal !== undefined) unlisten = onAbort(signal, () => reject(signal.reason));
       release = this.#deadline(timeoutMs, () => {
         const facts = { key: this.keyText, attempts: 1, conflicts: 0 };
-        reject(new DeadlineError(action, facts, timeoutMs, this.#register.readObstacle));
+        reject(new DeadlineError(action, facts, timeoutMs, this.register.readObstacle));
       });
     });
     try {
@@ -156,7 +162,7 @@ export class Cell {
   #deadline(timeoutMs: number, expire: () => void): () => void {
     const { clock } = this.#ground;
     let callOff = after(clock, timeoutMs, () => {
-      if (this.#register.readObstacle !== undefined) return expire();
+      if (this.register.readObstacle !== undefined) return expire();
       callOff = after(clock, 2 * this.retry.attemptTimeoutMs, expire);
     });
     return () => callOff();

@@ -152,14 +152,20 @@ function pathText({ path = [] }: StandardSchemaV1.Issue): string {
   return `${path.map((one) => String(typeof one === 'object' ? one.key : one)).join('.')}: `;
 }
 
-/** `ERR_REENTRANT`: an atom was called from inside its own function, which would wait for itself. */
+/**
+ * `ERR_REENTRANT`: an atom was called from inside its own function, or a transaction from inside a transaction's, which would wait
+ * for itself.
+ */
 export class ReentrantError extends LeydenError {
+  /** Canonical key of the atom; empty for a transaction. */
   readonly key: string;
 
   constructor(action: string, key: string) {
     super(
       'ERR_REENTRANT',
-      `Cannot ${action} atom ${key}: called inside a function that this very atom is running; use the value that the function was given`,
+      key === ''
+        ? `Cannot ${action}: called inside the function of another transaction of this table; use the tx that it was given`
+        : `Cannot ${action} atom ${key}: called inside a function that this very atom is running; use the value that the function was given`,
       { outcome: 'not-done', retryable: false },
     );
     this.key = key;

@@ -25,7 +25,7 @@ import { ContentionError, DeadlineError, UnknownOutcomeError } from './errors.js
 import { Flight, type KnownFate } from './flight.js';
 import { tellFate } from './flight-events.js';
 import type { Ground, Retry } from './ground.js';
-import { Inside } from './inside.js';
+import { type Frame, Inside } from './inside.js';
 import { formatItem, type Image } from './item-format.js';
 import { Operation, unknown, type Work } from './operation.js';
 import { Queue } from './queue.js';
@@ -43,6 +43,8 @@ const combineMax = 4_096;
 /** Somebody who waits for this lane to be his. */
 interface Holder {
   readonly grant: (release: () => void) => void;
+  /** Told whenever somebody else comes while he has it. */
+  readonly onWanted: (() => void) | undefined;
 }
 
 export class Lane {
@@ -51,7 +53,8 @@ export class Lane {
   readonly #register: Register;
   readonly #cache: Cache;
   readonly #choice: BaseChoice;
-  readonly #inside: Inside;
+  /** The watch against calls from inside a function that runs for this atom. */
+  readonly inside: Inside;
   readonly #writer: Writer;
   /** Only while somebody waits: an idle lane is small. */
   #alarm: Alarm | undefined;
@@ -70,6 +73,7 @@ export class Lane {
   #solo = 0;
   #settlers = 0;
   #holders: Holder[] = [];
+  #lentTo: Holder | undefined;
   /** Who holds a lane and who queues in it take turns. */
   #holdersTurn = false;
 
@@ -79,19 +83,29 @@ export class Lane {
     this.#register = register;
     this.#cache = cache;
     this.#choice = new BaseChoice(ground, cache, turns);
-    this.#inside = new Inside(register.keyText);
+    this.inside = new Inside(register.keyText);
     this.#writer = writer;
   }
 
   /** @throws {ReentrantError} `ERR_REENTRANT`, when called from inside a function that this lane is running. */
-  assertOutside(action: string): void {
-    this.#inside.assertOutside(action);
+  assertOutside(action: string, own?: Frame): void {
+    this.inside.assertOutside(action, own);
+  }
+
+  /** Whether anybody waits for what is under way here, or for the lane itself. */
+  get isWanted(): boolean {
+    return this.#isAwaited();
+  }
+
+  /** Whether nothing is under way here, and nothing is left that could still take effect. */
+  get isIdle(): boolean {
+    return !this.#busy && this.#flight === undefined && this.#queue.length === 0;
   }
 
   submit<R>(work: Work<R>, timeoutMs: number, signal: AbortSignal | undefined, trace?: Trace): Promise<R> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const deadlineAt = this.#ground.clock.monotonicMs() + timeoutMs;
-    const operation = new Operation<R>(work, this.#cache.tick(), deadlineAt, timeoutMs, trace);
+    const operation = new Operation<R>(work, work.calledAt ?? this.#cache.tick(), deadlineAt, timeoutMs, trace);
     this.#queue.push(operation as Operation);
     if (signal !== undefined) operation.listen(signal, () => this.#leave(operation as Operation, signal.reason));
     this.#alarm ??= new Alarm(this.#ground.clock, () => this.#expire());
@@ -103,8 +117,9 @@ export class Lane {
   /**
    * Waits until no write of this lane is under way; from then on none begins until the returned function is called. For
    * transactions, which write several atoms at once: the rule of one distinct write at a time holds for them as well.
+   * `onWanted` is called whenever somebody else comes meanwhile.
    */
-  hold(signal: AbortSignal | undefined): Promise<() => void> {
+  hold(signal: AbortSignal | undefined, onWanted?: () => void): Promise<() => void> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       let unlisten = () => {};
@@ -113,6 +128,7 @@ export class Lane {
           unlisten();
           resolve(release);
         },
+        onWanted,
       };
       if (signal !== undefined) {
         unlisten = onAbort(signal, () => {
@@ -129,12 +145,20 @@ export class Lane {
   /** Leaves the lane to whoever asked first, until it is given back. */
   #lend(): Promise<void> {
     const holder = this.#holders.shift();
-    return new Promise((resolve) => (holder === undefined ? resolve() : holder.grant(resolve)));
+    if (holder === undefined) return Promise.resolve();
+    this.#lentTo = holder;
+    return new Promise((resolve) => {
+      holder.grant(() => {
+        if (this.#lentTo === holder) this.#lentTo = undefined;
+        resolve();
+      });
+    });
   }
 
   #wake(): void {
     this.#called = true;
     this.#flight?.mind(true);
+    this.#lentTo?.onWanted?.();
     if (this.#busy) return;
     this.#busy = true;
     // One microtask later, so that all calls of this turn of the event loop share the first write.
@@ -179,7 +203,7 @@ export class Lane {
     const batch = this.#takeBatch(base);
     if (batch.length === 0) return;
     this.#running = batch;
-    const { runs, held, changed } = await runBatch(batch, base, this.#inside, this.#ground.clock.now());
+    const { runs, held, changed } = await runBatch(batch, base, this.inside, this.#ground.clock.now());
     if (runs.length === 0) {
       this.#running = [];
       return;

@@ -48,11 +48,12 @@ export class Writer {
 
   /**
    * Drafts the write of `held` (`undefined` = a tombstone) on top of `base`. A promise only where layers have to work or wait.
+   * `seq` is the number of the write, drawn while nobody else could write this atom: that of a transaction, for all its atoms.
    *
    * @throws {ItemTooLargeError} `ERR_ITEM_TOO_LARGE`; also what index functions and layers throw.
    */
-  draft(base: Known, held: Held | undefined, start: Start): Draft | Promise<Draft> {
-    const stamp = this.#stamp(base);
+  draft(base: Known, held: Held | undefined, start: Start, seq?: number): Draft | Promise<Draft> {
+    const stamp = this.#stamp(base, seq);
     if (held === undefined) {
       return this.#make(base, held, { encoded: undefined, index: noAttributes, aliveUntil: undefined }, stamp, start);
     }
@@ -90,9 +91,8 @@ export class Writer {
     return this.#make(base, base.held, { encoded, index, aliveUntil }, stamp, start);
   }
 
-  #stamp(base: Known): Stamp {
+  #stamp(base: Known, seq = this.#ground.nextSeq()): Stamp {
     const { clock, writer, generationWritersMax, newIncarnation } = this.#ground;
-    const seq = this.#ground.nextSeq();
     const before = base.image?.lineage;
     const lineage =
       before === undefined
@@ -117,7 +117,7 @@ export class Writer {
     };
     const pending: PendingWrite = {
       item: formatItem(this.#key, image, names),
-      condition: this.#condition(base),
+      condition: this.condition(base),
       attempt: { writer, seq, base: base.image?.lineage, incarnation: lineage.incarnation },
       copies: 0,
       firstSentAt: undefined,
@@ -127,7 +127,7 @@ export class Writer {
   }
 
   /** The item must be as it was: under the same token, absent, or, when adopted, equal in every attribute. */
-  #condition({ image, adopted }: Known): Expression {
+  condition({ image, adopted }: Known): Expression {
     const { names, keyNames } = this.#ground;
     if (image !== undefined) {
       return {
