@@ -20,6 +20,35 @@ const known: ReadonlySet<string> = new Set([
 
 type JsonObject = { readonly [name: string]: Json };
 
+/** One note: the way to what it is on, in stored names and indexes, and what it says. */
+export interface Note {
+  readonly path: readonly string[];
+  readonly says: string;
+}
+
+/**
+ * The notes in attribute `t`, which were written by this library.
+ *
+ * @example
+ * ```ts
+ * import { hold, notesOf } from 'leyden-jar/codec';
+ * const { annotations = '' } = hold({ tags: new Set(['a']) }).encode();
+ * console.log(notesOf(annotations)); // => [ { path: [ 'tags' ], says: 'set' } ]
+ * ```
+ */
+export function notesOf(annotations: string): readonly Note[] {
+  const found: Note[] = [];
+  const walk = (notes: Json, path: readonly string[]): void => {
+    const [note, below = Array.isArray(notes) ? undefined : notes] = Array.isArray(notes) ? notes : [];
+    if (note !== undefined) found.push({ path, says: Array.isArray(note) ? note.join('/') : String(note) });
+    if (!isObject(below)) return;
+    for (const [way, one] of Object.entries(below)) walk(one, [...path, ...segments(way)]);
+  };
+  const { values } = JSON.parse(annotations) as { readonly values?: Json };
+  if (values !== undefined) walk(values, []);
+  return found;
+}
+
 /** Whether `meta` holds nothing but our notes, on places of `json`. */
 export function areOurs(meta: Json, json: Json): boolean {
   return isObject(meta) && (meta.values === undefined || suits(meta.values, json));

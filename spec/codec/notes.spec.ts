@@ -1,6 +1,7 @@
 /** Goal: superjson is never asked to act on a note that is not ours. Method: one tree, good and bad notes. */
 import { describe, expect, it } from '@jest/globals';
-import { areOurs } from '../../lib/codec/notes.js';
+import { hold } from '../../lib/codec/held.js';
+import { areOurs, notesOf } from '../../lib/codec/notes.js';
 import type { Json } from '../../lib/codec/plain.js';
 
 const tree: Json = { a: ['1', null], 'b.c': { '\\': '1' }, bytes: new Uint8Array(1) };
@@ -34,5 +35,32 @@ describe('areOurs()', () => {
     ['a character', { values: { 'a.0.0': ['undefined'] } }],
   ])('refuses %s', (_what, meta) => {
     expect(areOurs(meta, tree)).toBe(false);
+  });
+});
+
+describe('notesOf()', () => {
+  it('tells where each note is and what it says', () => {
+    const value = {
+      'a.b': new Set([1n]),
+      list: ['x', new Date(0)],
+      ['__proto__']: new Map([['k', Number.NaN]]),
+      bytes: new Uint16Array(1),
+    };
+    const told = notesOf(hold(value).encode().annotations as string);
+    expect(new Set(told.map(({ path, says }) => `${path.join('/')}: ${says}`))).toEqual(
+      new Set([
+        'a.b: set',
+        'a.b/0: bigint',
+        'list/1: Date',
+        '~__proto__: map',
+        '~__proto__/0/1: number',
+        'bytes: custom/binary',
+      ]),
+    );
+  });
+
+  it('tells of the value itself, and of nothing', () => {
+    expect(notesOf(hold(new Set(['x'])).encode().annotations as string)).toEqual([{ path: [], says: 'set' }]);
+    expect(notesOf('{}')).toEqual([]);
   });
 });
