@@ -242,10 +242,10 @@ export class Cursor<T, V = T | undefined> {
 
   /** Whether the part is `wanted`, by the encoded form of the whole: that of a part alone is the codec's own affair. */
   #holds(state: State, wanted: unknown): boolean {
-    const current = wholeOf(this.#cell, state);
-    const part = this.#way.get(current?.hand());
+    const part = this.#way.get(wholeOf(this.#cell, state)?.hand());
     if (wanted === undefined || part === undefined) return part === wanted;
-    return current?.equals(this.#cell.hold(this.#with(state, wanted))) === true;
+    const [found, sought] = [part, wanted].map((one) => this.#cell.hold(this.#with(state, one))) as [Held, Held];
+    return found.equals(sought);
   }
 
   /** For messages, which go on with the atom. */

@@ -19,13 +19,15 @@ type Leaf =
 /** The steps that lead on from a value of type `T`: property names, indexes of a list, keys of a Map. */
 export type StepOf<T> = unknown extends T ? string | number : StepsFrom<NonNullable<T>>;
 
-type StepsFrom<T> = T extends Leaf
-  ? never
-  : T extends ReadonlyMap<infer K, unknown>
+// Maps first: to the compiler they are sets of pairs as well.
+type StepsFrom<T> =
+  T extends ReadonlyMap<infer K, unknown>
     ? Extract<K, string | number>
-    : T extends readonly unknown[]
-      ? number
-      : Extract<keyof T, string | number>;
+    : T extends Leaf
+      ? never
+      : T extends readonly unknown[]
+        ? number
+        : Extract<keyof T, string | number>;
 
 /** What a read of the part at step `K` gives; with `undefined` where it need not be there. */
 export type PartAt<T, K> = unknown extends T
