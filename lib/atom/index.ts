@@ -12,6 +12,7 @@ export {
   type AtomTableOptions,
   type CompositeKey,
 } from './atom-table.js';
+export { BatchError, type BatchReport } from './batch-errors.js';
 export type {
   CallOptions,
   DerefOptions,
@@ -45,11 +46,14 @@ export {
   UnknownOutcomeError,
 } from './errors.js';
 export { Cursor, type Focus, type PartCursor } from './focus.js';
+export type { Found, GetManyOptions } from './get-many.js';
 export type { RetryOptions } from './ground.js';
 export { ItemAtom } from './item-atom.js';
 export type { AttributeNames } from './item-format.js';
 export type { Logger } from './logger.js';
+export type { PlainKey } from './many-keys.js';
 export type { Lens, PartAt, StepOf, WayIn } from './part-types.js';
+export type { DeleteManyOptions, PutEntry, PutManyOptions } from './put-many.js';
 export type { Settled, SettleOptions, UnknownReason } from './settlement.js';
 export type { CreateOptions, TableReport, VerifyOptions } from './table-setup.js';
 export type { IndexFunction } from './value-rules.js';

@@ -50,6 +50,8 @@ export interface Work<R> {
   readonly isAsync?: boolean;
   /** Runs on a strong read made after the call, not on the cache. */
   readonly fresh?: boolean;
+  /** The tick of the cell at which the call began, where that was before it came to this lane. */
+  readonly calledAt?: number;
 }
 
 export type OperationPhase = 'waiting' | 'running' | 'sent' | 'over';
