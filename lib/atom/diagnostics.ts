@@ -115,6 +115,7 @@ export interface ConflictEvent {
 /** A request is sent again after a pause. */
 export interface RetryEvent {
   readonly table: string;
+  /** Of a request about several items, the first. */
   readonly key: string;
   /** `throttled`: refused for the time being, or not to be reached; `brief`: an answer that was lost, something passing. */
   readonly obstacle: 'throttled' | 'brief';

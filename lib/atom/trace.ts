@@ -118,11 +118,6 @@ export function traced<R>(
   if (!tracing.hasSubscribers) return run(undefined);
   const { start, end, asyncStart, asyncEnd, error: failed } = tracing;
   const trace = new Trace(kind, action, subject.table, key);
-  const fail = (error: unknown): void => {
-    trace.error = error;
-    trace.end(isLeydenError(error) && error.outcome === 'unknown' ? 'unknown' : 'not-done');
-    failed.publish(trace);
-  };
   const finish = (): void => {
     asyncStart.publish(trace);
     asyncEnd.publish(trace);
@@ -136,14 +131,13 @@ export function traced<R>(
           return result;
         },
         (error: unknown) => {
-          fail(error);
+          trace.error = error;
+          trace.end(isLeydenError(error) && error.outcome === 'unknown' ? 'unknown' : 'not-done');
+          failed.publish(trace);
           finish();
           throw error;
         },
       );
-    } catch (error) {
-      fail(error);
-      throw error;
     } finally {
       end.publish(trace);
     }

@@ -1,0 +1,427 @@
+// Goal: whoever listens is told the truth of each call and of what happens below it, in the caller's context, and never a value.
+// Method: all channels are heard while calls are made on a memory engine; costs are compared with what that engine counted.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tracingChannel } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type AtomTable, diagnosticsChannels, type ItemAtom } from '../../lib/atom/index.js';
+import { seededRandom } from '../../lib/engine/random.js';
+import { Listener } from '../support/listener.js';
+import { type Bench, breathe, openBench, outcomeOf, overridden, tokenIn } from './bench.js';
+
+const increment = (n: number) => n + 1;
+const retry = { attemptTimeoutMs: 100, settleMs: 2_000 };
+
+let bench: Bench;
+let table: AtomTable;
+let atom: ItemAtom<number, number>;
+let rival: ItemAtom<number, number>;
+let listener: Listener;
+beforeEach(async () => {
+  bench = await openBench();
+  table = bench.table({ retry });
+  atom = table.atom<number>('n', { initial: 0 });
+  rival = bench.calm().atom<number>('n', { initial: 0 });
+  listener = new Listener();
+});
+afterEach(() => listener.close());
+
+/** What is heard of one call's end. */
+const toldOf = async (body: () => Promise<unknown>) => {
+  listener.clear();
+  await bench.run(body().catch(() => undefined));
+  return listener.calls[0];
+};
+const nothing = { attempts: 0, conflicts: 0, callers: 1, requests: 0, readUnits: 0, writeUnits: 0 };
+const warmWrite = { ...nothing, outcome: 'applied', attempts: 1, requests: 1, writeUnits: 1 };
+
+describe('a tracing channel', () => {
+  it('has one event for a call, at its start, when it is under way, and at its end', async () => {
+    await bench.run(atom.swap(increment));
+    const names = listener.heard.filter(({ name }) => name.startsWith('swap')).map(({ name }) => name);
+    expect(names).toEqual(['swap:start', 'swap:end', 'swap:asyncStart', 'swap:asyncEnd']);
+    const events = new Set(listener.heard.filter(({ name }) => name.startsWith('swap')).map(({ event }) => event));
+    expect(events.size).toBe(1);
+    const { facts } = listener.heard[0] as { facts: object };
+    expect(facts).toEqual({
+      ...nothing,
+      ...{ kind: 'swap', action: 'swap', table: 'state', key: 'n', atoms: 1, outcome: undefined },
+    });
+  });
+
+  it('tells an error before the end, as the caller gets it', async () => {
+    const mine = new RangeError('mine');
+    const failing = atom.swap(() => {
+      throw mine;
+    });
+    await expect(bench.run(failing)).rejects.toBe(mine);
+    const names = listener.heard.filter(({ name }) => name.startsWith('swap')).map(({ name }) => name);
+    expect(names).toEqual(['swap:start', 'swap:end', 'swap:error', 'swap:asyncStart', 'swap:asyncEnd']);
+    expect(listener.said('swap:error')).toMatchObject([{ outcome: 'not-done', error: mine, attempts: 0 }]);
+  });
+
+  it('tells no call that was refused at once for wrong arguments', async () => {
+    expect(() => atom.swap('no function' as never)).toThrow(TypeError);
+    expect(() => atom.swap(increment, { timeoutMs: -1 })).toThrow(RangeError);
+    expect(listener.heard).toEqual([]);
+  });
+});
+
+describe('the event of a call', () => {
+  it.each([
+    ['swap', () => atom.swap(increment)],
+    ['swap', () => atom.swapVals(increment)],
+    ['swap', () => atom.swapWith((n) => [n + 1, n])],
+    ['swap', () => atom.trySwap(increment)],
+    ['reset', () => atom.reset(9)],
+    ['compareAndSet', () => atom.compareAndSet(1, 2)],
+    ['delete', () => atom.delete()],
+  ])('%s: one request and one write unit, warm', async (action, call) => {
+    await bench.run(atom.reset(1));
+    expect(await toldOf(call)).toEqual({ ...warmWrite, kind: 'swap', action, table: 'state', key: 'n', atoms: 1 });
+  });
+
+  it('of a cold swap: the read as well', async () => {
+    expect(await toldOf(() => atom.swap(increment))).toMatchObject({ ...warmWrite, requests: 2, readUnits: 1 });
+  });
+
+  it('of what writes nothing: noop, and the read that confirms it', async () => {
+    await bench.run(atom.reset(1));
+    await bench.run(rival.reset(1));
+    const confirmed = { ...nothing, outcome: 'noop', requests: 1, readUnits: 1 };
+    expect(await toldOf(() => atom.swap((n) => n))).toMatchObject(confirmed);
+    expect(await toldOf(() => atom.compareAndSet(7, 8))).toMatchObject(confirmed);
+  });
+
+  it.each([
+    ['deref', () => atom.deref(), 1, 1],
+    ['snapshot', () => atom.snapshot(), 1, 1],
+    ['deref', () => atom.deref({ consistency: 'eventual' }), 1, 0.5],
+    ['deref', () => atom.deref({ consistency: 'session' }), 1, 0.5],
+    ['deref', () => atom.deref({ consistency: 'cached' }), 0, 0],
+    ['deref', () => atom.deref({ consistency: { maxStalenessMs: 1_000 } }), 0, 0],
+  ])('%s: a read, and what it cost', async (action, call, requests, readUnits) => {
+    await bench.run(atom.reset(1));
+    const facts = { kind: 'deref', action, table: 'state', key: 'n', atoms: 1 };
+    expect(await toldOf(call)).toEqual({ ...nothing, ...facts, outcome: 'read', requests, readUnits });
+  });
+
+  it('of a read that is tried again: all requests', async () => {
+    bench.faulty.setRules([{ fault: { kind: 'throttle' }, on: ['get'], times: 2 }]);
+    expect(await toldOf(() => atom.deref())).toMatchObject({ outcome: 'read', requests: 3, readUnits: 1 });
+  });
+
+  it('of a lost race: the failed write, by the size of what it met', async () => {
+    await bench.run(atom.deref());
+    const large = table.atom<string>('s');
+    await bench.run(large.reset(''));
+    await bench.run(bench.calm().atom<string>('s').reset('x'.repeat(3_000)));
+    const lost = { attempts: 2, conflicts: 1, outcome: 'applied' };
+    // 4 units for the large item that stood there, 4 for replacing it by a small one.
+    expect(await toldOf(() => large.swap(() => 'y'))).toMatchObject({ ...lost, requests: 2, writeUnits: 8 });
+  });
+
+  it('of a trySwap that lost: conflict', async () => {
+    await bench.run(atom.deref());
+    await bench.run(rival.swap(increment));
+    expect(await toldOf(() => atom.trySwap(increment))).toMatchObject({
+      outcome: 'conflict',
+      attempts: 1,
+      conflicts: 1,
+    });
+    await bench.run(rival.swap(increment));
+    expect(await toldOf(() => atom.trySwap((n) => n))).toMatchObject({ outcome: 'conflict', attempts: 0, requests: 1 });
+  });
+
+  it('of a swap that nobody can tell about: unknown', async () => {
+    await bench.run(atom.deref());
+    bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: 'writes' }]);
+    const told = await toldOf(() => atom.swap(increment, { timeoutMs: 10 }));
+    expect(told).toMatchObject({ outcome: 'unknown', attempts: 1, error: { code: 'ERR_UNKNOWN_OUTCOME' } });
+    expect(told?.requests).toBeGreaterThan(1);
+  });
+
+  it('of calls that share a write: each its share', async () => {
+    await bench.run(Promise.all(Array.from({ length: 64 }, () => atom.swap(increment))));
+    expect(listener.calls).toHaveLength(64);
+    for (const call of listener.calls) {
+      expect(call).toMatchObject({
+        outcome: 'applied',
+        callers: 64,
+        requests: 2,
+        writeUnits: 1 / 64,
+        readUnits: 1 / 64,
+      });
+    }
+  });
+
+  it('shares add up to what the engine counted, whatever happens', async () => {
+    const random = seededRandom(bench.seed);
+    bench = await openBench({ latency: () => 1 + random.int(5) });
+    const tables = [bench.calm(), bench.calm(), bench.calm()];
+    const before = bench.memory.spent();
+    const worker = async (one: AtomTable, index: number) => {
+      const own = one.atom<string>(`a${index % 2}`, { initial: '' });
+      for (let turn = 0; turn < 40; turn += 1) {
+        await bench.clock.sleep(random.int(20));
+        const choice = random.int(6);
+        if (choice === 0) await own.deref();
+        else if (choice === 1) await own.swap((text) => text);
+        else if (choice === 2) await own.delete();
+        else await own.swap((text) => (random.int(3) === 0 ? '' : `${text}${'x'.repeat(random.int(900))}`));
+      }
+    };
+    const workers = tables.flatMap((one) => Array.from({ length: 6 }, (_, index) => worker(one, index)));
+    await bench.run(Promise.all(workers));
+    const after = bench.memory.spent();
+    const sum = (name: string) => listener.calls.reduce((total, call) => total + (call[name] as number), 0);
+    expect(listener.said('conflict').length).toBeGreaterThan(10);
+    expect([sum('readUnits'), sum('writeUnits')].map((units) => Math.round(units * 1e6) / 1e6)).toEqual([
+      after.readUnits - before.readUnits,
+      after.writeUnits - before.writeUnits,
+    ]);
+  }, 20_000);
+});
+
+describe('what happens below the calls', () => {
+  it('commit: version, callers, bytes', async () => {
+    await bench.run(Promise.all([atom.swap(increment), atom.swap(increment), atom.swap(increment)]));
+    const { bytes } = await bench.run(atom.snapshot());
+    expect(listener.said('commit')).toEqual([{ table: 'state', key: 'n', version: 1, callers: 3, bytes }]);
+  });
+
+  it('conflict: which attempt, and how many it carried', async () => {
+    await bench.run(atom.deref());
+    await bench.run(rival.swap(increment));
+    await bench.run(Promise.all([atom.swap(increment), atom.swap(increment)]));
+    expect(listener.said('conflict')).toEqual([{ table: 'state', key: 'n', attempt: 1, callers: 2 }]);
+  });
+
+  it('retry: the obstacle, the pause, the name of the error', async () => {
+    await bench.run(atom.deref());
+    bench.faulty.setRules([
+      { fault: { kind: 'throttle' }, on: 'writes', times: 1 },
+      { fault: { kind: 'reset-before' }, on: 'writes', times: 1 },
+    ]);
+    await bench.run(atom.swap(increment));
+    expect(listener.said('retry')).toMatchObject([
+      { table: 'state', key: 'n', obstacle: 'throttled', errorName: 'ProvisionedThroughputExceededException' },
+      { table: 'state', key: 'n', obstacle: 'brief', errorName: 'TimeoutError' },
+    ]);
+    for (const { pauseMs } of listener.said('retry')) expect(pauseMs).toBeLessThan(50);
+  });
+
+  it('retry: of items beside the atoms as well', async () => {
+    bench.faulty.setRules([{ fault: { kind: 'throttle' }, times: 2 }]);
+    await bench.run(table.writeOnce().put('page/0', new Uint8Array([1])));
+    await bench.run(table.writeOnce().get('page/0'));
+    expect(listener.said('retry')).toMatchObject([{ key: 'page/0' }, { key: 'page/0' }]);
+  });
+
+  it.each([
+    ['reset-after', 'applied', 2],
+    ['reset-before', 'applied', 2],
+    ['duplicate', 'applied', 1],
+  ] as const)('settle, after %s: %s', async (kind, verdict, copies) => {
+    await bench.run(atom.deref());
+    const fault = kind === 'duplicate' ? ({ kind, answer: 'second' } as const) : { kind };
+    bench.faulty.setRules([{ fault, on: 'writes', times: 1 }]);
+    await bench.run(atom.swap(increment));
+    const { writeId } = listener.said('settle')[0] as { writeId: string };
+    expect(listener.said('settle')).toEqual([
+      { table: 'state', key: 'n', writeId, verdict, reason: undefined, copies },
+    ]);
+    expect(listener.said('commit')).toHaveLength(1);
+  });
+
+  it('settle: not-applied, when another writer was first', async () => {
+    await bench.run(atom.deref());
+    bench.faulty.hold();
+    const swap = outcomeOf(atom.swap(increment));
+    const first = await bench.message(0);
+    first.lose();
+    await bench.run(rival.swap(increment));
+    bench.faulty.release();
+    for (const message of bench.faulty.messages) if (!message.answered) message.drop();
+    await bench.run(swap.done);
+    expect(swap.value).toBe(2);
+    expect(listener.said('settle')).toMatchObject([{ writeId: tokenIn(first), verdict: 'not-applied', copies: 2 }]);
+  });
+
+  it('unknown, and settle: unknown when nobody waits any more and it is given up; then what it turned out to be', async () => {
+    await bench.run(atom.deref());
+    bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: 'writes' }]);
+    const swap = outcomeOf(atom.swap(increment, { timeoutMs: 10 }));
+    await bench.run(swap.done);
+    const facts = { table: 'state', key: 'n', reason: 'in-flight' };
+    expect(listener.said('unknown')).toMatchObject([{ ...facts, action: 'swap' }]);
+    const { writeId } = listener.said('unknown')[0] as { writeId: string };
+    await bench.clock.advance(retry.settleMs + 1_000);
+    expect(listener.said('settle')).toMatchObject([{ ...facts, writeId, verdict: 'unknown' }]);
+    bench.faulty.setRules([]);
+    await bench.run((swap.error as { settle(): Promise<unknown> }).settle());
+    expect(listener.said('settle')[1]).toMatchObject({ writeId, verdict: 'applied', reason: undefined });
+  });
+
+  it('settle: a write that was cancelled is not-applied, and no lost race', async () => {
+    await bench.run(atom.deref());
+    bench.faulty.setRules([{ fault: { kind: 'reset-before' }, on: 'writes' }]);
+    const swap = outcomeOf(atom.swap(increment, { timeoutMs: 10 }));
+    await bench.run(swap.done);
+    bench.faulty.setRules([]);
+    const { settle } = swap.error as { settle(options: object): Promise<unknown> };
+    expect(await bench.run(settle.call(swap.error, { prefer: 'cancel' }))).toEqual({ outcome: 'not-done' });
+    expect(listener.said('settle')).toMatchObject([{ verdict: 'not-applied' }]);
+    expect(listener.said('conflict')).toEqual([]);
+  });
+
+  it('unknown: the evidence is gone', async () => {
+    const small = bench.table({ retry, evidenceWritersMax: 1 }).atom<number>('n', { initial: 0 });
+    await bench.run(small.swap(increment));
+    bench.faulty.hold();
+    const swap = outcomeOf(small.swap(increment));
+    const first = await bench.message(0);
+    first.lose();
+    for (let writers = 0; writers < 3; writers += 1) {
+      await bench.run(bench.calm({ evidenceWritersMax: 1 }).atom<number>('n', { initial: 0 }).swap(increment));
+    }
+    bench.faulty.release();
+    for (const message of bench.faulty.messages) if (!message.answered) message.drop();
+    await bench.run(swap.done);
+    const facts = { writeId: tokenIn(first), reason: 'evidence-evicted' };
+    expect(listener.said('unknown')).toMatchObject([facts]);
+    expect(listener.said('settle')).toMatchObject([{ ...facts, verdict: 'unknown', copies: 2 }]);
+    expect(listener.calls.at(-1)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  it('table: what was found', async () => {
+    const other = bench.calm({ tableName: 'other' });
+    await bench.run(other.create());
+    await bench.run(other.ensure());
+    expect(listener.said('table')).toEqual([
+      { table: 'other', created: true, timeToLive: 'enabled' },
+      { table: 'other', created: false, timeToLive: 'enabled' },
+    ]);
+  });
+});
+
+describe('no event', () => {
+  it('holds a value, whatever happens', async () => {
+    const marker = 'c0nfidential';
+    const secret = table.atom<{ readonly text: string }>('s', { initial: { text: marker } });
+    const other = bench.calm().atom<{ readonly text: string }>('s', { initial: { text: marker } });
+    const more = (value: { readonly text: string }) => ({ text: `${value.text}${marker}` });
+    await bench.run(Promise.all([secret.swap(more), secret.swap(more), secret.swapWith((v) => [more(v), v])]));
+    await bench.run(other.swap(more));
+    await bench.run(secret.swap(more));
+    await bench.run(secret.deref());
+    await bench.run(secret.compareAndSet({ text: marker }, { text: marker }));
+    await bench.run(secret.reset({ text: marker.repeat(40_000) }).catch(() => undefined));
+    for (const kind of ['throttle', 'reset-after', 'duplicate', '5xx-after', 'conflict'] as const) {
+      bench.faulty.setRules([{ fault: { kind }, times: 2 }]);
+      await bench.run(secret.swap(more));
+    }
+    bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: 'writes' }]);
+    await bench.run(secret.swap(more, { timeoutMs: 10 }).catch(() => undefined));
+    const text = inspect(
+      listener.heard.map(({ event }) => event),
+      { depth: Number.POSITIVE_INFINITY, showHidden: true, maxArrayLength: null, maxStringLength: null },
+    );
+    expect(listener.heard.length).toBeGreaterThan(60);
+    expect(text).not.toContain(marker);
+  });
+});
+
+describe('the context', () => {
+  it('of subscribers is that of the caller, at the start and at the end, and below his call', async () => {
+    const caller = new AsyncLocalStorage<string>();
+    const seen: string[] = [];
+    listener.onHear = (name) => seen.push(`${name} ${caller.getStore()}`);
+    await bench.run(atom.deref());
+    await bench.run(rival.swap(increment));
+    seen.length = 0;
+    await bench.run(caller.run('ann', () => atom.swap(increment)));
+    expect(new Set(seen)).toEqual(
+      new Set(
+        ['start', 'end', 'asyncStart', 'asyncEnd']
+          .map((phase) => `swap:${phase} ann`)
+          .concat('conflict ann', 'commit ann'),
+      ),
+    );
+  });
+
+  it('of a write is that of the first caller in it, also while others keep the lane busy', async () => {
+    const caller = new AsyncLocalStorage<string>();
+    const puts: (string | undefined)[] = [];
+    const engine = overridden(bench.memory, {
+      put: async (request) => {
+        puts.push(caller.getStore());
+        await bench.clock.sleep(5);
+        return bench.memory.put(request);
+      },
+    });
+    const busy = bench.table({ engine }).atom<number>('n', { initial: 0 });
+    const ann = caller.run('ann', () => busy.swap(increment));
+    await bench.clock.advance(1);
+    const bob = caller.run('bob', () => busy.swap(increment));
+    const cat = caller.run('cat', () => busy.swap(increment));
+    await bench.run(Promise.all([ann, bob, cat]));
+    expect(puts).toEqual(['ann', 'bob']);
+  });
+
+  it('that a subscriber binds to the start is there in the function and in the engine', async () => {
+    const span = new AsyncLocalStorage<string>();
+    const { start } = tracingChannel(diagnosticsChannels.operations.swap);
+    start.bindStore(span, () => 'bound');
+    try {
+      const seen: (string | undefined)[] = [];
+      const engine = overridden(bench.memory, {
+        put: (request) => {
+          seen.push(span.getStore());
+          return bench.memory.put(request);
+        },
+      });
+      const look = (n: number) => {
+        seen.push(span.getStore());
+        return n + 1;
+      };
+      await bench.run(bench.table({ engine }).atom<number>('n', { initial: 0 }).swap(look));
+      expect(seen).toEqual(['bound', 'bound']);
+      expect(span.getStore()).toBeUndefined();
+    } finally {
+      start.unbindStore(span);
+    }
+  });
+});
+
+describe('when nobody listens', () => {
+  it('nothing is put together: the table is asked for its name by requests alone', async () => {
+    let asked = 0;
+    const tableName = () => {
+      asked += 1;
+      return 'state';
+    };
+    const quiet = bench.table({ tableName }).atom<number>('n', { initial: 0 });
+    listener.close();
+    await bench.run(quiet.deref());
+    bench.faulty.setRules([{ fault: { kind: 'throttle' }, times: 1 }]);
+    await bench.run(rival.swap(increment));
+    asked = 0;
+    const before = bench.faulty.spent().requests;
+    await bench.run(quiet.swap(increment));
+    await bench.run(quiet.deref());
+    expect(asked).toBe(bench.faulty.spent().requests - before);
+  });
+
+  it('a table whose name can’t be told is still told of, without one', async () => {
+    let name = () => 'state';
+    const late = bench.table({ tableName: () => name() }).atom<number>('n', { initial: 0 });
+    await bench.run(late.deref());
+    name = () => {
+      throw new RangeError('no stage set');
+    };
+    await expect(bench.run(late.swap(increment))).rejects.toThrow('no stage set');
+    await breathe();
+    expect(listener.calls.at(-1)).toMatchObject({ table: '', outcome: 'not-done', requests: 0 });
+  });
+});
