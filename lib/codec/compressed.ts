@@ -192,6 +192,6 @@ class Compressed implements SealingCodec {
 
 function checksum(head: Uint8Array, content: Uint8Array): number {
   const crc = crc32(head);
-  // Of no bytes zlib may say 0, depending on where they are not.
+  // Of an empty array without memory behind it, zlib says 0 whatever it was given to begin with.
   return content.length === 0 ? crc : crc32(content, crc);
 }

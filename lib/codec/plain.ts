@@ -23,8 +23,10 @@ export type Json = string | number | boolean | null | Uint8Array | readonly Json
 /** The answer of {@link copyPlain} for a value that has more than plain JSON in it. */
 export const notPlain: unique symbol = Symbol('not plain');
 
+/** Nodes of one plain value that are walked without a thought for shared references. */
+const nodesMaxQuick = 500_000;
 /** Nodes of one plain value. A value with more goes the thorough way, which takes shared references for what they are. */
-const nodesMax = 500_000;
+const nodesMaxLarge = 32_000_000;
 /** Ours of fewer nodes are not remembered. */
 const nodesRemembered = 16;
 /** Bytes of one nested name ("Constraints in Amazon DynamoDB": names are up to 64 KB). */
@@ -47,6 +49,11 @@ interface Walk {
   /** Deepest level reached, the root's children being level 1. */
   deepest: number;
   readonly depthMax: number;
+  readonly nodesMax: number;
+  /** Containers that were met, in a walk that minds shared references. */
+  readonly seen: Set<object> | undefined;
+  /** Nodes below containers that were met before. */
+  repeated: number;
 }
 
 /** Whether DynamoDB's number holds `value` exactly. -0 is not among them. */
@@ -75,7 +82,11 @@ export function isPlainName(name: string): boolean {
  * @returns `notPlain` when `value` holds, anywhere, what is not plain JSON. A proxy's own error passes through.
  */
 export function copyPlain(value: unknown, depthMax: number): Json | typeof notPlain {
-  return copy(value, 0, { nodes: 0, deepest: 0, depthMax });
+  const quick: Walk = { nodes: 0, deepest: 0, depthMax, nodesMax: nodesMaxQuick, seen: undefined, repeated: 0 };
+  const copied = copy(value, 0, quick);
+  if (copied !== notPlain || quick.nodes <= nodesMaxQuick) return copied;
+  // Large, or small and held a thousand times over by itself: only a walk that remembers where it was can tell.
+  return copy(value, 0, { ...quick, nodes: 0, deepest: 0, nodesMax: nodesMaxLarge, seen: new Set() });
 }
 
 function copy(value: unknown, depth: number, walk: Walk): Json | typeof notPlain {
@@ -95,13 +106,26 @@ function copy(value: unknown, depth: number, walk: Walk): Json | typeof notPlain
 }
 
 function copyContainer(value: object, depth: number, walk: Walk): Json | typeof notPlain {
+  if (walk.seen === undefined) return copyInto(value, depth, walk);
+  if (!walk.seen.has(value)) {
+    walk.seen.add(value);
+    return copyInto(value, depth, walk);
+  }
+  const { nodes, repeated } = walk;
+  const copied = copyInto(value, depth, walk);
+  walk.repeated = repeated + walk.nodes - nodes;
+  // As many copies as there is of the rest are taken, for the sake of a constant here and there.
+  return walk.repeated > nodesMaxQuick + (walk.nodes - walk.repeated) ? notPlain : copied;
+}
+
+function copyInto(value: object, depth: number, walk: Walk): Json | typeof notPlain {
   const extent = ours.get(value);
   if (extent !== undefined) {
     walk.nodes += extent.nodes;
     if (depth + extent.depth - 1 > walk.deepest) walk.deepest = depth + extent.depth - 1;
-    return walk.nodes > nodesMax || walk.deepest > walk.depthMax ? notPlain : (value as Json);
+    return walk.nodes > walk.nodesMax || walk.deepest > walk.depthMax ? notPlain : (value as Json);
   }
-  if (depth > walk.depthMax || walk.nodes > nodesMax) return notPlain;
+  if (depth > walk.depthMax || walk.nodes > walk.nodesMax) return notPlain;
   const nodesBefore = walk.nodes;
   const deepestBefore = walk.deepest;
   walk.deepest = depth;

@@ -42,7 +42,8 @@ export const jsonCodec: ValueCodec = {
   transparent: true,
   encode: (value) => {
     const plain = copyPlain(value, nestingMaxOfText);
-    return { S: textOf(plain === notPlain ? toForm(value, false) : { json: plain, meta: undefined }) };
+    // Plain JSON needs no replacer, without which it is text in half the time.
+    return { S: plain === notPlain ? textOf(toForm(value, false)) : JSON.stringify({ json: plain }) };
   },
   decode: (data) => {
     if (!('S' in data) || typeof data.S !== 'string') throw new Error('text is missing');

@@ -81,7 +81,7 @@ describe('compressed()', () => {
   it('takes forms of codecs of one’s own, whatever attribute they make', async () => {
     const codec: ValueCodec = {
       name: 'pairs',
-      encode: (value) => ({ L: [{ S: 'v' }, { M: { __proto__: null, n: { N: String(value) } } }, { BS: [noise(2)] }] }),
+      encode: (value) => ({ L: [{ S: 'v' }, { M: { n: { N: String(value) } } }, { BS: [noise(2)] }] }),
       decode: () => 7,
     };
     const own = compressed({ bytesMin: 0, form: codec });

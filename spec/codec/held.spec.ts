@@ -345,6 +345,19 @@ describe('hold()', () => {
     for (let level = 0; level < 10; level += 1) ours = hold({ a: ours, b: ours, c: ours, d: ours }).hand();
     expect(JSON.stringify(hold(ours).encode()).length).toBeLessThan(10_000);
   });
+
+  it('takes a large value as plain, with constants shared in it', () => {
+    const tags = Object.freeze(['a', 'b']);
+    const rows = Array.from({ length: 90_000 }, (_, id) => ({ id, name: `row ${id}`, tags }));
+    const held = hold(rows);
+    expect(held.plain).toBe(true);
+    const { data } = hold(rows, jsonCodec).encode();
+    expect(data).toEqual({ S: JSON.stringify({ json: rows }) });
+    // Once more of it repeats than not, it is kept as what it is.
+    const repeated = hold([rows, rows, rows]);
+    expect(repeated.plain).toBe(false);
+    expect(hold({ rows: held.hand() }).plain).toBe(true);
+  });
 });
 
 describe('Held.encode()', () => {
