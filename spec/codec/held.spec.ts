@@ -353,9 +353,6 @@ describe('hold()', () => {
     expect(held.plain).toBe(true);
     const { data } = hold(rows, jsonCodec).encode();
     expect(data).toEqual({ S: JSON.stringify({ json: rows }) });
-    // Once more of it repeats than not, it is kept as what it is.
-    const repeated = hold([rows, rows, rows]);
-    expect(repeated.plain).toBe(false);
     expect(hold({ rows: held.hand() }).plain).toBe(true);
   });
 });
