@@ -89,7 +89,7 @@ describe('logger', () => {
     await bench.run(atom.deref());
     bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: 'writes', times: 1 }]);
     await bench.run(atom.swap(increment));
-    const { facts } = lines.all.at(-1) as { facts: { writeId: string } };
+    const facts = lines.all.at(-1)?.facts ?? {};
     expect(lines.texts.at(-1)).toBe(
       `info atom n of state: write ${facts.writeId}, whose answer was lost, turned out applied after 2 copies`,
     );
