@@ -1,0 +1,62 @@
+/**
+ * What each feature of the library asks of the service: the smallest set of actions with which it works.
+ *
+ * `spec/infra/least-privilege.spec.ts` runs every feature and compares: no action is missing here, and none is superfluous. Two
+ * things are taken from the service's documentation instead, since no local engine has them: reading a stream, and keys that
+ * encrypt at rest.
+ *
+ * The actions of a transaction are those of the writes in it (`PutItem` for a put): there is no action `TransactWriteItems`.
+ */
+
+/** A part of the library, as far as its permissions go. */
+export type Feature =
+  /** `deref`, `peek`, `snapshot`. */
+  | 'read'
+  /** `swap`, `reset`, `compareAndSet`, `delete` and their like, on the whole or on parts; reading. */
+  | 'write'
+  /** Prevalent systems: opening read-only, following, the past. */
+  | 'prevalence-read'
+  /** Prevalent systems: handling events, snapshots. */
+  | 'prevalence'
+  /** Prevalent systems: removing what the retention does not keep. */
+  | 'prevalence-prune'
+  /** `sweep()`. */
+  | 'sweep'
+  /** Queries of secondary indexes with your own client. */
+  | 'indexes'
+  /** `verify()`. */
+  | 'verify'
+  /** `create()`, `ensure()`. */
+  | 'create'
+  /** Reading the table's stream. */
+  | 'stream';
+
+/** Actions by what they are done to. */
+export interface Permissions {
+  /** Done to single items, named by their keys. */
+  readonly items?: readonly string[];
+  /** Done to all items. */
+  readonly scans?: readonly string[];
+  /** Done to the table, not to items. */
+  readonly settings?: readonly string[];
+  /** Done to the secondary indexes. */
+  readonly indexes?: readonly string[];
+  /** Done to the stream. */
+  readonly stream?: readonly string[];
+}
+
+export const permissions: Readonly<Record<Feature, Permissions>> = {
+  read: { items: ['GetItem'] },
+  write: { items: ['GetItem', 'PutItem'] },
+  'prevalence-read': { items: ['BatchGetItem', 'GetItem'] },
+  prevalence: { items: ['BatchGetItem', 'GetItem', 'PutItem'] },
+  'prevalence-prune': { items: ['DeleteItem', 'GetItem', 'PutItem'] },
+  sweep: { items: ['DeleteItem'], scans: ['Scan'] },
+  indexes: { indexes: ['Query'] },
+  verify: { settings: ['DescribeTable', 'DescribeTimeToLive'] },
+  create: { settings: ['CreateTable', 'DescribeTable', 'DescribeTimeToLive', 'UpdateTimeToLive'] },
+  stream: { stream: ['DescribeStream', 'GetRecords', 'GetShardIterator'] },
+};
+
+/** All features. */
+export const features: readonly Feature[] = Object.keys(permissions) as Feature[];
