@@ -49,7 +49,7 @@ export { Cursor, type Focus, type PartCursor } from './focus.js';
 export type { Found, GetManyOptions } from './get-many.js';
 export type { RetryOptions } from './ground.js';
 export { ItemAtom } from './item-atom.js';
-export type { AttributeNames } from './item-format.js';
+export { type AttributeNames, attributeNamesDefault } from './item-format.js';
 export type { Logger } from './logger.js';
 export type { PlainKey } from './many-keys.js';
 export type { Lens, PartAt, StepOf, WayIn } from './part-types.js';
