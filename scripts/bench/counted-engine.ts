@@ -1,9 +1,18 @@
-/** The engine on the SDK that also counts what its puts came to. */
-import { type PutRequest, SdkEngine, type SendOptions, type WriteAnswer } from '../../lib/engine/index.js';
+/** The engine on the SDK that also counts what its writes came to. */
+import {
+  type PutRequest,
+  SdkEngine,
+  type SendOptions,
+  type TransactWriteAnswer,
+  type TransactWriteRequest,
+  type UpdateRequest,
+  type WriteAnswer,
+} from '../../lib/engine/index.js';
 import type { Counts } from './sample.js';
 
 export class CountedEngine extends SdkEngine {
   #commits = 0;
+  #cancelled = 0;
 
   override async put(request: PutRequest, options?: SendOptions): Promise<WriteAnswer> {
     const answer = await super.put(request, options);
@@ -11,8 +20,22 @@ export class CountedEngine extends SdkEngine {
     return answer;
   }
 
+  override async update(request: UpdateRequest, options?: SendOptions): Promise<WriteAnswer> {
+    const answer = await super.update(request, options);
+    if (answer.status === 'applied') this.#commits += 1;
+    return answer;
+  }
+
+  override async transactWrite(request: TransactWriteRequest, options?: SendOptions): Promise<TransactWriteAnswer> {
+    const answer = await super.transactWrite(request, options);
+    if (answer.status === 'applied') this.#commits += 1;
+    if (answer.status === 'cancelled') this.#cancelled += 1;
+    return answer;
+  }
+
   counts(): Counts {
     const { requests, readUnits, writeUnits, conditionsFailed } = this.spent();
-    return { requests, readUnits, writeUnits, failedPuts: conditionsFailed, commits: this.#commits };
+    const [commits, cancelled] = [this.#commits, this.#cancelled];
+    return { requests, readUnits, writeUnits, failedPuts: conditionsFailed, commits, cancelled };
   }
 }

@@ -13,6 +13,8 @@ import { parseArgs } from 'node:util';
 import { findDynamoDBLocal } from '../../lib/testing/index.js';
 import { client } from './cases/client.js';
 import { faults } from './cases/faults.js';
+import { getMany } from './cases/get-many.js';
+import { layers } from './cases/layers.js';
 import { library } from './cases/library.js';
 import { manyAtoms } from './cases/many-atoms.js';
 import { oneAtom } from './cases/one-atom.js';
@@ -41,6 +43,8 @@ const cases: Readonly<Record<string, Case>> = {
   reads,
   faults,
   client,
+  getMany,
+  layers,
   prevalenceCosts,
   prevalenceFourProcesses,
   prevalenceWriters,

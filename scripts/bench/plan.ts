@@ -10,6 +10,8 @@ export interface Plan {
   readonly contendedMs: number;
   /** Atoms of the case with many, in as many parts as there are `rounds`. */
   readonly atoms: number;
+  /** Processes that add to one atom. */
+  readonly commuteProcesses: number;
   /** Cells of the memory case. */
   readonly cells: number;
   /** Lengths of the journal that is recovered, growing; and of the one with an item per event that is replayed beside it. */
@@ -28,6 +30,7 @@ export const plans: Readonly<Record<'quick' | 'standard' | 'long', Plan>> = {
     contendedRounds: 1,
     contendedMs: 800,
     atoms: 600,
+    commuteProcesses: 8,
     cells: 10_000,
     recoveredEvents: [10_000, 100_000],
     replayedItems: 2_000,
@@ -40,6 +43,7 @@ export const plans: Readonly<Record<'quick' | 'standard' | 'long', Plan>> = {
     contendedRounds: 3,
     contendedMs: 3_000,
     atoms: 10_000,
+    commuteProcesses: 32,
     cells: 100_000,
     recoveredEvents: [10_000, 100_000, 1_000_000],
     replayedItems: 20_000,
@@ -52,6 +56,7 @@ export const plans: Readonly<Record<'quick' | 'standard' | 'long', Plan>> = {
     contendedRounds: 9,
     contendedMs: 6_000,
     atoms: 30_000,
+    commuteProcesses: 32,
     cells: 300_000,
     recoveredEvents: [10_000, 100_000, 1_000_000],
     replayedItems: 100_000,

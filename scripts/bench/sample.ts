@@ -6,9 +6,11 @@ export interface Counts {
   readonly requests: number;
   readonly readUnits: number;
   readonly writeUnits: number;
-  /** Conditional puts that failed, and that were applied. */
+  /** Conditional puts that failed, and writes that were applied. */
   readonly failedPuts: number;
   readonly commits: number;
+  /** Transactions that were cancelled. */
+  readonly cancelled?: number;
   /** Of all items that were stored, where they are weighed. */
   readonly bytesWritten?: number;
 }
@@ -135,6 +137,7 @@ function combine(one: Counts, other: Counts, sign: number): Counts {
     writeUnits: one.writeUnits + sign * other.writeUnits,
     failedPuts: one.failedPuts + sign * other.failedPuts,
     commits: one.commits + sign * other.commits,
+    cancelled: (one.cancelled ?? 0) + sign * (other.cancelled ?? 0),
     bytesWritten: (one.bytesWritten ?? 0) + sign * (other.bytesWritten ?? 0),
   };
 }

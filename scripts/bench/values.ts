@@ -1,11 +1,15 @@
 /** The values that are stored, by size, and the items they make. */
 import { AtomTable } from '../../lib/atom/index.js';
 import type { Item } from '../../lib/codec/index.js';
+import { landing } from './flights.js';
 import { headItem } from './journal-head.js';
 import { StubEngine } from './stub-engine.js';
 
-/** About the bytes of the value itself; the item has some 120 more. A journal's head is an item only. */
-export type Size = '200 B' | '1 KB' | '32 KB' | 'journal head';
+/**
+ * About the bytes of the value itself; the item has some 120 more. Flights are records as they are, for what depends on the
+ * content; a journal's head is an item only.
+ */
+export type Size = '200 B' | '1 KB' | '32 KB' | '1 KB of flights' | '100 KB of flights' | 'journal head';
 
 /** Plain JSON of an everyday shape, with a counter that each operation moves. */
 export interface Value {
@@ -17,6 +21,8 @@ const valueMakers: Readonly<Record<Exclude<Size, 'journal head'>, () => Value>> 
   '200 B': () => ({ n: 0, ...record(0, 110) }),
   '1 KB': () => ({ n: 0, ...record(0, 100), items: list(5) }),
   '32 KB': () => ({ n: 0, ...record(0, 100), items: list(180) }),
+  '1 KB of flights': () => ({ n: 0, flights: landings(6) }),
+  '100 KB of flights': () => ({ n: 0, flights: landings(600) }),
 };
 
 export function makeValue(size: Size): Value {
@@ -28,6 +34,10 @@ export const increment = (value: Value): Value => ({ ...value, n: value.n + 1 })
 
 function record(id: number, textLength: number) {
   return { id, name: `record ${id}`, open: id % 2 === 0, ratio: id / 7, text: 'x'.repeat(textLength) };
+}
+
+function landings(length: number) {
+  return Array.from({ length }, (_, flight) => landing(flight));
 }
 
 function list(length: number) {

@@ -2,6 +2,8 @@
 import * as atoms from './atoms.js';
 import * as baselines from './baselines.js';
 import * as eventJournals from './event-journals.js';
+import * as layers from './layers.js';
+import * as manyKeys from './many-keys.js';
 import { weigh } from './memory.js';
 import * as prevalence from './prevalence.js';
 import * as recovery from './recovery.js';
@@ -11,6 +13,8 @@ import * as snapshots from './snapshots.js';
 export type Tasks = typeof atoms &
   typeof baselines &
   typeof eventJournals &
+  typeof layers &
+  typeof manyKeys &
   typeof prevalence &
   typeof recovery &
   typeof snapshots & { setup: typeof setup; weigh: typeof weigh };
@@ -19,6 +23,8 @@ export const tasks: Tasks = {
   ...atoms,
   ...baselines,
   ...eventJournals,
+  ...layers,
+  ...manyKeys,
   ...prevalence,
   ...recovery,
   ...snapshots,
