@@ -1,7 +1,7 @@
 /** The library without a store: its own CPU, and what idle atoms weigh. */
-import { interleave, type Plan } from '../plan.js';
+import { interleave, type Plan, type Variant } from '../plan.js';
 import { startWorker } from '../processes.js';
-import { measure, type Row } from '../row.js';
+import { compare, measure, type Row } from '../row.js';
 import { cpuPerOp } from '../sample.js';
 import type { Size } from '../values.js';
 
@@ -15,7 +15,9 @@ async function ownTime(plan: Plan, home: string, execArgv: readonly string[]): P
   const worker = startWorker({ home, execArgv });
   try {
     const on = (size: Size) => (warm: boolean) => worker.run('swapOnStub', { size, ops: opsPerRound / (warm ? 4 : 1) });
-    const samples = await interleave(plan.rounds, { small: on('200 B'), middle: on('1 KB') });
+    const listened: Variant = (warm) =>
+      worker.run('swapOnStub', { size: '1 KB', ops: opsPerRound / (warm ? 4 : 1), listen: true });
+    const samples = await interleave(plan.rounds, { small: on('200 B'), middle: on('1 KB'), listened });
     const large = await interleave(plan.rounds, {
       large: (warm) => worker.run('swapOnStub', { size: '32 KB', ops: opsPerRound / (warm ? 100 : 20) }),
     });
@@ -27,7 +29,18 @@ async function ownTime(plan: Plan, home: string, execArgv: readonly string[]): P
         unit: ' us',
         ...(size === '1 KB' && { goal: { atMost: 150 } }),
       });
-    return [row('200 B', samples.small), row('1 KB', samples.middle), row('32 KB', large.large)];
+    return [
+      row('200 B', samples.small),
+      row('1 KB', samples.middle),
+      row('32 KB', large.large),
+      compare({
+        group: 'the library alone',
+        name: 'the same, 1 KB, with listeners on all diagnostics channels; without',
+        figure: 'cpu',
+        ours: samples.listened,
+        baseline: samples.middle,
+      }),
+    ];
   } finally {
     await worker.close();
   }

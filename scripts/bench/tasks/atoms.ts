@@ -1,5 +1,6 @@
 /** What a worker does with the library: swaps and reads of atoms that stay warm between windows. */
-import { AtomTable, type ItemAtom } from '../../../lib/atom/index.js';
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
+import { AtomTable, diagnosticsChannels, type ItemAtom } from '../../../lib/atom/index.js';
 import { clientOf, type Place } from '../clients.js';
 import { CountedEngine } from '../counted-engine.js';
 import { atomOf, type Opened, open } from '../opened.js';
@@ -145,11 +146,33 @@ export async function swapUnderFaults(args: Omit<SwapArguments, 'atoms'>): Promi
   return { ...sample, wrong, failed };
 }
 
+export interface StubArguments {
+  readonly size: Size;
+  readonly ops: number;
+  /** Whether somebody listens on all diagnostics channels. */
+  readonly listen?: boolean;
+}
+
 /** Swaps on an engine that answers at once: the library's own time. */
-export async function swapOnStub({ size, ops }: { size: Size; ops: number }): Promise<Sample> {
+export async function swapOnStub({ size, ops, listen = false }: StubArguments): Promise<Sample> {
   const { StubEngine } = await import('../stub-engine.js');
+  const stop = listen ? listenToAll() : () => {};
   const atom = new AtomTable({ engine: new StubEngine(), tableName: 'none' }).atom('stub', {
     initial: makeValue(size),
   });
-  return closedLoop({ callers: 1, ops, counts: () => noCounts, op: () => atom.swap(increment) });
+  const sample = await closedLoop({ callers: 1, ops, counts: () => noCounts, op: () => atom.swap(increment) });
+  stop();
+  return sample;
+}
+
+function listenToAll(): () => void {
+  const { operations, ...plain } = diagnosticsChannels;
+  const ends = Object.values(operations).map((name) => tracingChannel(name).asyncEnd);
+  const hear = () => {};
+  for (const end of ends) end.subscribe(hear);
+  for (const name of Object.values(plain)) subscribe(name, hear);
+  return () => {
+    for (const end of ends) end.unsubscribe(hear);
+    for (const name of Object.values(plain)) unsubscribe(name, hear);
+  };
 }
