@@ -112,7 +112,7 @@ function without(generation: Generation, writer: string): Record<string, number>
 }
 
 /** Highest sequence number that `writer` is known to have committed, or -1. */
-function committedSeq(lineage: Lineage, writer: string): number {
+export function committedSeq(lineage: Lineage, writer: string): number {
   return Math.max(lineage.current[writer] ?? -1, lineage.previous[writer] ?? -1);
 }
 

@@ -20,6 +20,7 @@ export { FaultyEngine, type FaultyEngineOptions } from './faults.js';
 export { type HeldAnswer, HeldMessage } from './held-message.js';
 export * from './limits.js';
 export { type Commit, MemoryEngine, type MemoryEngineOptions, type MemoryLimits } from './memory.js';
+export { addNumbers } from './memory-number.js';
 export { attemptsOf, isTransient, refusalKind } from './outcome.js';
 export type * from './port.js';
 export { type Random, seededRandom, systemRandom } from './random.js';
