@@ -89,7 +89,7 @@ function valueText(value: HclValue): string[] {
 }
 
 /** A string in quotes; templates in it are only text. */
-export function quoted(text: string): string {
+function quoted(text: string): string {
   const json = JSON.stringify(text).replace(/\\[bf]/g, (control) => (control === '\\b' ? '\\u0008' : '\\u000c'));
   return json.replace(/[$%]\{/g, (open) => `${open.charAt(0)}${open}`);
 }
