@@ -22,26 +22,22 @@ import type { UnknownReason } from './settlement.js';
  *
  * @example
  * ```ts
- * import { subscribe, tracingChannel } from 'node:diagnostics_channel';
- * import { AtomTable, type CommitEvent, diagnosticsChannels, type OperationEvent } from 'leyden-jar';
+ * import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+ * import { AtomTable, type CommitEvent, diagnosticsChannels } from 'leyden-jar';
  * import { MemoryEngine } from 'leyden-jar/engine';
  *
- * subscribe(diagnosticsChannels.commit, (message) => {
+ * const tell = (message: unknown) => {
  *   const { key, version, callers } = message as CommitEvent;
  *   console.log(`${key} is at version ${version} by ${callers} calls`);
  *   // => hits is at version 1 by 2 calls
- * });
- * tracingChannel<unknown, OperationEvent>(diagnosticsChannels.operations.swap).asyncEnd.subscribe((message) => {
- *   const { action, outcome, attempts, requests, writeUnits } = message as OperationEvent;
- *   console.log(action, outcome, attempts, requests, writeUnits);
- *   // => swap applied 1 2 0.5
- *   // => swap applied 1 2 0.5
- * });
+ * };
+ * subscribe(diagnosticsChannels.commit, tell);
  *
  * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
  * await table.create();
  * const hits = table.atom<number>('hits', { initial: 0 });
- * await Promise.all([hits.swap((n) => n + 1), hits.swap((n) => n + 1)]); // one read and one write for both
+ * await Promise.all([hits.swap((n) => n + 1), hits.swap((n) => n + 1)]); // one write for both
+ * unsubscribe(diagnosticsChannels.commit, tell);
  * ```
  */
 export const diagnosticsChannels: {

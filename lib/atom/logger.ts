@@ -8,6 +8,9 @@ import type { Clock } from '../engine/index.js';
 import type { PlainEvents } from './diagnostics.js';
 import { isThenable } from './value-rules.js';
 
+/** What a line says, for machines. */
+export type LogFacts = Readonly<Record<string, unknown>>;
+
 /**
  * Where lines go: `console`, pino, winston, Powertools' `Logger` and others fit as they are.
  *
@@ -31,10 +34,10 @@ import { isThenable } from './value-rules.js';
  * ```
  */
 export interface Logger {
-  debug(message: string, facts: object): unknown;
-  info(message: string, facts: object): unknown;
-  warn(message: string, facts: object): unknown;
-  error(message: string, facts: object): unknown;
+  debug(message: string, facts: LogFacts): unknown;
+  info(message: string, facts: LogFacts): unknown;
+  warn(message: string, facts: LogFacts): unknown;
+  error(message: string, facts: LogFacts): unknown;
 }
 
 type Level = keyof Logger;
@@ -65,7 +68,7 @@ export class Log {
   /** Writes the line of an event, if it has one. */
   event<Name extends keyof PlainEvents>(name: Name, event: PlainEvents[Name]): void {
     const line = (lines[name] as (one: PlainEvents[Name]) => Line | undefined)(event);
-    if (line !== undefined) this.#write(`${name} ${line.level}`, line, event);
+    if (line !== undefined) this.#write(`${name} ${line.level}`, line, { ...event });
   }
 
   /** A fault of the library itself. */
@@ -75,7 +78,7 @@ export class Log {
     this.#write('fault', { level: 'error', text }, { table, key, error });
   }
 
-  #write(kind: string, { level, text }: Line, facts: object): void {
+  #write(kind: string, { level, text }: Line, facts: LogFacts): void {
     const now = this.#clock.monotonicMs();
     const before = this.#windows.get(kind);
     const isOpen = before !== undefined && now - before.startedAt < windowMs;
@@ -90,7 +93,7 @@ export class Log {
     else this.#say(level, `${text} (${leftOut} like it were left out)`, { ...facts, leftOut });
   }
 
-  #say(level: Level, text: string, facts: object): void {
+  #say(level: Level, text: string, facts: LogFacts): void {
     try {
       const said = this.#logger[level](`leyden-jar: ${text}`, facts);
       if (isThenable(said)) said.then(undefined, () => {});
