@@ -26,8 +26,10 @@ import type { Logger } from './logger.js';
 import type { PlainKey } from './many-keys.js';
 import { Pace } from './pace.js';
 import { type DeleteManyOptions, deleteMany, type PutEntry, type PutManyOptions, putMany } from './put-many.js';
+import { type CloseOptions, type SettledOptions, TableLife } from './table-life.js';
 import { type CreateOptions, type TableReport, TableSetup, type VerifyOptions } from './table-setup.js';
 import { type IndexFunction, ValueRules } from './value-rules.js';
+import { type TableWatchOptions, Watches } from './watches.js';
 import { WriteOnceItems } from './write-once.js';
 
 /** A key of a table with a sort key. */
@@ -37,7 +39,7 @@ export interface CompositeKey {
 }
 
 /** Options of {@link AtomTable} beside the place where items live. */
-export interface AtomTableBaseOptions {
+export interface AtomTableBaseOptions extends TableWatchOptions {
   /** The table's name, or a function of it for environments that are set up late. */
   readonly tableName: string | (() => string);
   /**
@@ -147,12 +149,14 @@ export interface AtomOptions<T> {
 export class AtomTable {
   readonly #ground: Ground;
   readonly #retry: Retry;
+  readonly #watches: Watches;
   readonly #setup: TableSetup;
   readonly #codec: ValueCodec | SealingCodec | undefined;
   readonly #many: Cells;
   readonly #cells = new Map<string, WeakRef<Cell>>();
   /** Cells that no handle was ever made for. */
   readonly #unheld = new WeakSet<Cell>();
+  #closing: Promise<boolean> | undefined;
   readonly #collected = new FinalizationRegistry<string>((id) => {
     if (this.#cells.get(id)?.deref() === undefined) this.#cells.delete(id);
   });
@@ -188,9 +192,11 @@ export class AtomTable {
       randomBytes: bytes,
       newIncarnation: () => Buffer.from(bytes(12)).toString('base64url'),
       generationWritersMax: evidenceWritersMax,
+      life: new TableLife(clock),
       kept: new Set(),
       tombstoneMs,
     };
+    this.#watches = new Watches(this.#ground, this.#retry, options);
     this.#setup = new TableSetup(this.#ground);
     this.#codec = options.codec;
     this.#many = this.#manyOf(this.#ground, this.#retry, this.#codec);
@@ -212,12 +218,13 @@ export class AtomTable {
   atom<T>(key: unknown, options: AtomOptions<T> & { readonly initial: T }): ItemAtom<T, T>;
   atom<T>(key: unknown, options?: AtomOptions<T>): ItemAtom<T>;
   atom<T>(key: unknown, options: AtomOptions<T> = {}): ItemAtom<T, T | undefined> {
+    this.#assertOpen('open an atom of');
     const { item, text } = this.#keyOf(key);
     // The cell knows nothing of T: it hands values through.
     const untyped = options as unknown as AtomOptions<never>;
     const codec = this.#codecOf(options);
     const cell = this.#existing(text, untyped, codec) ?? this.#open(item, text, untyped, codec);
-    return new ItemAtom<T, T | undefined>(cell);
+    return new ItemAtom<T, T | undefined>(cell, this.#watches);
   }
 
   /**
@@ -253,7 +260,7 @@ export class AtomTable {
     options?: GetManyOptions,
   ): Promise<{ -readonly [I in keyof K]: Found<K[I]> }>;
   getMany(keys: Iterable<unknown>, options?: GetManyOptions): Promise<unknown> {
-    return getMany(this.#many, keys, options);
+    return this.#refused('read atoms of') ?? getMany(this.#many, keys, options);
   }
 
   /**
@@ -278,7 +285,7 @@ export class AtomTable {
   ): Promise<void>;
   putMany<T, V>(entries: Iterable<readonly [atom: ItemAtom<T, V>, value: T]>, options?: PutManyOptions): Promise<void>;
   putMany(entries: Iterable<readonly [unknown, unknown]>, options?: PutManyOptions): Promise<void> {
-    return putMany(this.#many, entries, options);
+    return this.#refused('write atoms of') ?? putMany(this.#many, entries, options);
   }
 
   /**
@@ -289,7 +296,7 @@ export class AtomTable {
    * @throws {BatchError} `ERR_BATCH` with the outcome of each key, unless all are done.
    */
   deleteMany(keys: Iterable<unknown>, options?: DeleteManyOptions): Promise<boolean[]> {
-    return deleteMany(this.#many, keys, options);
+    return this.#refused('delete atoms of') ?? deleteMany(this.#many, keys, options);
   }
 
   /**
@@ -299,7 +306,7 @@ export class AtomTable {
    * @throws {TableError} `ERR_TABLE` when it exists already.
    */
   create(options: CreateOptions = {}): Promise<TableReport> {
-    return this.#setup.create(options);
+    return this.#refused('create') ?? this.#setup.create(options);
   }
 
   /**
@@ -308,7 +315,7 @@ export class AtomTable {
    * @throws {TableError} `ERR_TABLE` when its keys differ, or when it is a last-writer-wins global table.
    */
   ensure(options: CreateOptions & VerifyOptions = {}): Promise<TableReport> {
-    return this.#setup.ensure(options);
+    return this.#refused('ensure') ?? this.#setup.ensure(options);
   }
 
   /**
@@ -317,7 +324,7 @@ export class AtomTable {
    * @throws {TableError} `ERR_TABLE`
    */
   verify(options: VerifyOptions = {}): Promise<TableReport> {
-    return this.#setup.verify(options);
+    return this.#refused('verify') ?? this.#setup.verify(options);
   }
 
   /**
@@ -330,8 +337,63 @@ export class AtomTable {
     return this.#setup.sweep(options.signal);
   }
 
+  /**
+   * Waits until nothing is under way in this table: no call that writes, no lost answer that is still being settled, no look of a
+   * watch; then resolves with `true`, or with `false` when `timeoutMs` comes first. For the end of an invocation on AWS Lambda,
+   * which freezes the process with whatever is on its way.
+   *
+   * It ends nothing: watches look again after their interval, and calls go on being taken. Calls that only read are not waited for.
+   *
+   * @cost Nothing.
+   * @throws RangeError for what is no time-out; `signal.reason`.
+   *
+   * @example
+   * ```ts
+   * import { AtomTable } from 'leyden-jar';
+   * import { MemoryEngine } from 'leyden-jar/engine';
+   *
+   * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+   * await table.create();
+   * const handler = async () => {
+   *   await table.atom<number>('n', { initial: 0 }).swap((n) => n + 1);
+   *   return { settled: await table.settled({ timeoutMs: 2_000 }) };
+   * };
+   * console.log(await handler()); // => { settled: true }
+   * ```
+   */
+  settled(options: SettledOptions = {}): Promise<boolean> {
+    return this.#ground.life.idle(true, options);
+  }
+
+  /**
+   * Closes the table: ends its watches (their loops end, `waitFor` rejects), refuses every later call with `ERR_CLOSED`, and waits until
+   * the writes that are under way are settled. Resolves with whether they were within `timeoutMs`; those that were not go on until
+   * their own deadlines, and their callers learn what became of them. Closing again is the same as the first time.
+   *
+   * Nothing is left behind: no timer, no watch. Your client is yours: destroy it after this.
+   *
+   * Journals, snapshots and prevalent systems on this table belong to whoever opened them, and work on until they are closed
+   * themselves. So close from the top down: systems, then the table, then the client; `await using` in the order of making does that.
+   *
+   * @cost Nothing beyond what is under way.
+   * @throws RangeError for what is no time-out.
+   */
+  close(options: CloseOptions = {}): Promise<boolean> {
+    const idle = this.#ground.life.idle(false, options);
+    this.#closing ??= idle;
+    this.#ground.life.end();
+    this.#watches.close();
+    return this.#closing;
+  }
+
+  /** As {@link AtomTable.close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   /** The items of this table that are written once, beside its atoms. Sends nothing. */
   writeOnce(): WriteOnceItems {
+    this.#assertOpen('open items of');
     return new WriteOnceItems(this.#ground, this.#retry, (key) => this.#keyOf(this.keyNamed(key)).item);
   }
 
@@ -353,6 +415,27 @@ export class AtomTable {
   } {
     const { clock, random, randomBytes } = this.#ground;
     return { clock, random, randomBytes };
+  }
+
+  /**
+   * @internal An atom for a part of this library that is closed by itself: it works on when the table is closed.
+   */
+  atomOf<T>(key: unknown, options: AtomOptions<T> & { readonly initial: T }): ItemAtom<T, T>;
+  atomOf<T>(key: unknown, options?: AtomOptions<T>): ItemAtom<T>;
+  atomOf<T>(key: unknown, options: AtomOptions<T> = {}): ItemAtom<T, T | undefined> {
+    const atom = this.atom<T>(key, options);
+    ItemAtom.cellOf(atom).lane.outlives = true;
+    return atom;
+  }
+
+  #assertOpen(action: string): void {
+    const refusal = this.#ground.life.refusal(action, `table ${this.#ground.events.table}`);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #refused(action: string): Promise<never> | undefined {
+    const refusal = this.#ground.life.refusal(action, `table ${this.#ground.events.table}`);
+    return refusal && Promise.reject(refusal);
   }
 
   #keyOf(key: unknown): { item: Item; text: string } {

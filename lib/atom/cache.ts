@@ -55,8 +55,8 @@ interface Reading {
 export class Cache {
   /** The newest knowledge, if any. */
   known: Known | undefined;
-  /** Told of each newer committed state as it becomes known. */
-  onChange: ((known: Known) => void) | undefined;
+  /** Told of each other committed state as it becomes known; of `undefined` when what was known can't be trusted any more. */
+  onChange: ((known: Known | undefined) => void) | undefined;
   readonly #ground: Ground;
   readonly #retry: Retry;
   readonly #register: Register;
@@ -150,6 +150,7 @@ export class Cache {
 
   forget(): void {
     this.known = undefined;
+    this.onChange?.(undefined);
   }
 
   async #read(consistent: boolean, tally: Tally | undefined): Promise<Known> {
@@ -172,7 +173,7 @@ export class Cache {
     const before = this.known;
     const fresh = this.#weigh(facts, start);
     const { known } = this;
-    if (this.onChange !== undefined && known === fresh && isNewer(before, known)) this.onChange(known);
+    if (this.onChange !== undefined && known !== before && isOther(before, known)) this.onChange(known);
     return fresh;
   }
 
@@ -216,7 +217,8 @@ export class Cache {
 }
 
 /** Whether `known` is another state than `before`. */
-function isNewer(before: Known | undefined, known: Known): boolean {
-  if (before === undefined || before.adopted !== undefined || known.adopted !== undefined) return true;
+function isOther(before: Known | undefined, known: Known | undefined): boolean {
+  if (before === undefined || known === undefined || before.adopted !== undefined || known.adopted !== undefined)
+    return true;
   return before.image?.lineage.token !== known.image?.lineage.token;
 }

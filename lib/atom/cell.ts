@@ -137,6 +137,8 @@ export class Cell {
     signal: AbortSignal | undefined,
     trace?: Trace,
   ): Promise<Look> {
+    const refusal = this.lane.refusal(action);
+    if (refusal !== undefined) throw refusal;
     signal?.throwIfAborted();
     const remembered = this.remembered(consistency);
     if (remembered !== undefined) return { known: remembered, stale: true };

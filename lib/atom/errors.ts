@@ -172,6 +172,16 @@ export class ReentrantError extends LeydenError {
   }
 }
 
+/** `ERR_CLOSED`: the table was closed. Nothing was done. */
+export class TableClosedError extends LeydenError {
+  constructor(action: string, subject: string) {
+    super('ERR_CLOSED', `Cannot ${action} ${subject}: its AtomTable was closed; open another one`, {
+      outcome: 'not-done',
+      retryable: false,
+    });
+  }
+}
+
 /** `ERR_OPTIONS_DIFFER`: a second handle of one atom was asked for with other options. */
 export class OptionsDifferError extends LeydenError {
   readonly key: string;

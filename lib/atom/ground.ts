@@ -3,6 +3,7 @@ import type { Clock, Engine, Random } from '../engine/index.js';
 import type { Events } from './events.js';
 import type { AttributeNames } from './item-format.js';
 import type { Pace } from './pace.js';
+import type { TableLife } from './table-life.js';
 
 /** How hard and how long an operation tries. All times in milliseconds. */
 export interface RetryOptions {
@@ -62,6 +63,8 @@ export interface Ground {
   readonly newIncarnation: () => string;
   /** Writers of one generation of evidence. */
   readonly generationWritersMax: number;
+  /** Whether the table is open, and what is under way in it. */
+  readonly life: TableLife;
   /** Cells that outlive their handles. */
   readonly kept: Set<unknown>;
   /** How long a tombstone stays. */

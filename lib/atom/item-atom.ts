@@ -8,6 +8,7 @@ import { type Focus, focusOf } from './focus.js';
 import { isAsyncFunction } from './inside.js';
 import type { Commit, State, Step, Work } from './operation.js';
 import { isThenable } from './value-rules.js';
+import type { Watches } from './watches.js';
 
 /**
  * A value that many processes share: one DynamoDB item, changed only by compare-and-swap.
@@ -41,8 +42,8 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
   readonly #cell: Cell;
 
   /** @internal Made by `AtomTable.atom`. */
-  constructor(cell: Cell) {
-    super(cell);
+  constructor(cell: Cell, watches: Watches) {
+    super(cell, watches);
     this.#cell = cell;
   }
 

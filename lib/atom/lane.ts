@@ -63,6 +63,8 @@ export class Lane {
    * second lane of the same writer for one atom.
    */
   owner: unknown;
+  /** Whether it goes on when its table is closed: it belongs to a journal or to snapshots, which are closed by themselves. */
+  outlives = false;
   #queue = new Queue();
   #running: Operation[] = [];
   #flight: Flight | undefined;
@@ -92,6 +94,11 @@ export class Lane {
     this.inside.assertOutside(action, own);
   }
 
+  /** What a call is refused with after its table was closed. */
+  refusal(action: string): Error | undefined {
+    return this.outlives ? undefined : this.#ground.life.refusal(action, `atom ${this.#register.keyText}`);
+  }
+
   /** Whether anybody waits for what is under way here, or for the lane itself. */
   get isWanted(): boolean {
     return this.#isAwaited();
@@ -103,6 +110,8 @@ export class Lane {
   }
 
   submit<R>(work: Work<R>, timeoutMs: number, signal: AbortSignal | undefined, trace?: Trace): Promise<R> {
+    const refusal = this.refusal(work.action);
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const deadlineAt = this.#ground.clock.monotonicMs() + timeoutMs;
     const operation = new Operation<R>(work, work.calledAt ?? this.#cache.tick(), deadlineAt, timeoutMs, trace);
@@ -161,6 +170,7 @@ export class Lane {
     this.#lentTo?.onWanted?.();
     if (this.#busy) return;
     this.#busy = true;
+    this.#ground.life.began(this);
     // One microtask later, so that all calls of this turn of the event loop share the first write.
     queueMicrotask(() => void this.#work());
   }
@@ -186,6 +196,7 @@ export class Lane {
       this.#ground.events.fault(this.#register.keyText, error);
     } finally {
       this.#busy = false;
+      this.#ground.life.ended(this);
       // A write under way that nobody waits for needs no alarm either.
       if (!this.#isAwaited()) {
         this.#alarm?.clear();
