@@ -26,6 +26,7 @@ import { prevalenceSnapshots } from './cases/prevalence-snapshots.js';
 import { eightProcesses, fourProcesses } from './cases/processes.js';
 import { reads } from './cases/reads.js';
 import { sizes, uncontended } from './cases/uncontended.js';
+import { watches, watchesIdle } from './cases/watches.js';
 import { compile } from './compile.js';
 import { plans } from './plan.js';
 import { type EngineName, engineNames } from './processes.js';
@@ -45,6 +46,7 @@ const cases: Readonly<Record<string, Case>> = {
   client,
   getMany,
   layers,
+  watches,
   prevalenceCosts,
   prevalenceFourProcesses,
   prevalenceWriters,
@@ -52,7 +54,7 @@ const cases: Readonly<Record<string, Case>> = {
   prevalenceSnapshots,
 };
 /** Cases without an engine. */
-const libraryCases = { library, prevalenceLibrary };
+const libraryCases = { library, watchesIdle, prevalenceLibrary };
 
 const { values: options } = parseArgs({
   options: {

@@ -9,6 +9,7 @@ import * as prevalence from './prevalence.js';
 import * as recovery from './recovery.js';
 import { setup } from './setup.js';
 import * as snapshots from './snapshots.js';
+import * as watches from './watches.js';
 
 export type Tasks = typeof atoms &
   typeof baselines &
@@ -17,7 +18,8 @@ export type Tasks = typeof atoms &
   typeof manyKeys &
   typeof prevalence &
   typeof recovery &
-  typeof snapshots & { setup: typeof setup; weigh: typeof weigh };
+  typeof snapshots &
+  typeof watches & { setup: typeof setup; weigh: typeof weigh };
 
 export const tasks: Tasks = {
   ...atoms,
@@ -28,6 +30,7 @@ export const tasks: Tasks = {
   ...prevalence,
   ...recovery,
   ...snapshots,
+  ...watches,
   setup,
   weigh,
 };
