@@ -224,7 +224,7 @@ export abstract class AtomReader<V> {
 }
 
 /** Epoch milliseconds: of a value, when it expires; of a tombstone, when the item may be removed. */
-function expiryOf(image: Image | undefined): number | undefined {
+export function expiryOf(image: Image | undefined): number | undefined {
   if (image?.aliveUntil !== undefined) return image.aliveUntil;
   return image?.expiresAt === undefined ? undefined : image.expiresAt * 1_000;
 }
