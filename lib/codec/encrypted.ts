@@ -4,10 +4,10 @@
  *   format (1) | kind of key (1: 0 ring, 1 data key) | data keys: length (2), wrapped key | nonce (12) | ciphertext | tag (16)
  *
  *   authenticated with it, each field with its length before it:
- *   label, context, key of the atom, attribute, incarnation, version, id of the key, all before the nonce
+ *   label, context, key of the atom, attribute, incarnation, version, expiry, id of the key, all before the nonce
  *
- * So what is stored for one atom is refused at another, in another attribute, table or life of the item, and under any other
- * version. A whole old item, put back with its old version, is what it was: only a process that has seen a newer one can tell.
+ * So what is stored for one atom is refused at another, in another attribute, table or life of the item, under any other
+ * version, and with another expiry. A whole old item, put back with its old version, is what it was: only a process that has seen a newer one can tell.
  *
  * Each message has a fresh random nonce straight from the system's generator, never from a supply made in advance: a machine
  * that is copied while it runs would use up the same supply twice.
@@ -164,9 +164,10 @@ class Encrypted implements SealingCodec {
     return { data: { B: Buffer.concat([header, nonce, ...pieces]) }, codec: prefix + id };
   }
 
-  #associated({ table, key, attribute, incarnation, version }: Place, id: string, header: Uint8Array): Uint8Array {
+  #associated(place: Place, id: string, header: Uint8Array): Uint8Array {
+    const { table, key, attribute, incarnation, version, expiresAt = '' } = place;
     const context = this.#context ?? table;
-    return unambiguous([label, context, key, attribute, incarnation, String(version), id, header]);
+    return unambiguous([label, context, key, attribute, incarnation, String(version), String(expiresAt), id, header]);
   }
 
   #keyFor(id: string, wrapped: Uint8Array | undefined, place: Place): KeyObject | Promise<KeyObject> {

@@ -17,6 +17,9 @@ import type { Encoded } from './held.js';
 import { setOwn } from './names.js';
 import { isWellFormed } from './plain.js';
 
+/** Bytes of one form, at most: 64 MB. The largest value that an atom holds. */
+export const formBytesMax: number = 64 * 1_024 * 1_024;
+
 const kinds = { text: 0, bytes: 1, native: 2 } as const;
 /** The service takes 32 levels. */
 const nestingMax = 40;

@@ -12,6 +12,7 @@ export { type DataKey, type DataKeys, type DataKeysOptions, dataKeys } from './d
 export { type EncryptedOptions, encrypted } from './encrypted.js';
 export { DecodeError, type DecodeReason, KeyError, UnsupportedValueError } from './errors.js';
 export { fromForeign } from './foreign.js';
+export { contentOf, formBytesMax, formFrom, headOf } from './form-bytes.js';
 export { type Encoded, type Held, heldFrom, hold } from './held.js';
 export { attributeBytes, itemBytes, readUnits, writeUnits } from './item-size.js';
 export { KeyRingError, type KeyRingErrorCode } from './key-errors.js';
@@ -24,3 +25,4 @@ export { nativeNestingMax } from './native.js';
 export { type Note, notesOf } from './notes.js';
 export { isSealing, type Place, type SealingCodec } from './sealing.js';
 export { jsonCodec, type ValueCodec } from './value-codec.js';
+export { isHeavier } from './weight.js';

@@ -21,6 +21,8 @@ export interface Place {
   readonly incarnation: string;
   /** The version of the item that the bytes belong to. */
   readonly version: number;
+  /** When the value expires, in epoch milliseconds; absent where it does not. */
+  readonly expiresAt?: number | undefined;
 }
 
 /**

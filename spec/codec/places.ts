@@ -11,6 +11,7 @@ export const elsewhere: readonly (readonly [what: string, place: Place])[] = [
   ['another life', { ...home, incarnation: 'life-2' }],
   ['a newer version', { ...home, version: 4 }],
   ['an older version', { ...home, version: 2 }],
+  ['a longer life', { ...home, expiresAt: 5 }],
   ['fields cut elsewhere', { ...home, key: 'user-', attribute: '7d' }],
 ];
 
