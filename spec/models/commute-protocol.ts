@@ -1,0 +1,73 @@
+/**
+ * What a writer of blind updates does, as a parameter of the model: the library's own functions unless a spec plants a bug.
+ *
+ * The expressions are the shipped ones, and are judged as a store judges them.
+ */
+import {
+  type BlindAttempt,
+  type BlindGuards,
+  blindExpressions,
+  blindGuards,
+  decideBlind,
+} from '../../lib/atom/blind-evidence.js';
+import { decide, evolve } from '../../lib/atom/evidence.js';
+import { attributeNamesDefault as names } from '../../lib/atom/item-format.js';
+import type { Item } from '../../lib/codec/index.js';
+import { Placeholders } from '../../lib/engine/expression.js';
+import { parseCondition } from '../../lib/engine/expression-condition.js';
+import { holds } from '../../lib/engine/expression-judge.js';
+import { applyUpdate, parseUpdate } from '../../lib/engine/expression-update.js';
+
+export interface CommuteProtocol {
+  readonly evolve: typeof evolve;
+  readonly decide: typeof decide;
+  readonly decideBlind: typeof decideBlind;
+  readonly guards: (attempt: BlindAttempt) => BlindGuards;
+  /** Rewrites an update. */
+  readonly updates: (expression: string) => string;
+  /** What a fence is on condition of: that the write with this number has not been applied. */
+  readonly fences: (victim: number) => number | undefined;
+  /** Whether a write that failed for the shape of the value alone is ruled out by a fence. */
+  readonly fencesBarred: boolean;
+  /** Whether a resend takes the next waiting operation along under the old number. */
+  readonly rebatches: boolean;
+}
+
+export const shippedCommutes: CommuteProtocol = {
+  evolve,
+  decide,
+  decideBlind,
+  guards: blindGuards,
+  updates: (expression) => expression,
+  fences: (victim) => victim,
+  fencesBarred: true,
+  rebatches: false,
+};
+
+/** The protocol with one thing done wrong. */
+export function plantedCommute(bug: Partial<CommuteProtocol>): CommuteProtocol {
+  return { ...shippedCommutes, ...bug };
+}
+
+/** How the store judges a blind write of `attempt`: what it makes of an item, `undefined` when its condition fails. */
+export function judgeOf(
+  protocol: CommuteProtocol,
+  attempt: BlindAttempt,
+  shape: string | undefined,
+): (item: Item) => Item | undefined {
+  const shaped = shape === undefined ? {} : { names: { '#d': names.data }, values: { ':0': { N: shape } } };
+  const parts = {
+    sets: [],
+    removes: [],
+    conditions: shape === undefined ? [] : ['#d = :0'],
+    names: {},
+    values: {},
+    ...shaped,
+  };
+  const { update, condition } = blindExpressions(attempt, parts, names, protocol.guards(attempt));
+  const rewritten = { ...update, expression: protocol.updates(update.expression) };
+  const placeholders = new Placeholders(condition, rewritten);
+  const tree = parseCondition(condition, placeholders);
+  const changes = parseUpdate(rewritten, placeholders);
+  return (item) => (holds(tree, item) ? applyUpdate(item, changes) : undefined);
+}
