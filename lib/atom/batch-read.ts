@@ -11,6 +11,7 @@ import { type Item, itemBytes } from '../codec/index.js';
 import { batchGetKeysMax, itemBytesMax, onAbort, refusalKind } from '../engine/index.js';
 import { type AtomKey, type Cells, keyTextOf } from './cells.js';
 import { Again, isPassing, Sender } from './sender.js';
+import type { Tally } from './trace.js';
 
 /** An answer with more bytes than this had no room for another item: the service cuts at 16 MB. */
 const fullBytes = 16 * 1_024 * 1_024 - itemBytesMax;
@@ -29,6 +30,8 @@ export interface BatchReading<W extends Wanted> {
   /** How long one batch is tried. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Counts what it costs, where somebody listens. */
+  readonly tally?: Tally | undefined;
   /** Called for each key right before a request for it leaves. */
   begin?(wanted: W): void;
   /** Called once for each key that was looked up: `undefined` = there is no item. Must not throw. */
@@ -126,11 +129,14 @@ class BatchReader<W extends Wanted> {
 
   async #send(sender: Sender, batch: readonly W[]) {
     const { engine, tableName } = this.#cells.ground;
-    const { consistent, begin } = this.#reading;
+    const { consistent, begin, tally } = this.#reading;
     if (begin !== undefined) for (const one of batch) begin(one);
     const request = { table: tableName(), keys: batch.map(({ key }) => key.item), consistent };
     try {
-      return await sender.timed((signal) => engine.batchGet(request, { signal }));
+      return await sender.timed((signal) => {
+        const answer = engine.batchGet(request, { signal });
+        return tally === undefined ? answer : tally.readingMany(answer, batch.length, consistent);
+      });
     } catch (error) {
       if (!isPassing(error)) throw error;
       throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);

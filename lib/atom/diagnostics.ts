@@ -68,7 +68,8 @@ export type OperationChannel = 'deref' | 'swap' | 'transact' | 'batch';
 
 /**
  * What became of a call. `read`: it was a read and has its answer; `applied`: something was written; `noop`: nothing was to be
- * written; `conflict`: `trySwap` lost; `not-done`: it failed, and nothing was written; `unknown`: nobody knows yet.
+ * written; `conflict`: `trySwap` lost; `not-done`: it failed, and nothing was written, or not all of a batch; `unknown`: nobody
+ * knows yet.
  */
 export type OperationOutcome = 'read' | 'applied' | 'noop' | 'conflict' | 'not-done' | 'unknown';
 

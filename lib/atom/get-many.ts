@@ -14,6 +14,7 @@ import type { Cells } from './cells.js';
 import { DeadlineError } from './errors.js';
 import type { ItemAtom } from './item-atom.js';
 import { type Named, nameAll, requireLimits } from './many-keys.js';
+import { type Trace, traced } from './trace.js';
 
 /** Options of `AtomTable.getMany`. */
 export interface GetManyOptions {
@@ -49,14 +50,23 @@ export interface Look extends Named {
   error?: unknown;
 }
 
-type Reading = Pick<BatchReading<Look>, 'concurrency' | 'deadlineAt' | 'timeoutMs' | 'signal'>;
+type Reading = Pick<BatchReading<Look>, 'concurrency' | 'deadlineAt' | 'timeoutMs' | 'signal' | 'tally'>;
 
 const concurrencyDefault = 4;
 
-export async function getMany(
+export function getMany(
   cells: Cells,
   given: Iterable<unknown>,
   options: GetManyOptions = {},
+): Promise<readonly unknown[]> {
+  return traced('batch', 'getMany', cells.ground.events, undefined, (trace) => readAll(cells, given, options, trace));
+}
+
+async function readAll(
+  cells: Cells,
+  given: Iterable<unknown>,
+  options: GetManyOptions,
+  trace: Trace | undefined,
 ): Promise<readonly unknown[]> {
   const { consistency = 'strong', concurrency = concurrencyDefault, timeoutMs, signal } = options;
   requireLimits('get', { concurrency, timeoutMs });
@@ -70,6 +80,7 @@ export async function getMany(
     deadlineAt: timeoutMs === undefined ? Number.POSITIVE_INFINITY : clock.monotonicMs() + timeoutMs,
     timeoutMs: timeoutMs ?? cells.retry.timeoutMs,
     signal,
+    tally: trace?.reads(looks.length),
   };
   const unknown = looks.filter((look) => !remember(look, consistency));
   const eventual = consistency === 'eventual' || consistency === 'session';

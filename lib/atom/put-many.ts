@@ -20,6 +20,7 @@ import { DeadlineError } from './errors.js';
 import type { ItemAtom } from './item-atom.js';
 import { type Named, name, nameAll, refusal, requireIterable, requireLimits, type Unnamed } from './many-keys.js';
 import type { Work } from './operation.js';
+import { type Tally, type Trace, traced } from './trace.js';
 import { isThenable, type ValueRules } from './value-rules.js';
 
 /** Options of `AtomTable.deleteMany`. */
@@ -69,25 +70,25 @@ const concurrencyDefault = 32;
 /** Bases read at a time. */
 const stretch = 100;
 
-export async function putMany(
+export function putMany(
   cells: Cells,
   entries: Iterable<readonly [key: unknown, value: unknown]>,
   options: PutManyOptions = {},
 ): Promise<void> {
-  requireIterable('put', entries);
-  const jobs = await admitAll(cells, entries);
-  await new ManyWrites(cells, 'put', jobs, options).run();
+  return traced('batch', 'putMany', cells.ground.events, undefined, async (trace) => {
+    requireIterable('put', entries);
+    const jobs = await admitAll(cells, entries);
+    await new ManyWrites(cells, 'put', jobs, options, trace).run();
+  });
 }
 
-export async function deleteMany(
-  cells: Cells,
-  keys: Iterable<unknown>,
-  options: DeleteManyOptions = {},
-): Promise<boolean[]> {
-  const { named, places } = nameAll(cells, 'delete', keys);
-  const jobs = named.map((one): Job => ({ ...one, held: undefined, codec: undefined, calledAt: 0 }));
-  const reports = await new ManyWrites(cells, 'delete', jobs, options).run();
-  return places.map((place) => reports[place]?.value === true);
+export function deleteMany(cells: Cells, keys: Iterable<unknown>, options: DeleteManyOptions = {}): Promise<boolean[]> {
+  return traced('batch', 'deleteMany', cells.ground.events, undefined, async (trace) => {
+    const { named, places } = nameAll(cells, 'delete', keys);
+    const jobs = named.map((one): Job => ({ ...one, held: undefined, codec: undefined, calledAt: 0 }));
+    const reports = await new ManyWrites(cells, 'delete', jobs, options, trace).run();
+    return places.map((place) => reports[place]?.value === true);
+  });
 }
 
 /** Copies all values before anything is sent, and refuses all if one of them can't be stored. */
@@ -121,19 +122,29 @@ class ManyWrites {
   readonly #action: 'put' | 'delete';
   readonly #jobs: readonly Job[];
   readonly #options: PutManyOptions;
+  readonly #trace: Trace | undefined;
+  readonly #tally: Tally | undefined;
   readonly #concurrency: number;
   readonly #deadlineAt: number;
   readonly #reports: BatchReport[] = [];
   readonly #bases: Promise<void>[] = [];
   #next = 0;
 
-  constructor(cells: Cells, action: 'put' | 'delete', jobs: readonly Job[], options: PutManyOptions) {
+  constructor(
+    cells: Cells,
+    action: 'put' | 'delete',
+    jobs: readonly Job[],
+    options: PutManyOptions,
+    trace: Trace | undefined,
+  ) {
     const { concurrency = concurrencyDefault, timeoutMs } = options;
     requireLimits(action, { concurrency, timeoutMs });
     this.#cells = cells;
     this.#action = action;
     this.#jobs = jobs;
     this.#options = options;
+    this.#trace = trace;
+    this.#tally = trace?.about(jobs.length);
     this.#concurrency = concurrency;
     this.#deadlineAt =
       timeoutMs === undefined ? Number.POSITIVE_INFINITY : cells.ground.clock.monotonicMs() + timeoutMs;
@@ -216,6 +227,7 @@ class ManyWrites {
         deadlineAt: Math.min(this.#deadlineAt, clock.monotonicMs() + attemptTimeoutMs),
         timeoutMs: attemptTimeoutMs,
         signal: this.#options.signal,
+        tally: this.#tally,
         begin(job) {
           job.start = job.cell?.cache.start() as Start;
         },
@@ -244,7 +256,8 @@ class ManyWrites {
     const { signal, timeoutMs, noop = 'skip' } = this.#options;
     const leftMs = Math.max(0, this.#deadlineAt - this.#cells.ground.clock.monotonicMs());
     const work = held === undefined ? deletion(calledAt) : replacement(cell, this.#ownFor(cell, job), calledAt, noop);
-    return cell.lane.submit(work, timeoutMs === undefined ? cell.retry.timeoutMs : leftMs, signal);
+    const ownMs = timeoutMs === undefined ? cell.retry.timeoutMs : leftMs;
+    return cell.lane.submit(work, ownMs, signal, this.#trace);
   }
 
   /** The value as the cell holds values. */

@@ -6,7 +6,7 @@
  * As `tracingChannel.tracePromise` does it, but for one thing: the result is not put into the event. It is a value, or holds one.
  */
 import { type Item, itemBytes, readUnits, writeUnits } from '../codec/index.js';
-import type { WriteAnswer } from '../engine/index.js';
+import type { BatchGetAnswer, WriteAnswer } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import { type OperationChannel, type OperationEvent, type OperationOutcome, operationChannels } from './diagnostics.js';
 
@@ -29,6 +29,16 @@ export class Tally {
     const item = await answer;
     this.readUnits += readUnits(item === undefined ? 0 : itemBytes(item), consistent);
     return item;
+  }
+
+  /** A batch: each item counts by itself, a missing one as well. */
+  async readingMany(answer: Promise<BatchGetAnswer>, asked: number, consistent: boolean): Promise<BatchGetAnswer> {
+    this.requests += 1;
+    const given = await answer;
+    for (const item of given.items) this.readUnits += readUnits(itemBytes(item), consistent);
+    const missing = asked - given.items.length - given.unprocessed.length;
+    this.readUnits += missing * readUnits(0, consistent);
+    return given;
   }
 
   /** What is unclear counts as done; a failed condition costs what it met. */
@@ -57,6 +67,7 @@ export class Trace implements OperationEvent {
   readUnits = 0;
   writeUnits = 0;
   declare error?: unknown;
+  #isRead: boolean;
   readonly #tallies = new Set<Tally>();
 
   constructor(kind: OperationChannel, action: string, table: string, key: string | undefined) {
@@ -64,6 +75,7 @@ export class Trace implements OperationEvent {
     this.action = action;
     this.table = table;
     this.key = key;
+    this.#isRead = kind === 'deref';
   }
 
   /** Requests are being sent for this call, perhaps for others too. */
@@ -73,20 +85,46 @@ export class Trace implements OperationEvent {
     tally.sharers += 1;
   }
 
-  /** What became of the write, or of the look, that carried the call. */
+  /** This is a read of so many atoms. What counts its cost. */
+  reads(atoms: number): Tally {
+    this.#isRead = true;
+    return this.about(atoms);
+  }
+
+  /** This is about so many atoms. What counts the cost of reading them. */
+  about(atoms: number): Tally {
+    this.atoms = atoms;
+    const tally = new Tally();
+    this.share(tally);
+    return tally;
+  }
+
+  /** What became of the write, or of the look, that carried the call. A batch has one for each of its atoms, and says so itself. */
   carried(outcome: OperationOutcome, callers: number): void {
+    if (this.kind === 'batch') return;
     this.outcome = outcome;
     this.callers = callers;
   }
 
-  /** Takes over what the lane has noted of the call. */
+  /** Takes over what the lane of an atom has noted of the call. */
   close({ attempts, conflicts }: { readonly attempts: number; readonly conflicts: number }): void {
-    this.attempts = attempts;
-    this.conflicts = conflicts;
+    this.attempts += attempts;
+    this.conflicts += conflicts;
   }
 
-  /** The call has ended: what it cost, and, unless that is known, what became of it. */
-  end(outcome: OperationOutcome): void {
+  /** The call has its answer. */
+  succeed(): void {
+    this.#end(this.#isRead ? 'read' : this.attempts > 0 ? 'applied' : 'noop');
+  }
+
+  /** The call rejects. */
+  fail(error: unknown): void {
+    this.error = error;
+    this.#end(isLeydenError(error) && error.outcome === 'unknown' ? 'unknown' : 'not-done');
+  }
+
+  /** What it cost, and, unless that is known, what became of it. */
+  #end(outcome: OperationOutcome): void {
     this.outcome ??= outcome;
     for (const { requests, readUnits, writeUnits, sharers } of this.#tallies) {
       this.requests += requests;
@@ -126,13 +164,12 @@ export function traced<R>(
     try {
       return run(trace).then(
         (result) => {
-          trace.end(kind === 'deref' ? 'read' : 'applied');
+          trace.succeed();
           finish();
           return result;
         },
         (error: unknown) => {
-          trace.error = error;
-          trace.end(isLeydenError(error) && error.outcome === 'unknown' ? 'unknown' : 'not-done');
+          trace.fail(error);
           failed.publish(trace);
           finish();
           throw error;

@@ -183,6 +183,47 @@ describe('the event of a call', () => {
   }, 20_000);
 });
 
+describe('the event of a batch', () => {
+  const keys = Array.from({ length: 150 }, (_, at) => `k${at}`);
+  const facts = { ...nothing, kind: 'batch', table: 'state', key: undefined, atoms: 150 };
+  const spentBy = async (body: () => Promise<unknown>) => {
+    const before = bench.faulty.spent();
+    const told = await toldOf(body);
+    const after = bench.faulty.spent();
+    const [requests, readUnits, writeUnits] = [
+      after.requests - before.requests,
+      after.readUnits - before.readUnits,
+      after.writeUnits - before.writeUnits,
+    ];
+    return { told, spent: { requests, readUnits, writeUnits } };
+  };
+
+  it('putMany, getMany, deleteMany: one event each, with all that it cost', async () => {
+    const put = await spentBy(() => table.putMany(keys.map((key) => [key, 'x'.repeat(2_000)] as const)));
+    expect(put.told).toEqual({ ...facts, ...put.spent, action: 'putMany', outcome: 'applied', attempts: 150 });
+    expect(put.spent).toEqual({ requests: 152, readUnits: 150, writeUnits: 450 });
+    const read = await spentBy(() => table.getMany([...keys, 'none']));
+    expect(read.told).toEqual({ ...facts, ...read.spent, atoms: 151, action: 'getMany', outcome: 'read' });
+    expect(read.spent).toEqual({ requests: 2, readUnits: 151, writeUnits: 0 });
+    const half = await spentBy(() => table.getMany(keys, { consistency: 'eventual' }));
+    expect(half.told).toMatchObject({ requests: 2, readUnits: 75 });
+    const gone = await spentBy(() => table.deleteMany(keys));
+    expect(gone.told).toMatchObject({ ...gone.spent, action: 'deleteMany', outcome: 'applied', attempts: 150 });
+    const again = await spentBy(() => table.deleteMany(keys));
+    expect(again.told).toMatchObject({ ...again.spent, outcome: 'noop', attempts: 0 });
+  });
+
+  it('of which something is left over: all requests, and the error', async () => {
+    bench.faulty.setRules([{ fault: { kind: 'partial', leftShare: 0.5 }, on: ['batchGet'], times: 1 }]);
+    expect(await toldOf(() => table.getMany(keys))).toMatchObject({ outcome: 'read', requests: 3, readUnits: 150 });
+    bench.faulty.setRules([{ fault: { kind: 'throttle' }, on: ['batchGet'] }]);
+    expect(await toldOf(() => table.getMany(keys, { timeoutMs: 100 }))).toMatchObject({
+      outcome: 'not-done',
+      error: { code: 'ERR_BATCH' },
+    });
+  });
+});
+
 describe('what happens below the calls', () => {
   it('commit: version, callers, bytes', async () => {
     await bench.run(Promise.all([atom.swap(increment), atom.swap(increment), atom.swap(increment)]));
