@@ -7,7 +7,6 @@
  */
 import type { CancellationReason } from '../engine/index.js';
 import { type Attempt, decide, type Lineage, type Verdict } from './evidence.js';
-import type { UnknownReason } from './settlement.js';
 
 /** What is to be done about a cancelled transaction. */
 export type Cancellation =
@@ -39,18 +38,16 @@ export function weigh(reasons: readonly CancellationReason[]): Cancellation {
   return heaviest;
 }
 
-/** One written atom as it was found: `undefined` = there is no item. */
-export interface Sighting {
-  readonly attempt: Attempt;
-  readonly lineage: Lineage | undefined;
-  /** Whether a creation may have been applied, deleted and removed since; then an empty or another item proves nothing. */
-  readonly tooOld: boolean;
-}
+/** What an atom can't tell, and never will. */
+export type UndecidableVerdict = Exclude<Verdict, 'applied' | 'not-applied' | 'pending'>;
 
-/** What one written atom says about the whole transaction: all of it took effect, or none. */
-export function verdictOf({ attempt, lineage, tooOld }: Sighting): Verdict {
+/**
+ * What one written atom says about the whole transaction: all of it took effect, or none. `isOld`: a creation may have been applied,
+ * deleted and removed since; then nothing, or another item in its place, proves nothing.
+ */
+export function verdictOf(lineage: Lineage | undefined, attempt: Attempt, isOld: boolean): Verdict {
   const verdict = decide(lineage, attempt);
-  if (!tooOld || attempt.base !== undefined) return verdict;
+  if (!isOld || attempt.base !== undefined) return verdict;
   if (verdict === 'pending') return 'item-gone';
   return verdict === 'not-applied' ? 'incarnation-changed' : verdict;
 }
@@ -59,17 +56,15 @@ export function verdictOf({ attempt, lineage, tooOld }: Sighting): Verdict {
  * What all written atoms together say. When they were seen at one instant, one that still stands at its base proves that the
  * transaction had not taken effect then, and one that has left its base that it never will.
  */
-export function verdictOfAll(sightings: readonly Sighting[], oneInstant: boolean): Verdict {
-  const verdicts = sightings.map(verdictOf);
+export function combine(verdicts: readonly Verdict[], atOneInstant: boolean): Verdict {
   if (verdicts.includes('applied')) return 'applied';
   if (verdicts.includes('not-applied')) return 'not-applied';
   const undecided = verdicts.find(isUndecidable);
   if (undecided === undefined) return 'pending';
   if (!verdicts.includes('pending')) return undecided;
-  return oneInstant ? 'not-applied' : 'pending';
+  return atOneInstant ? 'not-applied' : 'pending';
 }
 
-/** Whether an atom cannot tell, and never will. */
-export function isUndecidable(verdict: Verdict): verdict is Exclude<UnknownReason, 'in-flight'> & Verdict {
+export function isUndecidable(verdict: Verdict): verdict is UndecidableVerdict {
   return verdict === 'evidence-evicted' || verdict === 'incarnation-changed' || verdict === 'item-gone';
 }

@@ -1,0 +1,276 @@
+/**
+ * The course of one transaction: run, check, hold, send, and again until it is committed.
+ *
+ *   run on what is known -> [threw, or nothing to write: were these states there together?] -> result
+ *        ^     |
+ *        |     v something to write
+ *        |   hold the lanes, in the order of keys -> [other states by now] --+
+ *        |     v                                                             |
+ *        |   draft, send -> applied -> result                                |
+ *        +------- conflict, told what stands there <-------------------------+
+ *
+ * The first run is optimistic and holds nothing. Once something had come between, the lanes of all atoms that it touched stay
+ * held while it runs again, so that within this process it wins next; between processes the crowd's waits keep losses rare.
+ */
+import { sameItem } from './base-choice.js';
+import { Bases } from './bases.js';
+import type { Cell } from './cell.js';
+import type { Crowd } from './crowd.js';
+import { type Departure, Gone } from './departure.js';
+import { BaseMoved } from './footing.js';
+import type { Ground, Retry } from './ground.js';
+import { Holds } from './holds.js';
+import type { Frame } from './inside.js';
+import type { Parts } from './receipt.js';
+import { Sender } from './sender.js';
+import type { KnownShipmentFate, Shipment } from './shipment.js';
+import type { Trace } from './trace.js';
+import { type Seen, stoodTogether } from './transaction-check.js';
+import { tellEnd } from './transaction-events.js';
+import { type FlightEnd, TransactionFlight } from './transaction-flight.js';
+import { type Loading, load, type ReceiptPlan } from './transaction-load.js';
+import { type RunRooms, TransactionRun } from './transaction-run.js';
+import type { View } from './transaction-view.js';
+
+/** What is to be done, and under which receipt. */
+export interface CourseCall<R> {
+  readonly body: (run: TransactionRun) => R | Promise<R>;
+  readonly signal: AbortSignal | undefined;
+  /** Whether the first run has to see what is read after the call. */
+  readonly isFresh?: boolean;
+  readonly once?: OncePlan<R> | undefined;
+  readonly trace?: Trace | undefined;
+}
+
+/** Thrown when nobody can tell any more what became of it. */
+export class LostFate {
+  readonly shipment: Shipment;
+  readonly fate: KnownShipmentFate & { readonly status: 'lost' };
+
+  constructor(shipment: Shipment, fate: LostFate['fate']) {
+    this.shipment = shipment;
+    this.fate = fate;
+  }
+}
+
+/** A call with an `opId`. */
+export interface OncePlan<R> extends ReceiptPlan {
+  readonly keep: (value: R) => Parts;
+  readonly recall: (parts: Parts) => R;
+}
+
+/** What all courses of one table share. */
+export interface CourseRooms extends Pick<RunRooms, 'requireTransactions' | 'isOwn'> {
+  readonly ground: Ground;
+  readonly retry: Retry;
+  readonly crowd: Crowd;
+  readonly onFrame: (frame: Frame) => void;
+}
+
+/** A state is aged when another writer would have had time to read and write since. */
+const agedRoundTrips = 2;
+
+export class Course<R> {
+  /** Attempts that lost against another writer. */
+  conflicts = 0;
+  /** What is on its way. */
+  flight: TransactionFlight | undefined;
+  readonly #call: CourseCall<R>;
+  readonly #rooms: CourseRooms;
+  readonly #departure: Departure;
+  readonly #sender: Sender;
+  readonly #bases: Bases;
+  readonly #holds: Holds;
+  readonly #calledAtMs: number;
+  #runs = 0;
+  #run: TransactionRun | undefined;
+  /** Atoms whose lanes are to be held from now on. */
+  #contended = new Set<Cell>();
+
+  constructor(call: CourseCall<R>, rooms: CourseRooms, departure: Departure) {
+    const { ground, retry } = rooms;
+    this.#call = call;
+    this.#rooms = rooms;
+    this.#departure = departure;
+    this.#sender = new Sender(ground, retry);
+    this.#holds = new Holds(() => this.flight?.mind());
+    this.#calledAtMs = ground.clock.monotonicMs();
+    const asOfMs = call.isFresh === true ? this.#calledAtMs : Number.NEGATIVE_INFINITY;
+    this.#bases = new Bases(ground, retry.backoffMs, departure.signal, asOfMs);
+  }
+
+  /** Atoms that the last run touched. */
+  get cells(): readonly Cell[] {
+    return [...(this.#run?.views.keys() ?? [])];
+  }
+
+  get obstacle(): unknown {
+    return this.flight?.shipment.obstacle ?? this.#sender.obstacle ?? this.cells.map(readObstacle).find(Boolean);
+  }
+
+  /** @throws Gone when the caller has gone; then {@link Course.flight} may still be under way. */
+  async run(): Promise<R> {
+    try {
+      for (;;) {
+        const done = await this.#round();
+        if (done !== undefined) return done.value;
+      }
+    } finally {
+      this.#run?.end();
+      const { flight } = this;
+      if (flight === undefined) this.#holds.release();
+      else void flight.end.then(() => this.#holds.release());
+    }
+  }
+
+  /** `undefined`: something came between. */
+  async #round(): Promise<{ readonly value: R } | undefined> {
+    const { requireTransactions, isOwn, onFrame } = this.#rooms;
+    const { once, body, signal } = this.#call;
+    await this.#departure.race(this.#holds.extend(this.#contended, this.#departure.signal));
+    this.#runs += 1;
+    const run = new TransactionRun(
+      {
+        read: (cell) => this.#bases.of(cell),
+        holds: (inside) => this.#holds.covers(inside),
+        requireTransactions,
+        isOwn,
+        onFrame,
+      },
+      { attempt: this.#runs, signal },
+      once === undefined || once.inItem ? 0 : 1,
+    );
+    this.#run = run;
+    const result = await this.#departure.race(run.perform(body));
+    const views = [...run.views.values()].filter((view) => view.base !== undefined);
+    const found = once && (await this.#departure.race(once.find(views, 'error' in result)));
+    if (found !== undefined) return { value: (once as OncePlan<R>).recall(found) };
+    if ('error' in result) {
+      if (run.isFatal || (await this.#stood(views))) throw result.error;
+      return undefined;
+    }
+    if (once === undefined && !views.some((view) => view.isChanged)) {
+      return (await this.#stood(views)) ? { value: result.value } : undefined;
+    }
+    const loading = await this.#load(views, once?.keep(result.value));
+    return loading && this.#send(loading, result.value);
+  }
+
+  /** Whether what a run saw was there, all of it at once. Else the next run sees something newer, and nobody here comes between. */
+  async #stood(views: readonly View[]): Promise<boolean> {
+    const { ground } = this.#rooms;
+    const atMs = ground.clock.monotonicMs();
+    const rooms = { ground, sender: this.#sender, signal: this.#departure.signal, calledAtMs: this.#calledAtMs };
+    if (await this.#departure.race(stoodTogether(views.map(seenBy), rooms))) return true;
+    this.#departure.attempts += 1;
+    this.conflicts += 1;
+    this.#bases.lost(atMs, [], new Set());
+    this.#contend(views);
+    return false;
+  }
+
+  /** Makes ready what is to be sent, with the lanes of all that is written held; `undefined` when something has come between. */
+  async #load(views: readonly View[], parts: Parts | undefined): Promise<Loading | undefined> {
+    const { ground, retry, crowd } = this.#rooms;
+    const { once } = this.#call;
+    const departure = this.#departure;
+    const written = views.filter((view) => view.isChanged || once?.inItem === true);
+    const places = departure.attempts === 0 ? crowd.placesAt(cellsOf(views)) : 0;
+    if (places > 0) {
+      const pauseMs = ground.random.next() * places * ground.pace.roundTripMs;
+      await departure.race(ground.clock.sleep(pauseMs, { signal: departure.signal }));
+    }
+    await departure.race(this.#holds.extend(cellsOf(written), departure.signal));
+    if (places > 0) await departure.race(this.#refresh(views));
+    if (!views.every(isCurrent)) {
+      this.#contend(views);
+      return undefined;
+    }
+    try {
+      return await departure.race(load(ground, retry, { views, written, parts, once }, departure.signal));
+    } catch (error) {
+      if (error instanceof BaseMoved) {
+        for (const { cell } of written) cell.cache.forget();
+        this.#contend(views);
+        return undefined;
+      }
+      // What made it impossible may have been computed on states that are gone.
+      if (error instanceof Gone || (await this.#stood(views))) throw error;
+      return undefined;
+    }
+  }
+
+  /** Reads anew what others are likely to have written since, all at once. */
+  async #refresh(views: readonly View[]): Promise<void> {
+    const { clock, pace } = this.#rooms.ground;
+    const agedAtMs = clock.monotonicMs() - agedRoundTrips * pace.roundTripMs;
+    const aged = views.filter((view) => seenBy(view).base.seenAtMs < agedAtMs);
+    await Promise.all(aged.map(({ cell }) => this.#bases.read(cell)));
+  }
+
+  async #send({ shipment, startedAtMs }: Loading, value: R): Promise<{ readonly value: R } | undefined> {
+    const end = await this.#fly(shipment);
+    const { crowd } = this.#rooms;
+    const { members } = shipment;
+    switch (end.status) {
+      case 'applied':
+        crowd.won(members.map(({ cell }) => cell));
+        return { value };
+      case 'conflict':
+        this.conflicts += 1;
+        crowd.lost(end.changed);
+        this.#bases.lost(startedAtMs, members, end.changed);
+        for (const { cell } of members) this.#contended.add(cell);
+        return undefined;
+      case 'received': {
+        const once = this.#call.once as OncePlan<R>;
+        return { value: once.recall(await once.slip.recallFrom(end.receipt)) };
+      }
+      case 'refused':
+        throw end.error;
+      case 'lost':
+        throw new LostFate(shipment, end);
+      case 'unsent':
+        throw this.#departure.signal.reason;
+    }
+  }
+
+  async #fly(shipment: Shipment): Promise<FlightEnd> {
+    const { ground, retry } = this.#rooms;
+    const flight = new TransactionFlight(shipment, { ground, retry, isWanted: () => this.#holds.isWanted });
+    this.flight = flight;
+    const leave = flight.attend();
+    this.#departure.attempts += 1;
+    this.#departure.isSending = true;
+    try {
+      const end = await this.#departure.race(flight.end);
+      this.flight = undefined;
+      tellEnd(ground.events, shipment, end, this.#departure.attempts);
+      return end;
+    } finally {
+      this.#departure.isSending = false;
+      leave();
+    }
+  }
+
+  #contend(views: readonly View[]): void {
+    for (const { cell } of views) this.#contended.add(cell);
+  }
+}
+
+function seenBy({ cell, base }: View): Seen {
+  return { cell, base: base as Seen['base'] };
+}
+
+function isCurrent({ cell, base }: View): boolean {
+  const { known } = cell.cache;
+  return known !== undefined && base !== undefined && sameItem(known, base);
+}
+
+function* cellsOf(views: readonly View[]): Generator<Cell> {
+  for (const { cell } of views) yield cell;
+}
+
+function readObstacle({ register }: Cell): unknown {
+  return register.readObstacle;
+}
