@@ -13,22 +13,32 @@ import {
   systemClock,
   systemRandom,
 } from '../engine/index.js';
+import type { AtomEntry } from './atom-entry.js';
 import { Cell } from './cell.js';
 import type { AtomKey, Cells } from './cells.js';
+import { type KeysOptions, keysOf, type ScanOptions, scanOf } from './enumerate.js';
 import { OptionsDifferError } from './errors.js';
 import { Events } from './events.js';
 import { generationWritersDefault } from './evidence.js';
 import { type Found, type GetManyOptions, getMany } from './get-many.js';
 import { type Ground, type Retry, type RetryOptions, retryDefault } from './ground.js';
+import { type QueryOptions, queryOf } from './index-query.js';
 import { ItemAtom } from './item-atom.js';
 import { type AttributeNames, attributeNamesDefault } from './item-format.js';
+import type { ReceiptLimits } from './item-receipts.js';
+import { type Large, type LargeRules, largeRules } from './large.js';
 import type { Logger } from './logger.js';
 import type { PlainKey } from './many-keys.js';
 import { Pace } from './pace.js';
+import { Parts, type PartsGround } from './parts.js';
 import { type DeleteManyOptions, deleteMany, type PutEntry, type PutManyOptions, putMany } from './put-many.js';
+import { type SweepOptions, sweep } from './sweep.js';
 import { type CloseOptions, type SettledOptions, TableLife } from './table-life.js';
 import { type CreateOptions, type TableReport, TableSetup, type VerifyOptions } from './table-setup.js';
+import { Transactor } from './transact.js';
+import type { Transaction, TransactOptions } from './transaction.js';
 import { type IndexFunction, ValueRules } from './value-rules.js';
+import type { Walk } from './walk.js';
 import { type TableWatchOptions, Watches } from './watches.js';
 import { WriteOnceItems } from './write-once.js';
 
@@ -60,6 +70,17 @@ export interface AtomTableBaseOptions extends TableWatchOptions {
    */
   readonly evidenceWritersMax?: number;
   /**
+   * How long the receipt of a call with an `opId` is kept at least, in milliseconds.
+   * @defaultValue 86400000, a day
+   */
+  readonly receiptMs?: number;
+  /**
+   * Receipts that one item keeps at most, on a store without transactions: so many calls with an `opId` can be made on one atom within
+   * `receiptMs`. On DynamoDB receipts are items of their own, and there is no limit.
+   * @defaultValue 100
+   */
+  readonly receiptsMax?: number;
+  /**
    * The stored form of every atom's value that says nothing else: a codec of one's own, compression, encryption.
    * @defaultValue native attributes, readable in the console
    */
@@ -69,6 +90,12 @@ export interface AtomTableBaseOptions extends TableWatchOptions {
    * @defaultValue silence
    */
   readonly logger?: Logger;
+  /**
+   * What becomes of values that do not fit their item (400 KB), of every atom that says nothing else: `parts`: they are compressed, and
+   * split into items of their own when even that does not fit, up to 64 MB; `refuse`: they are refused; or sizes of your own.
+   * @defaultValue 'parts'
+   */
+  readonly large?: Large;
   /** @defaultValue the process's clocks */
   readonly clock?: Clock;
   /** Randomness of pauses. @defaultValue `Math.random` */
@@ -109,6 +136,12 @@ export interface AtomOptions<T> {
    * @defaultValue for ever
    */
   readonly ttlMs?: number;
+  /**
+   * What becomes of a value that does not fit its item. All who share the atom should say the same: where they do not, each can read
+   * what the others wrote.
+   * @defaultValue that of the table
+   */
+  readonly large?: Large;
   /** Top-level attributes for secondary indexes, written with the value in the same put. */
   readonly index?: Readonly<Record<string, IndexFunction<T>>>;
   /**
@@ -151,8 +184,10 @@ export class AtomTable {
   readonly #retry: Retry;
   readonly #watches: Watches;
   readonly #setup: TableSetup;
+  readonly #large: Large;
   readonly #codec: ValueCodec | SealingCodec | undefined;
   readonly #many: Cells;
+  readonly #transactor: Transactor;
   readonly #cells = new Map<string, WeakRef<Cell>>();
   /** Cells that no handle was ever made for. */
   readonly #unheld = new WeakSet<Cell>();
@@ -175,7 +210,7 @@ export class AtomTable {
     this.#retry = resolveRetry(retryDefault, options.retry);
     let seq = 0;
     const nameOf = typeof tableName === 'function' ? () => requireTableName(tableName()) : () => tableName;
-    this.#ground = {
+    const ground: PartsGround = {
       engine: options.engine ?? new SdkEngine(options.client as DynamoDBClientLike),
       tableName: nameOf,
       names,
@@ -195,10 +230,20 @@ export class AtomTable {
       life: new TableLife(clock),
       kept: new Set(),
       tombstoneMs,
+      ...receiptLimits(options),
     };
+    this.#large = options.large ?? 'parts';
+    largeRules(this.#large);
+    this.#ground = { ...ground, parts: new Parts(ground, this.#retry) };
     this.#watches = new Watches(this.#ground, this.#retry, options);
     this.#setup = new TableSetup(this.#ground);
     this.#codec = options.codec;
+    this.#transactor = new Transactor({
+      ground: this.#ground,
+      retry: this.#retry,
+      isOwn: (cell) => this.#cells.get(cell.keyText)?.deref() === cell,
+      codec: options.codec,
+    });
     this.#many = this.#manyOf(this.#ground, this.#retry, this.#codec);
   }
 
@@ -224,7 +269,7 @@ export class AtomTable {
     const untyped = options as unknown as AtomOptions<never>;
     const codec = this.#codecOf(options);
     const cell = this.#existing(text, untyped, codec) ?? this.#open(item, text, untyped, codec);
-    return new ItemAtom<T, T | undefined>(cell, this.#watches);
+    return new ItemAtom<T, T | undefined>(cell, this.#watches, this.#transactor);
   }
 
   /**
@@ -300,6 +345,49 @@ export class AtomTable {
   }
 
   /**
+   * Several atoms, all or nothing: runs `f` on them, and commits what it has made of them in one step. Returns what `f` returned.
+   *
+   * Serializable: the states that `f` saw were all there at the instant of the commit, those of atoms that it only read included; an
+   * atom that was written by somebody else meanwhile makes `f` run again. So `f` may run several times, should do nothing else than
+   * compute, and may see, in a run that is thrown away, states that were never there together. What it throws reaches you
+   * unchanged, once the states that it saw were confirmed, and nothing is written.
+   *
+   * With one atom it is a plain conditional write. If the process dies, all of it has happened or nothing. If the answer is lost, it is
+   * settled by evidence in the items before you are answered; meanwhile, and after a call that ended as `unknown`, other writes of
+   * this process to these atoms wait.
+   *
+   * @consistency Serializable, in one Region.
+   * @cost Warm: 1 request, 2 write units per KB of each atom that is written, 2 per KB of each that was only read. Cold: 1 read more for each
+   * atom. A lost race costs 1 request. A transaction that only reads: 1 request, 2 read units per 4 KB. Of one atom: as `swap`.
+   * @iam dynamodb:PutItem, dynamodb:GetItem, dynamodb:ConditionCheckItem
+   * @throws {TransactionTooLargeError} `ERR_TRANSACTION_TOO_LARGE` beyond 100 atoms or 4 MB, {@link EngineLacksTransactionsError}
+   * `ERR_ENGINE_LACKS_TRANSACTIONS` for more than one atom on such a store, {@link ContentionError} `ERR_CONTENTION`,
+   * {@link DeadlineError} `ERR_DEADLINE`, {@link UnknownOutcomeError} `ERR_UNKNOWN_OUTCOME`, {@link TransactionRefusedError}
+   * `ERR_TRANSACTION_REFUSED`, {@link ReentrantError} `ERR_REENTRANT`, {@link OpIdReusedError} `ERR_OP_ID_REUSED`; TypeError for an atom
+   * of another table.
+   *
+   * @example
+   * ```ts
+   * import { AtomTable } from 'leyden-jar';
+   * import { MemoryEngine } from 'leyden-jar/engine';
+   *
+   * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+   * await table.create();
+   * const from = table.atom<number>('from', { initial: 10 });
+   * const to = table.atom<number>('to', { initial: 0 });
+   * await table.transact(async (tx) => {
+   *   const amount = await tx.deref(from);
+   *   tx.reset(from, 0);
+   *   tx.swap(to, (n) => n + amount); // need not be awaited
+   * });
+   * console.log(await from.deref(), await to.deref()); // => 0 10
+   * ```
+   */
+  transact<R>(f: (tx: Transaction) => R | Promise<R>, options: TransactOptions = {}): Promise<R> {
+    return this.#transactor.transact(f, options);
+  }
+
+  /**
    * Creates the table (on-demand by default) with time to live on, and waits until it is active.
    *
    * @iam dynamodb:CreateTable, DescribeTable, UpdateTimeToLive
@@ -328,13 +416,96 @@ export class AtomTable {
   }
 
   /**
-   * Removes tombstones and expired values whose time is over, for tables without time to live. Each is removed under the condition that nobody has
-   * written it since. Returns how many were removed.
+   * The keys of all atoms that have a value, in no order. Reads nothing before the loop asks, and at most one page ahead of it.
    *
-   * @cost Reads the whole table; 1 write unit per tombstone removed.
+   * An atom that is created or deleted meanwhile may be among them or not; each other one is, once.
+   *
+   * @consistency By default with every write that was acknowledged before the page was read; a walk is no snapshot.
+   * @cost 1 request per 1 MB of the table, 1 read unit per 4 KB of all items, half of it when `eventual`; with `pk`, of that partition
+   * alone. What a prefix leaves out is paid for in a scan, and not in a partition.
+   * @iam dynamodb:Scan; dynamodb:Query with `pk`
+   * @throws {DecodeError} `ERR_DECODE` for a key that is none of ours, {@link DeadlineError} `ERR_DEADLINE`
+   *
+   * @example
+   * ```ts
+   * import { AtomTable } from 'leyden-jar';
+   * import { MemoryEngine } from 'leyden-jar/engine';
+   *
+   * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+   * await table.create();
+   * await table.putMany([['job-1', 'open'], ['job-2', 'done'], ['flags', {}]]);
+   * const found: unknown[] = [];
+   * for await (const key of table.keys({ prefix: 'job-' })) found.push(key);
+   * console.log(found.sort()); // => [ 'job-1', 'job-2' ]
+   * ```
    */
-  sweep(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
-    return this.#setup.sweep(options.signal);
+  keys(options: KeysOptions = {}): Walk<unknown> {
+    this.#assertOpen('list keys of');
+    return keysOf(this.#many, options);
+  }
+
+  /**
+   * All atoms that have a value, with key, value and version, in no order; otherwise as {@link AtomTable.keys}.
+   *
+   * Atoms of which a handle is held are read as that handle reads, and it remembers what is newer. Items that are no atoms are passed
+   * over, and so are items of other layouts that were not taken over yet.
+   *
+   * @cost As {@link AtomTable.keys}.
+   * @iam dynamodb:Scan; dynamodb:Query with `pk`
+   * @throws {DecodeError} `ERR_DECODE`, {@link InvalidValueError} `ERR_INVALID_VALUE` unless `onUndecodable` is `skip`,
+   * {@link DeadlineError} `ERR_DEADLINE`
+   */
+  scan<T = unknown>(options: ScanOptions = {}): Walk<AtomEntry<T>> {
+    this.#assertOpen('scan');
+    return scanOf<T>(this.#many, options);
+  }
+
+  /**
+   * The atoms that a secondary index finds, in the order of its sort attribute. The attributes are those of the option `index` of the
+   * atoms; the condition names them.
+   *
+   * @consistency An index lags behind: what was written a moment ago may be missing, and what is found may be older than the call. With
+   * `fresh` what is found is read strongly, and dropped if the condition no longer holds.
+   * @cost 1 request per 1 MB of what is found, half a read unit per 4 KB; with `fresh` 1 batch read per 100 more, 1 read unit per
+   * 4 KB of each.
+   * @iam dynamodb:Query on the index; dynamodb:BatchGetItem with `fresh`
+   * @throws {DecodeError} `ERR_DECODE` unless `onUndecodable` is `skip`, {@link DeadlineError} `ERR_DEADLINE`
+   *
+   * @example
+   * ```ts
+   * import { AtomTable } from 'leyden-jar';
+   * import { MemoryEngine } from 'leyden-jar/engine';
+   *
+   * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+   * await table.create({ indexes: [{ name: 'by-status', partitionKey: { name: 'status', type: 'S' } }] });
+   * interface Job {
+   *   readonly status: 'open' | 'done';
+   * }
+   * const index = { status: (job: Job) => job.status };
+   * await table.atom<Job>('a', { index }).reset({ status: 'open' });
+   * await table.atom<Job>('b', { index }).reset({ status: 'done' });
+   * for await (const { key, value } of table.query<Job>('by-status', { partition: { status: 'open' } })) {
+   *   console.log(key, value.status); // => a open
+   * }
+   * ```
+   */
+  query<T = unknown>(index: string, options: QueryOptions): Walk<AtomEntry<T>> {
+    this.#assertOpen('query');
+    return queryOf<T>(this.#many, index, options);
+  }
+
+  /**
+   * Removes tombstones whose hour is over, and values that expired an hour ago, for tables without time to live. Each is removed under
+   * the condition that nobody has written it since. Resolves with how many were removed.
+   *
+   * If the process dies, or an answer is lost, the next sweep finds what is left.
+   *
+   * @cost Reads the whole table; 1 request and 1 write unit per KB for each item removed.
+   * @iam dynamodb:Scan, dynamodb:DeleteItem
+   * @throws {DeadlineError} `ERR_DEADLINE` when a page could not be read.
+   */
+  sweep(options: SweepOptions = {}): Promise<number> {
+    return this.#refused('sweep') ?? sweep(this.#many, options);
   }
 
   /**
@@ -460,12 +631,19 @@ export class AtomTable {
     return codec === 'native' ? undefined : codec;
   }
 
+  #largeOf({ large = this.#large }: Pick<AtomOptions<never>, 'large'>): LargeRules | undefined {
+    return largeRules(large);
+  }
+
   /** The cell of an atom that is open, if it is; one that only a call on many atoms opened may give way. */
   #existing(text: string, options: AtomOptions<never>, codec: ValueCodec | SealingCodec | undefined): Cell | undefined {
     const cell = this.#cells.get(text)?.deref();
     if (cell === undefined) return undefined;
     try {
       requireSame(cell, options, codec, this.#retry);
+      if (JSON.stringify(this.#largeOf(options)) !== JSON.stringify(cell.rules.large)) {
+        throw new OptionsDifferError(text, 'large');
+      }
     } catch (error) {
       if (this.#unheld.has(cell) && cell.lane.isIdle) return undefined;
       throw error;
@@ -475,7 +653,15 @@ export class AtomTable {
   }
 
   #manyOf(ground: Ground, retry: Retry, codec: ValueCodec | SealingCodec | undefined): Cells {
-    const none = { schema: undefined, index: undefined, adopt: undefined, foreign: 'carry', ttlMs: undefined } as const;
+    const large = largeRules(this.#large);
+    const none = {
+      schema: undefined,
+      index: undefined,
+      adopt: undefined,
+      foreign: 'carry',
+      ttlMs: undefined,
+      large,
+    } as const;
     const plain = new ValueRules('', { ...none, codec });
     const pace = new Pace(retry.attemptTimeoutMs, bulkAttempts * retry.attemptTimeoutMs);
     // As if one had been quick: only when answers do not come is there reason to wait longer.
@@ -513,7 +699,8 @@ export class AtomTable {
     }
     const { names, keyNames } = this.#ground;
     requireDistinct([...Object.keys(index ?? {}), ...keyNames, ...Object.values(names)]);
-    const rules = new ValueRules(text, { codec, schema, index, adopt, foreign, ttlMs });
+    const large = this.#largeOf(options);
+    const rules = new ValueRules(text, { codec, schema, index, adopt, foreign, ttlMs, large });
     const initial = options.initial === undefined ? undefined : rules.hold(options.initial);
     const cell = new Cell(this.#ground, resolveRetry(this.#retry, options.retry), item, text, rules, initial);
     this.#cells.set(text, new WeakRef(cell));
@@ -528,6 +715,17 @@ const tombstoneMs = 60 * 60 * 1_000;
 const bulkAttempts = 8;
 /** However fast the store answers, an attempt is given this long. */
 const attemptTimeoutMsMin = 200;
+
+/** @throws RangeError for limits of receipts that can't be kept. */
+function receiptLimits({ receiptMs = 24 * 60 * 60 * 1_000, receiptsMax = 100 }: AtomTableBaseOptions): ReceiptLimits {
+  if (!(Number.isSafeInteger(receiptMs) && receiptMs >= 0)) {
+    throw new RangeError(`Cannot open a table: receiptMs must be an integer of at least 0: ${receiptMs}`);
+  }
+  if (!(Number.isSafeInteger(receiptsMax) && receiptsMax >= 1)) {
+    throw new RangeError(`Cannot open a table: receiptsMax must be a positive integer: ${receiptsMax}`);
+  }
+  return { receiptMs, receiptsMax };
+}
 
 function resolveRetry(base: Retry, options: RetryOptions | undefined): Retry {
   if (options === undefined) return base;

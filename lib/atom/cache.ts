@@ -11,11 +11,12 @@
  * dropped rather than guessed. Strong reads are joined: at most one is under way and one is waiting to start, and a caller
  * joins only a read that has not started yet.
  */
-import type { Held, Item } from '../codec/index.js';
+import { DecodeError, type Encoded, type Held, type Item } from '../codec/index.js';
 import type { Lineage } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image } from './item-format.js';
 import type { Packing } from './packing.js';
+import { MissingPart } from './parts.js';
 import type { Register } from './register.js';
 import { areCallsTraced, Tally } from './trace.js';
 import type { Turns } from './turns.js';
@@ -46,6 +47,9 @@ export interface Start {
   readonly atMs: number;
 }
 
+/** An image, with what could be told of its content. */
+type Content = Pick<Known, 'held'> & { readonly image: Image };
+
 /** A strong read that has not started yet. */
 interface Reading {
   readonly answer: Promise<Known>;
@@ -65,6 +69,8 @@ export class Cache {
   readonly #turns: Turns;
   /** The newest state that any read or write of this process has seen; outlives {@link forget}. */
   #newest: Lineage | undefined;
+  /** The tick at which it was learnt. */
+  #newestAt = 0;
   #tick = 0;
   #underWay: Promise<Known> | undefined;
   #waiting: Reading | undefined;
@@ -140,7 +146,15 @@ export class Cache {
 
   async learnImage(image: Image, start: Start): Promise<Known> {
     this.#rules.refuseForeign(image.foreign);
-    return this.#keep({ image, held: await this.#heldOf(image), adopted: undefined }, start);
+    if (this.#packing.refusesOlder) this.#refuseOlder(image.lineage, start);
+    let content: Content;
+    try {
+      content = await this.#contentOf(image);
+    } catch (error) {
+      if (!(error instanceof MissingPart)) throw error;
+      return this.#follow(image, error.damage);
+    }
+    return this.#keep({ image: content.image, held: content.held, adopted: undefined }, start);
   }
 
   /** Takes in what we wrote ourselves. */
@@ -161,12 +175,36 @@ export class Cache {
     return this.learn(item, consistent ? start : { ...start, tick: 0 });
   }
 
-  async #heldOf(image: Image): Promise<Held | undefined> {
+  async #contentOf(image: Image): Promise<Content> {
     const { known } = this;
-    if (known?.image !== undefined && known.image.lineage.token === image.lineage.token) return known.held;
-    if (image.encoded === undefined) return undefined;
-    const packed = image.encoded.codec !== undefined || !this.#packing.isBare;
-    return this.#rules.read(packed ? await this.#packing.unpack(image.encoded, image.lineage) : image.encoded);
+    if (known?.image !== undefined && isSameWrite(known.image, image)) {
+      const { manifest } = known.image;
+      return { image: manifest === undefined ? image : { ...image, manifest }, held: known.held };
+    }
+    if (image.encoded === undefined) return { image, held: undefined };
+    if (image.encoded.codec === undefined && !this.#packing.isSealing) {
+      return { image, held: await this.#rules.read(image.encoded) };
+    }
+    const { clock } = this.#ground;
+    const hasExpired = image.aliveUntil !== undefined && clock.now() >= image.aliveUntil;
+    const { form, manifest } = await this.#packing.unpack(image.encoded, image, {
+      known: known?.held === undefined ? undefined : known.image?.manifest,
+      // Parts of a value that has expired may be gone, and nobody wants them.
+      deadlineAt: hasExpired ? undefined : clock.monotonicMs() + this.#retry.timeoutMs,
+    });
+    if (manifest === undefined) return { image, held: await this.#rules.read(form as Encoded) };
+    if (form !== undefined) return { image: { ...image, manifest }, held: await this.#rules.read(form, true) };
+    const held = known?.image?.manifest?.id === manifest.id ? known.held : undefined;
+    return { image: { ...image, manifest }, held };
+  }
+
+  /** A part was missing: the value was replaced since the item was read, or it is damaged. */
+  async #follow({ lineage }: Image, damage: Error): Promise<Known> {
+    const start = this.start();
+    const item = await this.#register.readItem(true, start.atMs + this.#retry.timeoutMs);
+    const token = item?.[this.#ground.names.token];
+    if (token !== undefined && 'S' in token && token.S === lineage.token) throw damage;
+    return this.learn(item, start);
   }
 
   #keep(facts: Pick<Known, 'image' | 'held' | 'adopted'>, start: Start): Known {
@@ -208,11 +246,21 @@ export class Cache {
     return fresh;
   }
 
+  /** Whatever began after a version was seen, and is no stale read, sees that version or a later one. */
+  #refuseOlder({ incarnation, version }: Lineage, { tick }: Start): void {
+    const newest = this.#newest;
+    if (newest?.incarnation !== incarnation || version >= newest.version || tick <= this.#newestAt) return;
+    const detail = `version ${version}, and version ${newest.version} was seen before: an older item was put back`;
+    throw new DecodeError(this.#register.keyText, 'damaged', detail);
+  }
+
   /** Of two incarnations only a strong read can tell which is the newer. */
   #note(lineage: Lineage | undefined, strong: boolean): void {
     const newest = this.#newest;
     const sameLife = lineage !== undefined && newest?.incarnation === lineage.incarnation;
-    if (sameLife ? lineage.version > newest.version : strong || newest === undefined) this.#newest = lineage;
+    if (sameLife ? lineage.version <= newest.version : !strong && newest !== undefined) return;
+    this.#newest = lineage;
+    this.#newestAt = this.#tick;
   }
 }
 
@@ -221,4 +269,11 @@ function isOther(before: Known | undefined, known: Known | undefined): boolean {
   if (before === undefined || known === undefined || before.adopted !== undefined || known.adopted !== undefined)
     return true;
   return before.image?.lineage.token !== known.image?.lineage.token;
+}
+
+/** Whether two images are of one write, and none of them was meddled with in what its layers are bound to. */
+function isSameWrite(one: Image, other: Image): boolean {
+  const [a, b] = [one.lineage, other.lineage];
+  const same = a.token === b.token && a.version === b.version && a.incarnation === b.incarnation;
+  return same && one.aliveUntil === other.aliveUntil;
 }

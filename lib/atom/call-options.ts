@@ -57,8 +57,18 @@ export interface SwapOptions extends CallOptions {
   readonly coalesce?: boolean;
 }
 
+/** Options of calls that can be made once for ever. */
+export interface SwapOnceOptions extends SwapOptions {
+  /**
+   * Names this call, whoever makes it: a call under an id that was used before changes nothing and gives the first one's result, also
+   * after a crash, from another process, and when the atom has changed since. Kept at least for `receiptMs` of the table. At most 512
+   * bytes. Such calls share no write with others.
+   */
+  readonly opId?: string;
+}
+
 /** Options of `ItemAtom.swap` with a fall-back for the deadline. */
-export interface SwapOrElseOptions<E> extends SwapOptions {
+export interface SwapOrElseOptions<E> extends SwapOnceOptions {
   /**
    * Called when the deadline came, with the error that would have been thrown; what it returns is returned. Look at
    * `error.outcome`: it may be `unknown`.

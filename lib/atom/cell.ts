@@ -7,6 +7,7 @@ import type { Held, Item } from '../codec/index.js';
 import { after, onAbort } from '../engine/index.js';
 import { Cache, type Known, liveHeld } from './cache.js';
 import { DeadlineError } from './errors.js';
+import { takeFooting } from './footing.js';
 import type { Ground, Retry } from './ground.js';
 import type { AttributeNames } from './item-format.js';
 import { Lane } from './lane.js';
@@ -61,9 +62,9 @@ export class Cell {
     const turns = new Turns(ground.writer);
     const register = new Register(ground, retry, key, keyText);
     this.register = register;
-    const packing = new Packing(ground, keyText, rules.sealing);
+    const packing = new Packing(ground, key, keyText, rules);
     this.cache = new Cache(ground, retry, register, rules, packing, turns);
-    this.writer = new Writer(ground, rules, packing, key, keyText);
+    this.writer = new Writer(ground, rules, packing, key, keyText, (draft, signal) => takeFooting(this, draft, signal));
     this.lane = new Lane(ground, retry, register, this.cache, turns, this.writer);
     this.lane.owner = this;
   }

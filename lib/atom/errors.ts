@@ -38,11 +38,16 @@ export class DeadlineError extends LeydenError {
   readonly attempts: number;
   readonly conflicts: number;
 
-  constructor(action: string, { key, attempts, conflicts }: EffortFacts, timeoutMs: number, cause?: unknown) {
+  constructor(
+    action: string,
+    { key, attempts, conflicts, subject = `atom ${key}` }: EffortFacts & { readonly subject?: string },
+    timeoutMs: number,
+    cause?: unknown,
+  ) {
     const obstacle = cause instanceof Error ? `, last obstacle: ${cause.message || cause.name}` : '';
     super(
       'ERR_DEADLINE',
-      `Cannot ${action} atom ${key}: timeoutMs ${timeoutMs} passed after ${attempts} attempts${obstacle}; nothing was written`,
+      `Cannot ${action} ${subject}: timeoutMs ${timeoutMs} passed after ${attempts} attempts${obstacle}; nothing was written`,
       { outcome: 'not-done', retryable: true, cause },
     );
     this.key = key;
@@ -101,16 +106,16 @@ export class UnknownOutcomeError extends LeydenError {
   }
 }
 
-/** `ERR_ITEM_TOO_LARGE`: the item would be larger than the store takes. Nothing was sent. */
+/** `ERR_ITEM_TOO_LARGE`: the item, or a large value, would be larger than it may be. Nothing was sent. */
 export class ItemTooLargeError extends LeydenError {
   readonly key: string;
   readonly bytes: number;
   readonly bytesMax: number;
 
-  constructor(key: string, bytes: number, bytesMax: number) {
+  constructor(key: string, bytes: number, bytesMax: number, subject: 'item' | 'value' = 'item') {
     super(
       'ERR_ITEM_TOO_LARGE',
-      `Cannot write atom ${key}: its item would have ${bytes} bytes, the limit is ${bytesMax}; split the value over several atoms`,
+      `Cannot write atom ${key}: its ${subject} would have ${bytes} bytes, the limit is ${bytesMax}; split the value over several atoms`,
       { outcome: 'not-done', retryable: false },
     );
     this.key = key;

@@ -150,7 +150,7 @@ export class Flight {
 
   /** What the fate of the cancelling write says of the write in question. */
   async #afterCancel(fate: KnownFate, { pending: { attempt }, image }: Cancelled): Promise<KnownFate> {
-    if (fate.status === 'applied') return { status: 'conflict', image: fate.newer ?? image };
+    if (fate.status === 'applied') return { status: 'conflict', image: fate.newer ?? image, proven: true };
     if (fate.status !== 'conflict') return fate;
     let found = fate.image;
     if (found === undefined) {
@@ -163,7 +163,7 @@ export class Flight {
     }
     const verdict = decide(found?.lineage, attempt);
     if (verdict === 'applied') return { status: 'applied', newer: found ?? undefined };
-    if (verdict === 'not-applied') return { status: 'conflict', image: found };
+    if (verdict === 'not-applied') return { status: 'conflict', image: found, proven: true };
     return { status: 'lost', reason: verdict === 'pending' ? 'item-gone' : verdict };
   }
 }

@@ -3,6 +3,7 @@ import type { Clock, Engine, Random } from '../engine/index.js';
 import type { Events } from './events.js';
 import type { AttributeNames } from './item-format.js';
 import type { Pace } from './pace.js';
+import type { PartStore } from './part-store.js';
 import type { TableLife } from './table-life.js';
 
 /** How hard and how long an operation tries. All times in milliseconds. */
@@ -65,6 +66,12 @@ export interface Ground {
   readonly generationWritersMax: number;
   /** Whether the table is open, and what is under way in it. */
   readonly life: TableLife;
+  /** The parts of large values. */
+  readonly parts: PartStore;
+  /** How long a receipt of a call with an `opId` is promised to be kept. */
+  readonly receiptMs: number;
+  /** Receipts that an item keeps at most, where they have to lie in the atom's own. */
+  readonly receiptsMax: number;
   /** Cells that outlive their handles. */
   readonly kept: Set<unknown>;
   /** How long a tombstone stays. */

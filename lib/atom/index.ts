@@ -18,6 +18,7 @@ export type {
   CallOptions,
   DerefOptions,
   SwapContext,
+  SwapOnceOptions,
   SwapOptions,
   SwapOrElseOptions,
   TrySwapResult,
@@ -63,6 +64,15 @@ export type { Settled, SettleOptions, UnknownReason } from './settlement.js';
 export type { SweepOptions, SweepProgress } from './sweep.js';
 export type { CloseOptions, SettledOptions } from './table-life.js';
 export type { CreateOptions, TableReport, VerifyOptions } from './table-setup.js';
+export type { Transaction, TransactOptions } from './transaction.js';
+export {
+  EngineLacksTransactionsError,
+  OpIdReusedError,
+  ReceiptsFullError,
+  type RefusedAction,
+  TransactionRefusedError,
+  TransactionTooLargeError,
+} from './transaction-errors.js';
 export type { IndexFunction } from './value-rules.js';
 export { Walk } from './walk.js';
 export type { WatchPollOptions } from './watch-ladder.js';

@@ -1,11 +1,19 @@
 import type { Held } from '../codec/index.js';
 import { AtomReader, requireTimeout } from './atom-reader.js';
 import { AtomSnapshot } from './atom-snapshot.js';
-import type { CallOptions, SwapContext, SwapOptions, SwapOrElseOptions, TrySwapResult } from './call-options.js';
+import type {
+  CallOptions,
+  SwapContext,
+  SwapOnceOptions,
+  SwapOptions,
+  SwapOrElseOptions,
+  TrySwapResult,
+} from './call-options.js';
 import type { Cell } from './cell.js';
 import { InvalidValueError, UnknownOutcomeError } from './errors.js';
 import { type Focus, focusOf } from './focus.js';
 import { isAsyncFunction } from './inside.js';
+import type { OnceCalls, Verb } from './once-calls.js';
 import type { Commit, State, Step, Work } from './operation.js';
 import { isThenable } from './value-rules.js';
 import type { Watches } from './watches.js';
@@ -40,11 +48,13 @@ import type { Watches } from './watches.js';
  */
 export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
   readonly #cell: Cell;
+  readonly #onceCalls: OnceCalls;
 
   /** @internal Made by `AtomTable.atom`. */
-  constructor(cell: Cell, watches: Watches) {
+  constructor(cell: Cell, watches: Watches, onceCalls: OnceCalls) {
     super(cell, watches);
     this.#cell = cell;
+    this.#onceCalls = onceCalls;
   }
 
   /**
@@ -65,11 +75,11 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
    * `UnsupportedValueError` `ERR_UNSUPPORTED_VALUE`, `DecodeError` `ERR_DECODE`, {@link ReentrantError} `ERR_REENTRANT`;
    * `TypeError` when `f` is no function or returned `undefined`.
    */
-  swap(f: (value: V, context: SwapContext) => T | Promise<T>, options?: SwapOptions): Promise<T>;
+  swap(f: (value: V, context: SwapContext) => T | Promise<T>, options?: SwapOnceOptions): Promise<T>;
   swap<E>(f: (value: V, context: SwapContext) => T | Promise<T>, options: SwapOrElseOptions<E>): Promise<T | E>;
   swap(
     f: (value: V, context: SwapContext) => T | Promise<T>,
-    options: SwapOptions & { readonly onTimeout?: (error: Error) => unknown } = {},
+    options: SwapOnceOptions & { readonly onTimeout?: (error: Error) => unknown } = {},
   ): Promise<unknown> {
     const swapped = this.#change('swap', f, itself<T>, theNew<T>, options);
     const { onTimeout } = options;
@@ -83,9 +93,9 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
   /** As {@link ItemAtom.swap}, and returns the old and the new value. */
   swapVals(
     f: (value: V, context: SwapContext) => T | Promise<T>,
-    options: SwapOptions = {},
+    options: SwapOnceOptions = {},
   ): Promise<[old: V, new_: T]> {
-    return this.#change('swap', f, itself<T>, (old, next) => [old, next] as [V, T], options);
+    return this.#change('swapVals', f, itself<T>, (old, next) => [old, next] as [V, T], options);
   }
 
   /**
@@ -94,7 +104,7 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
    */
   swapWith<R>(
     f: (value: V, context: SwapContext) => readonly [next: T, result: R] | Promise<readonly [next: T, result: R]>,
-    options: SwapOptions = {},
+    options: SwapOnceOptions = {},
   ): Promise<R> {
     const nextOf = (pair: readonly [T, R]): T => {
       if (!Array.isArray(pair) || pair.length !== 2) {
@@ -102,7 +112,7 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
       }
       return pair[0];
     };
-    return this.#change('swap', f, nextOf, (_old, _next, pair) => pair[1], options);
+    return this.#change('swapWith', f, nextOf, (_old, _next, pair) => pair[1], options);
   }
 
   /**
@@ -160,13 +170,13 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
   }
 
   /** Stores `value`, whatever was there; returns it. Guarantees and costs as {@link ItemAtom.swap}. */
-  reset(value: T, options: SwapOptions = {}): Promise<T> {
+  reset(value: T, options: SwapOnceOptions = {}): Promise<T> {
     return this.#put('reset', value, theNew<T>, options);
   }
 
   /** As {@link ItemAtom.reset}, and returns the old and the new value. */
-  resetVals(value: T, options: SwapOptions = {}): Promise<[old: V, new_: T]> {
-    return this.#put('reset', value, (old, next) => [old, next] as [V, T], options);
+  resetVals(value: T, options: SwapOnceOptions = {}): Promise<[old: V, new_: T]> {
+    return this.#put('resetVals', value, (old, next) => [old, next] as [V, T], options);
   }
 
   /**
@@ -216,7 +226,7 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
    *
    * @cost As {@link ItemAtom.swap}.
    */
-  delete(options: CallOptions = {}): Promise<boolean> {
+  delete(options: CallOptions & Pick<SwapOnceOptions, 'opId'> = {}): Promise<boolean> {
     return this.#submit<boolean>(
       {
         action: 'delete',
@@ -226,6 +236,7 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
             : { next: null, answer: () => true },
       },
       options,
+      'delete',
     );
   }
 
@@ -262,32 +273,32 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
   }
 
   #change<Result, R>(
-    action: string,
+    verb: 'swap' | 'swapVals' | 'swapWith',
     f: (value: V, context: SwapContext) => Result | Promise<Result>,
     nextOf: (result: Result) => T,
     answer: (old: V, next: T, result: Result) => R,
-    options: SwapOptions,
+    options: SwapOnceOptions,
   ): Promise<R> {
-    this.#requireFunction(action, f);
+    this.#requireFunction('swap', f);
     const work: Work<R> = {
-      action,
+      action: 'swap',
       alone: options.coalesce === false,
       fresh: options.from === 'read',
       isAsync: isAsyncFunction(f),
       run: (state, attempt) => this.#step(state, attempt, f, nextOf, options, answer),
     };
-    return this.#submit(work, options);
+    return this.#submit(work, options, verb);
   }
 
-  #put<R>(action: string, value: T, answer: (old: V, next: T) => R, options: SwapOptions): Promise<R> {
-    const own = this.#ownOf(action, value);
+  #put<R>(verb: 'reset' | 'resetVals', value: T, answer: (old: V, next: T) => R, options: SwapOnceOptions): Promise<R> {
+    const own = this.#ownOf('reset', value);
     const work: Work<R> = {
-      action,
+      action: 'reset',
       alone: options.coalesce === false,
       fresh: options.from === 'read',
       run: (state) => this.#stepTo(state, own(), undefined, options, answer),
     };
-    return this.#submit(work, options);
+    return this.#submit(work, options, verb);
   }
 
   /** Copies a value now, for its owner may change it before its turn comes; what can't be copied is refused in its turn. */
@@ -303,10 +314,19 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
     }
   }
 
-  #submit<R>(work: Work<R>, { timeoutMs = this.#cell.retry.timeoutMs, signal }: CallOptions): Promise<R> {
-    requireTimeout(work.action, this.key, timeoutMs);
-    this.#cell.lane.assertOutside(work.action);
-    return this.#cell.traced('swap', work.action, (trace) => this.#cell.lane.submit(work, timeoutMs, signal, trace));
+  #submit<R>(
+    work: Work<R>,
+    { timeoutMs = this.#cell.retry.timeoutMs, signal, opId }: CallOptions & Pick<SwapOnceOptions, 'opId'>,
+    verb?: Verb,
+  ): Promise<R> {
+    const { action } = work;
+    requireTimeout(action, this.key, timeoutMs);
+    this.#cell.lane.assertOutside(action);
+    return this.#cell.traced('swap', action, (trace) =>
+      opId === undefined || verb === undefined
+        ? this.#cell.lane.submit(work, timeoutMs, signal, trace)
+        : this.#onceCalls.once(this.#cell, verb, work, opId, { action, timeoutMs, signal }, trace),
+    );
   }
 
   /** Runs `f` on a state and makes its result ours. */

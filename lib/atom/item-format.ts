@@ -10,6 +10,7 @@
  *   i            names of the index attributes that we wrote
  *   u            when the writer thought it was, epoch milliseconds: for people, never for decisions
  *   y            until when the value is there, epoch milliseconds: atoms with `ttlMs` only
+ *   o            receipts of calls with an `opId`, by that id; only where the store has no transactions
  *   x            when the service may remove the item, epoch seconds: tombstones, and values with `y`, an hour after it
  *   z            format number, absent in format 1; a reader that does not know the number refuses the item
  *
@@ -20,6 +21,7 @@
  */
 import { type AttributeValue, DecodeError, type Encoded, type Item } from '../codec/index.js';
 import type { Generation, Lineage } from './evidence.js';
+import type { Manifest } from './manifest.js';
 
 /** The attribute names of the format. */
 export interface AttributeNames {
@@ -36,6 +38,7 @@ export interface AttributeNames {
   readonly indexNames: string;
   readonly writtenAt: string;
   readonly aliveUntil: string;
+  readonly receipts: string;
   readonly expiresAt: string;
   readonly format: string;
 }
@@ -54,6 +57,7 @@ export const attributeNamesDefault: AttributeNames = {
   indexNames: 'i',
   writtenAt: 'u',
   aliveUntil: 'y',
+  receipts: 'o',
   expiresAt: 'x',
   format: 'z',
 };
@@ -73,6 +77,10 @@ export interface Image {
   readonly index: Item;
   /** Attributes that are not ours. */
   readonly foreign: Item;
+  /** Receipts of calls with an `opId`, by that id; see `item-receipts.ts`. */
+  readonly receipts?: Item | undefined;
+  /** The parts of a large value that it names; absent where there are none, and until its layers were taken off. */
+  readonly manifest?: Manifest | undefined;
 }
 
 /** Whether `item` carries a lineage: written by this library, in whatever state. */
@@ -100,6 +108,7 @@ export function formatItem(key: Item, image: Image, names: AttributeNames): Item
   if (indexNames.length > 0) item[names.indexNames] = { SS: indexNames };
   if (image.writtenAt !== undefined) item[names.writtenAt] = { N: String(image.writtenAt) };
   if (image.aliveUntil !== undefined) item[names.aliveUntil] = { N: String(image.aliveUntil) };
+  if (image.receipts !== undefined) item[names.receipts] = { M: image.receipts };
   if (image.expiresAt !== undefined) item[names.expiresAt] = { N: String(image.expiresAt) };
   return item;
 }
@@ -150,6 +159,7 @@ export function parseItem(item: Item, keyNames: readonly string[], names: Attrib
         : { data, ...(annotations !== undefined && { annotations }), ...(codec !== undefined && { codec }) },
     writtenAt: item[names.writtenAt] === undefined ? undefined : read.integer(names.writtenAt, 0),
     aliveUntil: item[names.aliveUntil] === undefined ? undefined : read.integer(names.aliveUntil, 0),
+    receipts: read.members(names.receipts),
     expiresAt: item[names.expiresAt] === undefined ? undefined : read.integer(names.expiresAt, 0),
     index,
     foreign,
@@ -194,6 +204,13 @@ class Reader {
     if (attribute === undefined) return [];
     if ('SS' in attribute && Array.isArray(attribute.SS)) return attribute.SS as readonly string[];
     throw this.#damaged(name, 'a string set');
+  }
+
+  members(name: string): Item | undefined {
+    const attribute = this.#item[name];
+    if (attribute === undefined) return undefined;
+    if ('M' in attribute) return attribute.M;
+    throw this.#damaged(name, 'a map');
   }
 
   generation(name: string): Generation {

@@ -20,14 +20,17 @@ import { itemBytes } from '../codec/index.js';
 import { Alarm, onAbort } from '../engine/index.js';
 import { BaseChoice, sameItem, type Waiting } from './base-choice.js';
 import { type Run, runBatch } from './batch.js';
-import type { Cache, Known } from './cache.js';
+import type { Cache, Known, Start } from './cache.js';
+import { Drafting } from './drafting.js';
 import { ContentionError, DeadlineError, UnknownOutcomeError } from './errors.js';
 import { Flight, type KnownFate } from './flight.js';
 import { tellFate } from './flight-events.js';
+import { BaseMoved } from './footing.js';
 import type { Ground, Retry } from './ground.js';
 import { type Frame, Inside } from './inside.js';
 import { formatItem, type Image } from './item-format.js';
 import { Operation, unknown, type Work } from './operation.js';
+import { Unwanted } from './parts.js';
 import { Queue } from './queue.js';
 import type { Register } from './register.js';
 import { isPassing } from './sender.js';
@@ -68,6 +71,8 @@ export class Lane {
   #queue = new Queue();
   #running: Operation[] = [];
   #flight: Flight | undefined;
+  /** The draft under way, or one that is ready. */
+  #drafting: Drafting | undefined;
   #busy = false;
   /** Whether somebody came since the write under way was last taken up. */
   #called = false;
@@ -225,9 +230,12 @@ export class Lane {
     const start = this.#cache.start();
     let draft: Draft;
     try {
-      const drafted = this.#writer.draft(base, held, start);
+      this.#drafting = new Drafting();
+      const drafted = this.#writer.draft(base, held, start, this.#drafting);
       draft = isThenable(drafted) ? await drafted : drafted;
     } catch (error) {
+      if (error instanceof Unwanted) return this.#requeue(runs.map((one) => one.operation));
+      if (error instanceof BaseMoved) return this.#rebase(runs, error.image, start);
       if (runs.length === 1)
         return this.#conclude(
           runs.map(({ operation }) => ({ operation, error })),
@@ -238,7 +246,10 @@ export class Lane {
       return this.#requeue(runs.map((one) => one.operation));
     }
     // Layers over the value may have taken their time.
-    if (runs.some(({ operation }) => operation.isOver)) return this.#requeue(runs.map((one) => one.operation));
+    if (runs.some(({ operation }) => operation.isOver)) {
+      draft.aftermath?.lost();
+      return this.#requeue(runs.map((one) => one.operation));
+    }
     for (const { operation } of runs) {
       operation.phase = 'sent';
       operation.attempts += 1;
@@ -355,8 +366,10 @@ export class Lane {
     tellFate(this.#ground.events, this.#register.keyText, flight, fate);
     if (fate === 'paused') return false;
     this.#flight = undefined;
-    if (fate === 'unsent') this.#requeue(flight.runs.map((one) => one.operation));
-    else await this.#finish(flight, fate);
+    if (fate === 'unsent') {
+      flight.draft.aftermath?.lost();
+      this.#requeue(flight.runs.map((one) => one.operation));
+    } else await this.#finish(flight, fate);
     return true;
   }
 
@@ -367,19 +380,20 @@ export class Lane {
       case 'applied': {
         this.#choice.noteCommit();
         this.#cache.wrote(draft.image, draft.held, draft.start);
+        draft.aftermath?.applied();
         this.#deliver(runs, 'applied', draft.image.lineage.version);
-        if (fate.newer !== undefined) await this.#learn(fate.newer, draft);
+        if (fate.newer !== undefined) await this.#learn(fate.newer, draft.start);
         return;
       }
       case 'conflict': {
         // Before anything is waited for: who is in neither list can't be told that his time is over.
         this.#requeue(this.#afterConflict(runs));
-        if (fate.image === undefined) this.#cache.forget();
-        else await this.#learn(fate.image ?? undefined, draft);
-        return;
+        if (fate.proven === true) draft.aftermath?.lost();
+        return this.#learn(fate.image, draft.start);
       }
       case 'refused':
         this.#cache.forget();
+        draft.aftermath?.lost();
         if (fate.error.name === 'ValidationException' && runs.length > 1) {
           // One of the values is to blame: find out whose, one at a time.
           this.#solo = runs.length;
@@ -414,10 +428,19 @@ export class Lane {
     return live;
   }
 
-  async #learn(image: Image | undefined, draft: Draft): Promise<void> {
+  /** Another writer was first, before anything of a write was sent but what it was to stand on. */
+  #rebase(runs: readonly Run[], image: Image | null | undefined, start: Start): Promise<void> {
+    for (const { operation } of runs) operation.attempts += 1;
+    this.#requeue(this.#afterConflict(runs));
+    return this.#learn(image, start);
+  }
+
+  /** Takes in what a write met: `null` = no item, `undefined` = not told. */
+  async #learn(image: Image | null | undefined, start: Start): Promise<void> {
+    if (image === undefined) return this.#cache.forget();
     try {
-      if (image === undefined) await this.#cache.learn(undefined, draft.start);
-      else await this.#cache.learnImage(image, draft.start);
+      if (image === null) await this.#cache.learn(undefined, start);
+      else await this.#cache.learnImage(image, start);
     } catch {
       // An unreadable value is met again, and reported to those who wait, by the read that the next round begins with.
       this.#cache.forget();
@@ -496,6 +519,7 @@ export class Lane {
     if (phase !== 'sent') operation.settle({ outcome: 'not-done' });
     operation.reject(error);
     if (phase === 'waiting') this.#queue.noteLeft();
+    if (phase === 'running') this.#drafting?.giveUp();
     this.#mind();
   }
 

@@ -1,73 +1,234 @@
 /**
  * The way of a value's form into its item and back, through the layers of the atom: compression, encryption, parts.
  *
- *   form --layers--> what lies in attribute `d`, under the codec name in `c`
+ *   fits its item       form --layers--> what lies in attribute `d`, under the codec name in `c`
+ *   with compression    form --compressed--> the same; only where the atom has no layers of its own
+ *   does not fit        form --compressed or layers--> bytes --cut--> parts;  manifest --layers--> `d`
  *
- * Most atoms have no layer; then the form itself lies there, and nothing here is asked. Layers are bound to the version that is
- * being written, so what is packed is packed anew for each write, also when the same value is written again.
+ * Most atoms have no layer and small values; then the form itself lies there, and nothing here is asked. Layers are bound to the
+ * version that is being written, so what lies in the item is packed anew for each write, also when the same value is written again.
+ * What lies in parts is bound to their id instead, so that its manifest alone is packed anew.
  */
-import { DecodeError, type Encoded, type Held, type Place, type SealingCodec } from '../codec/index.js';
+import {
+  attributeBytes,
+  compactCodec,
+  compressed,
+  DecodeError,
+  type Encoded,
+  formBytesMax,
+  type Held,
+  type Item,
+  isHeavier,
+  type Place,
+  type SealingCodec,
+} from '../codec/index.js';
+import { ItemTooLargeError } from './errors.js';
 import type { Lineage } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Image } from './item-format.js';
+import { formatManifest, type Manifest, manifestCodecName, parseManifest } from './manifest.js';
+import type { Owner } from './part-store.js';
+import { isThenable, type ValueRules } from './value-rules.js';
 
 /** A value is in so many layers at most. */
 const layersMax = 8;
+/** Layers add no more than this to a form: names, checksums, keys that are stored with what they seal. */
+const layersBytesMax = 64 * 1_024;
+/** A form of so many times the room does not fit after compression either, as a rule. */
+const hopelessTimes = 8;
+/** The form of a value that does not fit is not kept beside it. */
+const keptBytesMax = 64 * 1_024;
+/** For values that do not fit, and for whoever reads them. */
+const squeezer = compressed({ bytesMax: formBytesMax });
+
+/** A value that does not fit its item, on its way into parts. */
+export interface LargeValue {
+  readonly form: Encoded;
+  /** Compressed, where that is bound to no place. */
+  readonly squeezed: Encoded | undefined;
+}
+
+/** What lies in an item: the form of a value, or, of a large one, the manifest and not always the form. */
+export interface Unpacked {
+  readonly form: Encoded | undefined;
+  readonly manifest: Manifest | undefined;
+}
+
+/** What layers are bound to, and how long the item stays. */
+type ItemPlace = Pick<Image, 'lineage' | 'aliveUntil' | 'expiresAt'>;
+
+/** Circumstances of a write into parts. */
+export interface Splitting {
+  /** The item as it will be. */
+  readonly image: ItemPlace;
+  /** Token of the state that it is written on. */
+  readonly base: string;
+  /** What that state names. */
+  readonly prior: Manifest | undefined;
+  /** Aborts when nobody waits for it any more. */
+  readonly signal: AbortSignal | undefined;
+}
 
 export class Packing {
   readonly #ground: Ground;
-  readonly #keyText: string;
+  readonly #owner: Owner;
+  readonly #rules: ValueRules;
   readonly #sealing: SealingCodec | undefined;
 
-  constructor(ground: Ground, keyText: string, sealing: SealingCodec | undefined) {
+  constructor(ground: Ground, key: Item, keyText: string, rules: ValueRules) {
     this.#ground = ground;
-    this.#keyText = keyText;
-    this.#sealing = sealing;
+    this.#owner = { texts: ground.keyNames.map((name) => (key[name] as { S: string }).S), key: keyText };
+    this.#rules = rules;
+    this.#sealing = rules.sealing;
   }
 
-  /** Whether values lie in the item in their own form, as long as they fit. */
-  get isBare(): boolean {
-    return this.#sealing === undefined;
+  /** Whether an item that is older than what was seen before is refused: somebody may have put it back. */
+  get refusesOlder(): boolean {
+    return this.#sealing !== undefined && this.#sealing.acceptsUnsealed !== true;
   }
 
-  /** What lies in the item for a value, in the write that makes `lineage`. `bytesMax` is the room that the item has for it. */
-  async pack(held: Held, lineage: Lineage, _bytesMax: number): Promise<Encoded> {
-    const encoded = held.encode();
-    return this.#sealing === undefined ? encoded : this.#sealing.seal(encoded, this.#placeOf(lineage));
+  /** Whether the atom has layers of its own. */
+  get isSealing(): boolean {
+    return this.#sealing !== undefined;
   }
 
-  /** What lies in the item of `image`, as it has to lie there under another version. */
-  async repack({ encoded, lineage }: Image, next: Lineage): Promise<Encoded | undefined> {
-    const sealing = this.#sealing;
-    if (encoded?.codec === undefined || sealing === undefined || !sealing.opens(encoded.codec)) return encoded;
-    return sealing.seal(await sealing.open(encoded, this.#placeOf(lineage)), this.#placeOf(next));
+  /** Whether a value lies in the item in its own form, if it fits: to be seen without packing it. */
+  isBare(held: Held, bytesMax: number): boolean {
+    return this.#sealing === undefined && (this.#rules.large === undefined || !isHeavier(held, bytesMax));
   }
 
   /**
-   * The form of the value that lies in an item.
+   * What lies in the item for a value, in the write that makes `image`; or the value on its way into parts. `bytesMax` is the room
+   * that the item has for it.
    *
-   * @throws {DecodeError} `ERR_DECODE`
+   * @throws {ItemTooLargeError} `ERR_ITEM_TOO_LARGE`, and what the layers throw.
    */
-  async unpack(encoded: Encoded, lineage: Lineage): Promise<Encoded> {
+  async pack(held: Held, image: ItemPlace, bytesMax: number): Promise<Encoded | LargeValue> {
+    const { large } = this.#rules;
     const sealing = this.#sealing;
-    const place = this.#placeOf(lineage);
+    const form = this.#formOf(held);
+    if (large !== undefined) this.#requireSize(form, large.bytesMax);
+    const isHopeless = large !== undefined && formBytes(form) > hopelessTimes * bytesMax;
+    if (sealing !== undefined && isHopeless) return { form, squeezed: undefined };
+    const place = this.#placeOf(image);
+    const packed = await (sealing === undefined ? this.#aside(squeezer.seal(form, place)) : sealing.seal(form, place));
+    if (large === undefined || formBytes(packed) <= bytesMax) return packed;
+    return { form, squeezed: sealing === undefined ? packed : undefined };
+  }
+
+  /** Writes a value into parts; answers the manifest, and what lies in the item for it. */
+  async split({ form, squeezed }: LargeValue, facts: Splitting): Promise<{ encoded: Encoded; manifest: Manifest }> {
+    const { image, base, prior, signal } = facts;
+    const { expiresAt } = image;
+    const { parts } = this.#ground;
+    const id = parts.newId();
+    const content = squeezed ?? (await (this.#sealing as SealingCodec).seal(form, this.#partsPlace(image, id)));
+    const rules = this.#rules.large as NonNullable<ValueRules['large']>;
+    const manifest = await parts.write(content, { id, owner: this.#owner, base, rules, expiresAt, prior, signal });
+    return { encoded: await this.#sealManifest(manifest, image), manifest };
+  }
+
+  /** What lies in the item of `image`, as it has to lie there under another version. */
+  async repack(image: Image, next: Lineage): Promise<Encoded | undefined> {
+    const { encoded } = image;
+    const sealing = this.#sealing;
+    if (encoded?.codec === undefined || sealing === undefined || !sealing.opens(encoded.codec)) return encoded;
+    const form = await sealing.open(encoded, this.#placeOf(image));
+    return sealing.seal(form, this.#placeOf({ ...image, lineage: next }));
+  }
+
+  /**
+   * The form of the value that lies in an item; of a large one the manifest alone, where `known` is the same or nothing is `wanted`.
+   *
+   * @throws {DecodeError} `ERR_DECODE`; {@link MissingPart}.
+   */
+  async unpack(
+    encoded: Encoded,
+    image: ItemPlace,
+    { known, deadlineAt }: { readonly known: Manifest | undefined; readonly deadlineAt: number | undefined },
+  ): Promise<Unpacked> {
+    const form = await this.#peel(encoded, this.#placeOf(image));
+    if (form.codec !== manifestCodecName) return { form, manifest: undefined };
+    const manifest = parseManifest(form, this.#owner.key, formBytesMax + layersBytesMax);
+    if (known?.id === manifest.id || deadlineAt === undefined) return { form: undefined, manifest };
+    const content = await this.#ground.parts.read(manifest, this.#owner, deadlineAt);
+    return { form: await this.#peel(content, this.#partsPlace(image, manifest.id)), manifest };
+  }
+
+  /** Lets the parts of a value that was replaced be removed in an hour. */
+  markParts(manifest: Manifest): void {
+    this.#ground.parts.mark(manifest, this.#owner);
+  }
+
+  /** Removes the parts of a value that was never committed and never will be. */
+  removeParts(manifest: Manifest): void {
+    this.#ground.parts.remove(manifest, this.#owner);
+  }
+
+  /** Takes off layer after layer. */
+  async #peel(encoded: Encoded, place: Place): Promise<Encoded> {
+    const sealing = this.#sealing;
     let form = encoded;
-    let sealed = false;
-    for (let layer = 0; layer < layersMax && sealing !== undefined; layer += 1) {
-      if (form.codec === undefined || !sealing.opens(form.codec)) break;
-      form = await sealing.open(form, place);
-      sealed = true;
-    }
-    if (sealing !== undefined && !sealed && sealing.acceptsUnsealed !== true) {
-      throw new DecodeError(this.#keyText, 'foreign', `it is not sealed by codec ${JSON.stringify(sealing.name)}`);
+    for (let layer = 0; layer < layersMax; layer += 1) {
+      const { codec } = form;
+      const isSealed = codec !== undefined && sealing?.opens(codec) === true;
+      if (layer === 0 && sealing !== undefined && !isSealed && sealing.acceptsUnsealed !== true) {
+        throw new DecodeError(this.#owner.key, 'foreign', `it is not sealed by codec ${JSON.stringify(sealing.name)}`);
+      }
+      if (isSealed) form = await sealing.open(form, place);
+      else if (codec !== undefined && squeezer.opens(codec)) form = await this.#aside(squeezer.open(form, place));
+      else break;
     }
     return form;
   }
 
-  #placeOf({ incarnation, version }: Lineage): Place {
-    const { names, tableName } = this.#ground;
-    return { table: nameOf(tableName()), key: this.#keyText, attribute: names.data, incarnation, version };
+  /** Compressing it makes no sense, but the layers of the atom bind it to the version, or must. */
+  async #sealManifest(manifest: Manifest, image: ItemPlace): Promise<Encoded> {
+    const encoded = formatManifest(manifest);
+    return this.#sealing === undefined ? encoded : this.#sealing.seal(encoded, this.#placeOf(image));
   }
+
+  /** Native attributes can't be cut: what does not fit is text or bytes. */
+  #formOf(held: Held): Encoded {
+    const codec = this.#rules.form ?? compactCodec;
+    const isKept = this.#rules.form !== undefined && !(codec.transparent === true && isHeavier(held, keptBytesMax));
+    if (isKept) return held.encode();
+    try {
+      return { data: codec.encode(held.hand()), codec: codec.name };
+    } catch (error) {
+      // The text would be longer than any text can be.
+      if (error instanceof RangeError) throw new ItemTooLargeError(this.#owner.key, 2 ** 29, formBytesMax, 'value');
+      throw error;
+    }
+  }
+
+  /** Large values are compressed by the thread pool, of which a simulated clock has to be told. */
+  #aside<T>(work: T | Promise<T>): T | Promise<T> {
+    const { clock } = this.#ground;
+    return isThenable(work) ? (clock.elsewhere?.(work) ?? work) : work;
+  }
+
+  #requireSize(form: Encoded, bytesMax: number): void {
+    const bytes = formBytes(form);
+    if (bytes > bytesMax) throw new ItemTooLargeError(this.#owner.key, bytes, bytesMax, 'value');
+  }
+
+  #placeOf({ lineage: { incarnation, version }, aliveUntil }: ItemPlace): Place {
+    const { names, tableName } = this.#ground;
+    const place = { table: nameOf(tableName()), key: this.#owner.key, attribute: names.data, incarnation, version };
+    return aliveUntil === undefined ? place : { ...place, expiresAt: aliveUntil };
+  }
+
+  /** That of the bytes in parts: the same under every version of the item that names them. */
+  #partsPlace({ lineage, expiresAt }: ItemPlace, id: string): Place {
+    const place = this.#placeOf({ lineage, aliveUntil: undefined, expiresAt });
+    return { ...place, attribute: `parts/${id}`, version: 0 };
+  }
+}
+
+/** Bytes that a form has, or takes in an item. */
+function formBytes({ data, annotations = '', codec = '' }: Encoded): number {
+  return attributeBytes(data) + Buffer.byteLength(annotations) + Buffer.byteLength(codec);
 }
 
 /** A table's name, also where it is given by its ARN. */

@@ -37,7 +37,12 @@ export type Fate =
   /** Done. `newer` is the item as it is by now, when the write was found done by evidence. */
   | { readonly status: 'applied'; readonly newer?: Image | undefined }
   /** Not done and never will be. `image` is what stands there: `null` = no item, `undefined` = not told. */
-  | { readonly status: 'conflict'; readonly image: Image | null | undefined }
+  | {
+      readonly status: 'conflict';
+      readonly image: Image | null | undefined;
+      /** Whether it is proven, also against a copy that was made on the way and that nobody knows of. */
+      readonly proven?: boolean;
+    }
   /** Not done and never will be, and trying again is of no use. */
   | { readonly status: 'refused'; readonly error: Error }
   /** Not to be known any more. */
@@ -173,7 +178,9 @@ export class Register {
       }
     }
     const verdict = decide(image?.lineage, attempt);
-    if (sentOnce && verdict !== 'applied') return { status: 'conflict', image: image ?? null };
+    if (sentOnce && verdict !== 'applied') {
+      return { status: 'conflict', image: image ?? null, proven: verdict === 'not-applied' };
+    }
     if (tooOld && verdict === 'not-applied') return { status: 'lost', reason: 'incarnation-changed' };
     return fateOf(verdict, image);
   }
@@ -202,7 +209,7 @@ function fateOf(verdict: Verdict, image: Image | undefined): Fate {
     case 'applied':
       return { status: 'applied', newer: image };
     case 'not-applied':
-      return { status: 'conflict', image: image ?? null };
+      return { status: 'conflict', image: image ?? null, proven: true };
     case 'pending':
       // The condition failed, and yet the item stands as before: it moved and came back, or vanished. Ask the store again.
       throw new Again('brief', undefined);

@@ -14,6 +14,9 @@ interface Until {
   readonly deadlineAt?: number;
 }
 
+/** What it works with. */
+type SenderGround = Pick<Ground, 'clock' | 'random' | 'pace' | 'events'>;
+
 /** What is in the way decides how long the pause is. */
 type Obstacle = 'throttled' | 'brief';
 
@@ -37,10 +40,10 @@ export class Sender {
   obstacle: unknown;
   /** The same of reads alone. */
   readObstacle: unknown;
-  readonly #ground: Ground;
+  readonly #ground: SenderGround;
   readonly #retry: Retry;
 
-  constructor(ground: Ground, retry: Retry) {
+  constructor(ground: SenderGround, retry: Retry) {
     this.#ground = ground;
     this.#retry = retry;
   }

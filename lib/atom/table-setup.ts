@@ -1,5 +1,4 @@
-/** The table itself: creating it, checking that it is right, and clearing tombstones where the service does not. */
-import type { AttributeValue, Item } from '../codec/index.js';
+/** The table itself: creating it, and checking that it is right. */
 import type { Billing, SecondaryIndex, StreamViewType, TableDescription } from '../engine/index.js';
 import { TableError } from './errors.js';
 import type { Ground } from './ground.js';
@@ -90,38 +89,6 @@ export class TableSetup {
     this.#check(description, options);
     const timeToLive = await this.#timeToLive(options.signal);
     return this.#report(description, false, timeToLive);
-  }
-
-  async sweep(signal: AbortSignal | undefined): Promise<number> {
-    const { engine, names, keyNames, clock } = this.#ground;
-    const table = this.#ground.tableName();
-    // Tombstones, and values that expired an hour ago: no others have an expiry.
-    const filter = {
-      expression: 'attribute_exists(#l) AND #x < :now',
-      names: { '#l': names.token, '#x': names.expiresAt },
-      values: { ':now': { N: String(Math.floor(clock.now() / 1_000)) } },
-    };
-    let removed = 0;
-    let startKey: Item | undefined;
-    do {
-      const page = await engine.scan({ table, filter, consistent: true, startKey }, { signal });
-      for (const item of page.items) {
-        const key = Object.fromEntries(keyNames.map((name) => [name, item[name] as AttributeValue]));
-        const answer = await engine.delete({
-          table,
-          key,
-          condition: {
-            expression: '#l = :l',
-            names: { '#l': names.token },
-            values: { ':l': item[names.token] as AttributeValue },
-          },
-        });
-        // Anything but a plain yes leaves the tombstone to the next sweep.
-        if (answer.status === 'applied') removed += 1;
-      }
-      startKey = page.nextKey;
-    } while (startKey !== undefined);
-    return removed;
   }
 
   async #active({ timeoutMs = 120_000, signal }: CreateOptions): Promise<TableDescription> {

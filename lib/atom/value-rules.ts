@@ -19,6 +19,7 @@ import {
   type ValueCodec,
 } from '../codec/index.js';
 import { InvalidValueError } from './errors.js';
+import type { LargeRules } from './large.js';
 
 /** Projects a value to one top-level attribute for a secondary index; `undefined` leaves the attribute out. */
 export type IndexFunction<T> = (value: T) => string | number | bigint | Uint8Array | undefined;
@@ -30,6 +31,7 @@ export interface ValueRuleOptions {
   readonly adopt: ((attributes: Item) => unknown) | undefined;
   readonly foreign: 'carry' | 'refuse';
   readonly ttlMs: number | undefined;
+  readonly large: LargeRules | undefined;
 }
 
 /** Shared by the many items that have none. */
@@ -43,35 +45,39 @@ export class ValueRules {
   readonly foreign: 'carry' | 'refuse';
   /** How long a value is there after it was written. */
   readonly ttlMs: number | undefined;
+  /** What becomes of values that do not fit their item; refused without it. */
+  readonly large: LargeRules | undefined;
   readonly schema: StandardSchemaV1 | undefined;
   readonly index: ValueRuleOptions['index'];
   readonly adoptFunction: ValueRuleOptions['adopt'];
   validator: ((value: never) => unknown) | undefined;
   readonly #key: string;
   /** How a value becomes what the layers seal, or what lies in the item; native attributes without it. */
-  readonly #form: ValueCodec | undefined;
+  readonly form: ValueCodec | undefined;
 
-  constructor(key: string, { codec, schema, index, adopt, foreign, ttlMs }: ValueRuleOptions) {
+  constructor(key: string, { codec, schema, index, adopt, foreign, ttlMs, large }: ValueRuleOptions) {
     this.#key = key;
     this.codec = codec;
     const sealing = codec !== undefined && isSealing(codec) ? codec : undefined;
     this.sealing = sealing;
-    this.#form = sealing === undefined ? (codec as ValueCodec | undefined) : (sealing.form ?? jsonCodec);
+    this.form = sealing === undefined ? (codec as ValueCodec | undefined) : (sealing.form ?? jsonCodec);
     this.schema = schema;
     this.index = index;
     this.adoptFunction = adopt;
     this.foreign = foreign;
     this.ttlMs = ttlMs;
+    this.large = large;
   }
 
   /** Makes a user's value ours, unchecked. */
   hold(value: unknown): Held {
-    return hold(value, this.#form);
+    return hold(value, this.form);
   }
 
-  /** Makes a form that was read ours. */
-  read(form: Encoded): Held | Promise<Held> {
-    return this.check(heldFrom(form, this.#key, this.#form), 'read');
+  /** Makes a form that was read ours. A large one is not kept beside its value. */
+  read(form: Encoded, isLarge = false): Held | Promise<Held> {
+    const held = heldFrom(form, this.#key, this.form);
+    return this.check(isLarge && held.plain ? this.hold(held.hand()) : held, 'read');
   }
 
   /** Checks a value that is to be written: a promise only if the schema or the validator is asynchronous. */
@@ -89,7 +95,7 @@ export class ValueRules {
       if (checked.issues !== undefined) {
         throw new InvalidValueError(this.#key, where, 'schema', { issues: checked.issues });
       }
-      return hold(checked.value, this.#form);
+      return hold(checked.value, this.form);
     };
     return isThenable(result) ? result.then(finish) : finish(result);
   }
@@ -117,7 +123,7 @@ export class ValueRules {
   adopt(item: Item): Held | Promise<Held> | undefined {
     if (this.adoptFunction === undefined) return undefined;
     const value = this.adoptFunction(item);
-    return value === undefined ? undefined : this.check(hold(value, this.#form), 'read');
+    return value === undefined ? undefined : this.check(hold(value, this.form), 'read');
   }
 
   /** @throws {DecodeError} `ERR_DECODE` under `foreign: 'refuse'`, when the item has attributes that are not ours. */
@@ -142,7 +148,8 @@ export class ValueRules {
   }
 }
 
-function indexAttribute(name: string, value: unknown): AttributeValue {
+/** @throws TypeError for what no index attribute can be. */
+export function indexAttribute(name: string, value: unknown): AttributeValue {
   if (typeof value === 'string') return { S: value };
   if (typeof value === 'bigint') return { N: String(value) };
   if (typeof value === 'number' && Number.isFinite(value)) return { N: String(value) };

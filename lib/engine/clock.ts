@@ -17,6 +17,11 @@ export interface Clock {
     ms: number,
     options?: { readonly signal?: AbortSignal | undefined; readonly background?: boolean },
   ): Promise<void>;
+  /**
+   * Told of work on other threads, such as compression; passes its result on. A clock whose time is made lets it stand still
+   * meanwhile; one that just goes needs none of this.
+   */
+  elsewhere?<Result>(work: Promise<Result>): Promise<Result>;
 }
 
 const timerMsMax = 2 ** 31 - 1;

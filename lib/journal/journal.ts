@@ -123,7 +123,7 @@ export class Journal {
     this.name = name;
     this.#keys = journalKeys(name);
     this.#clock = options.clock ?? clock;
-    this.#head = table.atomOf<Head>(table.keyNamed(this.#keys.head), { codec: headCodec });
+    this.#head = table.atomOf<Head>(table.keyNamed(this.#keys.head), { codec: headCodec, large: 'refuse' });
     this.#items = table.writeOnce();
     this.#readFloor = readFloor;
     this.#appendBytesMax = appendBytesMax;

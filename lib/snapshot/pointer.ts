@@ -67,7 +67,7 @@ export class SnapshotPointer {
     if (!(makingMsMax > 0)) {
       throw new RangeError(`Cannot open a snapshot pointer: makingMsMax must be a positive number: ${makingMsMax}`);
     }
-    this.#atom = table.atomOf<SnapValue>(key, { initial: noSnap, codec: 'native' });
+    this.#atom = table.atomOf<SnapValue>(key, { initial: noSnap, codec: 'native', large: 'refuse' });
     this.#clock = clock;
     this.#makingMsMax = makingMsMax;
   }

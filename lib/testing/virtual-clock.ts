@@ -28,7 +28,7 @@ export interface VirtualClockOptions {
    */
   readonly runMsMax?: number;
   /**
-   * Asked before each timer, when all else has come to rest: waits for one piece of work that goes on outside the event loop, on
+   * Asked before each timer, when all else has come to rest, for what {@link VirtualClock.elsewhere} is not told of: waits for one piece of work that goes on outside the event loop, on
    * another thread for instance, and answers `true`; or `false` when there is none. Time stands still meanwhile.
    * @defaultValue none
    */
@@ -58,6 +58,7 @@ export class VirtualClock implements Clock {
   readonly #timers: Timer[] = [];
   #stepMs = 0;
   #elapsedMs = 0;
+  #worksElsewhere = 0;
 
   constructor(options: VirtualClockOptions = {}) {
     const { nowMs = Date.UTC(2026, 0, 1), runMsMax = 7 * 86_400_000, elsewhere = nowhere } = options;
@@ -98,6 +99,14 @@ export class VirtualClock implements Clock {
     });
   }
 
+  /** Lets time stand still until `work` on another thread has ended. */
+  elsewhere<Result>(work: Promise<Result>): Promise<Result> {
+    this.#worksElsewhere += 1;
+    return work.finally(() => {
+      this.#worksElsewhere -= 1;
+    });
+  }
+
   /** Moves the wall clock alone, as a correction of the machine's time does; durations and timers are untouched. */
   step(ms: number): void {
     this.#stepMs += ms;
@@ -109,6 +118,7 @@ export class VirtualClock implements Clock {
       now: () => this.now() + offsetMs,
       monotonicMs: () => this.monotonicMs(),
       sleep: (ms, options) => this.sleep(ms, options),
+      elsewhere: (work) => this.elsewhere(work),
     };
   }
 
@@ -149,7 +159,7 @@ export class VirtualClock implements Clock {
   /** Comes back when nothing can happen any more but the next timer. */
   async #rest(): Promise<void> {
     do await settle();
-    while (await this.#elsewhere());
+    while (this.#worksElsewhere > 0 || (await this.#elsewhere()));
   }
 
   #fireNext(): void {

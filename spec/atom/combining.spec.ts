@@ -101,7 +101,7 @@ describe('a batch with one bad call', () => {
   });
 
   it('an item that is too large hurts its own caller only, and nothing too large is sent', async () => {
-    const text = table.atom<string>('text', { initial: '' });
+    const text = table.atom<string>('text', { initial: '', large: 'refuse' });
     const calls = [
       text.swap((v) => `${v}a`),
       text.swap(() => 'x'.repeat(409_600)),
