@@ -14,19 +14,31 @@ export type Feature =
   | 'read'
   /** `swap`, `reset`, `compareAndSet`, `delete` and their like, on the whole or on parts; reading. */
   | 'write'
+  /** `watch`, `addWatch`, `waitFor`, by polling. */
+  | 'watch'
+  /** `getMany`. */
+  | 'batch-read'
+  /** `putMany`, `deleteMany`. */
+  | 'batch-write'
+  /** `keys`, `scan`. */
+  | 'scan'
+  /** `keys` and `scan` with `pk`, in a table with a sort key. */
+  | 'scan-partition'
+  /** `query`. */
+  | 'query'
+  /** `query` with `fresh`. */
+  | 'query-fresh'
   /** Prevalent systems: opening read-only, following, the past. */
   | 'prevalence-read'
   /** Prevalent systems: handling events, snapshots. */
   | 'prevalence'
   /** Prevalent systems: removing what the retention does not keep. */
   | 'prevalence-prune'
-  /** `sweep()`. */
+  /** `sweep`. */
   | 'sweep'
-  /** Queries of secondary indexes with your own client. */
-  | 'indexes'
-  /** `verify()`. */
+  /** `verify`. */
   | 'verify'
-  /** `create()`, `ensure()`. */
+  /** `create`, `ensure`. */
   | 'create'
   /** Reading the table's stream. */
   | 'stream';
@@ -48,11 +60,17 @@ export interface Permissions {
 export const permissions: Readonly<Record<Feature, Permissions>> = {
   read: { items: ['GetItem'] },
   write: { items: ['GetItem', 'PutItem'] },
+  watch: { items: ['BatchGetItem'] },
+  'batch-read': { items: ['BatchGetItem'] },
+  'batch-write': { items: ['BatchGetItem', 'GetItem', 'PutItem'] },
+  scan: { scans: ['Scan'] },
+  'scan-partition': { items: ['Query'] },
+  query: { indexes: ['Query'] },
+  'query-fresh': { indexes: ['Query'], items: ['BatchGetItem'] },
   'prevalence-read': { items: ['BatchGetItem', 'GetItem'] },
   prevalence: { items: ['BatchGetItem', 'GetItem', 'PutItem'] },
   'prevalence-prune': { items: ['DeleteItem', 'GetItem', 'PutItem'] },
   sweep: { items: ['DeleteItem'], scans: ['Scan'] },
-  indexes: { indexes: ['Query'] },
   verify: { settings: ['DescribeTable', 'DescribeTimeToLive'] },
   create: { settings: ['CreateTable', 'DescribeTable', 'DescribeTimeToLive', 'UpdateTimeToLive'] },
   stream: { stream: ['DescribeStream', 'GetRecords', 'GetShardIterator'] },

@@ -33,7 +33,7 @@ export function requireRoles(definition: TableDefinition): void {
 
 /** @throws TypeError, RangeError for features that there are not, or not together. */
 export function requireRole(definition: TableDefinition, role: Role, what: string): void {
-  const { tableName, indexes, streamViewType } = definition;
+  const { tableName, sortKeyName, indexes, streamViewType } = definition;
   requireKnown(`${what} of table ${tableName}`, role, ['features', 'leadingKeys']);
   if (!Array.isArray(role.features))
     throw wrongType(tableName, `the features of ${what} must be a list`, role.features);
@@ -46,10 +46,13 @@ export function requireRole(definition: TableDefinition, role: Role, what: strin
   }
   const { scans, indexes: indexed, stream } = permissionsOf(role);
   if (indexed.length > 0 && indexes.length === 0) {
-    throw wrong(tableName, `${what} must not have indexes where the table has none`, 'indexes');
+    throw wrong(tableName, `${what} must not query indexes where the table has none`, 'query');
   }
   if (stream.length > 0 && streamViewType === undefined) {
     throw wrong(tableName, `${what} must not have stream without a streamViewType`, 'stream');
+  }
+  if (role.features.includes('scan-partition') && sortKeyName === undefined) {
+    throw wrong(tableName, `${what} must not scan partitions where there is no sort key`, 'scan-partition');
   }
   const { leadingKeys } = role;
   if (leadingKeys === undefined) return;

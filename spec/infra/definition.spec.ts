@@ -139,8 +139,12 @@ describe('defineTable()', () => {
     ],
     [{ roles: { App: ['reed'] } }, 'TypeError: Cannot define table state: role App must have features of read, write'],
     [
-      { roles: { App: ['indexes'] } },
-      'RangeError: Cannot define table state: role App must not have indexes where the table has none',
+      { roles: { App: ['query'] } },
+      'RangeError: Cannot define table state: role App must not query indexes where the table has none',
+    ],
+    [
+      { roles: { App: ['scan-partition'] } },
+      'RangeError: Cannot define table state: role App must not scan partitions where there is no sort key',
     ],
     [
       { roles: { App: ['stream'] } },
@@ -193,7 +197,7 @@ describe('policyFor()', () => {
     expect(() => policyFor(state, 'toString', place)).toThrow(
       new TypeError('Cannot write a policy: table state must define the role: toString'),
     );
-    expect(() => policyFor(state, ['indexes'], place)).toThrow(RangeError);
+    expect(() => policyFor(state, ['query'], place)).toThrow(RangeError);
     for (const odd of [{ region: 'europe' }, { account: '123' }, { partition: 'azure' }]) {
       expect(() => policyFor(state, 'App', { ...place, ...odd })).toThrow(/^Cannot write a policy: there can be no/);
     }
@@ -209,7 +213,12 @@ describe('policyFor()', () => {
   });
 
   it('says each action once, whatever the features', () => {
-    const all = defineTable({ tableName: 'state', streamViewType: 'NEW_IMAGE', indexes: [index('by-a', 'a')] });
+    const all = defineTable({
+      tableName: 'state',
+      sortKeyName: 'sk',
+      streamViewType: 'NEW_IMAGE',
+      indexes: [index('by-a', 'a')],
+    });
     for (const { Action } of policyFor(all, features, place).Statement) {
       expect(Action).toEqual([...new Set(Action)].sort());
     }

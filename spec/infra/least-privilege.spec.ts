@@ -15,6 +15,7 @@ import {
   policyFor,
 } from '../../lib/infra/index.js';
 import { atomStorage, openPrevayler } from '../../lib/prevalence/index.js';
+import { overridden } from '../atom/bench.js';
 import { Asked } from '../support/asked-engine.js';
 
 const place = { region: 'eu-west-1', account: '111122223333' };
@@ -22,6 +23,8 @@ const place = { region: 'eu-west-1', account: '111122223333' };
 interface Stage {
   readonly engine: Engine;
   readonly table: AtomTable;
+  /** The table as another process sees it, of which nothing is noted. */
+  readonly others: AtomTable;
   /** What was asked before this does not count. */
   begin(): void;
   /** Puts the clocks on. */
@@ -31,7 +34,8 @@ interface Stage {
 async function openStage(): Promise<{ stage: Stage; asked: Asked }> {
   let ahead = 0;
   const clock = { ...systemClock, now: () => systemClock.now() + ahead };
-  const asked = new Asked(new MemoryEngine());
+  const memory = new MemoryEngine();
+  const asked = new Asked(withoutImages(memory));
   const { engine } = asked;
   const table = new AtomTable({ engine, clock, tableName: 'state' });
   await table.create();
@@ -40,7 +44,17 @@ async function openStage(): Promise<{ stage: Stage; asked: Asked }> {
     ahead += ms;
   };
   begin();
-  return { stage: { engine, table, begin, later }, asked };
+  const others = new AtomTable({ engine: memory, tableName: 'state' });
+  return { stage: { engine, table, others, begin, later }, asked };
+}
+
+/** As an engine that does not tell what a failed condition met, or one whose answer got lost: who wants to know has to read. */
+function withoutImages(memory: MemoryEngine): Engine {
+  const put: Engine['put'] = async (request, options) => ({
+    ...(await memory.put(request, options)),
+    image: undefined,
+  });
+  return overridden(memory, { put });
 }
 
 interface Added {
@@ -60,6 +74,16 @@ async function useTill(stage: Stage): Promise<void> {
   }
   for (let n = 0; n < 40; n += 1) await till.handle({ add: 1, text: 'x'.repeat(20_000) });
   await till.close();
+}
+
+async function queryJobs({ engine, begin }: Stage, fresh: boolean): Promise<void> {
+  const table = new AtomTable({ engine, tableName: 'jobs' });
+  await table.create({ indexes: [{ name: 'by-status', partitionKey: { name: 'status', type: 'S' } }] });
+  await table.atom<string>('job', { index: { status: (value) => value } }).reset('open');
+  begin();
+  const found: unknown[] = [];
+  for await (const { key } of table.query('by-status', { partition: { status: 'open' }, fresh })) found.push(key);
+  expect(found).toEqual(['job']);
 }
 
 /** Each feature at work; what comes before `begin` is done by others. */
@@ -106,15 +130,44 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
     begin();
     expect(await table.sweep()).toBe(1);
   },
-  async indexes({ engine, begin }) {
-    const status = { name: 'status', type: 'S' } as const;
-    await new AtomTable({ engine, tableName: 'jobs' }).create({
-      indexes: [{ name: 'by-status', partitionKey: status }],
-    });
+  async watch({ engine, others, begin }) {
+    await using table = new AtomTable({ engine, tableName: 'state', watch: { pollMsMin: 1, pollMsMax: 2 } });
+    const loop = table.atom<number>('n', { initial: 0 }).watch()[Symbol.asyncIterator]();
     begin();
-    const keyCondition = { expression: '#s = :s', names: { '#s': 'status' }, values: { ':s': { S: 'open' } } };
-    await engine.query({ table: 'jobs', index: 'by-status', keyCondition, consistent: false });
+    expect(await loop.next()).toMatchObject({ value: 0 });
+    await others.atom<number>('n', { initial: 0 }).reset(1);
+    expect(await loop.next()).toMatchObject({ value: 1 });
+    await others.atom<number>('n', { initial: 0 }).delete();
+    expect(await loop.next()).toMatchObject({ value: 0 });
+    await loop.return?.();
   },
+  async 'batch-read'({ table }) {
+    for (const consistency of ['strong', 'eventual', 'session'] as const)
+      await table.getMany(['a', 'b'], { consistency });
+  },
+  async 'batch-write'({ table, others }) {
+    const held = table.atom<number>('a');
+    await table.putMany([[held, 1]]);
+    await others.atom<number>('a').reset(2);
+    await Promise.all([table.putMany([[held, 3]]), others.putMany([['a', 4]])]);
+    await table.deleteMany(['a', 'b']);
+  },
+  async scan({ table }) {
+    for await (const key of table.keys()) void key;
+    for await (const entry of table.scan()) void entry;
+  },
+  async 'scan-partition'({ engine, begin }) {
+    const table = new AtomTable({ engine, tableName: 'partitions', sortKeyName: 'sk' });
+    await table.create();
+    await table.atom({ pk: 'p', sk: 's' }).reset(1);
+    begin();
+    const keys: unknown[] = [];
+    for await (const key of table.keys({ pk: 'p' })) keys.push(key);
+    for await (const { value } of table.scan({ pk: 'p', prefix: 's' })) keys.push(value);
+    expect(keys).toEqual([{ pk: 'p', sk: 's' }, 1]);
+  },
+  query: (stage) => queryJobs(stage, false),
+  'query-fresh': (stage) => queryJobs(stage, true),
   async verify({ table }) {
     await table.verify();
   },
@@ -146,6 +199,7 @@ describe('permissions', () => {
 describe('policyFor()', () => {
   const definition = defineTable({
     tableName: 'state',
+    sortKeyName: 'sk',
     streamViewType: 'NEW_IMAGE',
     indexes: [{ name: 'by-status', partitionKey: { name: 'status', type: 'S' } }],
     encryption: { kmsKeyArn: 'arn:aws:kms:eu-west-1:111122223333:key/abcd-1' },

@@ -41,7 +41,7 @@ const definitions: Readonly<Record<string, TableDefinition>> = {
     tags: { team: 'a/b c', 'cost:centre': '7', no: 'yes' },
     roles: {
       App: { features: ['read', 'write'], leadingKeys: ['orders/*', variable, '%{x}"\\\'\n', 'é'] },
-      Worker: ['indexes', 'stream', 'sweep'],
+      Worker: ['query', 'stream', 'sweep'],
       Deploy: ['create', 'verify'],
     },
   }),
