@@ -28,7 +28,7 @@ import type { Trace } from './trace.js';
 import { type Seen, stoodTogether } from './transaction-check.js';
 import { tellEnd } from './transaction-events.js';
 import { type FlightEnd, TransactionFlight } from './transaction-flight.js';
-import { type Loading, load, type ReceiptPlan } from './transaction-load.js';
+import { drop, type Loading, load, type ReceiptPlan } from './transaction-load.js';
 import { type RunRooms, TransactionRun } from './transaction-run.js';
 import type { View } from './transaction-view.js';
 
@@ -186,9 +186,17 @@ export class Course<R> {
       this.#contend(views);
       return undefined;
     }
+    const loading = load(ground, retry, { views, written, parts, once }, departure.signal);
     try {
-      return await departure.race(load(ground, retry, { views, written, parts, once }, departure.signal));
+      return await departure.race(loading);
     } catch (error) {
+      // What is ready only after its caller has gone is not sent.
+      if (error instanceof Gone) {
+        loading.then(
+          ({ shipment }) => drop(shipment.members),
+          () => {},
+        );
+      }
       if (error instanceof BaseMoved) {
         for (const { cell } of written) cell.cache.forget();
         this.#contend(views);

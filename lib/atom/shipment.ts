@@ -30,7 +30,12 @@ export function isWritten(member: Member): member is WrittenMember {
 export type KnownShipmentFate =
   | { readonly status: 'applied' }
   /** Not done and never will be: these atoms were no more what they had been. */
-  | { readonly status: 'conflict'; readonly changed: ReadonlySet<Cell> }
+  | {
+      readonly status: 'conflict';
+      readonly changed: ReadonlySet<Cell>;
+      /** `false`: not proven against a copy that was made on the way and that nobody knows of. */
+      readonly proven?: boolean;
+    }
   /** Not done and never will be: a receipt stood there already. */
   | { readonly status: 'received'; readonly receipt: Item }
   /** Not done and never will be, and trying again is of no use. */
@@ -119,7 +124,7 @@ export class PlainShipment implements Shipment {
       if (fate.image === undefined) cell.cache.forget();
       else if (fate.image === null) await tellCache(member, undefined);
       else await cell.cache.learnImage(fate.image, start).catch(() => cell.cache.forget());
-      return { status: 'conflict', changed: new Set([cell]) };
+      return { status: 'conflict', changed: new Set([cell]), proven: fate.proven === true };
     }
     if (fate.status !== 'pending') cell.cache.forget();
     return fate;

@@ -212,10 +212,10 @@ export class TransactionFlight {
 }
 
 /** What was written beside the items is kept, or is not needed any more; when nobody knows, it stays for the sweep to judge. */
-function clearUp({ members }: Shipment, { status }: FlightEnd): void {
-  if (status === 'lost') return;
+function clearUp({ members }: Shipment, end: FlightEnd): void {
+  if (end.status === 'lost' || (end.status === 'conflict' && end.proven === false)) return;
   for (const { draft } of members) {
-    if (status === 'applied') draft?.aftermath?.applied();
+    if (end.status === 'applied') draft?.aftermath?.applied();
     else draft?.aftermath?.lost();
   }
 }

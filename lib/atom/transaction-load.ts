@@ -54,7 +54,7 @@ export async function load(ground: Ground, retry: Retry, cargo: Cargo, signal: A
   const writeId = tokenOf(ground.writer, seq);
   const startedAtMs = ground.clock.monotonicMs();
   const receipt = once && parts && !once.inItem ? await once.slip.draft(writeId, parts) : undefined;
-  const members = await Promise.all(
+  const drafting = await Promise.allSettled(
     views.map(async (view): Promise<Member> => {
       const { cell } = view;
       const base = bases.get(view) as Known;
@@ -65,12 +65,19 @@ export async function load(ground: Ground, retry: Retry, cargo: Cargo, signal: A
       return { cell, base, start, draft: await cell.writer.draft(base, view.held, start, { seq, receipts, signal }) };
     }),
   );
+  const members = drafting.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   try {
+    for (const one of drafting) if (one.status === 'rejected') throw one.reason;
     return { shipment: shipmentOf(ground, retry, members, receipt, writeId), startedAtMs };
   } catch (error) {
-    for (const { draft } of members) draft?.aftermath?.lost();
+    drop(members);
     throw error;
   }
+}
+
+/** Forgets what was made ready and not sent, with all that was written beside it. */
+export function drop(members: readonly Member[]): void {
+  for (const { draft } of members) draft?.aftermath?.lost();
 }
 
 async function receiptsOf(ground: Ground, cell: Cell, base: Known, slip: Slip, writeId: string, parts: Parts) {
