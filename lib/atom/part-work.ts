@@ -1,7 +1,7 @@
 /** How the calls of a cursor enter the lane of their atom, and what they may leave behind there. */
 import { type Held, hold, isSealing, jsonCodec } from '../codec/index.js';
 import { requireTimeout } from './atom-reader.js';
-import type { SwapOptions } from './call-options.js';
+import type { SwapOnceOptions, SwapOptions } from './call-options.js';
 import type { Cell } from './cell.js';
 import type { State, Step, Work } from './operation.js';
 import { isThenable } from './value-rules.js';
@@ -14,6 +14,9 @@ import { isThenable } from './value-rules.js';
 export function submit<R>(cell: Cell, verb: string, part: PartWork<R>, options: SwapOptions): Promise<R> {
   const { timeoutMs = cell.retry.timeoutMs, signal } = options;
   requireTimeout(part.action, cell.keyText, timeoutMs);
+  if ((options as SwapOnceOptions).opId !== undefined) {
+    throw new TypeError(`Cannot ${part.action} atom ${cell.keyText}: a part takes no opId; use swapWith of the atom`);
+  }
   cell.lane.assertOutside(part.action);
   const work = { ...part, alone: options.coalesce === false, fresh: options.from === 'read' };
   return cell.traced('swap', verb, (trace) => cell.lane.submit(work, timeoutMs, signal, trace));

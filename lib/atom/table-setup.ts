@@ -131,6 +131,8 @@ export class TableSetup {
   async #ready(found: TableDescription, created: boolean, signal: AbortSignal | undefined): Promise<TableReport> {
     const { engine, names } = this.#ground;
     let timeToLive = await this.#timeToLive(signal);
+    // The service has none in global tables with strong consistency, and refuses to turn it on.
+    if (timeToLive === 'disabled' && found.replication === 'strong') timeToLive = 'unsupported';
     if (timeToLive === 'disabled') {
       timeToLive = await unlessUnknown(async () => {
         try {

@@ -11,7 +11,8 @@ export interface Role {
   readonly features: readonly Feature[];
   /**
    * Limits the role to items whose partition key matches one of these patterns (`*` any text, `?` any character), by the condition
-   * `dynamodb:LeadingKeys`. Patterns are of canonical keys: a plain string stands for itself.
+   * `dynamodb:LeadingKeys`. Patterns are of canonical keys: a plain string stands for itself. With `once` and `large-values` the items
+   * that the library keeps of all atoms are added, receipts and parts, as their keys do not tell whose they are.
    * @defaultValue all items
    */
   readonly leadingKeys?: readonly string[] | undefined;

@@ -14,6 +14,12 @@ export type Feature =
   | 'read'
   /** `swap`, `reset`, `compareAndSet`, `delete` and their like, on the whole or on parts; reading. */
   | 'write'
+  /** `transact`. */
+  | 'transact'
+  /** Calls with an `opId`: their receipts. */
+  | 'once'
+  /** Values that do not fit their item, as the default `large: 'parts'` stores them: their parts. */
+  | 'large-values'
   /** `watch`, `addWatch`, `waitFor`, by polling. */
   | 'watch'
   /** `getMany`. */
@@ -55,11 +61,16 @@ export interface Permissions {
   readonly indexes?: readonly string[];
   /** Done to the stream. */
   readonly stream?: readonly string[];
+  /** Keys of items that the library keeps beside those of the atoms, as patterns; a role's `leadingKeys` do not name them. */
+  readonly ownKeys?: readonly string[];
 }
 
 export const permissions: Readonly<Record<Feature, Permissions>> = {
   read: { items: ['GetItem'] },
   write: { items: ['GetItem', 'PutItem'] },
+  transact: { items: ['ConditionCheckItem', 'GetItem', 'PutItem'] },
+  once: { items: ['GetItem', 'PutItem'], ownKeys: ['~op:*'] },
+  'large-values': { items: ['DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'], ownKeys: ['~part:*'] },
   watch: { items: ['BatchGetItem'] },
   'batch-read': { items: ['BatchGetItem'] },
   'batch-write': { items: ['BatchGetItem', 'GetItem', 'PutItem'] },

@@ -69,13 +69,13 @@ export function requireRole(definition: TableDefinition, role: Role, what: strin
 
 /** The statements of a role, as few as there can be. */
 export function statementsOf(definition: TableDefinition, role: Role): Statement[] {
-  const { items, scans, settings, indexes, stream } = permissionsOf(role);
+  const { items, scans, settings, indexes, stream, ownKeys } = permissionsOf(role);
   const { leadingKeys } = role;
   const table: Resource = { kind: 'table' };
   const all = definition.indexes.map(({ name }): Resource => ({ kind: 'index', name }));
   const limited = leadingKeys === undefined ? [...items, ...scans].sort() : items;
   return [
-    statement('Items', limited, [table], leadingKeys && onlyKeys(leadingKeys)),
+    statement('Items', limited, [table], leadingKeys && onlyKeys([...leadingKeys, ...ownKeys])),
     statement('Settings', settings, [table]),
     statement('Indexes', indexes, all),
     statement('Stream', stream, [{ kind: 'stream' }]),
@@ -123,5 +123,6 @@ function permissionsOf(role: Role): Required<Permissions> {
     settings: together('settings'),
     indexes: together('indexes'),
     stream: together('stream'),
+    ownKeys: together('ownKeys'),
   };
 }

@@ -173,6 +173,12 @@ describe('swap()', () => {
     expect(await stored()).toEqual({ ...config, parts: { x: 1 } });
   });
 
+  it('refuses an opId, which it would not keep', () => {
+    expect(() => atom.focus('banner').reset('x', { opId: '7' } as object)).toThrow(
+      new TypeError('Cannot reset .banner of atom config: a part takes no opId; use swapWith of the atom'),
+    );
+  });
+
   it('refuses a call of its atom from inside', async () => {
     const inside = atom.focus('banner').swap((text) => {
       void atom.focus('limits', 'perUser').reset(1);

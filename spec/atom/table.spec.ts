@@ -2,7 +2,7 @@
 // Method: the same specs on each engine that is to be had; engines with a method replaced for what none of them can be.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AtomTable, type AtomTableOptions, type ItemAtom } from '../../lib/atom/index.js';
-import type { TableDescription } from '../../lib/engine/index.js';
+import type { Engine, TableDescription } from '../../lib/engine/index.js';
 import { MemoryEngine } from '../../lib/engine/memory.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
 import { openBench, overridden } from './bench.js';
@@ -195,6 +195,19 @@ describe('a global table', () => {
     const table = described('strong');
     await table.create();
     expect(await table.verify()).toMatchObject({ created: false });
+  });
+
+  it('with strong consistency has no time to live, and ensure() does not ask for it', async () => {
+    const engine = new MemoryEngine();
+    const refusing: Partial<Engine> = {
+      describeTable: async (name) => {
+        const found = await engine.describeTable(name);
+        return found && { ...found, replication: 'strong' };
+      },
+      updateTimeToLive: () => Promise.reject(Object.assign(new Error('not here'), { name: 'ValidationException' })),
+    };
+    const table = new AtomTable({ engine: overridden(engine, refusing), tableName: 'state' });
+    expect(await table.ensure()).toMatchObject({ created: true, timeToLive: 'unsupported' });
   });
 });
 

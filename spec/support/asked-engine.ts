@@ -77,7 +77,7 @@ export class Asked {
     };
   }
 
-  #note(sort: keyof Permissions, action: string, keys: readonly Item[] = []): void {
+  #note(sort: Exclude<keyof Permissions, 'ownKeys'>, action: string, keys: readonly Item[] = []): void {
     this.actions.add(`${sort}:${action}`);
     for (const key of keys) this.partitionKeys.add((key[this.#keyName] as { readonly S: string }).S);
   }
