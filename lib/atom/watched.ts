@@ -14,6 +14,7 @@ import type { Known, Start } from './cache.js';
 import type { Cell } from './cell.js';
 import { writerOf } from './evidence.js';
 import type { Ground } from './ground.js';
+import { isPassing } from './sender.js';
 import { relate, Told } from './told.js';
 import type { WatchPoller } from './watch-poller.js';
 import type { Polled, Took } from './watch-queue.js';
@@ -30,8 +31,8 @@ export interface Watcher {
   readonly keepsAlive: boolean;
   /** The state is `next` now; it was `old` when this was last called. */
   see(next: Held | undefined, old: Held | undefined): void;
-  /** What stands there can't be read, or not be looked at. `isRepeated`: it was told so before, and nothing has changed since. */
-  fail(error: unknown, isRepeated: boolean): void;
+  /** What stands there can't be read, or not be looked at. Whether somebody was told of it. */
+  fail(error: unknown): boolean;
   /** The table was closed. */
   end(): void;
 }
@@ -64,7 +65,7 @@ export class Watched implements Polled {
   #looksBehind = 0;
   #isHealthy = false;
   readonly #unsubscribe: () => void;
-  /** What the last failure was about, so that nobody is told twice of one damaged item. */
+  /** What the last failure was about, so that one damaged item is reported once. */
   #failure: string | undefined;
   #isOver = false;
 
@@ -167,7 +168,7 @@ export class Watched implements Polled {
   }
 
   #unread(error: unknown, item: Item | undefined, isStrong: boolean): Took {
-    if (isLeydenError(error) && error.retryable) return 'again';
+    if (isPassing(error) || (isLeydenError(error) && error.retryable)) return 'again';
     // A late replica is no reason to fail anybody: a consistent look has to say so.
     if (isStrong) this.#fail(error, `item ${JSON.stringify(item?.[this.#cell.names.token])}`);
     else this.#doubtAt = this.#cell.cache.tick();
@@ -191,7 +192,8 @@ export class Watched implements Polled {
   #fail(error: unknown, what: string): void {
     const isRepeated = this.#failure === what;
     this.#failure = what;
-    for (const watcher of [...this.#watchers]) watcher.fail(error, isRepeated);
+    const untold = [...this.#watchers].filter((watcher) => !watcher.fail(error));
+    if (untold.length > 0 && !isRepeated) this.#room.report(error);
   }
 
   // ---- what is learnt ---------------------------------------------------------------------------------------------

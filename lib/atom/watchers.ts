@@ -93,12 +93,13 @@ export class ValueLoop<V> implements AtomWatch<V>, Watcher {
     this.#give();
   }
 
-  fail(error: unknown): void {
-    if (this.#isOver) return;
+  fail(error: unknown): true {
+    if (this.#isOver) return true;
     const first = this.#waiting.shift();
     if (first === undefined) this.#failure = { error };
     else first.reject(error);
     this.end();
+    return true;
   }
 
   end(): void {
@@ -148,18 +149,12 @@ export class Callback<V> implements Watcher {
   readonly #handOf: Standing<V>['handOf'];
   readonly #call: (old: V, next: V) => unknown;
   readonly #onThrow: (error: unknown) => void;
-  readonly #onFailure: (error: unknown) => void;
   #isOver = false;
 
-  constructor(
-    handOf: Standing<V>['handOf'],
-    call: (old: V, next: V) => unknown,
-    told: { readonly onThrow: (error: unknown) => void; readonly onFailure: (error: unknown) => void },
-  ) {
+  constructor(handOf: Standing<V>['handOf'], call: (old: V, next: V) => unknown, onThrow: (error: unknown) => void) {
     this.#handOf = handOf;
     this.#call = call;
-    this.#onThrow = told.onThrow;
-    this.#onFailure = told.onFailure;
+    this.#onThrow = onThrow;
   }
 
   see(next: Held | undefined, old: Held | undefined): void {
@@ -174,8 +169,9 @@ export class Callback<V> implements Watcher {
     });
   }
 
-  fail(error: unknown, isRepeated: boolean): void {
-    if (!isRepeated) this.#onFailure(error);
+  /** It goes on: what can't be read now may be readable later. */
+  fail(): false {
+    return false;
   }
 
   end(): void {
@@ -210,7 +206,10 @@ export function awaitState<V>(
       leave();
       answer();
     };
-    const fail = (error: unknown) => end(() => reject(error));
+    const fail = (error: unknown): true => {
+      end(() => reject(error));
+      return true;
+    };
     const look = (held: Held | undefined) => {
       if (isOver) return;
       looks += 1;

@@ -105,10 +105,7 @@ export class Watches {
   addCallback<V>(cell: Cell, id: unknown, call: (old: V, next: V) => unknown): void {
     this.removeCallback(cell, id);
     const standing = this.#standing<V>(cell);
-    const callback = new Callback<V>(standing.handOf, call, {
-      onThrow: (error) => this.#reportThrown(error),
-      onFailure: (error) => this.#report(error),
-    });
+    const callback = new Callback<V>(standing.handOf, call, (error) => this.#reportThrown(error));
     const leave = standing.enter(callback);
     const callbacks = this.#callbacks.get(cell) ?? new Map<unknown, () => void>();
     this.#callbacks.set(cell, callbacks);
