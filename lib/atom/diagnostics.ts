@@ -90,7 +90,10 @@ export interface OperationEvent {
   readonly conflicts: number;
   /** Calls that shared its last write, this one included. */
   readonly callers: number;
-  /** Requests that were sent for it, those that it shared with other calls included. */
+  /**
+   * Requests that were sent to read and write its atoms, those that it shared with other calls included. Parts of values that do
+   * not fit their item, and receipts of an `opId`, come on top.
+   */
   readonly requests: number;
   /** Its share of the units that these requests cost, by the service's rule for item sizes: shares add up to the whole. */
   readonly readUnits: number;
