@@ -31,6 +31,7 @@ import type { Logger } from './logger.js';
 import type { PlainKey } from './many-keys.js';
 import { Pace } from './pace.js';
 import { Parts, type PartsGround } from './parts.js';
+import { type PartsSwept, type SweepPartsOptions, sweepParts } from './parts-sweep.js';
 import { type DeleteManyOptions, deleteMany, type PutEntry, type PutManyOptions, putMany } from './put-many.js';
 import { type SweepOptions, sweep } from './sweep.js';
 import { type CloseOptions, type SettledOptions, TableLife } from './table-life.js';
@@ -495,8 +496,9 @@ export class AtomTable {
   }
 
   /**
-   * Removes tombstones whose hour is over, and values that expired an hour ago, for tables without time to live. Each is removed under
-   * the condition that nobody has written it since. Resolves with how many were removed.
+   * Removes tombstones whose hour is over, values that expired an hour ago, and parts of large values that were replaced an hour ago,
+   * for tables without time to live. Each is removed under the condition that nobody has written it since. Resolves with how many were
+   * removed.
    *
    * If the process dies, or an answer is lost, the next sweep finds what is left.
    *
@@ -506,6 +508,34 @@ export class AtomTable {
    */
   sweep(options: SweepOptions = {}): Promise<number> {
     return this.#refused('sweep') ?? sweep(this.#many, options);
+  }
+
+  /**
+   * Removes parts of large values that no item names: of writers that died before their item was written, or before they had marked
+   * the parts that it replaced; of writes whose outcome nobody knows. Resolves with what was done.
+   *
+   * An item whose writer may only be asleep is first moved on by a write that changes nothing but its version, so that the sleeper's
+   * write fails whenever it wakes. If the process dies in between, the next sweep goes on. Call it now and then, a day apart or a week:
+   * parts that were replaced in the usual way need no sweep, they are marked, and the time to live of the table (or `sweep`) removes
+   * them.
+   *
+   * @cost Reads the whole table, parts included; for each atom with such parts 1 read, at most 1 write of its item, and 1 request and
+   * 1 write unit per KB for each part removed.
+   * @iam dynamodb:Scan, dynamodb:GetItem, dynamodb:PutItem, dynamodb:DeleteItem
+   * @throws {DeadlineError} `ERR_DEADLINE` when a page could not be read. What concerns one atom is in `skipped`.
+   *
+   * @example
+   * ```ts
+   * import { AtomTable } from 'leyden-jar';
+   * import { MemoryEngine } from 'leyden-jar/engine';
+   *
+   * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+   * await table.create();
+   * console.log(await table.sweepParts()); // => { removed: 0, kept: 0, moved: 0, skipped: [] }
+   * ```
+   */
+  sweepParts(options: SweepPartsOptions = {}): Promise<PartsSwept> {
+    return this.#refused('sweep') ?? sweepParts(this.#many, options);
   }
 
   /**

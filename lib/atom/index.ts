@@ -56,9 +56,11 @@ export type { IndexCondition, IndexValue, SortCondition } from './index-conditio
 export type { QueryOptions } from './index-query.js';
 export { ItemAtom } from './item-atom.js';
 export { type AttributeNames, attributeNamesDefault } from './item-format.js';
+export type { Large, LargeLimits } from './large.js';
 export type { LogFacts, Logger } from './logger.js';
 export type { PlainKey } from './many-keys.js';
 export type { Lens, PartAt, StepOf, WayIn } from './part-types.js';
+export type { PartsSwept, SkippedAtom, SweepPartsOptions } from './parts-sweep.js';
 export type { DeleteManyOptions, PutEntry, PutManyOptions } from './put-many.js';
 export type { Settled, SettleOptions, UnknownReason } from './settlement.js';
 export type { SweepOptions, SweepProgress } from './sweep.js';

@@ -1,9 +1,10 @@
 /** Clearing what has expired, in tables whose engine does not do it. */
-import type { AttributeValue, Item } from '../codec/index.js';
+import type { Item } from '../codec/index.js';
 import type { Expression } from '../engine/index.js';
 import { type Cells, keyItemOf } from './cells.js';
 import { requireCount } from './many-keys.js';
 import { readPage } from './page-read.js';
+import { partCodecName } from './parts-format.js';
 import { Sender } from './sender.js';
 
 /** How far a sweep has come. */
@@ -71,23 +72,20 @@ export async function sweep(cells: Cells, options: SweepOptions = {}): Promise<n
   return removed;
 }
 
-/** Tombstones whose hour is over, and values that expired an hour ago: no others have an expiry. */
+/** Tombstones whose hour is over, values that expired an hour ago, and parts that none of them has needed for an hour. */
 function expired({ ground: { names, clock } }: Cells): Expression {
   return {
-    expression: 'attribute_exists(#l) AND #x < :now',
-    names: { '#l': names.token, '#x': names.expiresAt },
-    values: { ':now': { N: String(Math.floor(clock.now() / 1_000)) } },
+    expression: '(attribute_exists(#l) OR #c = :part) AND #x < :now',
+    names: { '#l': names.token, '#c': names.codec, '#x': names.expiresAt },
+    values: { ':part': { S: partCodecName }, ':now': { N: String(Math.floor(clock.now() / 1_000)) } },
   };
 }
 
-/** Removes an item if nobody has written it since; anything but a plain yes leaves it to the next sweep. */
+/** Removes an item if nobody has written it since, as nobody does a part; anything but a plain yes leaves it to the next sweep. */
 async function remove(cells: Cells, item: Item): Promise<boolean> {
   const { engine, keyNames, names, tableName } = cells.ground;
-  const condition = {
-    expression: '#l = :l',
-    names: { '#l': names.token },
-    values: { ':l': item[names.token] as AttributeValue },
-  };
+  const { [names.token]: token } = item;
+  const condition = token && { expression: '#l = :l', names: { '#l': names.token }, values: { ':l': token } };
   const request = { table: tableName(), key: keyItemOf(item, keyNames), condition };
   try {
     const answer = await new Sender(cells.bulk, cells.retry).timed((signal) => engine.delete(request, { signal }));

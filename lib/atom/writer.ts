@@ -48,6 +48,8 @@ export interface DraftOptions {
 
 /** However it is stored, a value that weighs this many times less than its item may is not larger than that. */
 const certainlySmallTimes = 32;
+/** Room that is left for what a transaction adds to an item after it was prepared. */
+const preparedBytesMin = 16 * 1_024;
 
 /** What an item is to hold beside its lineage. */
 type Content = Pick<Image, 'encoded' | 'index' | 'aliveUntil' | 'manifest'>;
@@ -117,7 +119,8 @@ export class Writer {
     const { large } = this.#rules;
     if (base.image !== undefined || held === undefined || large === undefined) return base;
     if (!isHeavier(held, this.#bytesMax / certainlySmallTimes)) return base;
-    const packed = await this.#pack(base, held, this.#rules.indexAttributes(held), this.#stamp(base), start);
+    const index = this.#rules.indexAttributes(held);
+    const packed = await this.#pack(base, held, index, this.#stamp(base), start, preparedBytesMin);
     return 'data' in packed ? base : this.#footing(base, start, signal);
   }
 
@@ -155,12 +158,19 @@ export class Writer {
   }
 
   /** What lies in the item for a value, if it fits beside all else that does. */
-  #pack(base: Known, held: Held, index: Item, stamp: Stamp, start: Start): Promise<Encoded | LargeValue> {
+  #pack(
+    base: Known,
+    held: Held,
+    index: Item,
+    stamp: Stamp,
+    start: Start,
+    spareBytes = 0,
+  ): Promise<Encoded | LargeValue> {
     const { data, codec, annotations } = this.#ground.names;
     const content = { encoded: undefined, index, aliveUntil: this.#aliveUntil(stamp) };
     const { pending, image } = this.#make(base, held, content, stamp, start);
     const namesBytes = [data, codec, annotations].reduce((sum, name) => sum + Buffer.byteLength(name), 0);
-    return this.#packing.pack(held, image, this.#bytesMax - itemBytes(pending.item) - namesBytes);
+    return this.#packing.pack(held, image, this.#bytesMax - itemBytes(pending.item) - namesBytes - spareBytes);
   }
 
   /** A tombstone, or the value of another layout, as an item of ours. */
