@@ -36,6 +36,7 @@ export class BaseChoice {
   readonly #ground: Ground;
   readonly #cache: Cache;
   readonly #turns: Turns;
+  /** How often aged caches were found stale lately. */
   #staleness = 0;
   /** Version at which this writer began to wait for a turn; kept over lost races, until it commits. */
   #waitsSince: number | undefined;
@@ -92,6 +93,10 @@ export class BaseChoice {
     const seen = await look();
     if (seen !== undefined) this.noteStaleness(!sameItem(seen, known));
     return seen;
+  }
+
+  get staleness(): number {
+    return this.#staleness;
   }
 
   /** Whether another writer may well have come between, had there been one. */

@@ -9,6 +9,7 @@ import type { Cell } from './cell.js';
 import type { Ground } from './ground.js';
 import { isPassing } from './sender.js';
 import type { Member } from './shipment.js';
+import type { Tally } from './trace.js';
 
 export class Bases {
   readonly #ground: Ground;
@@ -16,11 +17,22 @@ export class Bases {
   readonly #signal: AbortSignal;
   /** Monotonic time as of which states must have been seen. */
   #asOfMs: number;
+  readonly #share: ((tally: Tally) => void) | undefined;
   /** Tokens that the last answer did not object to. */
   #confirmed = new Map<Cell, string | undefined>();
 
-  /** `signal` ends reads that are tried again; states must have been seen at `asOfMs` or later. */
-  constructor(ground: Ground, backoffMs: number, signal: AbortSignal, asOfMs: number) {
+  /**
+   * `signal` ends reads that are tried again; states must have been seen at `asOfMs` or later. `share` is given what reads cost,
+   * while somebody listens.
+   */
+  constructor(
+    ground: Ground,
+    backoffMs: number,
+    signal: AbortSignal,
+    asOfMs: number,
+    share: ((tally: Tally) => void) | undefined,
+  ) {
+    this.#share = share;
     this.#asOfMs = asOfMs;
     this.#ground = ground;
     this.#backoffMs = backoffMs;
@@ -38,7 +50,7 @@ export class Bases {
     const { clock, random } = this.#ground;
     for (;;) {
       try {
-        return await cell.cache.strongRead();
+        return await cell.cache.strongRead(this.#share);
       } catch (error) {
         if (!isPassing(error) || this.#signal.aborted) throw error;
         await clock.sleep(random.next() * this.#backoffMs, { signal: this.#signal });

@@ -11,10 +11,10 @@
  * dropped rather than guessed. Strong reads are joined: at most one is under way and one is waiting to start, and a caller
  * joins only a read that has not started yet.
  */
-import { DecodeError, type Encoded, type Held, type Item } from '../codec/index.js';
+import { DecodeError, type Encoded, type Held, type Item, itemBytes } from '../codec/index.js';
 import type { Lineage } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
-import { hasLineage, type Image } from './item-format.js';
+import { type AttributeNames, formatItem, hasLineage, type Image } from './item-format.js';
 import type { Packing } from './packing.js';
 import { MissingPart } from './parts.js';
 import type { Register } from './register.js';
@@ -39,6 +39,15 @@ export interface Known {
 /** The value that is there now, by our clock: a value that has expired is not, whether or not its item is. */
 export function liveHeld({ image, held }: Pick<Known, 'image' | 'held'>, now: number): Held | undefined {
   return image?.aliveUntil !== undefined && now >= image.aliveUntil ? undefined : held;
+}
+
+/** Bytes of the item, as it stands in the table. */
+export function bytesOf(
+  { image, adopted }: Pick<Known, 'image' | 'adopted'>,
+  { key, names }: { readonly key: Item; readonly names: AttributeNames },
+): number {
+  if (image !== undefined) return itemBytes(formatItem(key, image, names));
+  return adopted === undefined ? 0 : itemBytes(adopted);
 }
 
 /** The start of a request, for ordering its answer. */

@@ -6,6 +6,7 @@
 import type { Held, Item } from '../codec/index.js';
 import { after, onAbort } from '../engine/index.js';
 import { Cache, type Known, liveHeld } from './cache.js';
+import { CommuteWriter } from './commute-writer.js';
 import { DeadlineError } from './errors.js';
 import { takeFooting } from './footing.js';
 import type { Ground, Retry } from './ground.js';
@@ -48,6 +49,7 @@ export class Cell {
   readonly key: Item;
   readonly cache: Cache;
   readonly lane: Lane;
+  readonly turns: Turns;
   readonly writer: Writer;
   readonly #ground: Ground;
   readonly register: Register;
@@ -60,12 +62,14 @@ export class Cell {
     this.rules = rules;
     this.initial = initial;
     const turns = new Turns(ground.writer);
+    this.turns = turns;
     const register = new Register(ground, retry, key, keyText);
     this.register = register;
     const packing = new Packing(ground, key, keyText, rules);
     this.cache = new Cache(ground, retry, register, rules, packing, turns);
     this.writer = new Writer(ground, rules, packing, key, keyText, (draft, signal) => takeFooting(this, draft, signal));
-    this.lane = new Lane(ground, retry, register, this.cache, turns, this.writer);
+    const commutes = new CommuteWriter(ground, rules, key);
+    this.lane = new Lane(ground, retry, register, this.cache, turns, this.writer, commutes);
     this.lane.owner = this;
   }
 

@@ -15,7 +15,6 @@
 import { sameItem } from './base-choice.js';
 import { Bases } from './bases.js';
 import type { Cell } from './cell.js';
-import type { Crowd } from './crowd.js';
 import { type Departure, Gone } from './departure.js';
 import { BaseMoved } from './footing.js';
 import type { Ground, Retry } from './ground.js';
@@ -24,12 +23,13 @@ import type { Frame } from './inside.js';
 import type { Parts } from './receipt.js';
 import { Sender } from './sender.js';
 import type { KnownShipmentFate, Shipment } from './shipment.js';
-import type { Trace } from './trace.js';
+import type { Tally, Trace } from './trace.js';
 import { type Seen, stoodTogether } from './transaction-check.js';
 import { tellEnd } from './transaction-events.js';
 import { type FlightEnd, TransactionFlight } from './transaction-flight.js';
 import { drop, type Loading, load, type ReceiptPlan } from './transaction-load.js';
 import { type RunRooms, TransactionRun } from './transaction-run.js';
+import { TransactionTurns } from './transaction-turns.js';
 import type { View } from './transaction-view.js';
 
 /** What is to be done, and under which receipt. */
@@ -63,12 +63,8 @@ export interface OncePlan<R> extends ReceiptPlan {
 export interface CourseRooms extends Pick<RunRooms, 'requireTransactions' | 'isOwn'> {
   readonly ground: Ground;
   readonly retry: Retry;
-  readonly crowd: Crowd;
   readonly onFrame: (frame: Frame) => void;
 }
-
-/** A state is aged when another writer would have had time to read and write since. */
-const agedRoundTrips = 2;
 
 export class Course<R> {
   /** Attempts that lost against another writer. */
@@ -81,7 +77,11 @@ export class Course<R> {
   readonly #sender: Sender;
   readonly #bases: Bases;
   readonly #holds: Holds;
+  readonly #turns: TransactionTurns;
   readonly #calledAtMs: number;
+  /** What its requests cost, but for reads that others share. */
+  readonly #tally: Tally | undefined;
+  readonly #share: ((tally: Tally) => void) | undefined;
   #runs = 0;
   #run: TransactionRun | undefined;
   /** Atoms whose lanes are to be held from now on. */
@@ -96,7 +96,11 @@ export class Course<R> {
     this.#holds = new Holds(() => this.flight?.mind());
     this.#calledAtMs = ground.clock.monotonicMs();
     const asOfMs = call.isFresh === true ? this.#calledAtMs : Number.NEGATIVE_INFINITY;
-    this.#bases = new Bases(ground, retry.backoffMs, departure.signal, asOfMs);
+    const { trace } = call;
+    this.#share = trace && ((tally) => trace.share(tally));
+    this.#bases = new Bases(ground, retry.backoffMs, departure.signal, asOfMs, this.#share);
+    this.#turns = new TransactionTurns(ground, (cell) => this.#bases.read(cell), departure.signal);
+    this.#tally = trace?.about(0);
   }
 
   /** Atoms that the last run touched. */
@@ -117,6 +121,7 @@ export class Course<R> {
       }
     } finally {
       this.#run?.end();
+      if (this.#call.trace !== undefined) this.#call.trace.atoms = this.cells.length;
       const { flight } = this;
       if (flight === undefined) this.#holds.release();
       else void flight.end.then(() => this.#holds.release());
@@ -160,7 +165,9 @@ export class Course<R> {
   async #stood(views: readonly View[]): Promise<boolean> {
     const { ground } = this.#rooms;
     const atMs = ground.clock.monotonicMs();
-    const rooms = { ground, sender: this.#sender, signal: this.#departure.signal, calledAtMs: this.#calledAtMs };
+    const { signal } = this.#departure;
+    const [calledAtMs, tally, share] = [this.#calledAtMs, this.#tally, this.#share];
+    const rooms = { ground, sender: this.#sender, signal, calledAtMs, tally, share };
     if (await this.#departure.race(stoodTogether(views.map(seenBy), rooms))) return true;
     this.#departure.attempts += 1;
     this.conflicts += 1;
@@ -171,17 +178,12 @@ export class Course<R> {
 
   /** Makes ready what is to be sent, with the lanes of all that is written held; `undefined` when something has come between. */
   async #load(views: readonly View[], parts: Parts | undefined): Promise<Loading | undefined> {
-    const { ground, retry, crowd } = this.#rooms;
+    const { ground, retry } = this.#rooms;
     const { once } = this.#call;
     const departure = this.#departure;
     const written = views.filter((view) => view.isChanged || once?.inItem === true);
-    const places = departure.attempts === 0 ? crowd.placesAt(cellsOf(views)) : 0;
-    if (places > 0) {
-      const pauseMs = ground.random.next() * places * ground.pace.roundTripMs;
-      await departure.race(ground.clock.sleep(pauseMs, { signal: departure.signal }));
-    }
     await departure.race(this.#holds.extend(cellsOf(written), departure.signal));
-    if (places > 0) await departure.race(this.#refresh(views));
+    await departure.race(this.#turns.come(cellsOf(views)));
     if (!views.every(isCurrent)) {
       this.#contend(views);
       return undefined;
@@ -208,25 +210,16 @@ export class Course<R> {
     }
   }
 
-  /** Reads anew what others are likely to have written since, all at once. */
-  async #refresh(views: readonly View[]): Promise<void> {
-    const { clock, pace } = this.#rooms.ground;
-    const agedAtMs = clock.monotonicMs() - agedRoundTrips * pace.roundTripMs;
-    const aged = views.filter((view) => seenBy(view).base.seenAtMs < agedAtMs);
-    await Promise.all(aged.map(({ cell }) => this.#bases.read(cell)));
-  }
-
   async #send({ shipment, startedAtMs }: Loading, value: R): Promise<{ readonly value: R } | undefined> {
     const end = await this.#fly(shipment);
-    const { crowd } = this.#rooms;
     const { members } = shipment;
     switch (end.status) {
       case 'applied':
-        crowd.won(members.map(({ cell }) => cell));
+        this.#turns.learn(new Set());
         return { value };
       case 'conflict':
+        this.#turns.learn(end.changed);
         this.conflicts += 1;
-        crowd.lost(end.changed);
         this.#bases.lost(startedAtMs, members, end.changed);
         for (const { cell } of members) this.#contended.add(cell);
         return undefined;
@@ -247,6 +240,7 @@ export class Course<R> {
     const { ground, retry } = this.#rooms;
     const flight = new TransactionFlight(shipment, { ground, retry, isWanted: () => this.#holds.isWanted });
     this.flight = flight;
+    shipment.tally = this.#tally;
     const leave = flight.attend();
     this.#departure.attempts += 1;
     this.#departure.isSending = true;
@@ -275,8 +269,8 @@ function isCurrent({ cell, base }: View): boolean {
   return known !== undefined && base !== undefined && sameItem(known, base);
 }
 
-function* cellsOf(views: readonly View[]): Generator<Cell> {
-  for (const { cell } of views) yield cell;
+function cellsOf(views: readonly View[]): readonly Cell[] {
+  return views.map(({ cell }) => cell);
 }
 
 function readObstacle({ register }: Cell): unknown {

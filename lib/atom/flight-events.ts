@@ -10,7 +10,7 @@ export function tellFate(events: Events, key: string, flight: Flight, fate: Know
   if (fate === 'paused') return;
   const { draft, runs } = flight;
   if (fate.status === 'applied' && events.wants('commit')) {
-    const { version } = draft.image.lineage;
+    const { version } = (fate.evaluated ?? draft.image).lineage;
     events.tell('commit', { key, version, callers: runs.length, bytes: itemBytes(draft.pending.item) });
   }
   // A write that was cancelled lost to nobody else.

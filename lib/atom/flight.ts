@@ -9,10 +9,9 @@ import type { AsyncResource } from 'node:async_hooks';
 import { after } from '../engine/index.js';
 import type { Run } from './batch.js';
 import type { Cache } from './cache.js';
-import { decide } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Image } from './item-format.js';
-import type { Fate, PendingWrite, Register } from './register.js';
+import { type Fate, type PendingWrite, type Register, verdictOn } from './register.js';
 import type { Draft } from './writer.js';
 
 /** A fate that is known. */
@@ -36,6 +35,8 @@ export class Flight {
   #pending: PendingWrite;
   #cancelled: Cancelled | undefined;
   #cancelWanted = false;
+  /** Whether it is a blind write that the shape of the value was in the way of. */
+  #isBarred = false;
   #stop: AbortController | undefined;
   /** Set while nobody waits. */
   #unlonely: (() => void) | undefined;
@@ -100,6 +101,13 @@ export class Flight {
       this.#stop = undefined;
       this.mind(true);
       const cancelled = this.#cancelled;
+      if (fate.status === 'pending' && fate.barred === true) {
+        this.#isBarred = true;
+        this.#cancelWanted = true;
+        continue;
+      }
+      if (fate.status === 'refused' && this.#isBarred)
+        return { status: 'lost', reason: 'in-flight', cause: fate.error };
       if (fate.status === 'refused' && cancelled !== undefined) {
         // The store takes no cancel: what remains is to ask for the truth.
         this.#pending = cancelled.pending;
@@ -149,8 +157,11 @@ export class Flight {
   }
 
   /** What the fate of the cancelling write says of the write in question. */
-  async #afterCancel(fate: KnownFate, { pending: { attempt }, image }: Cancelled): Promise<KnownFate> {
-    if (fate.status === 'applied') return { status: 'conflict', image: fate.newer ?? image, proven: true };
+  async #afterCancel(fate: KnownFate, { pending, image }: Cancelled): Promise<KnownFate> {
+    const barred = this.#isBarred;
+    if (fate.status === 'applied') {
+      return { status: 'conflict', image: fate.evaluated ?? fate.newer ?? image, proven: true, barred };
+    }
     if (fate.status !== 'conflict') return fate;
     let found = fate.image;
     if (found === undefined) {
@@ -161,9 +172,9 @@ export class Flight {
         return { status: 'lost', reason: 'in-flight' };
       }
     }
-    const verdict = decide(found?.lineage, attempt);
+    const verdict = verdictOn(found?.lineage, pending);
     if (verdict === 'applied') return { status: 'applied', newer: found ?? undefined };
-    if (verdict === 'not-applied') return { status: 'conflict', image: found, proven: true };
+    if (verdict === 'not-applied') return { status: 'conflict', image: found, proven: true, barred };
     return { status: 'lost', reason: verdict === 'pending' ? 'item-gone' : verdict };
   }
 }

@@ -16,11 +16,12 @@
  * - A caller who leaves (deadline, abort) takes its step along only while nothing was sent; after that it is told
  *   `unknown`, and the lane goes on settling for `settleMs`.
  */
-import { itemBytes } from '../codec/index.js';
 import { Alarm, onAbort } from '../engine/index.js';
 import { BaseChoice, sameItem, type Waiting } from './base-choice.js';
 import { type Run, runBatch } from './batch.js';
-import type { Cache, Known, Start } from './cache.js';
+import { bytesOf, type Cache, type Known, type Start } from './cache.js';
+import { CommuteError } from './commute-errors.js';
+import type { BlindDraft, CommuteWriter } from './commute-writer.js';
 import { Drafting } from './drafting.js';
 import { ContentionError, DeadlineError, UnknownOutcomeError } from './errors.js';
 import { Flight, type KnownFate } from './flight.js';
@@ -28,7 +29,7 @@ import { tellFate } from './flight-events.js';
 import { BaseMoved } from './footing.js';
 import type { Ground, Retry } from './ground.js';
 import { type Frame, Inside } from './inside.js';
-import { formatItem, type Image } from './item-format.js';
+import type { Image } from './item-format.js';
 import { Operation, unknown, type Work } from './operation.js';
 import { Unwanted } from './parts.js';
 import { Queue } from './queue.js';
@@ -55,7 +56,8 @@ export class Lane {
   readonly #retry: Retry;
   readonly #register: Register;
   readonly #cache: Cache;
-  readonly #choice: BaseChoice;
+  /** When this process writes, and on which base. */
+  readonly choice: BaseChoice;
   /** The watch against calls from inside a function that runs for this atom. */
   readonly inside: Inside;
   readonly #writer: Writer;
@@ -84,14 +86,25 @@ export class Lane {
   /** Who holds a lane and who queues in it take turns. */
   #holdersTurn = false;
 
-  constructor(ground: Ground, retry: Retry, register: Register, cache: Cache, turns: Turns, writer: Writer) {
+  readonly #commutes: CommuteWriter;
+
+  constructor(
+    ground: Ground,
+    retry: Retry,
+    register: Register,
+    cache: Cache,
+    turns: Turns,
+    writer: Writer,
+    commutes: CommuteWriter,
+  ) {
     this.#ground = ground;
     this.#retry = retry;
     this.#register = register;
     this.#cache = cache;
-    this.#choice = new BaseChoice(ground, cache, turns);
+    this.choice = new BaseChoice(ground, cache, turns);
     this.inside = new Inside(register.keyText);
     this.#writer = writer;
+    this.#commutes = commutes;
   }
 
   /** @throws {ReentrantError} `ERR_REENTRANT`, when called from inside a function that this lane is running. */
@@ -213,8 +226,9 @@ export class Lane {
   /** Base, functions, write. */
   async #round(): Promise<void> {
     const waiting: Waiting = { queue: () => this.#queue.all(), look: () => this.#lookOrFail() };
-    if (!(await this.#choice.awaitTurn(waiting))) return;
-    const base = await this.#choice.choose(waiting);
+    const open = this.#commutes.base(this.#queue.all(), this.#cache.known);
+    if (open === undefined && !(await this.choice.awaitTurn(waiting))) return;
+    const base = open ?? (await this.choice.choose(waiting));
     if (base === undefined) return;
     const batch = this.#takeBatch(base);
     if (batch.length === 0) return;
@@ -230,6 +244,8 @@ export class Lane {
     const start = this.#cache.start();
     let draft: Draft;
     try {
+      const blind = this.#commutes.draft(base, runs, start);
+      if (blind !== undefined) return this.#launchBlind(blind, runs, base);
       this.#drafting = new Drafting();
       const drafted = this.#writer.draft(base, held, start, this.#drafting);
       draft = isThenable(drafted) ? await drafted : drafted;
@@ -250,23 +266,33 @@ export class Lane {
       draft.aftermath?.lost();
       return this.#requeue(runs.map((one) => one.operation));
     }
+    this.#launch(draft, runs, base);
+  }
+
+  /** As many as fit into one update; the others go back to the front. */
+  #launchBlind({ draft, count }: BlindDraft, runs: readonly Run[], base: Known): void {
+    const sent = runs.slice(0, count);
+    this.#requeue(runs.slice(count).map((one) => one.operation));
+    this.#running = sent.map((one) => one.operation);
+    this.#launch(draft, sent, base);
+  }
+
+  #launch(draft: Draft, runs: readonly Run[], base: Known): void {
     for (const { operation } of runs) {
       operation.phase = 'sent';
       operation.attempts += 1;
       operation.trace?.share(this.#tallyOf(draft, base));
     }
     this.#flight = new Flight(
-      { draft, runs, aged: this.#choice.hasAged(base) },
+      { draft, runs, aged: draft.pending.blind === undefined && this.choice.hasAged(base) },
       { ground: this.#ground, settleMs: this.#retry.settleMs, register: this.#register, cache: this.#cache },
     );
   }
 
   /** What a write costs, by rule: the larger of the two items counts. */
-  #tallyOf({ pending }: Draft, { image, adopted }: Known): Tally {
-    if (pending.tally === undefined) {
-      const before = image === undefined ? adopted : formatItem(this.#register.key, image, this.#ground.names);
-      pending.tally = new Tally(Math.max(itemBytes(pending.item), before === undefined ? 0 : itemBytes(before)));
-    }
+  #tallyOf({ pending }: Draft, base: Known): Tally {
+    const place = { key: this.#register.key, names: this.#ground.names };
+    pending.tally ??= new Tally().weigh(pending.item, bytesOf(base, place));
     return pending.tally;
   }
 
@@ -338,7 +364,7 @@ export class Lane {
     }
   }
 
-  #deliver(runs: readonly Run[], status: 'applied' | 'noop', version: number): void {
+  #deliver(runs: readonly Run[], status: 'applied' | 'noop', version: number, stands?: Known): void {
     this.#running = [];
     for (const run of runs) {
       const { operation } = run;
@@ -352,7 +378,8 @@ export class Lane {
       operation.trace?.carried(written ? 'applied' : 'noop', runs.length);
       operation.settle({ outcome: run.step.declined === true ? 'not-done' : 'done' });
       try {
-        operation.resolve(run.step.answer({ status: written ? 'applied' : 'noop', version, attempts, conflicts }));
+        const commit = { status: written ? 'applied' : 'noop', version, attempts, conflicts, stands } as const;
+        operation.resolve(run.step.answer(commit));
       } catch (error) {
         // A codec of the user's that does not take back what it made.
         operation.reject(error);
@@ -375,10 +402,11 @@ export class Lane {
 
   async #finish({ draft, runs, aged }: Flight, fate: KnownFate): Promise<void> {
     const judged = fate.status === 'applied' || fate.status === 'conflict';
-    if (aged && judged) this.#choice.noteStaleness(fate.status === 'conflict');
+    if (aged && judged) this.choice.noteStaleness(fate.status === 'conflict');
     switch (fate.status) {
       case 'applied': {
-        this.#choice.noteCommit();
+        this.choice.noteCommit();
+        if (draft.pending.blind !== undefined) return this.#finishBlind(draft, runs, fate);
         this.#cache.wrote(draft.image, draft.held, draft.start);
         draft.aftermath?.applied();
         this.#deliver(runs, 'applied', draft.image.lineage.version);
@@ -386,6 +414,7 @@ export class Lane {
         return;
       }
       case 'conflict': {
+        for (const { operation } of runs) operation.isBarred = fate.barred === true;
         // Before anything is waited for: who is in neither list can't be told that his time is over.
         this.#requeue(this.#afterConflict(runs));
         if (fate.proven === true) draft.aftermath?.lost();
@@ -394,6 +423,10 @@ export class Lane {
       case 'refused':
         this.#cache.forget();
         draft.aftermath?.lost();
+        if (fate.error.name === 'ValidationException' && draft.pending.blind !== undefined) {
+          for (const { operation } of runs) operation.isBarred = true;
+          return this.#requeue(runs.map((one) => one.operation));
+        }
         if (fate.error.name === 'ValidationException' && runs.length > 1) {
           // One of the values is to blame: find out whose, one at a time.
           this.#solo = runs.length;
@@ -407,6 +440,25 @@ export class Lane {
           return this.#unknown(operation, draft, fate, async () => settled);
         });
       }
+    }
+  }
+
+  /** The store made the new value: what stands there is its answer, and may hold what others did since. */
+  async #finishBlind({ start }: Draft, runs: readonly Run[], fate: KnownFate & { status: 'applied' }): Promise<void> {
+    const image = fate.evaluated ?? fate.newer;
+    // Nobody is told anything else from here on.
+    for (const { operation } of runs) operation.settle({ outcome: 'done' });
+    try {
+      if (image === undefined) throw fate.unreadable;
+      this.#deliver(runs, 'applied', image.lineage.version, await this.#cache.learnImage(image, start));
+    } catch (error) {
+      this.#cache.forget();
+      const { keyText } = this.#register;
+      this.#end(
+        runs,
+        { outcome: 'done' },
+        ({ work }) => new CommuteError(keyText, work.action, '', 'unreadable', error),
+      );
     }
   }
 
@@ -488,7 +540,7 @@ export class Lane {
 
   /** A caller goes: `reason` is that of its abort signal, `undefined` at its deadline. */
   #leave(operation: Operation, reason: unknown): void {
-    if (operation.isOver) return;
+    if (operation.isOver || operation.settled !== undefined) return;
     const flight = this.#flight;
     if (operation.phase !== 'sent' || flight === undefined || !flight.mayApply) {
       this.#drop(operation, reason ?? this.#tooLate(operation));

@@ -5,6 +5,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Held } from '../codec/index.js';
 import { onAbort } from '../engine/index.js';
+import type { Known } from './cache.js';
+import type { Change } from './commute.js';
 import type { Settled, UnknownReason } from './settlement.js';
 import type { Trace } from './trace.js';
 
@@ -35,6 +37,8 @@ export interface Commit {
   readonly version: number;
   readonly attempts: number;
   readonly conflicts: number;
+  /** What stands there, where the store itself made it: with this step in it, and perhaps with later ones. */
+  readonly stands?: Known | undefined;
 }
 
 /** What a cell runs; made by `ItemAtom`. */
@@ -50,6 +54,8 @@ export interface Work<R> {
   readonly isAsync?: boolean;
   /** Runs on a strong read made after the call, not on the cache. */
   readonly fresh?: boolean;
+  /** What `run` does, where the store can do it as well. */
+  readonly commute?: readonly Change[];
   /** The tick of the cell at which the call began, where that was before it came to this lane. */
   readonly calledAt?: number;
 }
@@ -73,6 +79,8 @@ export class Operation<R = unknown> {
   phase: OperationPhase = 'waiting';
   attempts = 0;
   conflicts = 0;
+  /** Whether the value was not in the way of a put, but of the store's doing it. */
+  isBarred = false;
   /** Wakes a cell that is waiting for this operation's own asynchronous function. */
   onOver: (() => void) | undefined;
   /** What became of it, for those who ask after the caller was told `unknown`. */

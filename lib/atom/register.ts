@@ -10,7 +10,8 @@
  */
 import { DecodeError, type Item } from '../codec/index.js';
 import type { Expression, WriteAnswer } from '../engine/index.js';
-import { type Attempt, decide, type Verdict } from './evidence.js';
+import { type BlindAttempt, decideBlind } from './blind-evidence.js';
+import { type Attempt, decide, type Lineage, type Verdict } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image, parseItem } from './item-format.js';
 import { Again, Sender } from './sender.js';
@@ -19,9 +20,13 @@ import type { Tally } from './trace.js';
 
 /** A write whose bytes are fixed, and how far it got. Resumable: a later call goes on where an earlier one stopped. */
 export interface PendingWrite {
+  /** As it is put; as it would be, if it is a blind write. */
   readonly item: Item;
   readonly condition: Expression;
   readonly attempt: Attempt;
+  /** What a blind write does instead of putting the item, and what it is. */
+  readonly update?: Expression | undefined;
+  readonly blind?: BlindAttempt | undefined;
   /** Copies handed to the engine that were not certainly refused. */
   copies: number;
   /** What it costs, reads included, where somebody wants to know. */
@@ -35,20 +40,33 @@ export interface PendingWrite {
 /** What became of a write. */
 export type Fate =
   /** Done. `newer` is the item as it is by now, when the write was found done by evidence. */
-  | { readonly status: 'applied'; readonly newer?: Image | undefined }
+  | {
+      readonly status: 'applied';
+      readonly newer?: Image | undefined;
+      /** What the store made in a blind write, where it told; and why that cannot be read, if it cannot. */
+      readonly evaluated?: Image | undefined;
+      readonly unreadable?: unknown;
+    }
   /** Not done and never will be. `image` is what stands there: `null` = no item, `undefined` = not told. */
   | {
       readonly status: 'conflict';
       readonly image: Image | null | undefined;
       /** Whether it is proven, also against a copy that was made on the way and that nobody knows of. */
       readonly proven?: boolean;
+      /** Whether the value was in the way of a blind write, and not other writers. */
+      readonly barred?: boolean;
     }
   /** Not done and never will be, and trying again is of no use. */
   | { readonly status: 'refused'; readonly error: Error }
   /** Not to be known any more. */
   | { readonly status: 'lost'; readonly reason: UnknownReason; readonly cause?: unknown }
   /** Stopped before it was known; `copies === 0` means that nothing is on its way. */
-  | { readonly status: 'pending'; readonly cause?: unknown };
+  | {
+      readonly status: 'pending';
+      readonly cause?: unknown;
+      /** Whether it is a blind write that the shape of the value is in the way of, which it may not be for ever: it takes a fence. */
+      readonly barred?: boolean;
+    };
 
 /** When to stop trying. */
 export interface Patience {
@@ -110,11 +128,14 @@ export class Register {
     const answer = await this.#put(pending);
     switch (answer.status) {
       case 'applied':
-        return { status: 'applied' };
+        return pending.blind === undefined ? { status: 'applied' } : this.#evaluated(pending, answer.image);
       case 'condition-failed':
         return this.#decide(pending, answer.image, pending.copies === 1 && !answer.resent);
       case 'not-applied': {
         const obstacle = answer.kind === 'throttled' || answer.kind === 'unreachable' ? 'throttled' : 'brief';
+        if (pending.copies > 1 && mayBeBarred(pending) && answer.error.name === 'ValidationException') {
+          return { status: 'pending', barred: true };
+        }
         if (pending.copies > 1) throw new Again(answer.kind === 'conflict' ? 'brief' : 'throttled', answer.error);
         pending.copies = 0;
         if (answer.kind === 'refused') return { status: 'refused', error: answer.error };
@@ -141,17 +162,31 @@ export class Register {
 
   async #put(pending: PendingWrite): Promise<WriteAnswer> {
     const { engine, tableName } = this.#ground;
-    const request = { table: tableName(), item: pending.item, condition: pending.condition };
+    const { item, condition, update } = pending;
+    const table = tableName();
     pending.firstSentAt ??= this.#ground.clock.now();
     pending.copies += 1;
     try {
       return await this.#sender.timed((signal) => {
-        const answer = engine.put(request, { signal });
+        const answer =
+          update === undefined
+            ? engine.put({ table, item, condition }, { signal })
+            : engine.update({ table, key: this.key, update, condition }, { signal });
         return pending.tally === undefined ? answer : pending.tally.writing(answer);
       });
     } catch (error) {
       // Engines answer and do not throw; one that does has proved nothing about the write.
       return { status: 'unclear', error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  }
+
+  /** What the store made. Where it did not tell, a look does, at what may have moved on since. */
+  async #evaluated(pending: PendingWrite, item: Item | undefined): Promise<Fate> {
+    if (item === undefined) return this.#decide(pending, undefined, false);
+    try {
+      return { status: 'applied', evaluated: this.parse(item) };
+    } catch (unreadable) {
+      return { status: 'applied', unreadable };
     }
   }
 
@@ -162,7 +197,6 @@ export class Register {
    */
   async #decide(pending: PendingWrite, told: Item | undefined, sentOnce: boolean): Promise<Fate> {
     const item = told ?? (await this.#lookAgain(pending));
-    const { attempt } = pending;
     const tooOld = this.isTooOldToCreate(pending);
     if (item === undefined && tooOld) return { status: 'lost', reason: 'item-gone' };
     let image: Image | undefined;
@@ -177,7 +211,8 @@ export class Register {
         return { status: 'lost', reason: 'incarnation-changed', cause: error };
       }
     }
-    const verdict = decide(image?.lineage, attempt);
+    const verdict = verdictOn(image?.lineage, pending);
+    if (verdict === 'pending' && mayBeBarred(pending)) return { status: 'pending', barred: true };
     if (sentOnce && verdict !== 'applied') {
       return { status: 'conflict', image: image ?? null, proven: verdict === 'not-applied' };
     }
@@ -202,6 +237,16 @@ export class Register {
     }
     return parseItem(item, keyNames, names, this.keyText);
   }
+}
+
+/** What an image says about a write. */
+export function verdictOn(image: Lineage | undefined, { attempt, blind }: PendingWrite): Verdict {
+  return blind === undefined ? decide(image, attempt) : decideBlind(image, blind);
+}
+
+/** Whether a condition on the shape of the value is among those of the write. */
+function mayBeBarred({ blind }: PendingWrite): boolean {
+  return blind !== undefined && blind.fences === undefined;
 }
 
 function fateOf(verdict: Verdict, image: Image | undefined): Fate {

@@ -3,11 +3,12 @@
  * conditional put; everything else goes with TransactWriteItems (`transaction-shipment.ts`).
  */
 import type { Item } from '../codec/index.js';
-import type { Known, Start } from './cache.js';
+import { bytesOf, type Known, type Start } from './cache.js';
 import type { Cell } from './cell.js';
 import type { Image } from './item-format.js';
 import type { Patience, PendingWrite } from './register.js';
 import type { UnknownReason } from './settlement.js';
+import type { Tally } from './trace.js';
 import type { Draft } from './writer.js';
 
 /** One atom of a transaction. */
@@ -60,6 +61,8 @@ export interface Shipment {
   readonly firstSentAt: number | undefined;
   /** What stands in the way, for messages. */
   readonly obstacle: unknown;
+  /** Counts what it costs, where somebody listens. */
+  tally: Tally | undefined;
   /** Drives it until its fate is known or patience ends. Resumable. */
   write(patience: Patience): Promise<ShipmentFate>;
 }
@@ -98,6 +101,16 @@ export class PlainShipment implements Shipment {
 
   get writeId(): string {
     return this.members[0].draft.image.lineage.token;
+  }
+
+  get tally(): Tally | undefined {
+    return this.#pending.tally;
+  }
+
+  set tally(tally: Tally | undefined) {
+    const [{ base, cell }] = this.members;
+    tally?.weigh(this.#pending.item, bytesOf(base, cell));
+    this.#pending.tally = tally;
   }
 
   get copies(): number {

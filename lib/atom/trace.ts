@@ -6,7 +6,7 @@
  * As `tracingChannel.tracePromise` does it, but for one thing: the result is not put into the event. It is a value, or holds one.
  */
 import { type Item, itemBytes, readUnits, writeUnits } from '../codec/index.js';
-import type { BatchGetAnswer, WriteAnswer } from '../engine/index.js';
+import type { BatchGetAnswer, TransactWriteAnswer, WriteAnswer } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import { type OperationChannel, type OperationEvent, type OperationOutcome, operationChannels } from './diagnostics.js';
 
@@ -17,11 +17,12 @@ export class Tally {
   writeUnits = 0;
   /** Calls that share it. */
   sharers = 0;
-  readonly #bytesWritten: number;
+  #bytesWritten = 0;
 
-  /** `bytesWritten`: of the larger of two items, the one that is written and the one that it replaces. */
-  constructor(bytesWritten = 0) {
-    this.#bytesWritten = bytesWritten;
+  /** Of the item that is going to be written and the one that it replaces, the larger counts. */
+  weigh(item: Item, bytesBefore: number): this {
+    this.#bytesWritten = Math.max(itemBytes(item), bytesBefore);
+    return this;
   }
 
   async reading(answer: Promise<Item | undefined>, consistent: boolean): Promise<Item | undefined> {
@@ -38,6 +39,22 @@ export class Tally {
     for (const item of given.items) this.readUnits += readUnits(itemBytes(item), consistent);
     const missing = asked - given.items.length - given.unprocessed.length;
     this.readUnits += missing * readUnits(0, consistent);
+    return given;
+  }
+
+  /** Several items read at one instant: twice the price. */
+  async readingTogether(answer: Promise<readonly (Item | undefined)[]>): Promise<readonly (Item | undefined)[]> {
+    this.requests += 1;
+    const items = await answer;
+    for (const item of items) this.readUnits += 2 * readUnits(item === undefined ? 0 : itemBytes(item), true);
+    return items;
+  }
+
+  /** A transaction whose actions cost `units`, whether or not their conditions hold. */
+  async transacting(answer: Promise<TransactWriteAnswer>, units: number): Promise<TransactWriteAnswer> {
+    this.requests += 1;
+    const given = await answer;
+    if (given.status !== 'not-applied') this.writeUnits += units;
     return given;
   }
 

@@ -6,7 +6,6 @@
  */
 import type { Cell } from './cell.js';
 import { Course, type CourseCall, type CourseRooms, LostFate, type OncePlan } from './course.js';
-import { Crowd } from './crowd.js';
 import { Departure, Gone } from './departure.js';
 import { ContentionError, DeadlineError, ReentrantError, UnknownOutcomeError } from './errors.js';
 import type { Ground, Retry } from './ground.js';
@@ -35,7 +34,6 @@ type CourseFacts = Pick<Course<never>, 'cells' | 'conflicts' | 'flight' | 'obsta
 
 export class Transactor implements OnceCalls {
   readonly #rooms: TransactorRooms;
-  readonly #crowd = new Crowd();
   /** Of the functions of this table's transactions. */
   readonly #frames = new WeakSet<Frame>();
   #supported: Promise<boolean> | undefined;
@@ -93,7 +91,6 @@ export class Transactor implements OnceCalls {
     const rooms: CourseRooms = {
       ground,
       retry,
-      crowd: this.#crowd,
       isOwn,
       requireTransactions: () => this.#requireTransactions('transact'),
       onFrame: (frame) => this.#frames.add(frame),

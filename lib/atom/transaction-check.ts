@@ -5,14 +5,14 @@
  * Several atoms are read together by TransactGetItems: the tokens never return, so a state that is still there has been there all
  * the while, and a transactional read never sees one half of another transaction.
  */
-import { type Item, itemBytes } from '../codec/index.js';
+import type { Item } from '../codec/index.js';
 import { refusalKind, transactionBytesMax } from '../engine/index.js';
 import { sameItem } from './base-choice.js';
-import type { Known } from './cache.js';
+import { bytesOf, type Known } from './cache.js';
 import type { Cell } from './cell.js';
 import type { Ground } from './ground.js';
-import { formatItem } from './item-format.js';
 import { Again, isPassing, type Sender } from './sender.js';
+import type { Tally } from './trace.js';
 import { weigh } from './transaction-answers.js';
 import { EngineLacksTransactionsError, TransactionTooLargeError } from './transaction-errors.js';
 
@@ -29,6 +29,10 @@ export interface CheckRooms {
   readonly signal: AbortSignal;
   /** Monotonic time of the call. */
   readonly calledAtMs: number;
+  /** Counts what it costs, where somebody listens. */
+  readonly tally: Tally | undefined;
+  /** Is given what a read costs that others share. */
+  readonly share: ((tally: Tally) => void) | undefined;
 }
 
 /** The caches are told what was found. */
@@ -37,11 +41,11 @@ export async function stoodTogether(seen: readonly Seen[], rooms: CheckRooms): P
   if (first === undefined) return true;
   if (seen.length > 1) return readTogether(seen, rooms);
   if (first.base.seenAtMs >= rooms.calledAtMs) return true;
-  return sameItem(await first.cell.cache.strongRead(), first.base);
+  return sameItem(await first.cell.cache.strongRead(rooms.share), first.base);
 }
 
-async function readTogether(seen: readonly Seen[], { ground, sender, signal }: CheckRooms): Promise<boolean> {
-  const bytes = seen.reduce((sum, { cell, base }) => sum + bytesOf(cell, base, ground), 0);
+async function readTogether(seen: readonly Seen[], { ground, sender, signal, tally }: CheckRooms): Promise<boolean> {
+  const bytes = seen.reduce((sum, { cell, base }) => sum + bytesOf(base, cell), 0);
   if (bytes > transactionBytesMax) throw new TransactionTooLargeError('bytes', bytes, transactionBytesMax);
   const { engine, tableName } = ground;
   const starts = seen.map(({ cell }) => cell.cache.start());
@@ -50,7 +54,10 @@ async function readTogether(seen: readonly Seen[], { ground, sender, signal }: C
   try {
     items = await sender.persist(first(seen), { signal }, async () => {
       try {
-        return await sender.timed((until) => engine.transactGet({ gets }, { signal: until }));
+        return await sender.timed((until) => {
+          const answer = engine.transactGet({ gets }, { signal: until });
+          return tally === undefined ? answer : tally.readingTogether(answer);
+        });
       } catch (error) {
         throw againOr(error, ground);
       }
@@ -86,11 +93,6 @@ function againOr(error: unknown, { engine }: Ground): unknown {
   }
   if (!isPassing(error)) return error;
   return new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
-}
-
-function bytesOf({ key }: Cell, { image, adopted }: Known, { names }: Ground): number {
-  if (image !== undefined) return itemBytes(formatItem(key, image, names));
-  return adopted === undefined ? 0 : itemBytes(adopted);
 }
 
 function first(seen: readonly Seen[]): string {

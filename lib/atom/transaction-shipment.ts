@@ -12,13 +12,15 @@
  * its conditions name never return; a transaction of nothing but creations, whose items may be removed in between, is not
  * sent again once half of a tombstone's life has gone by.
  */
-import { type Item, itemBytes } from '../codec/index.js';
+import { type Item, itemBytes, writeUnits } from '../codec/index.js';
 import type { CancellationReason, TransactAction, TransactWriteAnswer } from '../engine/index.js';
+import { bytesOf } from './cache.js';
 import type { Ground, Retry } from './ground.js';
 import type { ReceiptDraft } from './receipt.js';
 import type { Patience } from './register.js';
 import { Again, Sender } from './sender.js';
 import { isWritten, type Member, type Shipment, type ShipmentFate, tellCache, tellWritten } from './shipment.js';
+import type { Tally } from './trace.js';
 import { combine, type UndecidableVerdict, weigh } from './transaction-answers.js';
 import { EngineLacksTransactionsError, type RefusedAction, TransactionRefusedError } from './transaction-errors.js';
 import { type Conclusion, type Found, Inquiry } from './transaction-inquiry.js';
@@ -38,6 +40,7 @@ export class TransactionShipment implements Shipment {
   readonly writeId: string;
   copies = 0;
   firstSentAt: number | undefined;
+  tally: Tally | undefined;
   readonly #ground: Ground;
   readonly #sender: Sender;
   readonly #receipt: ReceiptDraft | undefined;
@@ -77,6 +80,16 @@ export class TransactionShipment implements Shipment {
     return this.#sender.obstacle;
   }
 
+  /** By the store's rule: twice what each would cost by itself, and a check what a write of what stands there would. */
+  get #units(): number {
+    let units = this.#receipt === undefined ? 0 : writeUnits(itemBytes(this.#receipt.item));
+    for (const { cell, base, draft } of this.members) {
+      const bytes = draft === undefined ? 0 : itemBytes(draft.pending.item);
+      units += writeUnits(Math.max(bytes, bytesOf(base, cell)));
+    }
+    return 2 * units;
+  }
+
   async write(patience: Patience): Promise<ShipmentFate> {
     try {
       return await this.#sender.persist(this.#name, patience, () => this.#send(patience));
@@ -114,7 +127,10 @@ export class TransactionShipment implements Shipment {
     this.firstSentAt ??= this.#ground.clock.now();
     this.copies += 1;
     try {
-      return await this.#sender.timed((signal) => this.#ground.engine.transactWrite(request, { signal }));
+      return await this.#sender.timed((signal) => {
+        const answer = this.#ground.engine.transactWrite(request, { signal });
+        return this.tally === undefined ? answer : this.tally.transacting(answer, this.#units);
+      });
     } catch (error) {
       // Engines answer and do not throw; one that does has proved nothing about the write.
       return { status: 'unclear', error: error instanceof Error ? error : new Error(String(error)) };
