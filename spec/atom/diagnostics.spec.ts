@@ -209,6 +209,20 @@ describe('the event of a batch', () => {
     expect(half.told).toMatchObject({ requests: 2, readUnits: 75 });
     const gone = await spentBy(() => table.deleteMany(keys));
     expect(gone.told).toMatchObject({ ...gone.spent, action: 'deleteMany', outcome: 'applied', attempts: 150 });
+    await bench.run(
+      table.putMany([
+        ['k0', 1],
+        ['k1', 2],
+      ]),
+    );
+    const mixed = await spentBy(() =>
+      table.putMany([
+        ['k0', 9],
+        ['k1', 2],
+      ]),
+    );
+    expect(mixed.told).toMatchObject({ ...mixed.spent, outcome: 'applied', attempts: 1 });
+    await bench.run(table.deleteMany(keys));
     const again = await spentBy(() => table.deleteMany(keys));
     expect(again.told).toMatchObject({ ...again.spent, outcome: 'noop', attempts: 0 });
   });
@@ -221,6 +235,79 @@ describe('the event of a batch', () => {
       outcome: 'not-done',
       error: { code: 'ERR_BATCH' },
     });
+  });
+});
+
+describe('the event of a transaction', () => {
+  const spentBy = async (body: () => Promise<unknown>) => {
+    const before = bench.faulty.spent();
+    const told = await toldOf(body);
+    const { requests, readUnits, writeUnits } = bench.faulty.spent();
+    const spent = {
+      requests: requests - before.requests,
+      readUnits: readUnits - before.readUnits,
+      writeUnits: writeUnits - before.writeUnits,
+    };
+    return { told, spent };
+  };
+  let other: ItemAtom<string, string>;
+  beforeEach(async () => {
+    other = table.atom<string>('s', { initial: '' });
+    await bench.run(table.transact((tx) => [tx.reset(atom, 1), tx.reset(other, 'x'.repeat(2_500))]));
+  });
+
+  it('that writes: once, twice the units, as many as the larger of old and new', async () => {
+    const { told, spent } = await spentBy(() =>
+      table.transact((tx) => [tx.swap(atom, increment), tx.reset(other, '')]),
+    );
+    const facts = { kind: 'transact', action: 'transact', table: 'state', key: undefined, atoms: 2 };
+    expect(told).toEqual({ ...nothing, ...facts, ...spent, outcome: 'applied', attempts: 1 });
+    expect(spent).toEqual({ requests: 1, readUnits: 0, writeUnits: 2 + 6 });
+  });
+
+  it('that writes one and reads one: the check as well', async () => {
+    const { told, spent } = await spentBy(() =>
+      table.transact(async (tx) => {
+        await tx.deref(other);
+        return tx.swap(atom, increment);
+      }),
+    );
+    expect(told).toMatchObject({ ...spent, outcome: 'applied', atoms: 2, writeUnits: 8 });
+  });
+
+  it('that reads: noop, and the reading together', async () => {
+    const { told, spent } = await spentBy(() => table.transact((tx) => Promise.all([tx.deref(atom), tx.deref(other)])));
+    expect(told).toMatchObject({ ...spent, outcome: 'noop', attempts: 0, atoms: 2, readUnits: 4 });
+  });
+
+  it('of one atom: what a swap costs', async () => {
+    const { told, spent } = await spentBy(() => table.transact((tx) => tx.swap(atom, increment)));
+    expect(told).toMatchObject({ ...spent, outcome: 'applied', atoms: 1, writeUnits: 1 });
+    await bench.clock.advance(1);
+    const again = await spentBy(() => table.transact((tx) => tx.deref(atom)));
+    expect(again.told).toMatchObject({ ...again.spent, outcome: 'noop', readUnits: 1 });
+  });
+
+  it('that lost a race: both attempts, and the conflict', async () => {
+    await bench.run(rival.swap(increment));
+    const { told, spent } = await spentBy(() =>
+      table.transact((tx) => [tx.swap(atom, increment), tx.reset(other, '')]),
+    );
+    expect(told).toMatchObject({ ...spent, outcome: 'applied', attempts: 2, conflicts: 1 });
+    expect(listener.said('conflict')).toEqual([{ table: 'state', key: 'n', attempt: 1, callers: 1 }]);
+    expect(listener.said('commit').map(({ key }) => key)).toEqual(['n', 's']);
+  });
+
+  it('that nobody can tell about: unknown, for each of its atoms', async () => {
+    bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: ['transactWrite'] }]);
+    const { told } = await spentBy(() =>
+      table.transact((tx) => [tx.swap(atom, increment), tx.reset(other, '')], { timeoutMs: 10 }),
+    );
+    expect(told).toMatchObject({ outcome: 'unknown', error: { code: 'ERR_UNKNOWN_OUTCOME' } });
+    expect(listener.said('unknown')).toMatchObject([
+      { key: 'n', action: 'transact' },
+      { key: 's', action: 'transact' },
+    ]);
   });
 });
 
@@ -393,10 +480,14 @@ describe('the context', () => {
 
   it('of a write is that of the first caller in it, also while others keep the lane busy', async () => {
     const caller = new AsyncLocalStorage<string>();
-    const puts: (string | undefined)[] = [];
+    const requests: string[] = [];
     const engine = overridden(bench.memory, {
+      get: (request) => {
+        requests.push(`get ${caller.getStore()}`);
+        return bench.memory.get(request);
+      },
       put: async (request) => {
-        puts.push(caller.getStore());
+        requests.push(`put ${caller.getStore()}`);
         await bench.clock.sleep(5);
         return bench.memory.put(request);
       },
@@ -404,10 +495,10 @@ describe('the context', () => {
     const busy = bench.table({ engine }).atom<number>('n', { initial: 0 });
     const ann = caller.run('ann', () => busy.swap(increment));
     await bench.clock.advance(1);
-    const bob = caller.run('bob', () => busy.swap(increment));
+    const bob = caller.run('bob', () => busy.swap(increment, { from: 'read' }));
     const cat = caller.run('cat', () => busy.swap(increment));
     await bench.run(Promise.all([ann, bob, cat]));
-    expect(puts).toEqual(['ann', 'bob']);
+    expect(requests).toEqual(['get ann', 'put ann', 'get bob', 'put bob']);
   });
 
   it('that a subscriber binds to the start is there in the function and in the engine', async () => {

@@ -159,7 +159,7 @@ describe('an outage', () => {
     const atom = open();
     await bench.run(atom.deref());
     bench.faulty.setRules([
-      { fault: { kind: 'throttle' }, on: 'writes', times: 30 },
+      { fault: { kind: 'throttle' }, on: 'writes', times: 12 },
       { fault: { kind: 'reset-after' }, on: 'writes', times: 1 },
     ]);
     await bench.run(atom.swap(increment));
