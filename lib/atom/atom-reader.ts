@@ -104,7 +104,7 @@ export abstract class AtomReader<V> {
    *
    * @consistency Eventual by default; whatever that leaves in doubt is read strongly.
    * @cost 1 read unit per 4 KB for the first value, then half of it for each look: a quiet atom costs 0.04 read units a second,
-   * and a change about 8 looks on the way back to quiet. Up to 100 atoms share one request. Commits of this process cost nothing.
+   * and a change about 8 looks more on the way back to quiet. Up to 100 atoms share one request. Commits of this process cost nothing.
    * @iam dynamodb:BatchGetItem
    * @throws {DecodeError} `ERR_DECODE`, {@link InvalidValueError} `ERR_INVALID_VALUE` from the loop; {@link TableClosedError}
    * `ERR_CLOSED` and {@link ReentrantError} `ERR_REENTRANT` at once.
@@ -139,7 +139,9 @@ export abstract class AtomReader<V> {
    * throws, or rejects with, disturbs nobody else: it goes to `onWatchError` of the table, or is thrown as an unhandled error, as by
    * an `EventTarget`. Unlike a loop it keeps no process alive, and an item that can't be read does not end it: that is told, once.
    *
-   * @consistency @cost @iam As {@link AtomReader.watch}.
+   * @consistency As {@link AtomReader.watch}.
+   * @cost As {@link AtomReader.watch}.
+   * @iam dynamodb:BatchGetItem
    * @throws {TableClosedError} `ERR_CLOSED`, {@link ReentrantError} `ERR_REENTRANT`; `TypeError` when `call` is no function.
    *
    * @example
@@ -174,7 +176,9 @@ export abstract class AtomReader<V> {
    *
    * States that come and go between two looks are not seen, so wait for something that stays. Keeps the process alive.
    *
-   * @consistency @cost @iam As {@link AtomReader.watch}.
+   * @consistency As {@link AtomReader.watch}.
+   * @cost As {@link AtomReader.watch}.
+   * @iam dynamodb:BatchGetItem
    * @throws {DeadlineError} `ERR_DEADLINE` after `timeoutMs`; what {@link AtomReader.watch} throws; what `predicate` throws; `TypeError`
    * when that is no function or returns a promise.
    *

@@ -580,8 +580,8 @@ export class AtomTable {
    * @throws RangeError for what is no time-out.
    */
   close(options: CloseOptions = {}): Promise<boolean> {
-    const idle = this.#ground.life.idle(false, options);
-    this.#closing ??= idle;
+    if (this.#closing !== undefined) return this.#closing;
+    this.#closing = this.#ground.life.idle(false, options);
     this.#ground.life.end();
     this.#watches.close();
     return this.#closing;

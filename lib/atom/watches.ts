@@ -81,11 +81,6 @@ export class Watches {
     return this.#made;
   }
 
-  /** Atoms that are watched. */
-  get size(): number {
-    return this.#watched.size;
-  }
-
   loop<V>(cell: Cell, options: WatchOptions): AtomWatch<V> {
     return new ValueLoop<V>(this.#standing(cell), paceOf(options), options.signal);
   }
@@ -175,6 +170,9 @@ export class Watches {
 }
 
 function paceOf({ consistency = 'eventual', pollMsMax = Number.POSITIVE_INFINITY }: WatchOptions): WatchPace {
+  if (consistency !== 'eventual' && consistency !== 'strong') {
+    throw new TypeError(`Cannot watch: consistency must be 'eventual' or 'strong': ${String(consistency)}`);
+  }
   if (!(pollMsMax > 0)) throw new RangeError(`Cannot watch: pollMsMax must be a positive number: ${pollMsMax}`);
   return { isStrong: consistency === 'strong', pollMsMax };
 }

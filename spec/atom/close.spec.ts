@@ -101,14 +101,13 @@ describe('close()', () => {
     expect(swap.value).toBe(1);
   });
 
-  it('is idempotent, and takes no impossible time-out', async () => {
+  it('is idempotent, leaves no timer of its second call, and takes no impossible time-out', async () => {
+    const swap = atom.swap(increment);
     const first = table.close();
-    const second = table.close({ timeoutMs: 5 });
-    expect(await bench.run(Promise.all([first, second, table[Symbol.asyncDispose]()]))).toEqual([
-      true,
-      true,
-      undefined,
-    ]);
+    const second = table.close({ timeoutMs: 3_600_000 });
+    const all = Promise.all([swap, first, second, table[Symbol.asyncDispose]()]);
+    expect(await bench.run(all)).toEqual([1, true, true, undefined]);
+    expect(bench.clock.pending).toBe(0);
     expect(() => bench.table().close({ timeoutMs: Number.NaN })).toThrow(RangeError);
   });
 

@@ -185,6 +185,7 @@ describe('watch()', () => {
     }
     expect(bench.clock.pending).toBe(0);
     expect(() => atom.watch({ pollMsMax: 0 })).toThrow(RangeError);
+    expect(() => atom.watch({ consistency: 'session' as never })).toThrow(TypeError);
     expect(() => bench.table({ watch: { pollMsMin: 200, pollMsMax: 100 } })).toThrow(RangeError);
     expect(() => bench.table({ watch: { pollMsMin: 0 } })).toThrow(RangeError);
     expect(() => bench.table({ watch: { safetyMs: 1 } })).toThrow(RangeError);
