@@ -25,6 +25,7 @@ import { prevalenceRecovery } from './cases/prevalence-recovery.js';
 import { prevalenceSnapshots } from './cases/prevalence-snapshots.js';
 import { eightProcesses, fourProcesses } from './cases/processes.js';
 import { reads } from './cases/reads.js';
+import { transactions } from './cases/transactions.js';
 import { sizes, uncontended } from './cases/uncontended.js';
 import { watches, watchesIdle } from './cases/watches.js';
 import { compile } from './compile.js';
@@ -46,6 +47,7 @@ const cases: Readonly<Record<string, Case>> = {
   client,
   getMany,
   layers,
+  transactions,
   watches,
   prevalenceCosts,
   prevalenceFourProcesses,

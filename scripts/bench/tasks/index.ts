@@ -9,6 +9,7 @@ import * as prevalence from './prevalence.js';
 import * as recovery from './recovery.js';
 import { setup } from './setup.js';
 import * as snapshots from './snapshots.js';
+import * as transactions from './transactions.js';
 import * as watches from './watches.js';
 
 export type Tasks = typeof atoms &
@@ -19,6 +20,7 @@ export type Tasks = typeof atoms &
   typeof prevalence &
   typeof recovery &
   typeof snapshots &
+  typeof transactions &
   typeof watches & { setup: typeof setup; weigh: typeof weigh };
 
 export const tasks: Tasks = {
@@ -30,6 +32,7 @@ export const tasks: Tasks = {
   ...prevalence,
   ...recovery,
   ...snapshots,
+  ...transactions,
   ...watches,
   setup,
   weigh,
