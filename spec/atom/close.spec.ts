@@ -37,6 +37,7 @@ describe('close()', () => {
     for (const name of ['removeWatch', 'focus']) open.add(name);
     // Of wrong arguments a call may complain before it asks whether the table is open.
     const given: Record<string, readonly unknown[]> = {
+      commute: [{ add: 1 }],
       addWatch: ['w', increment],
       compareAndSet: [0, 1],
       query: ['i', {}],
