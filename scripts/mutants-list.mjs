@@ -47,6 +47,10 @@ const poisonedSystems = 'spec/prevalence/poisoned.spec.ts';
 const systemSnapshots = 'spec/prevalence/snapshots.spec.ts';
 const readers = 'spec/prevalence/readers.spec.ts';
 
+const diagnostics = 'spec/atom/diagnostics.spec.ts';
+const logger = 'spec/atom/logger.spec.ts';
+const otel = 'spec/otel/instrument.spec.ts';
+
 /** @returns {Mutant} */
 function mutant(
   /** @type {string} */ name,
@@ -2461,6 +2465,218 @@ const order = [
 ];
 
 /** @type {readonly Mutant[]} */
+const telling = [
+  mutant(
+    'telling: the result of a call is put into its event',
+    'lib/atom/trace.ts',
+    '          trace.succeed();',
+    '          Object.assign(trace, { result });\n          trace.succeed();',
+    diagnostics,
+    'holds a value',
+  ),
+  mutant(
+    'telling: a call does not say how many attempts it took',
+    'lib/atom/operation.ts',
+    '    this.trace?.close(this);\n',
+    '',
+    diagnostics,
+    'swap: one request',
+  ),
+  mutant(
+    'telling: each of those who share a write is charged all of it',
+    'lib/atom/trace.ts',
+    'writeUnits / sharers',
+    'writeUnits',
+    diagnostics,
+    'each its share',
+  ),
+  mutant(
+    'telling: a failed condition is charged by what was to be written',
+    'lib/atom/trace.ts',
+    "if (given.status === 'condition-failed' && given.image !== undefined) {",
+    "if (given.status === 'condition-failed' && given.image === null) {",
+    diagnostics,
+    'by the size of what it met',
+  ),
+  mutant(
+    'telling: a write is charged by its own size, whatever it replaces',
+    'lib/atom/trace.ts',
+    'Math.max(itemBytes(item), bytesBefore)',
+    'itemBytes(item)',
+    diagnostics,
+    'by the size of what it met',
+  ),
+  mutant(
+    'telling: keys that a batch does not find cost nothing',
+    'lib/atom/trace.ts',
+    '    this.readUnits += missing * readUnits(0, consistent);\n',
+    '',
+    diagnostics,
+    'one event each, with all that it cost',
+  ),
+  mutant(
+    'telling: a read that was given up is a read that has its answer',
+    'lib/atom/trace.ts',
+    '    this.#isRead = true;\n',
+    "    this.#isRead = true;\n    this.outcome = 'read';\n",
+    diagnostics,
+    'of which something is left over',
+  ),
+  mutant(
+    'telling: a round runs in the context of whoever woke the lane',
+    'lib/atom/lane.ts',
+    'this.#queue.all()[0]?.context.runInAsyncScope(this.#round, this)',
+    'this.#round()',
+    diagnostics,
+    'that of the first caller in it',
+  ),
+  mutant(
+    'telling: a write is driven in the context of whoever woke the lane',
+    'lib/atom/lane.ts',
+    'this.#flight.context.runInAsyncScope(this.#drive, this, this.#flight)',
+    'this.#drive(this.#flight)',
+    diagnostics,
+    'that of the first caller in it',
+  ),
+  mutant(
+    'telling: a write that was cancelled counts as a lost race',
+    'lib/atom/flight-events.ts',
+    '!flight.isCancelled && ',
+    '',
+    diagnostics,
+    'no lost race',
+  ),
+  mutant(
+    'telling: every write counts as one that had to be settled',
+    'lib/atom/flight-events.ts',
+    'flight.wasUnclear(fate) && ',
+    '',
+    diagnostics,
+    'is that of the caller',
+  ),
+  mutant(
+    'telling: a write that its evidence had to vouch for counts as plain',
+    'lib/atom/flight.ts',
+    "return this.copies > 1 || (fate.status === 'applied' && fate.newer !== undefined);",
+    'return this.copies > 1;',
+    diagnostics,
+    'settle, after duplicate',
+  ),
+  mutant(
+    'telling: what nobody listens to is put together all the same',
+    'lib/atom/events.ts',
+    'return this.#log !== undefined || plainChannels[name].hasSubscribers;',
+    'return plainChannels[name] !== undefined;',
+    diagnostics,
+    'nothing is put together',
+  ),
+  mutant(
+    'telling: a table that can not tell its name fails what is told of it',
+    'lib/atom/events.ts',
+    "    try {\n      return this.#tableName();\n    } catch {\n      return '';\n    }",
+    '    return this.#tableName();',
+    diagnostics,
+    'still told of, without one',
+  ),
+  mutant(
+    'telling: an outage floods the log',
+    'lib/atom/logger.ts',
+    'isOpen && before.lines >= linesMax',
+    'isOpen && before.lines > 1e6',
+    logger,
+    'writes 10 lines of a kind',
+  ),
+  mutant(
+    'telling: nobody says how many lines were left out',
+    'lib/atom/logger.ts',
+    'const leftOut = before?.leftOut ?? 0;',
+    'const leftOut = 0;',
+    logger,
+    'writes 10 lines of a kind',
+  ),
+  mutant(
+    'telling: one kind of line takes the room of all others',
+    'lib/atom/logger.ts',
+    'if (line !== undefined) this.#write(',
+    "if (line !== undefined) this.#write('all' || ",
+    logger,
+    'leaves lines of other kinds alone',
+  ),
+  mutant(
+    'telling: a logger that throws fails the call that it is told of',
+    'lib/atom/logger.ts',
+    '    } catch {\n      // A logger',
+    '    } catch (error) {\n      if (error !== undefined) throw error;\n      // A logger',
+    logger,
+    'throws disturbs nobody',
+  ),
+  mutant(
+    'telling: a logger that rejects ends the process',
+    'lib/atom/logger.ts',
+    'if (isThenable(said)) said.then(undefined, () => {});',
+    'void said;',
+    logger,
+    'rejects disturbs nobody',
+  ),
+  mutant(
+    'telling: a fault of the library is told to its callers alone',
+    'lib/atom/lane.ts',
+    '      this.#ground.events.fault(this.#register.keyText, error);\n',
+    '',
+    logger,
+    'a fault of the library itself',
+  ),
+  mutant(
+    'otel: spans name keys unasked',
+    'lib/otel/spans.ts',
+    'if (this.#keys && event.key !== undefined)',
+    'if (event.key !== undefined)',
+    otel,
+    'named and described by the conventions',
+  ),
+  mutant(
+    'otel: spans have messages of errors unasked',
+    'lib/otel/spans.ts',
+    'this.#keys && event.error instanceof Error',
+    'event.error instanceof Error',
+    otel,
+    'as that names the key',
+  ),
+  mutant(
+    'otel: a span is not the active one while its call is under way',
+    'lib/otel/instrument.ts',
+    'trace.setSpan(active, span)',
+    'active',
+    otel,
+    'the parent of those inside it',
+  ),
+  mutant(
+    'otel: listeners stay after the last call of a closed instrumentation has ended',
+    'lib/otel/instrument.ts',
+    '    if (isClosed && underWay.size === 0) unsubscribeEnds();\n',
+    '',
+    otel,
+    'calls that had begun have their ends',
+  ),
+  mutant(
+    'otel: calls that were under way at the closing have no end',
+    'lib/otel/instrument.ts',
+    '    if (underWay.size === 0) unsubscribeEnds();\n  };\n}',
+    '    unsubscribeEnds();\n  };\n}',
+    otel,
+    'calls that had begun have their ends',
+  ),
+  mutant(
+    'otel: what the tracer throws fails the call',
+    'lib/otel/instrument.ts',
+    '  } catch {\n    return undefined;\n  }',
+    '  } catch (error) {\n    throw error;\n  }',
+    otel,
+    'fails no call',
+  ),
+];
+
+/** @type {readonly Mutant[]} */
 export const mutants = [
   ...evidence,
   ...payloads,
@@ -2474,4 +2690,5 @@ export const mutants = [
   ...statesAndParts,
   ...prevalence,
   ...order,
+  ...telling,
 ];
