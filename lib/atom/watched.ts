@@ -65,8 +65,8 @@ export class Watched implements Polled {
   #looksBehind = 0;
   #isHealthy = false;
   readonly #unsubscribe: () => void;
-  /** What the last failure was about, so that one damaged item is reported once. */
-  #failure: string | undefined;
+  /** What the last report was about, so that one damaged item is reported once. */
+  #reported: string | undefined;
   #isOver = false;
 
   constructor(cell: Cell, room: WatchRoom) {
@@ -162,7 +162,7 @@ export class Watched implements Polled {
     } catch (error) {
       return this.#unread(error, item, isStrong);
     }
-    this.#failure = undefined;
+    this.#reported = undefined;
     if (cache.known !== undefined) this.#learnt(cache.known);
     return 'taken';
   }
@@ -190,10 +190,10 @@ export class Watched implements Polled {
   }
 
   #fail(error: unknown, what: string): void {
-    const isRepeated = this.#failure === what;
-    this.#failure = what;
     const untold = [...this.#watchers].filter((watcher) => !watcher.fail(error));
-    if (untold.length > 0 && !isRepeated) this.#room.report(error);
+    if (untold.length === 0 || this.#reported === what) return;
+    this.#reported = what;
+    this.#room.report(error);
   }
 
   // ---- what is learnt ---------------------------------------------------------------------------------------------

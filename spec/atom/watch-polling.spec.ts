@@ -289,6 +289,22 @@ describe('trouble that passes', () => {
     expect(looks.slice(0, 4).map(({ atMs }) => Math.round(atMs / 1_000))).toEqual([0, 1, 3, 7]);
   });
 
+  it('on the way from the item to the value (a key service, a part) is waited out, ever longer', async () => {
+    let troubles = 3;
+    const validate = (value: unknown) => {
+      if (troubles === 0) return { value: value as number };
+      troubles -= 1;
+      throw Object.assign(new Error('the key service is out'), { name: 'TimeoutError' });
+    };
+    const schema = { '~standard': { version: 1, vendor: 'spec', validate } } as const;
+    await bench.run(rival('n').reset(1));
+    const { seen } = logOf(table.atom<number>('n', { schema }).watch());
+    await bench.clock.advance(2_000);
+    expect(seen).toEqual([1]);
+    expect(gapsOf(1).slice(0, 3)).toEqual([...gapsOf(1).slice(0, 3)].sort((a, b) => a - b));
+    expect(looks.slice(0, 4).map(({ consistent }) => consistent)).toEqual([true, true, true, true]);
+  });
+
   it('is the last obstacle in the message of a wait that came to its deadline', async () => {
     await open({ rules: [{ fault: { kind: 'throttle' }, on: ['batchGet'] }] });
     const failed = await bench.run(
@@ -328,6 +344,20 @@ describe('what ends a watch', () => {
     await bench.run(rival('n').reset(7));
     await bench.clock.advance(30_000);
     expect([seen, calls]).toEqual([[0], [7]]);
+  });
+
+  it('is reported for a callback that comes after a loop was told', async () => {
+    const errors: unknown[] = [];
+    await open({}, { onWatchError: (error) => errors.push(error) });
+    await damage('n');
+    const hasty = atom('n').watch();
+    const patient = atom('n').watch();
+    await expect(bench.run(hasty.next())).rejects.toMatchObject({ code: 'ERR_DECODE' });
+    await expect(bench.run(patient.next())).rejects.toMatchObject({ code: 'ERR_DECODE' });
+    expect(errors).toEqual([]);
+    atom('n').addWatch('w', () => {});
+    await bench.clock.advance(60_000);
+    expect(errors).toEqual([expect.objectContaining({ code: 'ERR_DECODE' })]);
   });
 
   it('an older image that can not be read ends nothing: a consistent look decides', async () => {
