@@ -5,6 +5,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type AtomTable, diagnosticsChannels, type ItemAtom } from '../../lib/atom/index.js';
+import { encrypted, keyRing } from '../../lib/codec/index.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { Listener } from '../support/listener.js';
 import { type Bench, breathe, openBench, outcomeOf, overridden, tokenIn } from './bench.js';
@@ -451,13 +452,32 @@ describe('no event', () => {
     }
     bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: 'writes' }]);
     await bench.run(secret.swap(more, { timeoutMs: 10 }).catch(() => undefined));
-    const text = inspect(
+    expect(listener.heard.length).toBeGreaterThan(60);
+    expect(allHeard()).not.toContain(marker);
+  });
+
+  it('holds a key of encryption, or what is encrypted, also when that can’t be read', async () => {
+    const marker = 'c0nfidential';
+    const key = Buffer.from('0123456789abcdef0123456789abcdef');
+    const sealed = (bytes: Uint8Array) => encrypted({ keys: keyRing({ current: 'k', keys: { k: bytes } }) });
+    const secret = table.atom<string>('s', { codec: sealed(key) });
+    await bench.run(secret.reset(marker));
+    await bench.run(secret.swap((text) => `${text}${marker}`));
+    const wrong = bench.table().atom<string>('s', { codec: sealed(Buffer.alloc(32, 7)) });
+    expect(await toldOf(() => wrong.deref())).toMatchObject({ outcome: 'not-done', error: { code: 'ERR_DECODE' } });
+    expect(await toldOf(() => wrong.swap(() => marker))).toMatchObject({ error: { code: 'ERR_DECODE' } });
+    const hex = key.toString('hex');
+    const shown = hex.replace(/(..)(?!$)/g, '$1 ').slice(0, 47);
+    for (const form of [hex, shown, key.toString('base64'), key.toString('latin1'), marker]) {
+      expect(allHeard()).not.toContain(form);
+    }
+  });
+
+  const allHeard = () =>
+    inspect(
       listener.heard.map(({ event }) => event),
       { depth: Number.POSITIVE_INFINITY, showHidden: true, maxArrayLength: null, maxStringLength: null },
     );
-    expect(listener.heard.length).toBeGreaterThan(60);
-    expect(text).not.toContain(marker);
-  });
 });
 
 describe('the context', () => {
