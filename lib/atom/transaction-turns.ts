@@ -40,6 +40,7 @@ export class TransactionTurns {
   readonly #since = new Map<Cell, number>();
   /** Atoms whose states are taken as they are, though others had time to write. */
   #trusted = new Set<Cell>();
+  #hasLost = false;
 
   /** `signal` ends all waiting. */
   constructor(ground: Ground, look: Look, signal: AbortSignal) {
@@ -52,7 +53,8 @@ export class TransactionTurns {
   async come(cells: readonly Cell[]): Promise<void> {
     await this.#wait(cells);
     const aged = cells.filter(({ cache, lane }) => cache.known !== undefined && lane.choice.hasAged(cache.known));
-    const doubted = aged.filter(({ lane }) => lane.choice.staleness >= stalenessOfRead);
+    // What a failure has just told is as new as a read would be.
+    const doubted = this.#hasLost ? [] : aged.filter(({ lane }) => lane.choice.staleness >= stalenessOfRead);
     this.#trusted = new Set(aged.filter((cell) => !doubted.includes(cell)));
     await Promise.all(doubted.map((cell) => this.#lookAgain(cell)));
   }
@@ -60,6 +62,7 @@ export class TransactionTurns {
   /** What came of the transaction: these atoms were no more what they had been. */
   learn(changed: ReadonlySet<Cell>): void {
     for (const cell of this.#trusted) cell.lane.choice.noteStaleness(changed.has(cell));
+    this.#hasLost = changed.size > 0;
   }
 
   async #wait(cells: readonly Cell[]): Promise<void> {
