@@ -72,7 +72,10 @@ const own = 'leyden';
 export function keysOf(cells: Cells, options: KeysOptions): Walk<unknown> {
   const { keyNames } = cells.ground;
   const rowsOf = (items: readonly Item[]) =>
-    items.map((item): Row<unknown> => ({ at: keyItemOf(item, keyNames), make: async () => keyIn(item, keyNames) }));
+    items.map((item): Row<unknown> => {
+      const at = keyItemOf(item, keyNames);
+      return { at, id: at, make: async () => keyIn(item, keyNames) };
+    });
   return walk(cells, 'list keys', options, rowsOf, keyNames);
 }
 
@@ -84,6 +87,7 @@ export function scanOf<T>(cells: Cells, options: ScanOptions): Walk<AtomEntry<T>
       const at = keyItemOf(item, keyNames);
       return {
         at,
+        id: at,
         async make() {
           const text = keyTextOf(item, keyNames) as string;
           const cell = cells.opened(text) ?? cells.passing({ item: at, text });

@@ -62,7 +62,8 @@ export function queryOf<T>(cells: Cells, index: string, options: QueryOptions): 
   }
   const condition = parseCondition(options);
   const { engine, tableName, keyNames } = cells.ground;
-  const positionNames = [...new Set([...condition.names, ...keyNames])];
+  // Of an index with a sort attribute nothing is known before a page or the condition has told its name.
+  let positionNames = condition.names.length === 2 ? [...new Set([...condition.names, ...keyNames])] : undefined;
   const read: PageReader<AtomEntry<T>> = async (startKey, stop, wantedMax) => {
     const fits = Math.min(wantedMax, pageItemsMax ?? Number.POSITIVE_INFINITY);
     const request: QueryRequest = {
@@ -77,11 +78,18 @@ export function queryOf<T>(cells: Cells, index: string, options: QueryOptions): 
       startKey,
     };
     const { items, nextKey } = await readPage(cells, action, stop, (sending) => engine.query(request, sending));
-    const rows = items.map((item) => ({ at: keyItemOf(item, positionNames), item }));
+    if (nextKey !== undefined) positionNames = Object.keys(nextKey);
     const make = fresh
       ? await lookAtAll<T>(cells, items, condition.holds, stop)
       : (item: Item) => entryIn<T>(cells, item);
-    return { rows: rows.map(({ at, item }): Row<AtomEntry<T>> => ({ at, make: async () => make(item) })), nextKey };
+    const rows = items.map(
+      (item): Row<AtomEntry<T>> => ({
+        at: positionNames && keyItemOf(item, positionNames),
+        id: keyItemOf(item, keyNames),
+        make: async () => make(item),
+      }),
+    );
+    return { rows, nextKey };
   };
   return new Walk<AtomEntry<T>>({ action, strands: [read], cursor, limit, onUndecodable, signal });
 }

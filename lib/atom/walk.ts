@@ -12,9 +12,13 @@ import type { AttributeValue, Item } from '../codec/index.js';
 import { onAbort } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 
-/** One item of a page: where it stands, and how to make of it what is yielded; `undefined` when it is nothing to yield. */
+/** One item of a page. */
 export interface Row<T> {
-  readonly at: Item;
+  /** The key to go on behind it; `undefined` where that can't be told, as not all of its attributes are known by name. */
+  readonly at: Item | undefined;
+  /** Its primary key. */
+  readonly id: Item;
+  /** What is yielded; `undefined` when it is nothing to yield. */
   make(): Promise<T | undefined>;
 }
 
@@ -40,6 +44,8 @@ interface Strand<T> {
   readonly read: PageReader<T>;
   /** Behind which it goes on; `undefined` = from the beginning. */
   at: Item | undefined;
+  /** And there behind the item with this primary key. */
+  behind: Item | undefined;
   ended: boolean;
   pending: Promise<Arrival<T>> | undefined;
 }
@@ -68,12 +74,8 @@ export class Walk<T> implements AsyncIterable<T> {
     const places = cursor === undefined ? undefined : readCursor(action, cursor, strands.length);
     this.#strands = strands.map((read, index) => {
       const place = places?.[index];
-      return {
-        read,
-        at: place === 'end' ? undefined : (place ?? undefined),
-        ended: place === 'end',
-        pending: undefined,
-      };
+      const [at, behind] = place === 'end' || place === undefined ? [] : place;
+      return { read, at: at ?? undefined, behind: behind ?? undefined, ended: place === 'end', pending: undefined };
     });
     this.#left = options.limit ?? Number.POSITIVE_INFINITY;
   }
@@ -83,7 +85,7 @@ export class Walk<T> implements AsyncIterable<T> {
    * walk goes on there.
    */
   get cursor(): string {
-    return writeCursor(this.#strands.map(({ at, ended }) => (ended ? 'end' : (at ?? null))));
+    return writeCursor(this.#strands.map(({ at, behind, ended }) => (ended ? 'end' : [at ?? null, behind ?? null])));
   }
 
   /** Items that were passed over under `onUndecodable: 'skip'`. */
@@ -103,7 +105,7 @@ export class Walk<T> implements AsyncIterable<T> {
     });
     left.catch(() => undefined);
     try {
-      for (const strand of this.#strands) this.#readOn(strand, strand.at, stop.signal);
+      for (const strand of this.#strands) this.#readOn(strand, strand.at, stop.signal, 0);
       for (;;) {
         const pending = this.#strands.flatMap((strand) => strand.pending ?? []);
         if (pending.length === 0 || this.#left <= 0) return;
@@ -120,22 +122,25 @@ export class Walk<T> implements AsyncIterable<T> {
   /** Yields what is on a page that has come. */
   async *#take({ strand, page }: Arrival<T>, stop: AbortSignal): AsyncGenerator<T, void, void> {
     const { signal } = this.#options;
-    const { rows, nextKey } = page;
+    const { nextKey } = page;
+    const rows = behindOf(page.rows, strand.behind);
     strand.pending = undefined;
     for (const [index, row] of rows.entries()) {
       signal?.throwIfAborted();
       const entry = await this.#make(row, strand);
-      strand.at = row.at;
+      pass(strand, row);
       if (entry === undefined) continue;
       this.#left -= 1;
-      if (nextKey !== undefined && 2 * (index + 1) >= rows.length) this.#readOn(strand, nextKey, stop);
+      const rest = rows.length - (index + 1);
+      if (nextKey !== undefined && 2 * rest <= rows.length) this.#readOn(strand, nextKey, stop, rest);
       yield entry;
       if (this.#left <= 0) return;
     }
+    strand.behind = undefined;
     if (nextKey === undefined) strand.ended = true;
     else {
       strand.at = nextKey;
-      this.#readOn(strand, nextKey, stop);
+      this.#readOn(strand, nextKey, stop, 0);
     }
   }
 
@@ -145,19 +150,33 @@ export class Walk<T> implements AsyncIterable<T> {
     } catch (error) {
       if (!isUndecodable(error)) throw error;
       // The next loop goes on behind it.
-      strand.at = row.at;
+      pass(strand, row);
       if (this.#options.onUndecodable === 'throw') throw error;
       this.#skipped += 1;
       return undefined;
     }
   }
 
-  #readOn(strand: Strand<T>, startKey: Item | undefined, stop: AbortSignal): void {
-    if (strand.ended || strand.pending !== undefined || this.#left <= 0) return;
-    strand.pending = strand.read(startKey, stop, this.#left).then((page) => ({ strand, page }));
+  /** Asks for the next page, unless those that `rest` of this one still brings are enough. */
+  #readOn(strand: Strand<T>, startKey: Item | undefined, stop: AbortSignal, rest: number): void {
+    if (strand.ended || strand.pending !== undefined || this.#left <= rest) return;
+    strand.pending = strand.read(startKey, stop, this.#left - rest).then((page) => ({ strand, page }));
     // Whoever has left does not hear of it.
     strand.pending.catch(() => undefined);
   }
+}
+
+/** The strand stands behind this row now. */
+function pass<T>(strand: Strand<T>, { at, id }: Row<T>): void {
+  if (at !== undefined) strand.at = at;
+  strand.behind = at === undefined ? id : undefined;
+}
+
+/** The rows behind the one with this primary key; all of them when it is gone from here. */
+function behindOf<T>(rows: readonly Row<T>[], id: Item | undefined): readonly Row<T>[] {
+  if (id === undefined) return rows;
+  const wanted = textOf(id);
+  return rows.slice(rows.findIndex((row) => textOf(row.id) === wanted) + 1);
 }
 
 /** Whether it is the item's fault, and would be so again. */
@@ -165,15 +184,13 @@ function isUndecodable(error: unknown): boolean {
   return isLeydenError(error, 'ERR_DECODE') || isLeydenError(error, 'ERR_INVALID_VALUE');
 }
 
-type Place = Item | null | 'end';
+/** `[at, behind]` of a strand. */
+type Place = readonly [Item | null, Item | null] | 'end';
 
 const cursorFormat = 1;
 
 function writeCursor(places: readonly Place[]): string {
-  const text = JSON.stringify([cursorFormat, places], (_name, value: unknown) =>
-    value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
-  );
-  return Buffer.from(text).toString('base64url');
+  return Buffer.from(textOf([cursorFormat, places])).toString('base64url');
 }
 
 function readCursor(action: string, cursor: string, strands: number): Place[] {
@@ -182,18 +199,33 @@ function readCursor(action: string, cursor: string, strands: number): Place[] {
   try {
     read = JSON.parse(Buffer.from(cursor, 'base64url').toString());
   } catch {
-    throw refused('is none that a walk gave out');
+    // Told below.
   }
   const [format, places] = Array.isArray(read) ? (read as unknown[]) : [];
-  if (format !== cursorFormat || !Array.isArray(places)) throw refused('is none that a walk gave out');
+  if (format !== cursorFormat || !Array.isArray(places) || !places.every(isPlace)) {
+    throw refused('is none that a walk gave out');
+  }
   if (places.length !== strands) throw refused(`is of a walk with ${places.length} segments, not ${strands}`);
-  return places.map((place: unknown) => {
-    if (place === null || place === 'end') return place;
-    if (typeof place !== 'object') throw refused('is none that a walk gave out');
-    return Object.fromEntries(Object.entries(place as object).map(([name, value]) => [name, attributeIn(value)]));
-  });
+  return places.map((place) => (place === 'end' ? place : [itemIn(place[0]), itemIn(place[1])]));
+}
+
+function isPlace(place: unknown): place is Place {
+  return (
+    place === 'end' || (Array.isArray(place) && place.length === 2 && place.every((one) => typeof one === 'object'))
+  );
+}
+
+function itemIn(item: Item | null): Item | null {
+  if (item === null) return null;
+  return Object.fromEntries(Object.entries(item).map(([name, value]) => [name, attributeIn(value as never)]));
 }
 
 function attributeIn(value: { readonly B?: string } & AttributeValue): AttributeValue {
   return typeof value.B === 'string' ? { B: new Uint8Array(Buffer.from(value.B, 'base64')) } : value;
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_name, one: unknown) =>
+    one instanceof Uint8Array ? Buffer.from(one).toString('base64') : one,
+  );
 }

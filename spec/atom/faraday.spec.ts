@@ -2,7 +2,7 @@
 // Method: real engines where the fault is between us and the engine, behind a faulty engine; the memory engine on a virtual
 // clock where it is a matter of time.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AtomTable, type ItemAtom } from '../../lib/atom/index.js';
+import { AtomTable, type BatchError, type ItemAtom } from '../../lib/atom/index.js';
 import { fromForeign } from '../../lib/codec/index.js';
 import { FaultyEngine } from '../../lib/engine/faults.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
@@ -234,14 +234,36 @@ describe('in time', () => {
     expect(Math.max(...tookMs)).toBeLessThan(processes * 20 * 25);
   });
 
-  it('H-FA10: what a batch left over is named, so that whoever sends batches can go on with it', async () => {
+  it('H-FA10: what a batch leaves over is asked for again, and named at the end; nothing is dropped', async () => {
     const bench = await openBench();
-    bench.faulty.setRules([{ fault: { kind: 'partial' }, times: 1 }]);
-    const keys = ['a', 'b', 'c', 'd'].map((id) => ({ id: { S: id } }));
-    const written = await bench.faulty.batchWrite({ table: 'state', puts: keys });
-    expect(written).toMatchObject({ status: 'applied', unprocessedPuts: keys.slice(2) });
-    bench.faulty.setRules([{ fault: { kind: 'partial' }, times: 1 }]);
-    const read = await bench.faulty.batchGet({ table: 'state', keys, consistent: true });
-    expect(read).toMatchObject({ items: keys.slice(0, 2), unprocessed: keys.slice(2) });
+    const table = bench.table({ retry: { timeoutMs: 1_000, attemptTimeoutMs: 100 } });
+    const keys = Array.from({ length: 120 }, (_, n) => `k${n}`);
+    const some = [{ fault: { kind: 'partial', leftShare: 0.6 }, probability: 0.8 }] as const;
+    bench.faulty.setRules(some);
+    await bench.run(table.putMany(keys.map((key, n) => [key, n] as const)));
+    expect(await bench.run(table.getMany(keys))).toEqual(keys.map((_, n) => n));
+    bench.faulty.setRules([{ fault: { kind: 'partial' }, times: 1 }, { fault: { kind: 'partial', leftShare: 1 } }]);
+    const failure = await bench.run(table.getMany(keys.slice(0, 4)).catch((error: unknown) => error));
+    const { failures, reports } = failure as BatchError;
+    expect(failures.map(({ key, outcome }) => [key, outcome])).toEqual([
+      ['k2', 'not-done'],
+      ['k3', 'not-done'],
+    ]);
+    expect(reports.map(({ value }) => value)).toEqual([0, 1, undefined, undefined]);
+    bench.faulty.setRules(some);
+    expect(await bench.run(table.deleteMany(keys))).toEqual(keys.map(() => true));
+    bench.faulty.setRules([{ fault: { kind: 'throttle' }, on: 'writes' }]);
+    const puts = await bench.run(
+      table
+        .putMany([
+          ['a', 1],
+          ['b', 2],
+        ])
+        .catch((error: unknown) => error),
+    );
+    expect((puts as BatchError).failures.map(({ key, outcome }) => [key, outcome])).toEqual([
+      ['a', 'not-done'],
+      ['b', 'not-done'],
+    ]);
   });
 });
