@@ -46,7 +46,7 @@ export function entryOf<T>(
     incarnation: image?.lineage.incarnation,
     writtenAt: image?.writtenAt,
     expiresAt: expiryOf(image),
-    bytes: itemBytes(item),
+    bytes: itemBytes(item) + (image?.manifest?.bytes ?? 0),
     stale,
   };
   return new AtomEntry<T>(keyIn(item, keyNames), facts, image?.lineage.token);

@@ -80,7 +80,7 @@ export abstract class AtomReader<V> {
       expiresAt: expiryOf(image),
       bytes:
         image !== undefined
-          ? itemBytes(formatItem(this.#cell.key, image, this.#cell.names))
+          ? itemBytes(formatItem(this.#cell.key, image, this.#cell.names)) + (image.manifest?.bytes ?? 0)
           : adopted === undefined
             ? 0
             : itemBytes(adopted),

@@ -14,7 +14,7 @@ export interface SnapshotFacts<V> {
   readonly writtenAt: number | undefined;
   /** Epoch milliseconds: when the value expires (`ttlMs`); for a deleted one, when its item may be removed for good. */
   readonly expiresAt: number | undefined;
-  /** Size of the item by the service's rules; 0 where there is none. */
+  /** Size of the item by the service's rules, and of what a large value has in its parts; 0 where there is none. */
   readonly bytes: number;
   /** `true` when it may be older than the call that returned it. */
   readonly stale: boolean;
