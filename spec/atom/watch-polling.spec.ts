@@ -108,6 +108,29 @@ describe('the intervals between looks', () => {
     expect(patient.seen).toEqual([0]);
   });
 
+  it('a maximum that is no power of two of the minimum is kept: the finest interval is the next one above the minimum', async () => {
+    await open({}, { watch: { pollMsMin: 100, pollMsMax: 10_000 } });
+    logOf(atom('n').watch());
+    await bench.clock.advance(20_000);
+    const count = looks.length;
+    await bench.clock.advance(1_000_000);
+    expect(looks.length - count).toBeGreaterThanOrEqual(99);
+    expect(looks.length - count).toBeLessThanOrEqual(101);
+    expect(gapsOf(1)[0]).toBeGreaterThan(0);
+    expect(gapsOf(1)[0]).toBeLessThanOrEqual(1.25 * 156.25 + 1);
+  });
+
+  it('of processes that start together do not all ask together', async () => {
+    const phases: number[] = [];
+    for (let process = 0; process < 20; process += 1) {
+      await open({ seed: 100 + process });
+      logOf(atom('n').watch());
+      await bench.clock.advance(120_000);
+      phases.push((looks.at(-1)?.atMs ?? 0) % 12_800);
+    }
+    expect(Math.max(...phases) - Math.min(...phases)).toBeGreaterThan(6_400);
+  });
+
   it('a change is seen within 1.5 x the interval, whenever it comes', async () => {
     const random = seededRandom(bench.seed);
     const { seen } = logOf(atom('n').watch());
@@ -409,15 +432,22 @@ describe('what ends a watch', () => {
   });
 });
 
-describe('a race that this process loses', () => {
-  it('is a reason to look soon: what another process wrote is seen before the next interval', async () => {
-    await open({ images: false });
-    const { seen } = logOf(atom('n').watch());
+describe('a cache that is dropped', () => {
+  it('is a reason to look soon: what it missed is seen before the next interval', async () => {
+    let refused = false;
+    const engine = overridden(bench.faulty, {
+      put: async (request, options) => {
+        if (!refused) return bench.faulty.put(request, options);
+        return { status: 'not-applied', kind: 'refused', error: new Error('refused') };
+      },
+    });
+    const own = bench.table({ engine }).atom<number>('n', { initial: 0 });
+    const { seen } = logOf(own.watch());
     await bench.clock.advance(60_000);
     await bench.run(rival('n').reset(5));
-    await bench.run(atom('n').swap((n) => n + 1));
+    refused = true;
+    await expect(bench.run(own.reset(6))).rejects.toThrow('refused');
     await bench.clock.advance(200);
-    expect(seen.at(-1)).toBe(6);
-    expect(seen).toEqual([0, 5, 6]);
+    expect(seen).toEqual([0, 5]);
   });
 });

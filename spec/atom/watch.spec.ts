@@ -3,7 +3,7 @@
 // Method: a memory engine on a virtual clock; rivals are tables of their own, as if in other processes.
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { AtomWatch, ItemAtom } from '../../lib/atom/index.js';
-import { type Bench, breathe, openBench, outcomeOf } from './bench.js';
+import { type Bench, breathe, openBench, outcomeOf, overridden } from './bench.js';
 
 const increment = (n: number) => n + 1;
 
@@ -169,6 +169,90 @@ describe('watch()', () => {
     expect(seen).toEqual([2, 1]);
   });
 
+  it('is told nothing older than what was told, by a read that was long on its way while the cache was dropped', async () => {
+    let held: (() => void) | undefined;
+    let refused = false;
+    const engine = overridden(bench.faulty, {
+      get: async (request, options) => {
+        const judged = await bench.faulty.get(request, options);
+        if (held !== undefined) await new Promise<void>((resolve) => (held = resolve));
+        return judged;
+      },
+      put: async (request, options) => {
+        if (!refused) return bench.faulty.put(request, options);
+        return { status: 'not-applied', kind: 'refused', error: new Error('refused') };
+      },
+    });
+    const own = bench.table({ engine }).atom<number>('n', { initial: 0 });
+    const { seen } = logOf(own.watch());
+    await bench.run(own.reset(5));
+    held = () => {};
+    const slow = own.deref();
+    await breathe();
+    const release = held;
+    held = undefined;
+    await bench.run(own.reset(6));
+    refused = true;
+    await expect(bench.run(own.reset(7))).rejects.toThrow('refused');
+    release();
+    expect(await bench.run(slow)).toBe(5);
+    await bench.clock.advance(1_000);
+    expect(seen).toEqual([0, 5, 6]);
+  });
+
+  it('is given no value that is older than its call, and that one once', async () => {
+    let gate: Promise<void> | undefined;
+    let open = () => {};
+    let looks = 0;
+    const engine = overridden(bench.faulty, {
+      batchGet: async (request, options) => {
+        const judged = await bench.faulty.batchGet(request, options);
+        looks += 1;
+        await gate;
+        return judged;
+      },
+    });
+    /** Lets the next look be judged, and holds its answer back. */
+    const holdLook = async () => {
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+      const before = looks;
+      await until(() => looks > before);
+      gate = undefined;
+    };
+    const own = bench.table({ engine }).atom<number>('n', { initial: 0 });
+    await bench.run(rival.reset(1));
+    const first = logOf(own.watch());
+    await bench.clock.advance(30_000);
+    // A look that was judged before the write, and is answered after the call.
+    await holdLook();
+    await bench.run(rival.reset(2));
+    const second = logOf(own.watch());
+    open();
+    await breathe();
+    expect([first.seen, second.seen]).toEqual([[1, 2], [2]]);
+    // One that brings a change while the call still waits for its own.
+    await bench.clock.advance(30_000);
+    await bench.run(rival.reset(3));
+    await holdLook();
+    const third = logOf(own.watch());
+    open();
+    await breathe();
+    expect([first.seen, second.seen, third.seen]).toEqual([[1, 2, 3], [2, 3], [3]]);
+  });
+
+  it('is told of what a read of its own process brings', async () => {
+    const { seen } = logOf(atom.watch());
+    await bench.clock.advance(60_000);
+    await bench.run(rival.reset(1));
+    await bench.run(atom.deref());
+    await bench.run(rival.reset(2));
+    await bench.run(atom.deref({ consistency: 'eventual' }));
+    await breathe();
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
   it('keeps its cell: no handle is needed any more, and the commits of another handle are seen at once', async () => {
     const table = bench.table();
     const { seen } = logOf(table.atom<number>('k', { initial: 0 }).watch());
@@ -235,6 +319,16 @@ describe('a value that expires', () => {
     bench.clock.step(29_999);
     await bench.clock.advance(16_000);
     expect(seen).toEqual(['there', 'none']);
+  });
+
+  it('leaves no timer for its expiry after the last watch', async () => {
+    const short = bench.table().atom<string>('s', { initial: 'none', ttlMs: 5_000 });
+    await bench.run(short.reset('there'));
+    const watch = short.watch();
+    await bench.run(watch.next());
+    expect(bench.clock.pending).toBe(2);
+    await watch.return();
+    expect(bench.clock.pending).toBe(0);
   });
 
   it('that is written again in time stays, and one that is written afterwards comes back', async () => {
