@@ -39,7 +39,7 @@ const hopelessTimes = 8;
 /** The form of a value that does not fit is not kept beside it. */
 const keptBytesMax = 64 * 1_024;
 /** For values that do not fit, and for whoever reads them. */
-const squeezer = compressed({ bytesMax: formBytesMax });
+const squeezer = compressed({ bytesMin: 0, bytesMax: formBytesMax });
 
 /** A value that does not fit its item, on its way into parts. */
 export interface LargeValue {

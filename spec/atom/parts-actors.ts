@@ -21,7 +21,7 @@ export const tiny = { itemBytesMax: 1_024, partBytesMax: 1_024, bytesMax: 100_00
 export const tableName = 'state';
 
 /** A value of two parts that no compression makes smaller, and that shows a mixture. */
-export function letters(letter: string, seed = letter.charCodeAt(0)): readonly string[] {
+export function letters(letter: string, seed: number = letter.charCodeAt(0)): readonly string[] {
   const random = seededRandom(seed);
   return Array.from({ length: 250 }, () => `${letter}${random.int(1e9).toString(36)}`);
 }
