@@ -17,7 +17,7 @@ import { crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'n
 import { compactCodec } from './compact.js';
 import { isBytes } from './copy.js';
 import { DecodeError, UnsupportedValueError } from './errors.js';
-import { contentOf, formFrom, headBytes, headOf } from './form-bytes.js';
+import { contentOf, formBytesMax, formFrom, headBytes, headOf } from './form-bytes.js';
 import type { Encoded } from './held.js';
 import type { Place, SealingCodec } from './sealing.js';
 import { after } from './then.js';
@@ -36,7 +36,6 @@ const asideBytesMin = 16_384;
 const smallBytesMax = 4_096;
 const smallWindow = { windowBits: 12, memLevel: 6 } as const;
 const codecName = 'compressed';
-const bytesMaxDefault = 16_777_216;
 
 /** Options of {@link compressed}. */
 export interface CompressedOptions {
@@ -48,7 +47,7 @@ export interface CompressedOptions {
   /**
    * Bytes that a form may have before compression. Larger ones are refused, and so are items that claim to be larger: a small
    * item can't make a reader run out of memory.
-   * @defaultValue 16,777,216
+   * @defaultValue 67,108,864, the most that a large value can have
    */
   readonly bytesMax?: number | undefined;
   /**
@@ -100,7 +99,7 @@ class Compressed implements SealingCodec {
   readonly #bytesMax: number;
   readonly #level: number;
 
-  constructor({ bytesMin = 512, bytesMax = bytesMaxDefault, level = 6, form = compactCodec }: CompressedOptions) {
+  constructor({ bytesMin = 512, bytesMax = formBytesMax, level = 6, form = compactCodec }: CompressedOptions) {
     if (!(bytesMin >= 0)) throw new RangeError(`Cannot compress from bytesMin on: must be 0 or more: ${bytesMin}`);
     if (!Number.isSafeInteger(bytesMax) || bytesMax < 1 || bytesMax > 0x7fff_ffff) {
       throw new RangeError(`Cannot compress up to bytesMax: must be an integer from 1 to 2147483647: ${bytesMax}`);
