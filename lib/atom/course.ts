@@ -132,6 +132,7 @@ export class Course<R> {
   async #round(): Promise<{ readonly value: R } | undefined> {
     const { requireTransactions, isOwn, onFrame } = this.#rooms;
     const { once, body, signal } = this.#call;
+    this.#departure.assertInTime();
     await this.#departure.race(this.#holds.extend(this.#contended, this.#departure.signal));
     this.#runs += 1;
     const run = new TransactionRun(

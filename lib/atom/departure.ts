@@ -58,6 +58,12 @@ export class Departure {
     });
   }
 
+  /** Its time is over, and so is the attempt that it was given beyond it: there is no other. @throws Gone */
+  assertInTime(): void {
+    if (this.#isExtended && this.attempts > 0) this.#leave(false, undefined);
+    this.signal.throwIfAborted();
+  }
+
   close(): void {
     this.#callOff();
     this.#unlisten();

@@ -168,9 +168,10 @@ export class TransactionShipment implements Shipment {
 
   /** A condition failed, or the store does not say what did. The items that came along tell whether this was our own doing. */
   async #conflict(reasons: readonly CancellationReason[], isFirst: boolean): Promise<ShipmentFate> {
+    const isTold = reasons.some(({ code }) => code !== 'None');
     const failed = this.members.flatMap((member, at) => {
       const reason = reasons[at];
-      return reason?.code === 'ConditionalCheckFailed' || reasons.length === 0 ? [{ member, item: reason?.image }] : [];
+      return reason?.code === 'ConditionalCheckFailed' || !isTold ? [{ member, item: reason?.image }] : [];
     });
     const found = failed.flatMap(({ member, item }) =>
       isWritten(member) && item !== undefined ? [this.#inquiry.find(member, item, this.#isOld)] : [],
