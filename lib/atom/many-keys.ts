@@ -18,10 +18,13 @@ export interface Named {
   readonly cell: Cell | undefined;
 }
 
-/** A key that can't be one. */
-export interface Unnamed {
+/** A key that can't be one, or one whose value can't be stored. */
+export interface Refused {
   readonly given: unknown;
+  readonly keyText?: string;
   readonly error: unknown;
+  /** How many others were named before it. */
+  readonly at: number;
 }
 
 /** What a key or handle names. */
@@ -40,7 +43,7 @@ export function nameAll(cells: Cells, action: string, given: Iterable<unknown>):
   const named: Named[] = [];
   const places: number[] = [];
   const placeOf = new Map<string, number>();
-  const unnamed: Unnamed[] = [];
+  const refused: Refused[] = [];
   for (const one of given) {
     try {
       const found = name(cells, one);
@@ -51,10 +54,10 @@ export function nameAll(cells: Cells, action: string, given: Iterable<unknown>):
       }
       places.push(place);
     } catch (error) {
-      unnamed.push({ given: one, error });
+      refused.push({ given: one, error, at: named.length });
     }
   }
-  if (unnamed.length > 0) throw refusal(cells, action, unnamed, named);
+  if (refused.length > 0) throw refusal(cells, action, refused, named);
   return { named, places };
 }
 
@@ -62,13 +65,24 @@ export function nameAll(cells: Cells, action: string, given: Iterable<unknown>):
 export function refusal(
   cells: Cells,
   action: string,
-  unnamed: readonly (Unnamed & { readonly keyText?: string })[],
+  refused: readonly Refused[],
   others: readonly Named[],
 ): BatchError {
-  const reports: BatchReport[] = [
-    ...unnamed.map(({ given, keyText, error }) => ({ key: given, keyText, outcome: 'not-done' as const, error })),
-    ...others.map(({ given, key }) => ({ key: given, keyText: key.text, outcome: 'not-done' as const })),
-  ];
+  const outcome = 'not-done';
+  const reports: BatchReport[] = [];
+  const texts = new Set(refused.map(({ keyText }) => keyText));
+  const waiting = [...refused];
+  const tell = (before: number) => {
+    while (waiting[0] !== undefined && waiting[0].at <= before) {
+      const { given, keyText, error } = waiting.shift() as Refused;
+      reports.push({ key: given, keyText, outcome, error });
+    }
+  };
+  for (const [at, { given, key }] of others.entries()) {
+    tell(at);
+    if (!texts.has(key.text)) reports.push({ key: given, keyText: key.text, outcome });
+  }
+  tell(others.length);
   return new BatchError(action, cells.ground.tableName(), reports);
 }
 

@@ -18,7 +18,7 @@ import type { Cell } from './cell.js';
 import type { AtomKey, Cells } from './cells.js';
 import { DeadlineError } from './errors.js';
 import type { ItemAtom } from './item-atom.js';
-import { type Named, name, nameAll, refusal, requireIterable, requireLimits, type Unnamed } from './many-keys.js';
+import { type Named, name, nameAll, type Refused, refusal, requireIterable, requireLimits } from './many-keys.js';
 import type { Work } from './operation.js';
 import { type Tally, type Trace, traced } from './trace.js';
 import { isThenable, type ValueRules } from './value-rules.js';
@@ -94,7 +94,7 @@ export function deleteMany(cells: Cells, keys: Iterable<unknown>, options: Delet
 /** Copies all values before anything is sent, and refuses all if one of them can't be stored. */
 async function admitAll(cells: Cells, entries: Iterable<readonly [unknown, unknown]>): Promise<Job[]> {
   const jobs = new Map<string, Job>();
-  const bad: (Unnamed & { keyText?: string })[] = [];
+  const refused: Refused[] = [];
   for (const entry of entries) {
     if (!Array.isArray(entry)) throw new TypeError(`Cannot put atoms: an entry must be [key, value]: ${typeof entry}`);
     const [given, value] = entry as [unknown, unknown];
@@ -109,12 +109,11 @@ async function admitAll(cells: Cells, entries: Iterable<readonly [unknown, unkno
       // The first place, the last value.
       jobs.set(key.text, { ...named, held, codec: cell === undefined ? cells.codec : cell.rules.codec, calledAt: 0 });
     } catch (error) {
-      bad.push({ given, error, ...(named && { keyText: named.key.text }) });
+      refused.push({ given, error, at: jobs.size, ...(named && { keyText: named.key.text }) });
     }
   }
-  if (bad.length === 0) return [...jobs.values()];
-  for (const { keyText } of bad) if (keyText !== undefined) jobs.delete(keyText);
-  throw refusal(cells, 'put', bad, [...jobs.values()]);
+  if (refused.length === 0) return [...jobs.values()];
+  throw refusal(cells, 'put', refused, [...jobs.values()]);
 }
 
 class ManyWrites {

@@ -79,9 +79,9 @@ describe('getMany()', () => {
     const failure = (await failureOf(table.getMany(['a', undefined as never, 'x'.repeat(2_049)]))) as BatchError;
     expect(failure).toMatchObject({ name: 'BatchError', code: 'ERR_BATCH', outcome: 'not-done', retryable: false });
     expect(failure.failures.map(({ error }) => (error as { code?: string } | undefined)?.code)).toEqual([
-      'ERR_KEY',
-      'ERR_KEY',
       undefined,
+      'ERR_KEY',
+      'ERR_KEY',
     ]);
     for (const wrong of [undefined, 7, null]) {
       expect(await failureOf(table.getMany(wrong as never))).toBeInstanceOf(TypeError);
