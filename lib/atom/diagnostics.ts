@@ -8,6 +8,7 @@
  *     leyden-jar:batch      many, each by itself    leyden-jar:commit     a write was applied
  *                                                   leyden-jar:unknown    a caller was told that nobody knows
  *                                                   leyden-jar:table      a table was looked at
+ *                                                   leyden-jar:parts      parts of a large value were left to the sweep
  *
  * Invariants: no event holds a value, a part of one, or a key of encryption; errors below a call are given by name only, because
  * those of the SDK may carry items. A channel that nobody listens to costs one look at a flag. Subscribers run synchronously,
@@ -48,6 +49,7 @@ export const diagnosticsChannels: {
   readonly commit: 'leyden-jar:commit';
   readonly unknown: 'leyden-jar:unknown';
   readonly table: 'leyden-jar:table';
+  readonly parts: 'leyden-jar:parts';
 } = {
   operations: {
     deref: 'leyden-jar:deref',
@@ -61,6 +63,7 @@ export const diagnosticsChannels: {
   commit: 'leyden-jar:commit',
   unknown: 'leyden-jar:unknown',
   table: 'leyden-jar:table',
+  parts: 'leyden-jar:parts',
 };
 
 /** `deref`: a read of one atom; `swap`: any change of one; `transact`: several, all or none; `batch`: many, each by itself. */
@@ -165,6 +168,18 @@ export interface TableEvent {
   readonly timeToLive: 'enabled' | 'disabled' | 'other' | 'unsupported';
 }
 
+/** Parts of a large value that no item names could be neither marked nor removed: `sweepParts()` will. */
+export interface PartsEvent {
+  readonly table: string;
+  readonly key: string;
+  /** `mark`: of a value that was replaced; `remove`: of one that was never committed. */
+  readonly action: 'mark' | 'remove';
+  /** How many. */
+  readonly parts: number;
+  /** Name of the last error that was met. */
+  readonly errorName: string;
+}
+
 /** What is published on each plain channel. */
 export interface PlainEvents {
   conflict: ConflictEvent;
@@ -173,6 +188,7 @@ export interface PlainEvents {
   commit: CommitEvent;
   unknown: UnknownEvent;
   table: TableEvent;
+  parts: PartsEvent;
 }
 
 const { operations, ...plain } = diagnosticsChannels;
@@ -192,4 +208,5 @@ export const plainChannels: { readonly [Name in keyof PlainEvents]: Channel<unkn
   commit: channel(plain.commit) as Channel<unknown, CommitEvent>,
   unknown: channel(plain.unknown) as Channel<unknown, UnknownEvent>,
   table: channel(plain.table) as Channel<unknown, TableEvent>,
+  parts: channel(plain.parts) as Channel<unknown, PartsEvent>,
 };

@@ -24,6 +24,8 @@ export type {
   TrySwapResult,
 } from './call-options.js';
 export type { Consistency } from './cell.js';
+export { CommuteError, type CommuteReason } from './commute-errors.js';
+export type { CommuteChanges } from './commute-types.js';
 export {
   type CommitEvent,
   type ConflictEvent,
@@ -31,6 +33,7 @@ export {
   type OperationChannel,
   type OperationEvent,
   type OperationOutcome,
+  type PartsEvent,
   type RetryEvent,
   type SettleEvent,
   type TableEvent,

@@ -17,7 +17,7 @@ export type LogFacts = Readonly<Record<string, unknown>>;
  * | level | what |
  * |---|---|
  * | `error` | a fault of the library itself |
- * | `warn` | a caller was told `unknown`; throttled or not to be reached; an unclear write that could not be settled; a table without time to live |
+ * | `warn` | a caller was told `unknown`; throttled or not to be reached; an unclear write that could not be settled; a table without time to live; parts that are left to `sweepParts()` |
  * | `info` | an unclear write that was settled |
  * | `debug` | a lost race; a retry after something passing |
  *
@@ -128,6 +128,10 @@ const lines: { readonly [Name in keyof PlainEvents]: (event: PlainEvents[Name]) 
   unknown: ({ table, key, action, writeId, reason }) => ({
     level: 'warn',
     text: `atom ${key} of ${table}: nobody knows whether the ${action} took effect: write ${writeId} is ${reason}`,
+  }),
+  parts: ({ table, key, action, parts, errorName }) => ({
+    level: 'warn',
+    text: `atom ${key} of ${table}: could not ${action} ${parts} parts of a large value: ${errorName}; sweepParts() will remove them`,
   }),
   table: ({ table, timeToLive }) =>
     timeToLive === 'enabled'

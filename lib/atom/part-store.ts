@@ -27,8 +27,6 @@ export interface PartsWrite {
 }
 
 export interface PartStore {
-  /** Parts that could be neither marked nor removed so far. They are left to the sweep. */
-  readonly left: number;
   newId(): string;
   /** Stores `form` in parts; resolves when all of them stand there. After a failure what was written is removed again. */
   write(form: Encoded, facts: PartsWrite): Promise<Manifest>;

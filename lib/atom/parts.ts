@@ -17,6 +17,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { contentOf, DecodeError, type Encoded, formFrom, headOf, type Item, itemBytes } from '../codec/index.js';
 import type { Expression, WriteAnswer } from '../engine/index.js';
+import type { PartsEvent } from './diagnostics.js';
 import { DeadlineError } from './errors.js';
 import type { Ground, Retry } from './ground.js';
 import type { Manifest } from './manifest.js';
@@ -34,6 +35,8 @@ const partSlowness = 5;
 const graceMs = 60 * 60 * 1_000;
 /** Bytes that are hashed before others have their turn. */
 const hashBytesMax = 8 * 1_024 * 1_024;
+/** Bytes of a value that a part has at least. */
+const partBytesMin = 256;
 /** Larger than any count; for working out the room in a part. */
 const countMax = 999_999;
 
@@ -58,7 +61,6 @@ export class Parts implements PartStore {
   readonly #retry: Retry;
   readonly #sender: Sender;
   readonly #slots = new Slots(partsAtOnce);
-  #left = 0;
 
   constructor(ground: PartsGround, retry: Retry) {
     // Parts take longer than items do: what is learnt from them says nothing of those.
@@ -66,10 +68,6 @@ export class Parts implements PartStore {
     this.#ground = { ...ground, pace };
     this.#retry = retry;
     this.#sender = new Sender(this.#ground, retry);
-  }
-
-  get left(): number {
-    return this.#left;
   }
 
   newId(): string {
@@ -84,7 +82,9 @@ export class Parts implements PartStore {
     const digest = await digestOf(content);
     if (prior !== undefined && prior.digest === digest && prior.head === head && lastsFor(prior, until)) return prior;
     const about = (count: number): PartsFacts => ({ id, count, owner: owner.texts, base, at: this.#now() });
-    const partBytes = rules.partBytesMax - itemBytes(emptyPart(about(countMax), this.#ground));
+    const room = rules.partBytesMax - itemBytes(emptyPart(about(countMax), this.#ground));
+    // A long key leaves little room in small parts.
+    const partBytes = Math.max(room, partBytesMin);
     const count = Math.ceil(content.length / partBytes);
     const bytes = content.length;
     const manifest: Manifest = { id, count, partBytes, bytes, digest, head, ...(until !== undefined && { until }) };
@@ -136,13 +136,15 @@ export class Parts implements PartStore {
     };
     // One that is gone must not come back as a mark without a part.
     const condition: Expression = { expression: 'attribute_exists(#k)', names: { '#k': keyNames[0] as string } };
-    this.#each(manifest, owner, (table, key, signal) =>
+    this.#each('mark', manifest, owner, (table, key, signal) =>
       this.#ground.engine.update({ table, key, update, condition }, { signal }),
     );
   }
 
   remove(manifest: Pick<Manifest, 'id' | 'count'>, owner: Owner): void {
-    this.#each(manifest, owner, (table, key, signal) => this.#ground.engine.delete({ table, key }, { signal }));
+    this.#each('remove', manifest, owner, (table, key, signal) =>
+      this.#ground.engine.delete({ table, key }, { signal }),
+    );
   }
 
   removeOne(key: Item, owner: string): Promise<void> {
@@ -151,24 +153,30 @@ export class Parts implements PartStore {
 
   /** The same for all parts of a value, in the background. */
   #each(
+    action: PartsEvent['action'],
     { id, count }: Pick<Manifest, 'id' | 'count'>,
     owner: Owner,
     send: (table: string, key: Item, signal: AbortSignal) => Promise<WriteAnswer>,
   ): void {
+    const { life, events } = this.#ground;
     const deadlineAt = this.#deadline();
+    let parts = 0;
+    let errorName = '';
     const step = async (number: number) => {
       const key = partKey(id, number, this.#ground);
       try {
         await this.#do(owner.key, deadlineAt, (table, signal) => send(table, key, signal));
-      } catch {
-        // It is told by `left`, and found by the sweep.
-        this.#left += 1;
+      } catch (error) {
+        parts += 1;
+        errorName = nameOf(error);
       }
     };
-    const { life } = this.#ground;
     const activity = { outlives: false };
     life.began(activity);
-    void eachOf(count, partsAtOnce, step).then(() => life.ended(activity));
+    void eachOf(count, partsAtOnce, step).then(() => {
+      life.ended(activity);
+      if (parts > 0 && events.wants('parts')) events.tell('parts', { key: owner.key, action, parts, errorName });
+    });
   }
 
   /** Sends one part until it stands there. Never over another: a late copy must not take a mark away. */
@@ -239,6 +247,11 @@ export class Parts implements PartStore {
   #now(): number {
     return Math.floor(this.#ground.clock.now());
   }
+}
+
+function nameOf(error: unknown): string {
+  const { name, cause } = error as Error;
+  return error instanceof DeadlineError && cause instanceof Error ? cause.name : name;
 }
 
 /** Throws unless it was done, or needs not be; {@link Again} where that may change. */
