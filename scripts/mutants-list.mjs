@@ -2870,8 +2870,8 @@ const partsAndTables = [
   mutant(
     'infra: a variable of IAM is a template to Terraform',
     'lib/infra/hcl.ts',
-    'return json.replace(/[$%]\\{/g, (open) => `${open.charAt(0)}${open}`);',
-    'return json;',
+    'return json.replace(/[$%]\\{/g',
+    'return json.replace(/[$%]{9}\\{/g',
     templates,
     'Terraform: the same table',
   ),
