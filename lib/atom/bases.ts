@@ -11,49 +11,51 @@ import { isPassing } from './sender.js';
 import type { Member } from './shipment.js';
 import type { Tally } from './trace.js';
 
+export interface BasesOptions {
+  readonly ground: Ground;
+  readonly backoffMs: number;
+  /** Whether the first run, too, has to see what is read after the call. */
+  readonly isFresh: boolean;
+  /** Ends reads that are tried again. */
+  readonly signal: AbortSignal;
+  /** Is given what reads cost, while somebody listens. */
+  readonly share: ((tally: Tally) => void) | undefined;
+}
+
 export class Bases {
-  readonly #ground: Ground;
-  readonly #backoffMs: number;
-  readonly #signal: AbortSignal;
+  readonly #options: BasesOptions;
   /** Monotonic time as of which states must have been seen. */
-  #asOfMs: number;
-  readonly #share: ((tally: Tally) => void) | undefined;
+  #asOfMs = Number.NEGATIVE_INFINITY;
   /** Tokens that the last answer did not object to. */
   #confirmed = new Map<Cell, string | undefined>();
+  /** Ticks at which atoms were first touched. */
+  readonly #touchedAt = new Map<Cell, number>();
 
-  /**
-   * `signal` ends reads that are tried again; states must have been seen at `asOfMs` or later. `share` is given what reads cost,
-   * while somebody listens.
-   */
-  constructor(
-    ground: Ground,
-    backoffMs: number,
-    signal: AbortSignal,
-    asOfMs: number,
-    share: ((tally: Tally) => void) | undefined,
-  ) {
-    this.#share = share;
-    this.#asOfMs = asOfMs;
-    this.#ground = ground;
-    this.#backoffMs = backoffMs;
-    this.#signal = signal;
+  constructor(options: BasesOptions) {
+    this.#options = options;
   }
 
   async of(cell: Cell): Promise<Known> {
+    if (!this.#touchedAt.has(cell)) this.#touchedAt.set(cell, cell.cache.tick());
     const { known } = cell.cache;
     if (known !== undefined && this.#isGood(cell, known)) return known;
     return this.read(cell);
   }
 
+  /** Whether a state was seen after the call. */
+  isOfNow(cell: Cell, { since }: Known): boolean {
+    return since >= (this.#touchedAt.get(cell) ?? Number.POSITIVE_INFINITY);
+  }
+
   /** A strong read, asked again as long as the caller waits and it makes sense. */
   async read(cell: Cell): Promise<Known> {
-    const { clock, random } = this.#ground;
+    const { ground, backoffMs, signal, share } = this.#options;
     for (;;) {
       try {
-        return await cell.cache.strongRead(this.#share);
+        return await cell.cache.strongRead(share);
       } catch (error) {
-        if (!isPassing(error) || this.#signal.aborted) throw error;
-        await clock.sleep(random.next() * this.#backoffMs, { signal: this.#signal });
+        if (!isPassing(error) || signal.aborted) throw error;
+        await ground.clock.sleep(ground.random.next() * backoffMs, { signal });
       }
     }
   }
@@ -67,6 +69,7 @@ export class Bases {
   }
 
   #isGood(cell: Cell, known: Known): boolean {
+    if (this.#options.isFresh && !this.isOfNow(cell, known)) return false;
     if (known.seenAtMs >= this.#asOfMs) return true;
     return this.#confirmed.has(cell) && this.#confirmed.get(cell) === known.image?.lineage.token;
   }

@@ -24,7 +24,7 @@ import type { Parts } from './receipt.js';
 import { Sender } from './sender.js';
 import type { KnownShipmentFate, Shipment } from './shipment.js';
 import type { Tally, Trace } from './trace.js';
-import { type Seen, stoodTogether } from './transaction-check.js';
+import { type Seen, Together } from './transaction-check.js';
 import { tellEnd } from './transaction-events.js';
 import { type FlightEnd, TransactionFlight } from './transaction-flight.js';
 import { drop, type Loading, load, type ReceiptPlan } from './transaction-load.js';
@@ -78,10 +78,9 @@ export class Course<R> {
   readonly #bases: Bases;
   readonly #holds: Holds;
   readonly #turns: TransactionTurns;
-  readonly #calledAtMs: number;
+  readonly #together: Together;
   /** What its requests cost, but for reads that others share. */
   readonly #tally: Tally | undefined;
-  readonly #share: ((tally: Tally) => void) | undefined;
   #runs = 0;
   #run: TransactionRun | undefined;
   /** Atoms whose lanes are to be held from now on. */
@@ -94,13 +93,21 @@ export class Course<R> {
     this.#departure = departure;
     this.#sender = new Sender(ground, retry);
     this.#holds = new Holds(() => this.flight?.mind());
-    this.#calledAtMs = ground.clock.monotonicMs();
-    const asOfMs = call.isFresh === true ? this.#calledAtMs : Number.NEGATIVE_INFINITY;
-    const { trace } = call;
-    this.#share = trace && ((tally) => trace.share(tally));
-    this.#bases = new Bases(ground, retry.backoffMs, departure.signal, asOfMs, this.#share);
-    this.#turns = new TransactionTurns(ground, (cell) => this.#bases.read(cell), departure.signal);
+    const { trace, isFresh = false } = call;
+    const { backoffMs } = retry;
+    const { signal } = departure;
+    const share = trace && ((tally: Tally) => trace.share(tally));
     this.#tally = trace?.about(0);
+    this.#bases = new Bases({ ground, backoffMs, isFresh, signal, share });
+    this.#turns = new TransactionTurns(ground, (cell) => this.#bases.read(cell), signal);
+    this.#together = new Together({
+      ground,
+      sender: this.#sender,
+      signal,
+      isOfNow: (cell, known) => this.#bases.isOfNow(cell, known),
+      tally: this.#tally,
+      share,
+    });
   }
 
   /** Atoms that the last run touched. */
@@ -164,12 +171,8 @@ export class Course<R> {
 
   /** Whether what a run saw was there, all of it at once. Else the next run sees something newer, and nobody here comes between. */
   async #stood(views: readonly View[]): Promise<boolean> {
-    const { ground } = this.#rooms;
-    const atMs = ground.clock.monotonicMs();
-    const { signal } = this.#departure;
-    const [calledAtMs, tally, share] = [this.#calledAtMs, this.#tally, this.#share];
-    const rooms = { ground, sender: this.#sender, signal, calledAtMs, tally, share };
-    if (await this.#departure.race(stoodTogether(views.map(seenBy), rooms))) return true;
+    const atMs = this.#rooms.ground.clock.monotonicMs();
+    if (await this.#departure.race(this.#together.stood(views.map(seenBy)))) return true;
     this.#departure.attempts += 1;
     this.conflicts += 1;
     this.#bases.lost(atMs, [], new Set());
