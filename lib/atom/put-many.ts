@@ -209,12 +209,7 @@ class ManyWrites {
    */
   async #readBases(at: number): Promise<void> {
     const jobs = this.#jobs.slice(at * stretch, (at + 1) * stretch);
-    for (const job of jobs) {
-      // Opened since the call began, perhaps, or by this call.
-      const cell = job.cell ?? this.#cells.writing(job.key);
-      job.cell = cell;
-      job.calledAt = cell.cache.tick();
-    }
+    for (const job of jobs) this.#takeCell(job);
     const unknown = jobs.filter((job) => this.#needsLook(job));
     if (unknown.length === 0) return;
     const { clock } = this.#cells.ground;
@@ -239,6 +234,14 @@ class ManyWrites {
     }
   }
 
+  /** The cell of the atom as it is now: it may have been opened, or opened otherwise, since it was last asked for. */
+  #takeCell(job: Job): Cell {
+    const cell = this.#cells.writing(job.key);
+    if (cell !== job.cell || job.calledAt === 0) job.calledAt = cell.cache.tick();
+    job.cell = cell;
+    return cell;
+  }
+
   #needsLook({ cell, held }: Job): boolean {
     const known = cell?.cache.known;
     if (cell === undefined || known === undefined) return true;
@@ -249,8 +252,9 @@ class ManyWrites {
   }
 
   #write(job: Job): Promise<boolean> {
+    // Nothing is waited for between this and the submission: a cell that nobody holds gives way as long as its lane is idle.
+    const cell = this.#takeCell(job);
     const { held, calledAt } = job;
-    const cell = job.cell as Cell;
     cell.lane.assertOutside(this.#action);
     const { signal, timeoutMs, noop = 'skip' } = this.#options;
     const leftMs = Math.max(0, this.#deadlineAt - this.#cells.ground.clock.monotonicMs());

@@ -206,25 +206,26 @@ describe('putMany()', () => {
     );
   });
 
-  it('holds values for the atom that is open when their turn comes', async () => {
+  it('writes through the atom that is open when its turn comes, its base read or not', async () => {
     const codec = {
       name: 'text',
       encode: (v: unknown) => ({ S: JSON.stringify(v) }),
       decode: (d: object) => JSON.parse((d as { S: string }).S) as unknown,
     };
-    const entries = pairs(300, (n) => ({ n }));
-    let late: ItemAtom<unknown> | undefined;
+    let late: ItemAtom<unknown>[] | undefined;
     const engine = overridden(bench.memory, {
       put: async (request) => {
-        late ??= own.atom('k299', { codec });
+        // k50 is of the stretch whose bases are read, k299 of one whose are not.
+        late ??= ['k50', 'k299'].map((key) => own.atom(key, { codec }));
         await bench.clock.sleep(1);
         return bench.memory.put(request);
       },
     });
     const own = bench.table({ engine, retry });
-    await bench.run(own.putMany(entries));
+    await bench.run(own.putMany(pairs(300, (n) => ({ n }))));
+    expect(await bench.item('k50')).toMatchObject({ c: { S: 'text' }, d: { S: '{"n":50}' } });
     expect(await bench.item('k299')).toMatchObject({ c: { S: 'text' }, d: { S: '{"n":299}' } });
-    expect(late?.peek()).toEqual({ n: 299 });
+    expect(late?.map((atom) => atom.peek())).toEqual([{ n: 50 }, { n: 299 }]);
   });
 });
 
