@@ -262,6 +262,17 @@ describe('watch()', () => {
     expect(seen).toEqual([0, 3]);
   });
 
+  it('that is left while a look is under way gives that up', async () => {
+    bench = await openBench({ latency: () => 10 });
+    const watch = bench.table().atom<number>('n').watch();
+    const next = outcomeOf(watch.next());
+    await breathe();
+    expect(bench.clock.pending).toBe(2);
+    await watch.return();
+    await breathe();
+    expect([next.settled, bench.clock.pending]).toEqual([true, 0]);
+  });
+
   it('can be disposed of, and refuses what can be no interval', async () => {
     {
       await using watch = atom.watch();
@@ -312,13 +323,16 @@ describe('a value that expires', () => {
   });
 
   it('goes when our clock says so: put back before, it stays; put forward, it goes at the next look', async () => {
-    const { seen } = await open(50_000);
+    const back = await open(50_000);
     bench.clock.step(-30_000);
-    await bench.clock.advance(50_000);
-    expect(seen).toEqual(['there']);
-    bench.clock.step(29_999);
+    await bench.clock.advance(79_999);
+    expect(back.seen).toEqual(['there']);
+    await bench.clock.advance(1);
+    expect(back.seen).toEqual(['there', 'none']);
+    const forward = await open(50_000);
+    bench.clock.step(49_999);
     await bench.clock.advance(16_000);
-    expect(seen).toEqual(['there', 'none']);
+    expect(forward.seen).toEqual(['there', 'none']);
   });
 
   it('leaves no timer for its expiry after the last watch', async () => {
@@ -415,10 +429,12 @@ describe('addWatch()', () => {
   });
 
   it('runs outside of the functions that changed the atom: other atoms and this one can be called', async () => {
-    const table = bench.table();
+    let fail = (_error: unknown) => {};
+    const table = bench.table({ onWatchError: (error) => fail(error) });
     const one = table.atom<number>('one', { initial: 0 });
     const copy = table.atom<number>('copy', { initial: 0 });
-    const done = new Promise((resolve) => {
+    const done = new Promise((resolve, reject) => {
+      fail = reject;
       one.addWatch('copy', (_id, which, _old, next) => resolve(copy.reset(next).then(() => which.deref())));
     });
     const slowly = async (n: number) => {
