@@ -14,6 +14,8 @@ export type Feature =
   | 'read'
   /** `swap`, `reset`, `compareAndSet`, `delete` and their like, on the whole or on parts; reading. */
   | 'write'
+  /** `commute`. */
+  | 'commute'
   /** `transact`. */
   | 'transact'
   /** Calls with an `opId`: their receipts. */
@@ -68,6 +70,7 @@ export interface Permissions {
 export const permissions: Readonly<Record<Feature, Permissions>> = {
   read: { items: ['GetItem'] },
   write: { items: ['GetItem', 'PutItem'] },
+  commute: { items: ['GetItem', 'PutItem', 'UpdateItem'] },
   transact: { items: ['ConditionCheckItem', 'GetItem', 'PutItem'] },
   once: { items: ['GetItem', 'PutItem'], ownKeys: ['~op:*'] },
   'large-values': { items: ['DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'], ownKeys: ['~part:*'] },

@@ -131,6 +131,14 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
     begin();
     expect(await table.sweep()).toBe(1);
   },
+  async commute({ table, others }) {
+    const page = table.atom<{ views: number }>('page', { initial: { views: 0 } });
+    for (let round = 0; round < 3; round += 1) {
+      await page.commute({ add: { views: 1 } });
+      await others.atom<{ views: number }>('page', { initial: { views: 0 } }).commute({ add: { views: 1 } });
+    }
+    expect(await page.deref()).toEqual({ views: 6 });
+  },
   async transact({ table, others }) {
     const [a, b] = [table.atom<number>('a', { initial: 0 }), table.atom<number>('b', { initial: 0 })];
     for (let round = 0; round < 2; round += 1) {
