@@ -8,6 +8,7 @@ export {
   DecodeError,
   jsonCodec,
   KeyError,
+  KeyRingError,
   type Place,
   type SealingCodec,
   UnsupportedValueError,

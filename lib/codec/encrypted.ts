@@ -86,7 +86,7 @@ export interface EncryptedOptions {
  * const codec = encrypted({ keys, inner: compressed() });
  * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state', codec });
  * await table.create();
- * const patient = table.atom<{ name: string }>('patient-7');
+ * const patient = table.atom('patient-7', { initial: { name: '' } });
  * await patient.reset({ name: 'Ada' });
  *
  * keys.add('k2', randomBytes(32));
