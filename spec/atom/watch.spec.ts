@@ -66,6 +66,20 @@ describe('watch()', () => {
     expect(bench.faulty.spent().readUnits).toBe(readUnits);
   });
 
+  it('sees what commute, a transaction and putMany of its own process commit at once', async () => {
+    const table = bench.table();
+    const own = table.atom<number>('n', { initial: 0 });
+    await bench.run(own.reset(1));
+    const { seen } = logOf(own.watch());
+    await breathe();
+    await bench.run(own.commute({ add: 1 }));
+    await bench.run(table.transact((tx) => tx.swap(own, increment)));
+    await bench.run(table.putMany([[own, 4]]));
+    await breathe();
+    expect(seen).toEqual([1, 2, 3, 4]);
+    expect(bench.clock.monotonicMs()).toBe(0);
+  });
+
   it('is conflated: who is slow gets the newest value, and none twice', async () => {
     const watch = atom.watch();
     expect(await bench.run(watch.next())).toEqual({ done: false, value: 0 });
