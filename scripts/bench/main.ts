@@ -12,6 +12,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { findDynamoDBLocal } from '../../lib/testing/index.js';
 import { client } from './cases/client.js';
+import { commute } from './cases/commute.js';
 import { faults } from './cases/faults.js';
 import { getMany } from './cases/get-many.js';
 import { layers } from './cases/layers.js';
@@ -48,6 +49,7 @@ const cases: Readonly<Record<string, Case>> = {
   getMany,
   layers,
   transactions,
+  commute,
   watches,
   prevalenceCosts,
   prevalenceFourProcesses,

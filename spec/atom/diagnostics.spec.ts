@@ -82,6 +82,18 @@ describe('the event of a call', () => {
     expect(await toldOf(call)).toEqual({ ...warmWrite, kind: 'swap', action, table: 'state', key: 'n', atoms: 1 });
   });
 
+  it('of calls of commute: one update for all, each its share, and a lost one is settled', async () => {
+    await bench.run(atom.reset(1));
+    listener.clear();
+    bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: ['update'], times: 1 }]);
+    await bench.run(Promise.all([atom.commute({ add: 1 }), atom.commute({ add: 1 })]));
+    const [first, second] = listener.calls;
+    expect(first).toMatchObject({ action: 'commute', outcome: 'applied', attempts: 1, callers: 2, requests: 2 });
+    expect([first?.writeUnits, second?.writeUnits]).toEqual([1, 1]);
+    expect(listener.said('settle')).toMatchObject([{ key: 'n', verdict: 'applied', copies: 2 }]);
+    expect(listener.said('commit')).toMatchObject([{ key: 'n', version: 2, callers: 2 }]);
+  });
+
   it('of a cold swap: the read as well', async () => {
     expect(await toldOf(() => atom.swap(increment))).toMatchObject({ ...warmWrite, requests: 2, readUnits: 1 });
   });

@@ -1,6 +1,7 @@
 /** All that a worker process can be asked for, by name. */
 import * as atoms from './atoms.js';
 import * as baselines from './baselines.js';
+import * as commuting from './commute.js';
 import * as eventJournals from './event-journals.js';
 import * as layers from './layers.js';
 import * as manyKeys from './many-keys.js';
@@ -14,6 +15,7 @@ import * as watches from './watches.js';
 
 export type Tasks = typeof atoms &
   typeof baselines &
+  typeof commuting &
   typeof eventJournals &
   typeof layers &
   typeof manyKeys &
@@ -26,6 +28,7 @@ export type Tasks = typeof atoms &
 export const tasks: Tasks = {
   ...atoms,
   ...baselines,
+  ...commuting,
   ...eventJournals,
   ...layers,
   ...manyKeys,
