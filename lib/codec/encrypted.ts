@@ -21,7 +21,7 @@ import { contentOf, formFrom, headBytes, headOf } from './form-bytes.js';
 import { decrypt, encrypt, nonceBytes, tagBytes, unambiguous } from './gcm.js';
 import type { Encoded } from './held.js';
 import { keyMissing } from './key-errors.js';
-import { accessTo, type KeyAccess, type KeySource, type SealingKey } from './key-source.js';
+import { accessTo, isKeyId, type KeyAccess, type KeySource, type SealingKey } from './key-source.js';
 import { isWellFormed } from './plain.js';
 import type { Place, SealingCodec } from './sealing.js';
 import { after } from './then.js';
@@ -142,6 +142,8 @@ class Encrypted implements SealingCodec {
     if (!('B' in data) || !isBytes(data.B)) throw damaged(place, 'no bytes');
     if (annotations !== undefined) throw damaged(place, 'annotations beside it');
     const id = codec.slice(prefix.length);
+    // Whoever wrote that may have written much, and an error names the id.
+    if (!isKeyId(id)) throw damaged(place, 'no id of a key');
     const bytes = Buffer.from(data.B.buffer, data.B.byteOffset, data.B.byteLength);
     const headerEnd = headerBytes(bytes, place);
     const wrapped = bytes[1] === kinds.dataKey ? bytes.subarray(fixedBytes + lengthBytes, headerEnd) : undefined;

@@ -54,10 +54,15 @@ export function accessTo(source: KeySource): KeyAccess | undefined {
 
 const idPattern = /^[\w.:/@+=-]{1,128}$/;
 
+/** Whether `text` may be the id of a key. */
+export function isKeyId(text: string): boolean {
+  return idPattern.test(text);
+}
+
 /** @throws {TypeError | RangeError} for what can't be the id of a key. */
 export function checkKeyId(id: unknown): string {
   if (typeof id !== 'string') throw new TypeError(`Cannot name a key: must be a string: ${typeof id}`);
-  if (!idPattern.test(id)) {
+  if (!isKeyId(id)) {
     throw new RangeError(
       `Cannot name a key: must be 1 to 128 letters, digits or . : / @ + = _ -: ${JSON.stringify(id)}`,
     );

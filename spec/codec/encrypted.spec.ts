@@ -82,6 +82,15 @@ describe.each(layers)('encrypted() with %s', (_what, layer) => {
     expect((unknown as Error).message).toMatch(/"k7".*known here are .*add it to the ring/);
   });
 
+  it('refuses what is no id of a key, and does not repeat it', async () => {
+    const sealed = await sealHere();
+    for (const id of ['', ' ', 'x'.repeat(129), 'x'.repeat(400_000), 'ä']) {
+      const failure = await failureOf(() => layer.open({ ...sealed, codec: `encrypted:${id}` }, home));
+      expect(failure).toMatchObject({ code: 'ERR_DECODE', reason: 'damaged' });
+      expect((failure as Error).message.length).toBeLessThan(300);
+    }
+  });
+
   it('refuses plaintext in its place, compressed or not', async () => {
     const plain = formOf(value, layer);
     for (const one of [plain, await compressed({ bytesMin: 0 }).seal(plain, home), { data: { N: '1' } }]) {
