@@ -8,43 +8,16 @@
  * Invariant: a watcher that is to be given the current value first is given none that is older than its call. Ticks of the cache
  * order calls, doubts and looks: a doubt is settled by a consistent look that starts after it.
  */
-import type { Held, Item } from '../codec/index.js';
+import type { Item } from '../codec/index.js';
 import { isLeydenError } from '../errors.js';
 import type { Known, Start } from './cache.js';
 import type { Cell } from './cell.js';
 import { writerOf } from './evidence.js';
-import type { Ground } from './ground.js';
 import { isPassing } from './sender.js';
 import { relate, Told } from './told.js';
-import type { WatchPoller } from './watch-poller.js';
 import type { Polled, Took } from './watch-queue.js';
-import { subscribeTo, type WatchSource } from './watch-source.js';
-
-/** Somebody who watches. None of these may throw. */
-export interface Watcher {
-  /** Whether it is to be given the current value before any change. */
-  readonly wantsFirst: boolean;
-  /** Whether looks for it are to be strongly consistent. */
-  readonly isStrong: boolean;
-  /** Longest interval between looks that it accepts. */
-  readonly pollMsMax: number;
-  readonly keepsAlive: boolean;
-  /** The state is `next` now; it was `old` when this was last called. */
-  see(next: Held | undefined, old: Held | undefined): void;
-  /** What stands there can't be read, or not be looked at. Whether somebody was told of it. */
-  fail(error: unknown): boolean;
-  /** The table was closed. */
-  end(): void;
-}
-
-/** What the watched atoms of one table share. */
-export interface WatchRoom {
-  readonly ground: Ground;
-  readonly poller: WatchPoller;
-  readonly source: WatchSource | undefined;
-  /** Tells of what no caller can be told. */
-  readonly report: (error: unknown) => void;
-}
+import type { Watcher, WatchRoom } from './watch-room.js';
+import { subscribeTo } from './watch-source.js';
 
 /** So many looks in a row may see an older version before a consistent one is made: replicas are late for less. */
 const looksBehindMax = 2;

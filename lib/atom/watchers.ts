@@ -8,7 +8,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Held } from '../codec/index.js';
 import { after, type Clock, onAbort } from '../engine/index.js';
 import { isThenable } from './value-rules.js';
-import type { Watcher } from './watched.js';
+import type { Watcher } from './watch-room.js';
 
 /** What every watcher has to do with the room that it stands in. */
 export interface Standing<V> {

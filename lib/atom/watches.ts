@@ -10,8 +10,9 @@ import { DeadlineError, TableClosedError } from './errors.js';
 import type { Ground, Retry } from './ground.js';
 import { requirePolling, type WatchPollOptions } from './watch-ladder.js';
 import { WatchPoller } from './watch-poller.js';
+import type { Watcher, WatchRoom } from './watch-room.js';
 import type { WatchSource } from './watch-source.js';
-import { Watched, type Watcher, type WatchRoom } from './watched.js';
+import { Watched } from './watched.js';
 import { type AtomWatch, awaitState, Callback, type Standing, ValueLoop, type WatchPace } from './watchers.js';
 
 /** Options of a table's watches. */
