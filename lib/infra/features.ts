@@ -44,6 +44,8 @@ export type Feature =
   | 'prevalence-prune'
   /** `sweep`. */
   | 'sweep'
+  /** `sweepParts`. */
+  | 'sweep-parts'
   /** `verify`. */
   | 'verify'
   /** `create`, `ensure`. */
@@ -85,6 +87,7 @@ export const permissions: Readonly<Record<Feature, Permissions>> = {
   prevalence: { items: ['BatchGetItem', 'GetItem', 'PutItem'] },
   'prevalence-prune': { items: ['DeleteItem', 'GetItem', 'PutItem'] },
   sweep: { items: ['DeleteItem'], scans: ['Scan'] },
+  'sweep-parts': { items: ['DeleteItem', 'GetItem', 'PutItem'], scans: ['Scan'] },
   verify: { settings: ['DescribeTable', 'DescribeTimeToLive'] },
   create: { settings: ['CreateTable', 'DescribeTable', 'DescribeTimeToLive', 'UpdateTimeToLive'] },
   stream: { stream: ['DescribeStream', 'GetRecords', 'GetShardIterator'] },

@@ -16,6 +16,7 @@ import {
   policyFor,
 } from '../../lib/infra/index.js';
 import { atomStorage, openPrevayler } from '../../lib/prevalence/index.js';
+import { VirtualClock } from '../../lib/testing/virtual-clock.js';
 import { overridden } from '../atom/bench.js';
 import { Asked } from '../support/asked-engine.js';
 
@@ -24,6 +25,8 @@ const place = { region: 'eu-west-1', account: '111122223333' };
 interface Stage {
   readonly engine: Engine;
   readonly table: AtomTable;
+  /** Where all of it lies; what is asked of it directly is not noted. */
+  readonly memory: MemoryEngine;
   /** The table as another process sees it, of which nothing is noted. */
   readonly others: AtomTable;
   /** What was asked before this does not count. */
@@ -46,7 +49,7 @@ async function openStage(): Promise<{ stage: Stage; asked: Asked }> {
   };
   begin();
   const others = new AtomTable({ engine: memory, tableName: 'state' });
-  return { stage: { engine, table, others, begin, later }, asked };
+  return { stage: { engine, memory, table, others, begin, later }, asked };
 }
 
 /** As an engine that does not tell what a failed condition met, or one whose answer got lost: who wants to know has to read. */
@@ -85,6 +88,11 @@ async function queryJobs({ engine, begin }: Stage, fresh: boolean): Promise<void
   const found: unknown[] = [];
   for await (const { key } of table.query('by-status', { partition: { status: 'open' }, fresh })) found.push(key);
   expect(found).toEqual(['job']);
+}
+
+/** Does not fit into an item, however compressed. */
+function largeText(): string {
+  return randomBytes(600_000).toString('base64');
 }
 
 /** Each feature at work; what comes before `begin` is done by others. */
@@ -157,10 +165,9 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
   },
   async 'large-values'({ table, others }) {
     const atom = table.atom<string>('large');
-    const text = () => randomBytes(600_000).toString('base64');
-    await atom.reset(text());
+    await atom.reset(largeText());
     await others.atom<string>('large').reset('small');
-    await atom.reset(text()); // whose parts were written for nothing the first time
+    await atom.reset(largeText()); // whose parts were written for nothing the first time
     await table.settled();
     expect(await table.atom<string>('large').deref({ consistency: 'strong' })).toHaveLength(800_000);
     await atom.reset('small');
@@ -204,6 +211,23 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
   },
   query: (stage) => queryJobs(stage, false),
   'query-fresh': (stage) => queryJobs(stage, true),
+  async 'sweep-parts'({ memory, table, others, begin }) {
+    await others.atom<string>('large').reset('small');
+    // A writer that dies between the parts and the item.
+    const died = new Promise<void>((resolve) => {
+      const put: Engine['put'] = (request, options) => {
+        if (request.item.l === undefined) return memory.put(request, options);
+        resolve();
+        return new Promise(() => {});
+      };
+      const clock = new VirtualClock();
+      const dying = new AtomTable({ engine: overridden(memory, { put }), clock, tableName: 'state' });
+      void dying.atom<string>('large').reset(largeText());
+    });
+    await died;
+    begin();
+    expect(await table.sweepParts({ graceMs: 0 })).toMatchObject({ moved: 1, skipped: [] });
+  },
   async verify({ table }) {
     await table.verify();
   },
