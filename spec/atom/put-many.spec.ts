@@ -367,6 +367,18 @@ describe('deleteMany()', () => {
     expect(again).toEqual({ requests: 2, readUnits: 151, writeUnits: 0, conditionsFailed: 0 });
   });
 
+  it('answers in truth, of a warm cache, also where batch reads are not allowed', async () => {
+    const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException', $fault: 'client' });
+    for (const engine of [bench.memory, overridden(bench.memory, { batchGet: () => Promise.reject(denied) })]) {
+      const own = bench.table({ engine, retry });
+      const atom = own.atom<number>('a');
+      expect(await bench.run(atom.deref())).toBeUndefined();
+      await bench.run(rival.atom<number>('a').reset(1));
+      expect(await bench.run(own.deleteMany([atom]))).toEqual([true]);
+      expect(await bench.run(own.deleteMany([atom]))).toEqual([false]);
+    }
+  });
+
   it('takes handles; what has expired is not there', async () => {
     const atom = table.atom<number>('a', { ttlMs: 1_000 });
     await bench.run(
