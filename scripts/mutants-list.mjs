@@ -3011,7 +3011,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: bases are not read together',
-    'lib/atom/put-many.ts',
+    'lib/atom/many-writes.ts',
     'if (unknown.length === 0) return;',
     'if (unknown.length >= 0) return;',
     putMany,
@@ -3019,7 +3019,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: "nothing was there" rests on a look from before the call',
-    'lib/atom/put-many.ts',
+    'lib/atom/many-writes.ts',
     "action: 'delete',\n    calledAt,",
     "action: 'delete',\n    calledAt: -calledAt,",
     putMany,
@@ -3027,7 +3027,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: what is not known is told as not done',
-    'lib/atom/put-many.ts',
+    'lib/atom/many-writes.ts',
     "const outcome = !aborted && isLeydenError(error) ? error.outcome : 'not-done';",
     "const outcome = !aborted && isLeydenError(error, 'ERR_NONE') ? error.outcome : 'not-done';",
     putMany,
@@ -3035,7 +3035,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: begins writes after the deadline',
-    'lib/atom/put-many.ts',
+    'lib/atom/many-writes.ts',
     'if (place < this.#concurrency || this',
     'if (place >= 0 || this',
     putMany,
@@ -3043,7 +3043,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: writes through a cell that has given way',
-    'lib/atom/put-many.ts',
+    'lib/atom/many-writes.ts',
     'const cell = this.#takeCell(job);',
     'const cell = job.cell as Cell;',
     putMany,
@@ -3051,7 +3051,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a value is stored in the form of another codec',
-    'lib/atom/put-many.ts',
+    'lib/atom/many-writes.ts',
     'return cell.rules.codec === codec ?',
     'return cell.rules.codec !== held ?',
     putMany,

@@ -22,7 +22,7 @@ export interface Row<T> {
   make(): Promise<T | undefined>;
 }
 
-export interface RowPage<T> {
+interface RowPage<T> {
   readonly rows: readonly Row<T>[];
   readonly nextKey?: Item | undefined;
 }
