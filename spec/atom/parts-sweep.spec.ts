@@ -36,7 +36,7 @@ const beforeItem = () => dying(({ item }) => item.l !== undefined && item.c !== 
 /** Parts of a value whose item was never written, on what stands there. */
 async function orphan(key: unknown, options: Partial<AtomTableOptions> = {}): Promise<void> {
   const before = (await partsIn(memory)).ids.size;
-  const write = open({ engine: beforeItem(), ...options })
+  const write = open({ ...options, engine: beforeItem() } as Partial<AtomTableOptions>)
     .atom(key)
     .reset(letters('x'));
   write.catch(() => {});
