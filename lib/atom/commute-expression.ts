@@ -178,13 +178,16 @@ class Planner {
     if (members === undefined) return false;
     const path = sheet.path(place);
     const indexes = new Map(list.map((member, index) => [scalarText(member), index]));
+    const gone: number[] = [];
     sheet.require(sheet.hasType(path, 'L'));
     for (const [text, member] of members) {
       const index = indexes.get(text);
       const value = sheet.value(member);
       sheet.require(index === undefined ? `NOT contains(${path}, ${value})` : `${path}[${index}] = ${value}`);
-      if (index !== undefined) sheet.remove(`${path}[${index}]`);
+      if (index !== undefined) gone.push(index);
     }
+    // From the end: dynalite moves what is behind a removed element at once.
+    for (const index of gone.sort((one, other) => other - one)) sheet.remove(`${path}[${index}]`);
     return true;
   }
 

@@ -49,6 +49,8 @@ export class CommuteWriter {
   #ownToken: string | undefined;
   #ownVersion = 0;
   #versionBefore = 0;
+  /** Calls that the next update may carry: as many as fitted, until twice as many turn out to fit. */
+  #countMax = Number.POSITIVE_INFINITY;
 
   constructor(ground: Ground, rules: ValueRules, key: Item) {
     this.#ground = ground;
@@ -82,14 +84,17 @@ export class CommuteWriter {
     const { image } = base;
     if (runs.some((run) => 'error' in run || !canGoBlind(run.operation))) return undefined;
     if (image?.encoded === undefined || !this.#isOpen(base)) return undefined;
-    for (let count = runs.length; count > 0; count = Math.floor(count / 2)) {
+    const most = Math.min(runs.length, this.#countMax);
+    for (let count = most; count > 0; count = Math.floor(count / 2)) {
       const some = runs.slice(0, count);
       const changes = some.flatMap(({ operation }) => operation.work.commute ?? []);
       const held = some.reduce((last, run) => ('step' in run && run.step.next) || last, base.held as Held);
       const parts = planChanges(image.encoded, held.encode(), changes, this.#ground.names.data);
       if (parts === undefined) return undefined;
       const draft = this.#make({ ...base, image }, held, held.encode(), this.#shaped(image, parts), start);
-      if (this.#fits(draft)) return { draft, count };
+      if (!this.#fits(draft)) continue;
+      this.#countMax = count < most ? count : Math.max(this.#countMax, 2 * count);
+      return { draft, count };
     }
     return undefined;
   }

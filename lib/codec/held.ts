@@ -15,6 +15,7 @@ import { compactCodec } from './compact.js';
 import { nestingMaxOfText } from './copy.js';
 import { DecodeError, UnsupportedValueError } from './errors.js';
 import { fromNative, nativeNestingMax, toNative } from './native.js';
+import { notesText } from './notes.js';
 import { copyPlain, type Json, notPlain } from './plain.js';
 import { type Form, fromForm, sameForm, sameJson, toForm } from './super-json.js';
 import { jsonCodec, type ValueCodec } from './value-codec.js';
@@ -128,7 +129,7 @@ function heldFromNative(encoded: Encoded, key: string): Held {
 
 function encodeForm({ json, meta }: Form): Encoded {
   const data = toNative(json);
-  return meta === undefined ? { data } : { data, annotations: JSON.stringify(meta) };
+  return meta === undefined ? { data } : { data, annotations: notesText(meta) };
 }
 
 function encodeBy(codec: ValueCodec, value: unknown): Encoded {

@@ -49,6 +49,19 @@ export function notesOf(annotations: string): readonly Note[] {
   return found;
 }
 
+/** Notes as text, the same for the same notes: the store keeps no order of names, and so neither do those who read and write again. */
+export function notesText(meta: Json): string {
+  const { values, ...rest } = meta as JsonObject;
+  return JSON.stringify(values === undefined ? meta : { values: sorted(values), ...rest });
+}
+
+function sorted(notes: Json): Json {
+  if (Array.isArray(notes)) return (notes as readonly Json[]).map(sorted);
+  if (!isObject(notes)) return notes;
+  const ways = Object.keys(notes).sort();
+  return Object.fromEntries(ways.map((way) => [way, sorted(notes[way] as Json)]));
+}
+
 /** Whether `meta` holds nothing but our notes, on places of `json`. */
 export function areOurs(meta: Json, json: Json): boolean {
   return isObject(meta) && (meta.values === undefined || suits(meta.values, json));

@@ -1,7 +1,7 @@
 /** Goal: superjson is never asked to act on a note that is not ours. Method: one tree, good and bad notes. */
 import { describe, expect, it } from '@jest/globals';
 import { hold } from '../../lib/codec/held.js';
-import { areOurs, notesOf } from '../../lib/codec/notes.js';
+import { areOurs, notesOf, notesText } from '../../lib/codec/notes.js';
 import type { Json } from '../../lib/codec/plain.js';
 
 const tree: Json = { a: ['1', null], 'b.c': { '\\': '1' }, bytes: new Uint8Array(1) };
@@ -62,5 +62,16 @@ describe('notesOf()', () => {
   it('tells of the value itself, and of nothing', () => {
     expect(notesOf(hold(new Set(['x'])).encode().annotations as string)).toEqual([{ path: [], says: 'set' }]);
     expect(notesOf('{}')).toEqual([]);
+  });
+});
+
+describe('notesText()', () => {
+  it('is the same for the same notes, whatever the order of names', () => {
+    const one = hold({ b: 1n, a: new Set([new Date(0)]), 'a.b': undefined }).encode();
+    const other = hold({ 'a.b': undefined, a: new Set([new Date(0)]), b: 1n }).encode();
+    expect(one.annotations).toBe(other.annotations);
+    expect(notesText({ v: 1, values: { b: ['bigint'], a: ['set', { 1: ['Date'], 0: ['map'] }] } })).toBe(
+      '{"values":{"a":["set",{"0":["map"],"1":["Date"]}],"b":["bigint"]},"v":1}',
+    );
   });
 });
