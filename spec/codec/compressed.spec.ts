@@ -1,6 +1,6 @@
 /** Goal: what is compressed comes back, or is refused within bounds. Method: values of all sizes and kinds, and forged headers. */
 import { types } from 'node:util';
-import { deflateRawSync } from 'node:zlib';
+import { crc32, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import {
   compactCodec,
@@ -134,26 +134,63 @@ describe('compressed()', () => {
     expect(await failureOf(() => layer.open(withBytes(sealed, newer), home))).toMatchObject({ reason: 'newer-format' });
   });
 
-  it('inflates no bomb: neither beyond what is stated, nor what is stated beyond reason', async () => {
+  describe('of a bomb', () => {
     const bomb = deflateRawSync(new Uint8Array(50_000_000));
-    const forged = (length: number) => {
+    const claiming = (length: number) => {
       const header = Buffer.from([1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 120]);
       header.writeUInt32BE(length, 6);
       return { data: { B: Buffer.concat([header, bomb]) }, codec: 'compressed' };
     };
-    const roomy = compressed({ bytesMax: 0x7fff_ffff });
-    const narrow = compressed({ bytesMax: 16_777_216 });
-    const before = process.memoryUsage.rss();
-    for (const [codec, length] of [
-      [layer, 10],
-      [layer, 100_000],
-      [narrow, 50_000_000],
-      [roomy, 0x7fff_ffff],
-      [layer, 0xffff_ffff],
-    ] as const) {
-      expect(await failureOf(() => codec.open(forged(length), home))).toMatchObject({ code: 'ERR_DECODE' });
+    const refusal = (codec: SealingCodec, length: number) => failureOf(() => codec.open(claiming(length), home));
+
+    it('inflates no more than is stated', async () => {
+      const before = process.memoryUsage.rss();
+      for (const length of [10, 100_000]) {
+        expect(await refusal(layer, length)).toMatchObject({ message: expect.stringContaining('can not be inflated') });
+      }
+      expect(process.memoryUsage.rss() - before).toBeLessThan(40_000_000);
+    });
+
+    it('refuses what claims more than bytesMax', async () => {
+      const message = expect.stringContaining('bytesMax is 40000000');
+      expect(await refusal(compressed({ bytesMax: 40_000_000 }), 50_000_000)).toMatchObject({
+        code: 'ERR_DECODE',
+        message,
+      });
+    });
+
+    it('refuses what claims more than deflate can reach', async () => {
+      const roomy = compressed({ bytesMax: 0x7fff_ffff });
+      const message = expect.stringContaining(`claims 2147483647 bytes out of ${bomb.length}`);
+      expect(await refusal(roomy, 0x7fff_ffff)).toMatchObject({ code: 'ERR_DECODE', message });
+    });
+  });
+
+  it('refuses native forms that are nested without end, and ones that are none', async () => {
+    const forged = (json: string) => {
+      const head = Buffer.from([2, 0]);
+      const content = Buffer.from(json);
+      const header = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+      header.writeUInt32BE(crc32(content, crc32(head)), 2);
+      header.writeUInt32BE(content.length, 6);
+      return { data: { B: Buffer.concat([header, head, content]) }, codec: 'compressed' };
+    };
+    expect(await layer.open(forged('[{"L":[{"N":"1"}]}]'), home)).toEqual({ data: { L: [{ N: '1' }] } });
+    const deep = (levels: number) => `[${'{"L":['.repeat(levels)}{"N":"1"}${']}'.repeat(levels)}]`;
+    const wrong = [
+      '[]',
+      '{}',
+      '[1]',
+      '[{}]',
+      '[{"N":"1","S":""}]',
+      '[{"N":"1"},2]',
+      '[{"N":"1"},"",""]',
+      '[{"L":{}}]',
+      '[{"M":[]}]',
+    ];
+    for (const json of [...wrong, '[{"B":1}]', '[{"BS":["",1]}]', deep(60), deep(100_000)]) {
+      expect(await failureOf(() => layer.open(forged(json), home))).toMatchObject({ code: 'ERR_DECODE' });
     }
-    expect(process.memoryUsage.rss() - before).toBeLessThan(40_000_000);
   });
 
   it('checks its options', () => {
