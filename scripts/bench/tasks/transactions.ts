@@ -23,7 +23,7 @@ export async function transact({ place, key, size, atoms, forMs }: TransactArgum
   const list = namesOf(key, atoms).map((name) => atomOf(opened, name, size));
   const all = () =>
     opened.table.transact(async (tx) => {
-      for (const atom of list.slice(1)) tx.swap(atom, increment);
+      for (const atom of list.slice(1)) void tx.swap(atom, increment);
       return (await tx.swap(list[0] as ItemAtom<Value, Value>, increment)).n;
     });
   let last = await all();
@@ -70,7 +70,7 @@ export async function transactPairs(args: TransactArguments & { readonly callers
       const first = randomInt(atoms);
       const second = (first + 1 + randomInt(atoms - 1)) % atoms;
       return opened.table.transact((tx) => {
-        for (const at of [first, second]) tx.swap(list[at] as ItemAtom<Value, Value>, increment);
+        for (const at of [first, second]) void tx.swap(list[at] as ItemAtom<Value, Value>, increment);
       });
     },
   });
