@@ -266,12 +266,12 @@ describe('the event of a transaction', () => {
   let other: ItemAtom<string, string>;
   beforeEach(async () => {
     other = table.atom<string>('s', { initial: '' });
-    await bench.run(table.transact((tx) => [tx.reset(atom, 1), tx.reset(other, 'x'.repeat(2_500))]));
+    await bench.run(table.transact((tx) => Promise.all([tx.reset(atom, 1), tx.reset(other, 'x'.repeat(2_500))])));
   });
 
   it('that writes: once, twice the units, as many as the larger of old and new', async () => {
     const { told, spent } = await spentBy(() =>
-      table.transact((tx) => [tx.swap(atom, increment), tx.reset(other, '')]),
+      table.transact((tx) => Promise.all([tx.swap(atom, increment), tx.reset(other, '')])),
     );
     const facts = { kind: 'transact', action: 'transact', table: 'state', key: undefined, atoms: 2 };
     expect(told).toEqual({ ...nothing, ...facts, ...spent, outcome: 'applied', attempts: 1 });
@@ -304,7 +304,7 @@ describe('the event of a transaction', () => {
   it('that lost a race: both attempts, and the conflict', async () => {
     await bench.run(rival.swap(increment));
     const { told, spent } = await spentBy(() =>
-      table.transact((tx) => [tx.swap(atom, increment), tx.reset(other, '')]),
+      table.transact((tx) => Promise.all([tx.swap(atom, increment), tx.reset(other, '')])),
     );
     expect(told).toMatchObject({ ...spent, outcome: 'applied', attempts: 2, conflicts: 1 });
     expect(listener.said('conflict')).toEqual([{ table: 'state', key: 'n', attempt: 1, callers: 1 }]);
@@ -314,7 +314,7 @@ describe('the event of a transaction', () => {
   it('that nobody can tell about: unknown, for each of its atoms', async () => {
     bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: ['transactWrite'] }]);
     const { told } = await spentBy(() =>
-      table.transact((tx) => [tx.swap(atom, increment), tx.reset(other, '')], { timeoutMs: 10 }),
+      table.transact((tx) => Promise.all([tx.swap(atom, increment), tx.reset(other, '')]), { timeoutMs: 10 }),
     );
     expect(told).toMatchObject({ outcome: 'unknown', error: { code: 'ERR_UNKNOWN_OUTCOME' } });
     expect(listener.said('unknown')).toMatchObject([
