@@ -76,7 +76,7 @@ export function keysOf(cells: Cells, options: KeysOptions): Walk<unknown> {
       const at = keyItemOf(item, keyNames);
       return { at, id: at, make: async () => keyIn(item, keyNames) };
     });
-  return walk(cells, 'list keys', options, rowsOf, keyNames);
+  return walk(cells, 'list the keys of', options, rowsOf, keyNames);
 }
 
 export function scanOf<T>(cells: Cells, options: ScanOptions): Walk<AtomEntry<T>> {

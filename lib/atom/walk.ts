@@ -95,7 +95,7 @@ export class Walk<T> implements AsyncIterable<T> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     const { action, signal } = this.#options;
-    if (this.#walking) throw new TypeError(`Cannot ${action}: another loop over this very walk has not ended`);
+    if (this.#walking) throw new TypeError(`Cannot ${action} atoms: another loop over this very walk has not ended`);
     signal?.throwIfAborted();
     this.#walking = true;
     const stop = new AbortController();
@@ -194,7 +194,7 @@ function writeCursor(places: readonly Place[]): string {
 }
 
 function readCursor(action: string, cursor: string, strands: number): Place[] {
-  const refused = (what: string) => new RangeError(`Cannot ${action}: cursor ${what}`);
+  const refused = (what: string) => new RangeError(`Cannot ${action} atoms: cursor ${what}`);
   let read: unknown;
   try {
     read = JSON.parse(Buffer.from(cursor, 'base64url').toString());
