@@ -1,5 +1,5 @@
 /**
- * What a receipt says, as it lies in an item: which call it is of, by which write it was done, and what its caller was told.
+ * What a receipt says, as it lies in attribute `d` of an item of its own, or in `o` of the atom's: which call it is of, by which write it was done, and what its caller was told.
  *
  *   k   kind of call (`swap`, `reset`, …, `transact`)
  *   a   key of the atom, absent for a transaction
@@ -10,6 +10,9 @@
  * Pure: receipts to attributes and back.
  */
 import { type AttributeValue, DecodeError, type Encoded, type Item } from '../codec/index.js';
+
+/** Codec name of the item of a receipt, which is no atom's. */
+export const receiptCodecName = 'receipt';
 
 /** A receipt without the values of its result. */
 export interface Receipt {

@@ -25,7 +25,7 @@ import {
 import { type Expression, itemBytesMax } from '../engine/index.js';
 import { ItemTooLargeError } from './errors.js';
 import type { Ground } from './ground.js';
-import { formatReceipt, parseReceipt, type Receipt } from './receipt-format.js';
+import { formatReceipt, parseReceipt, type Receipt, receiptCodecName } from './receipt-format.js';
 import { OpIdReusedError } from './transaction-errors.js';
 import type { ValueRules } from './value-rules.js';
 
@@ -100,6 +100,7 @@ export class Slip {
     const item: Item = {
       ...key,
       [names.data]: formatReceipt(await this.make(writeId, parts)),
+      [names.codec]: { S: receiptCodecName },
       [names.writtenAt]: { N: String(writtenAt) },
       [names.expiresAt]: { N: String(Math.ceil((writtenAt + receiptMs + marginMs) / 1_000)) },
     };

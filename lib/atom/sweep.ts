@@ -1,10 +1,11 @@
 /** Clearing what has expired, in tables whose engine does not do it. */
-import type { Item } from '../codec/index.js';
+import type { AttributeValue, Item } from '../codec/index.js';
 import type { Expression } from '../engine/index.js';
 import { type Cells, keyItemOf } from './cells.js';
 import { requireCount } from './many-keys.js';
 import { readPage } from './page-read.js';
 import { partCodecName } from './parts-format.js';
+import { receiptCodecName } from './receipt-format.js';
 import { Sender } from './sender.js';
 
 /** How far a sweep has come. */
@@ -53,7 +54,7 @@ export async function sweep(cells: Cells, options: SweepOptions = {}): Promise<n
       consistent: true,
       limit: pageItemsMax,
       startKey,
-      projection: [...keyNames, names.token],
+      projection: [...keyNames, names.token, names.expiresAt],
     };
     const page = await readPage(cells, 'sweep', stop, (sending) => engine.scan(request, sending));
     const waiting = [...page.items];
@@ -72,20 +73,28 @@ export async function sweep(cells: Cells, options: SweepOptions = {}): Promise<n
   return removed;
 }
 
-/** Tombstones whose hour is over, values that expired an hour ago, and parts that none of them has needed for an hour. */
+/**
+ * Tombstones whose hour is over, values that expired an hour ago, parts that none of them has needed for an hour, and receipts that are
+ * promised no longer.
+ */
 function expired({ ground: { names, clock } }: Cells): Expression {
   return {
-    expression: '(attribute_exists(#l) OR #c = :part) AND #x < :now',
+    expression: '(attribute_exists(#l) OR #c = :part OR #c = :receipt) AND #x < :now',
     names: { '#l': names.token, '#c': names.codec, '#x': names.expiresAt },
-    values: { ':part': { S: partCodecName }, ':now': { N: String(Math.floor(clock.now() / 1_000)) } },
+    values: {
+      ':part': { S: partCodecName },
+      ':receipt': { S: receiptCodecName },
+      ':now': { N: String(Math.floor(clock.now() / 1_000)) },
+    },
   };
 }
 
-/** Removes an item if nobody has written it since, as nobody does a part; anything but a plain yes leaves it to the next sweep. */
+/** Removes an item if nobody has written it since; anything but a plain yes leaves it to the next sweep. */
 async function remove(cells: Cells, item: Item): Promise<boolean> {
   const { engine, keyNames, names, tableName } = cells.ground;
-  const { [names.token]: token } = item;
-  const condition = token && { expression: '#l = :l', names: { '#l': names.token }, values: { ':l': token } };
+  // What has no token is never written again under the same expiry.
+  const name = item[names.token] === undefined ? names.expiresAt : names.token;
+  const condition = { expression: '#a = :a', names: { '#a': name }, values: { ':a': item[name] as AttributeValue } };
   const request = { table: tableName(), key: keyItemOf(item, keyNames), condition };
   try {
     const answer = await new Sender(cells.bulk, cells.retry).timed((signal) => engine.delete(request, { signal }));
