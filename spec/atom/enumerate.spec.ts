@@ -265,9 +265,9 @@ describe('scan()', () => {
 
 describe('a walk that is left and gone on with', () => {
   it('goes on behind the last entry: in another loop, another process, with segments', async () => {
-    await fill(75);
+    await fill(45);
     for (const segments of [1, 4]) {
-      for (const step of [1, 9, 40]) {
+      for (const step of [1, 9, 30]) {
         const found: unknown[] = [];
         let cursor: string | undefined;
         for (let round = 0; round < 100; round += 1) {
@@ -277,12 +277,12 @@ describe('a walk that is left and gone on with', () => {
           if (some.length < step) break;
           cursor = walk.cursor;
         }
-        expect(sorted(found)).toEqual(names(75).sort());
+        expect(sorted(found)).toEqual(names(45).sort());
       }
     }
     const walk = table.keys({ pageItemsMax: 10 });
     const rest = [...(await allOf(walk, 33)), ...(await allOf(walk)), ...(await allOf(walk))];
-    expect(sorted(rest)).toEqual(names(75).sort());
+    expect(sorted(rest)).toEqual(names(45).sort());
   });
 
   it('at its end reads nothing more', async () => {
