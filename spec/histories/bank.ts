@@ -1,6 +1,7 @@
 /**
- * The classic bank: accounts, and tellers that move money between them in transactions. Nothing here knows whether time and network are
- * real: the same tellers work in child processes before a fault proxy and on a virtual clock in a simulation.
+ * The classic bank: accounts, and tellers that move money between them in transactions. Some call again under the same id until they are
+ * told; some touch an account by a single write in between. Nothing here knows whether time and network are real: the same tellers work
+ * in child processes before a fault proxy and on a virtual clock in a simulation.
  *
  * What is found wrong, if anything:
  * - a sum that is not the money there was at first, seen in one transaction or in the end;
@@ -25,6 +26,8 @@ export const openingBalance = 100;
 type Account = ItemAtom<number, number>;
 
 export interface TellerOptions {
+  /** Names the process, for the ids of its calls; never the same twice. */
+  readonly name: string;
   readonly table: AtomTable;
   readonly clock: Clock;
   readonly random: Random;
@@ -83,7 +86,10 @@ export class Tellers {
     const one = async () => {
       while (this.#begun < transfers) {
         this.#begun += 1;
-        if (random.int(8) === 0) await this.#audit();
+        const draw = random.int(12);
+        if (draw === 0) await this.#audit();
+        else if (draw === 1) await this.#touch();
+        else if (draw < 5) await this.#transferOnce(`${this.#options.name}-${this.#begun}`);
         else await this.#transfer();
       }
     };
@@ -104,9 +110,7 @@ export class Tellers {
   }
 
   async #transfer(): Promise<void> {
-    const { random } = this.#options;
-    const from = random.int(accountsMax);
-    const transfer = { from, to: (from + 1 + random.int(accountsMax - 1)) % accountsMax, amount: 1 + random.int(80) };
+    const transfer = this.#draw();
     try {
       await this.#options.table.transact((tx) => this.#move(tx, transfer), this.#limits());
       this.#note(transfer);
@@ -116,12 +120,54 @@ export class Tellers {
     }
   }
 
+  #draw(): Transfer {
+    const { random } = this.#options;
+    const from = random.int(accountsMax);
+    return { from, to: (from + 1 + random.int(accountsMax - 1)) % accountsMax, amount: 1 + random.int(80) };
+  }
+
   async #move(tx: Transaction, { from, to, amount }: Transfer): Promise<void> {
     const payer = this.#accounts[from] as Account;
     const payee = this.#accounts[to] as Account;
     void tx.swap(payee, (balance) => balance + amount);
     if ((await tx.deref(payer)) < amount) throw new NotEnough('not enough');
     await tx.swap(payer, (balance) => balance - amount);
+  }
+
+  /** Under an id, again and again until somebody says what became of it; who has not enough is told so, and that is kept as well. */
+  async #transferOnce(opId: string): Promise<void> {
+    const transfer = this.#draw();
+    for (let call = 0; ; call += 1) {
+      try {
+        const isDone = await this.#options.table.transact(
+          async (tx) => {
+            const payer = await tx.deref(this.#accounts[transfer.from] as Account);
+            if (payer < transfer.amount) return false;
+            await this.#move(tx, transfer);
+            return true;
+          },
+          { opId, ...(call === 0 ? this.#limits() : { timeoutMs: 120_000 }) },
+        );
+        if (isDone) this.#note(transfer);
+        this.#counts[isDone ? 'done' : 'refused'] += 1;
+        return;
+      } catch (error) {
+        if (error instanceof Left || isTimeout(error) || error instanceof UnknownOutcomeError) continue;
+        this.#wrong.push(`a transfer under an id failed: ${error}`);
+        return;
+      }
+    }
+  }
+
+  /** A write of one account that changes nothing but its version. */
+  async #touch(): Promise<void> {
+    const account = this.#accounts[this.#options.random.int(accountsMax)] as Account;
+    try {
+      await account.swap((balance) => balance, { noop: 'write', ...this.#limits() });
+    } catch (error) {
+      if (error instanceof Left || isTimeout(error) || error instanceof UnknownOutcomeError) return;
+      this.#wrong.push(`a touch failed: ${error}`);
+    }
   }
 
   /** All accounts, in one transaction. */
