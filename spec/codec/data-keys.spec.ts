@@ -97,8 +97,7 @@ describe('dataKeys()', () => {
     const sealed = await seal(writer);
     service.failing = failure;
     const attempts = [seal(service.keys()), open(reader, sealed), open(reader, sealed)];
-    for (const attempt of attempts) {
-      const error = await failureOf(() => attempt);
+    for (const error of await Promise.all(attempts.map((attempt) => failureOf(() => attempt)))) {
       expect(error).toMatchObject({
         code: 'ERR_KEY_SERVICE',
         retryable: true,

@@ -66,6 +66,15 @@ describe.each(layers)('encrypted() with %s', (_what, layer) => {
     }
   });
 
+  it('tells what ends early from what was altered', async () => {
+    const sealed = await sealHere();
+    for (const bytes of [1, 2, 3, 10, 29]) {
+      const cut = withBytes(sealed, bytesIn(sealed).subarray(0, bytes));
+      const message = expect.stringMatching(bytes === 1 ? /unknown kind of key/ : /it ends early/);
+      expect(await failureOf(() => layer.open(cut, home))).toMatchObject({ code: 'ERR_DECODE', message });
+    }
+  });
+
   it.each(elsewhere)('refuses it in %s', async (_where, place) => {
     const sealed = await sealHere();
     expect(await failureOf(() => layer.open(sealed, place))).toEqual(refusedAs('ERR_DECODE'));
