@@ -9,6 +9,6 @@ export function after<Value, Next>(
 }
 
 /** Whether `value` has to be waited for. */
-export function isThenable<Value>(value: Value | PromiseLike<Value>): value is Promise<Value> {
+function isThenable<Value>(value: Value | PromiseLike<Value>): value is Promise<Value> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

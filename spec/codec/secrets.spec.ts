@@ -93,7 +93,7 @@ describe('nothing secret is seen', () => {
         () => encrypted({ keys: [one] as never }),
         () => {
           const layer = encrypted({ keys: keyRing({ current: 'k', keys: { k: two }, messagesMax: 1 }) });
-          for (let i = 0; i < 2; i += 1) layer.seal(formOf(value, layer), home);
+          for (let i = 0; i < 2; i += 1) void layer.seal(formOf(value, layer), home);
         },
         ...[
           async () => ({ plaintext: one.subarray(1), ciphertext: Buffer.from('w') }),
