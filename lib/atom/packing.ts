@@ -9,6 +9,7 @@
  * version that is being written, so what lies in the item is packed anew for each write, also when the same value is written again.
  * What lies in parts is bound to their id instead, so that its manifest alone is packed anew.
  */
+import { setImmediate } from 'node:timers/promises';
 import {
   attributeBytes,
   compactCodec,
@@ -38,6 +39,8 @@ const layersBytesMax = 64 * 1_024;
 const hopelessTimes = 8;
 /** The form of a value that does not fit is not kept beside it. */
 const keptBytesMax = 64 * 1_024;
+/** What takes some milliseconds to become text. */
+const turnBytesMax = 1_024 * 1_024;
 /** For values that do not fit, and for whoever reads them. */
 const squeezer = compressed({ bytesMin: 0, bytesMax: formBytesMax });
 
@@ -106,6 +109,8 @@ export class Packing {
   async pack(held: Held, image: ItemPlace, bytesMax: number): Promise<Encoded | LargeValue> {
     const { large } = this.#rules;
     const sealing = this.#sealing;
+    // Its caller's copy was made a moment ago; others have their turn before it becomes text.
+    if (isHeavier(held, turnBytesMax)) await this.#aside(setImmediate());
     const form = this.#formOf(held);
     if (large !== undefined) this.#requireSize(form, large.bytesMax);
     const isHopeless = large !== undefined && formBytes(form) > hopelessTimes * bytesMax;
