@@ -1,164 +1,25 @@
-import { randomBytes } from 'node:crypto';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { encodeKey, type Item, isSealing, type SealingCodec, type ValueCodec } from '../codec/index.js';
-import {
-  type Clock,
-  type DynamoDBClientLike,
-  type Engine,
-  partitionKeyBytesMax,
-  type Random,
-  SdkEngine,
-  type Spent,
-  sortKeyBytesMax,
-  systemClock,
-  systemRandom,
-} from '../engine/index.js';
+import { isSealing, type SealingCodec, type ValueCodec } from '../codec/index.js';
+import type { Clock, Random, Spent } from '../engine/index.js';
 import type { AtomEntry } from './atom-entry.js';
-import { Cell } from './cell.js';
-import type { AtomKey, Cells } from './cells.js';
+import type { AtomOptions, AtomTableOptions, CompositeKey } from './atom-options.js';
 import { type KeysOptions, keysOf, type ScanOptions, scanOf } from './enumerate.js';
-import { OptionsDifferError } from './errors.js';
-import { Events } from './events.js';
-import { generationWritersDefault } from './evidence.js';
 import { type Found, type GetManyOptions, getMany } from './get-many.js';
-import { type Ground, type Retry, type RetryOptions, retryDefault } from './ground.js';
+import type { Ground, Retry } from './ground.js';
 import { type QueryOptions, queryOf } from './index-query.js';
 import { ItemAtom } from './item-atom.js';
-import { type AttributeNames, attributeNamesDefault } from './item-format.js';
-import type { ReceiptLimits } from './item-receipts.js';
-import { type Large, type LargeRules, largeRules } from './large.js';
-import type { Logger } from './logger.js';
 import type { PlainKey } from './many-keys.js';
-import { Pace } from './pace.js';
-import { Parts, type PartsGround } from './parts.js';
+import { OpenCells } from './open-cells.js';
 import { type PartsSwept, type SweepPartsOptions, sweepParts } from './parts-sweep.js';
 import { type DeleteManyOptions, deleteMany, type PutEntry, type PutManyOptions, putMany } from './put-many.js';
 import { type SweepOptions, sweep } from './sweep.js';
-import { type CloseOptions, type SettledOptions, TableLife } from './table-life.js';
+import { groundOf } from './table-ground.js';
+import type { CloseOptions, SettledOptions } from './table-life.js';
 import { type CreateOptions, type TableReport, TableSetup, type VerifyOptions } from './table-setup.js';
 import { Transactor } from './transact.js';
 import type { Transaction, TransactOptions } from './transaction.js';
-import { type IndexFunction, ValueRules } from './value-rules.js';
 import type { Walk } from './walk.js';
-import { type TableWatchOptions, Watches } from './watches.js';
+import { Watches } from './watches.js';
 import { WriteOnceItems } from './write-once.js';
-
-/** A key of a table with a sort key. */
-export interface CompositeKey {
-  readonly pk: unknown;
-  readonly sk: unknown;
-}
-
-/** Options of {@link AtomTable} beside the place where items live. */
-export interface AtomTableBaseOptions extends TableWatchOptions {
-  /** The table's name, or a function of it for environments that are set up late. */
-  readonly tableName: string | (() => string);
-  /**
-   * Name of the partition key attribute (a string).
-   * @defaultValue 'id'
-   */
-  readonly keyName?: string;
-  /** Name of the sort key attribute (a string); keys are then `{ pk, sk }`. */
-  readonly sortKeyName?: string;
-  /** How hard and how long operations try, unless an atom or a call says otherwise. */
-  readonly retry?: RetryOptions;
-  /** Other names for the attributes of the item format. All programs that share the table must agree. */
-  readonly attributeNames?: Partial<AttributeNames>;
-  /**
-   * Writers that one generation of evidence holds. With at most this many processes on one atom, the fate of every write
-   * can be told; each costs about 15 bytes in the item.
-   * @defaultValue 8
-   */
-  readonly evidenceWritersMax?: number;
-  /**
-   * How long the receipt of a call with an `opId` is kept at least, in milliseconds.
-   * @defaultValue 86400000, a day
-   */
-  readonly receiptMs?: number;
-  /**
-   * Receipts that one item keeps at most, on a store without transactions: so many calls with an `opId` can be made on one atom within
-   * `receiptMs`. On DynamoDB receipts are items of their own, and there is no limit.
-   * @defaultValue 100
-   */
-  readonly receiptsMax?: number;
-  /**
-   * The stored form of every atom's value that says nothing else: a codec of one's own, compression, encryption.
-   * @defaultValue native attributes, readable in the console
-   */
-  readonly codec?: ValueCodec | SealingCodec;
-  /**
-   * Told in words of what goes wrong or nearly so; `console`, pino and others fit. See {@link Logger} for what is written.
-   * @defaultValue silence
-   */
-  readonly logger?: Logger;
-  /**
-   * What becomes of values that do not fit their item (400 KB), of every atom that says nothing else: `parts`: they are compressed, and
-   * split into items of their own when even that does not fit, up to 64 MB; `refuse`: they are refused; or sizes of your own.
-   * @defaultValue 'parts'
-   */
-  readonly large?: Large;
-  /** @defaultValue the process's clocks */
-  readonly clock?: Clock;
-  /** Randomness of pauses. @defaultValue `Math.random` */
-  readonly random?: Random;
-  /** Source of the random names of writers and incarnations; must never repeat. @defaultValue `crypto.randomBytes` */
-  readonly randomBytes?: (count: number) => Uint8Array;
-}
-
-/** Options of {@link AtomTable}: your client, or an engine. */
-export type AtomTableOptions = AtomTableBaseOptions &
-  (
-    | {
-        /** Your `DynamoDBClient` or `DynamoDBDocumentClient`. It is never reconfigured and never closed. */
-        readonly client: DynamoDBClientLike;
-        readonly engine?: never;
-      }
-    | {
-        /** Any engine of the port, for tests and simulations. */
-        readonly engine: Engine;
-        readonly client?: never;
-      }
-  );
-
-/** Options of {@link AtomTable.atom}. All handles of one key must be opened with the same ones. */
-export interface AtomOptions<T> {
-  /** Given to functions and readers where nothing is stored; not written by itself. */
-  readonly initial?: T;
-  /** Checks and shapes what is written and what is read; any Standard Schema. Must accept its own output. */
-  readonly schema?: StandardSchemaV1<unknown, T>;
-  /**
-   * Another form of the stored value; `'native'` for native attributes, readable in the console.
-   * @defaultValue the codec of the table
-   */
-  readonly codec?: ValueCodec | SealingCodec | 'native';
-  /**
-   * How long a value is there after it was written, in milliseconds; each write begins it anew, a no-op does not. Judged by the
-   * clock of whoever reads: from then on the atom is missing. The table's time to live removes the item an hour later.
-   * @defaultValue for ever
-   */
-  readonly ttlMs?: number;
-  /**
-   * What becomes of a value that does not fit its item. All who share the atom should say the same: where they do not, each can read
-   * what the others wrote.
-   * @defaultValue that of the table
-   */
-  readonly large?: Large;
-  /** Top-level attributes for secondary indexes, written with the value in the same put. */
-  readonly index?: Readonly<Record<string, IndexFunction<T>>>;
-  /**
-   * Takes over an item of another layout: its attributes to the value, `undefined` to refuse. The first write replaces the item
-   * as a whole, under the condition that every attribute that was read is still the same; what `adopt` does not take into the
-   * value is gone, and so is an attribute that another program adds meanwhile without changing one of those.
-   */
-  readonly adopt?: (attributes: Item) => T | undefined;
-  /**
-   * What to do with attributes that another program added: `carry` keeps them at each write (a concurrent change to one,
-   * by a program that does not also change the token, may be undone); `refuse` throws `DecodeError`.
-   * @defaultValue 'carry'
-   */
-  readonly foreign?: 'carry' | 'refuse';
-  readonly retry?: RetryOptions;
-}
 
 /**
  * The atoms of one DynamoDB table.
@@ -183,69 +44,28 @@ export interface AtomOptions<T> {
 export class AtomTable {
   readonly #ground: Ground;
   readonly #retry: Retry;
+  readonly #codec: ValueCodec | SealingCodec | undefined;
   readonly #watches: Watches;
   readonly #setup: TableSetup;
-  readonly #large: Large;
-  readonly #codec: ValueCodec | SealingCodec | undefined;
-  readonly #many: Cells;
+  readonly #cells: OpenCells;
   readonly #transactor: Transactor;
-  readonly #cells = new Map<string, WeakRef<Cell>>();
-  /** Cells that no handle was ever made for. */
-  readonly #unheld = new WeakSet<Cell>();
   #closing: Promise<boolean> | undefined;
-  readonly #collected = new FinalizationRegistry<string>((id) => {
-    if (this.#cells.get(id)?.deref() === undefined) this.#cells.delete(id);
-  });
 
   /** @throws TypeError, RangeError for wrong options. */
   constructor(options: AtomTableOptions) {
-    const { tableName, keyName = 'id', sortKeyName, evidenceWritersMax = generationWritersDefault } = options;
-    const { clock = systemClock, random = systemRandom, randomBytes: bytes = randomBytes } = options;
-    const names = { ...attributeNamesDefault, ...options.attributeNames };
-    const keyNames = sortKeyName === undefined ? [keyName] : [keyName, sortKeyName];
-    requireDistinct([...keyNames, ...Object.values(names)]);
-    if (typeof tableName !== 'function') requireTableName(tableName);
-    if (!Number.isSafeInteger(evidenceWritersMax) || evidenceWritersMax < 1) {
-      throw new RangeError(`Cannot open a table: evidenceWritersMax must be a positive integer: ${evidenceWritersMax}`);
-    }
-    this.#retry = resolveRetry(retryDefault, options.retry);
-    let seq = 0;
-    const nameOf = typeof tableName === 'function' ? () => requireTableName(tableName()) : () => tableName;
-    const ground: PartsGround = {
-      engine: options.engine ?? new SdkEngine(options.client as DynamoDBClientLike),
-      tableName: nameOf,
-      names,
-      keyNames,
-      clock,
-      random,
-      pace: new Pace(attemptTimeoutMsMin, this.#retry.attemptTimeoutMs),
-      events: new Events(nameOf, clock, options.logger),
-      writer: Buffer.from(bytes(8)).toString('base64url'),
-      nextSeq: () => {
-        seq += 1;
-        return seq;
-      },
-      randomBytes: bytes,
-      newIncarnation: () => Buffer.from(bytes(12)).toString('base64url'),
-      generationWritersMax: evidenceWritersMax,
-      life: new TableLife(clock),
-      kept: new Set(),
-      tombstoneMs,
-      ...receiptLimits(options),
-    };
-    this.#large = options.large ?? 'parts';
-    largeRules(this.#large);
-    this.#ground = { ...ground, parts: new Parts(ground, this.#retry) };
-    this.#watches = new Watches(this.#ground, this.#retry, options);
-    this.#setup = new TableSetup(this.#ground);
+    const { retry, ground } = groundOf(options);
+    this.#retry = retry;
+    this.#ground = ground;
     this.#codec = options.codec;
+    this.#watches = new Watches(ground, retry, options);
+    this.#setup = new TableSetup(ground);
+    this.#cells = new OpenCells(ground, retry, options);
     this.#transactor = new Transactor({
-      ground: this.#ground,
-      retry: this.#retry,
-      isOwn: (cell) => this.#cells.get(cell.keyText)?.deref() === cell,
+      ground,
+      retry,
+      isOwn: (cell) => this.#cells.opened(cell.keyText) === cell,
       codec: options.codec,
     });
-    this.#many = this.#manyOf(this.#ground, this.#retry, this.#codec);
   }
 
   /** What this table object has spent: requests, attempts, capacity units. Costs nothing. */
@@ -265,11 +85,8 @@ export class AtomTable {
   atom<T>(key: unknown, options?: AtomOptions<T>): ItemAtom<T>;
   atom<T>(key: unknown, options: AtomOptions<T> = {}): ItemAtom<T, T | undefined> {
     this.#assertOpen('open an atom of');
-    const { item, text } = this.#keyOf(key);
     // The cell knows nothing of T: it hands values through.
-    const untyped = options as unknown as AtomOptions<never>;
-    const codec = this.#codecOf(options);
-    const cell = this.#existing(text, untyped, codec) ?? this.#open(item, text, untyped, codec);
+    const cell = this.#cells.held(this.#cells.keyOf(key), options as unknown as AtomOptions<never>);
     return new ItemAtom<T, T | undefined>(cell, this.#watches, this.#transactor);
   }
 
@@ -306,7 +123,7 @@ export class AtomTable {
     options?: GetManyOptions,
   ): Promise<{ -readonly [I in keyof K]: Found<K[I]> }>;
   getMany(keys: Iterable<unknown>, options?: GetManyOptions): Promise<unknown> {
-    return this.#refused('read atoms of') ?? getMany(this.#many, keys, options);
+    return this.#refused('read atoms of') ?? getMany(this.#cells, keys, options);
   }
 
   /**
@@ -331,7 +148,7 @@ export class AtomTable {
   ): Promise<void>;
   putMany<T, V>(entries: Iterable<readonly [atom: ItemAtom<T, V>, value: T]>, options?: PutManyOptions): Promise<void>;
   putMany(entries: Iterable<readonly [unknown, unknown]>, options?: PutManyOptions): Promise<void> {
-    return this.#refused('write atoms of') ?? putMany(this.#many, entries, options);
+    return this.#refused('write atoms of') ?? putMany(this.#cells, entries, options);
   }
 
   /**
@@ -342,7 +159,7 @@ export class AtomTable {
    * @throws {BatchError} `ERR_BATCH` with the outcome of each key, unless all are done.
    */
   deleteMany(keys: Iterable<unknown>, options?: DeleteManyOptions): Promise<boolean[]> {
-    return this.#refused('delete atoms of') ?? deleteMany(this.#many, keys, options);
+    return this.#refused('delete atoms of') ?? deleteMany(this.#cells, keys, options);
   }
 
   /**
@@ -442,7 +259,7 @@ export class AtomTable {
    */
   keys(options: KeysOptions = {}): Walk<unknown> {
     this.#assertOpen('list keys of');
-    return keysOf(this.#many, options);
+    return keysOf(this.#cells, options);
   }
 
   /**
@@ -458,7 +275,7 @@ export class AtomTable {
    */
   scan<T = unknown>(options: ScanOptions = {}): Walk<AtomEntry<T>> {
     this.#assertOpen('scan');
-    return scanOf<T>(this.#many, options);
+    return scanOf<T>(this.#cells, options);
   }
 
   /**
@@ -492,7 +309,7 @@ export class AtomTable {
    */
   query<T = unknown>(index: string, options: QueryOptions): Walk<AtomEntry<T>> {
     this.#assertOpen('query');
-    return queryOf<T>(this.#many, index, options);
+    return queryOf<T>(this.#cells, index, options);
   }
 
   /**
@@ -507,7 +324,7 @@ export class AtomTable {
    * @throws {DeadlineError} `ERR_DEADLINE` when a page could not be read.
    */
   sweep(options: SweepOptions = {}): Promise<number> {
-    return this.#refused('sweep') ?? sweep(this.#many, options);
+    return this.#refused('sweep') ?? sweep(this.#cells, options);
   }
 
   /**
@@ -535,7 +352,7 @@ export class AtomTable {
    * ```
    */
   sweepParts(options: SweepPartsOptions = {}): Promise<PartsSwept> {
-    return this.#refused('sweep') ?? sweepParts(this.#many, options);
+    return this.#refused('sweep') ?? sweepParts(this.#cells, options);
   }
 
   /**
@@ -595,7 +412,7 @@ export class AtomTable {
   /** The items of this table that are written once, beside its atoms. Sends nothing. */
   writeOnce(): WriteOnceItems {
     this.#assertOpen('open items of');
-    return new WriteOnceItems(this.#ground, this.#retry, (key) => this.#keyOf(this.keyNamed(key)).item);
+    return new WriteOnceItems(this.#ground, this.#retry, (key) => this.#cells.keyOf(this.keyNamed(key)).item);
   }
 
   /** The key of the item that is named `name` alone: in a table with a sort key, that one is `#`. */
@@ -638,181 +455,4 @@ export class AtomTable {
     const refusal = this.#ground.life.refusal(action, `table ${this.#ground.events.table}`);
     return refusal && Promise.reject(refusal);
   }
-
-  #keyOf(key: unknown): { item: Item; text: string } {
-    const [keyName, sortKeyName] = this.#ground.keyNames as [string, string | undefined];
-    if (sortKeyName === undefined) {
-      const text = encodeKey(key, partitionKeyBytesMax);
-      return { item: { [keyName]: { S: text } }, text };
-    }
-    const { pk, sk } = (key ?? {}) as Partial<CompositeKey>;
-    if (pk === undefined || sk === undefined) {
-      throw new TypeError('Cannot open an atom: the table has a sort key, so a key must be { pk, sk }');
-    }
-    const partition = encodeKey(pk, partitionKeyBytesMax);
-    const sort = encodeKey(sk, sortKeyBytesMax);
-    return {
-      item: { [keyName]: { S: partition }, [sortKeyName]: { S: sort } },
-      text: JSON.stringify([partition, sort]),
-    };
-  }
-
-  #codecOf({ codec = this.#codec }: Pick<AtomOptions<never>, 'codec'>): ValueCodec | SealingCodec | undefined {
-    return codec === 'native' ? undefined : codec;
-  }
-
-  #largeOf({ large = this.#large }: Pick<AtomOptions<never>, 'large'>): LargeRules | undefined {
-    return largeRules(large);
-  }
-
-  /** The cell of an atom that is open, if it is; one that only a call on many atoms opened may give way. */
-  #existing(text: string, options: AtomOptions<never>, codec: ValueCodec | SealingCodec | undefined): Cell | undefined {
-    const cell = this.#cells.get(text)?.deref();
-    if (cell === undefined) return undefined;
-    try {
-      requireSame(cell, options, codec, this.#retry);
-      if (JSON.stringify(this.#largeOf(options)) !== JSON.stringify(cell.rules.large)) {
-        throw new OptionsDifferError(text, 'large');
-      }
-    } catch (error) {
-      if (this.#unheld.has(cell) && cell.lane.isIdle) return undefined;
-      throw error;
-    }
-    this.#unheld.delete(cell);
-    return cell;
-  }
-
-  #manyOf(ground: Ground, retry: Retry, codec: ValueCodec | SealingCodec | undefined): Cells {
-    const large = largeRules(this.#large);
-    const none = {
-      schema: undefined,
-      index: undefined,
-      adopt: undefined,
-      foreign: 'carry',
-      ttlMs: undefined,
-      large,
-    } as const;
-    const plain = new ValueRules('', { ...none, codec });
-    const pace = new Pace(retry.attemptTimeoutMs, bulkAttempts * retry.attemptTimeoutMs);
-    // As if one had been quick: only when answers do not come is there reason to wait longer.
-    pace.answered(0);
-    const make = ({ item, text }: AtomKey, rules = new ValueRules(text, { ...none, codec })) =>
-      new Cell(ground, retry, item, text, rules, undefined);
-    return {
-      ground,
-      bulk: { ...ground, pace },
-      retry,
-      codec,
-      keyOf: (key) => this.#keyOf(key),
-      cellOf: (atom) => {
-        const cell = ItemAtom.cellOf(atom);
-        if (this.#cells.get(cell.keyText)?.deref() === cell) return cell;
-        throw new TypeError(`Cannot use atom ${cell.keyText} here: it belongs to another AtomTable`);
-      },
-      opened: (text) => this.#cells.get(text)?.deref(),
-      passing: make,
-      writing: ({ item, text }) => {
-        const existing = this.#cells.get(text)?.deref();
-        if (existing !== undefined) return existing;
-        const cell = this.#open(item, text, {}, codec);
-        this.#unheld.add(cell);
-        return cell;
-      },
-      hold: (value) => plain.hold(value),
-    };
-  }
-
-  #open(item: Item, text: string, options: AtomOptions<never>, codec: ValueCodec | SealingCodec | undefined): Cell {
-    const { schema, index, adopt, foreign = 'carry', ttlMs } = options;
-    if (ttlMs !== undefined && !(Number.isFinite(ttlMs) && ttlMs >= 1)) {
-      throw new RangeError(`Cannot open atom ${text}: ttlMs must be a finite number of at least 1: ${ttlMs}`);
-    }
-    const { names, keyNames } = this.#ground;
-    requireDistinct([...Object.keys(index ?? {}), ...keyNames, ...Object.values(names)]);
-    const large = this.#largeOf(options);
-    const rules = new ValueRules(text, { codec, schema, index, adopt, foreign, ttlMs, large });
-    const initial = options.initial === undefined ? undefined : rules.hold(options.initial);
-    const cell = new Cell(this.#ground, resolveRetry(this.#retry, options.retry), item, text, rules, initial);
-    this.#cells.set(text, new WeakRef(cell));
-    this.#collected.register(cell, text);
-    return cell;
-  }
-}
-
-/** Tombstones stay for an hour: four times the life of a signed request, so no late copy can meet an empty place. */
-const tombstoneMs = 60 * 60 * 1_000;
-/** A request that brings much may take so many times as long as one for one item. */
-const bulkAttempts = 8;
-/** However fast the store answers, an attempt is given this long. */
-const attemptTimeoutMsMin = 200;
-
-/** @throws RangeError for limits of receipts that can't be kept. */
-function receiptLimits({ receiptMs = 24 * 60 * 60 * 1_000, receiptsMax = 100 }: AtomTableBaseOptions): ReceiptLimits {
-  if (!(Number.isSafeInteger(receiptMs) && receiptMs >= 0)) {
-    throw new RangeError(`Cannot open a table: receiptMs must be an integer of at least 0: ${receiptMs}`);
-  }
-  if (!(Number.isSafeInteger(receiptsMax) && receiptsMax >= 1)) {
-    throw new RangeError(`Cannot open a table: receiptsMax must be a positive integer: ${receiptsMax}`);
-  }
-  return { receiptMs, receiptsMax };
-}
-
-function resolveRetry(base: Retry, options: RetryOptions | undefined): Retry {
-  if (options === undefined) return base;
-  const retry = { ...base, ...options };
-  for (const [name, value] of Object.entries(retry)) {
-    if (!(value >= 0)) throw new RangeError(`Cannot set retry: ${name} must be a number of at least 0: ${value}`);
-  }
-  if (retry.attemptTimeoutMs < 1)
-    throw new RangeError(`Cannot set retry: attemptTimeoutMs must be at least 1: ${retry.attemptTimeoutMs}`);
-  return retry;
-}
-
-/** The service's rule for names ("Naming rules"), or the ARN of a table. */
-function requireTableName(name: unknown): string {
-  if (typeof name !== 'string') throw new TypeError(`Cannot open a table: tableName must be a string: ${typeof name}`);
-  if (!/^(?:[a-zA-Z0-9_.-]{3,255}|arn:.{1,1000})$/.test(name)) {
-    throw new RangeError(`Cannot open a table: tableName must be 3 to 255 of a-z A-Z 0-9 _ . -, or an ARN: ${name}`);
-  }
-  return name;
-}
-
-function requireDistinct(names: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const name of names) {
-    if (name === '') throw new TypeError('Cannot use an attribute name: must not be empty');
-    if (seen.has(name))
-      throw new TypeError(`Cannot use attribute name ${name} twice: choose another, or set attributeNames`);
-    seen.add(name);
-  }
-}
-
-/** Handles of one atom share one cell, so they must mean the same. Functions are compared by their source text. */
-function requireSame(
-  { keyText, rules, initial, retry }: Cell,
-  options: AtomOptions<never>,
-  codec: ValueCodec | SealingCodec | undefined,
-  retryBase: Retry,
-): void {
-  const differ = (option: string): never => {
-    throw new OptionsDifferError(keyText, option);
-  };
-  if (codec?.name !== rules.codec?.name) differ('codec');
-  // Layers of one name may have other keys or settings.
-  if (codec !== rules.codec && rules.sealing !== undefined) differ('codec');
-  if (options.ttlMs !== rules.ttlMs) differ('ttlMs');
-  if (options.schema !== rules.schema) differ('schema');
-  if ((options.foreign ?? 'carry') !== rules.foreign) differ('foreign');
-  if (String(options.adopt) !== String(rules.adoptFunction)) differ('adopt');
-  if (indexText(options.index) !== indexText(rules.index)) differ('index');
-  const given = options.initial === undefined ? undefined : rules.hold(options.initial);
-  if (given === undefined ? initial !== undefined : initial?.equals(given) !== true) differ('initial');
-  if (JSON.stringify(resolveRetry(retryBase, options.retry)) !== JSON.stringify(retry)) differ('retry');
-}
-
-function indexText(index: Readonly<Record<string, unknown>> | undefined): string {
-  return Object.entries(index ?? {})
-    .map(([name, f]) => `${name}=${String(f)}`)
-    .sort()
-    .join();
 }

@@ -7,7 +7,9 @@
  *
  * Never two cells at a time through which one atom is written: the evidence in the item allows a writer one write under way.
  */
-import type { Held, Item } from '../codec/index.js';
+import { encodeKey, type Held, type Item } from '../codec/index.js';
+import { partitionKeyBytesMax, sortKeyBytesMax } from '../engine/index.js';
+import type { CompositeKey } from './atom-options.js';
 import type { AtomReader } from './atom-reader.js';
 import type { Cell } from './cell.js';
 import type { Ground, Retry } from './ground.js';
@@ -36,6 +38,29 @@ export interface Cells {
   hold(value: unknown): Held;
   /** The codec of atoms that nobody opened. */
   readonly codec: ValueRules['codec'];
+}
+
+/**
+ * A key of the user's as it lies in a table with these key attributes.
+ *
+ * @throws {KeyError} `ERR_KEY`, {@link UnsupportedValueError} `ERR_UNSUPPORTED_VALUE`; TypeError where it must be `{ pk, sk }`.
+ */
+export function atomKeyOf(key: unknown, keyNames: readonly string[]): AtomKey {
+  const [keyName, sortKeyName] = keyNames as [string, string | undefined];
+  if (sortKeyName === undefined) {
+    const text = encodeKey(key, partitionKeyBytesMax);
+    return { item: { [keyName]: { S: text } }, text };
+  }
+  const { pk, sk } = (key ?? {}) as Partial<CompositeKey>;
+  if (pk === undefined || sk === undefined) {
+    throw new TypeError('Cannot open an atom: the table has a sort key, so a key must be { pk, sk }');
+  }
+  const partition = encodeKey(pk, partitionKeyBytesMax);
+  const sort = encodeKey(sk, sortKeyBytesMax);
+  return {
+    item: { [keyName]: { S: partition }, [sortKeyName]: { S: sort } },
+    text: JSON.stringify([partition, sort]),
+  };
 }
 
 /** The text of the key of an item of this table; `undefined` when it is none that this library could have written. */

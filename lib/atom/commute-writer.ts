@@ -25,8 +25,8 @@ import type { Draft } from './writer.js';
 /** Writers of the current generation, in generations as swaps count them, above which a blind write rotates. */
 const generationsMax = 4;
 /** From this many times that size on, not only the writer that made it too large rotates; each other with this chance. */
-const overdueTimes = 1.25;
-const overdueChance = 1 / 16;
+const overdueTimes = 1.5;
+const overdueChance = 1 / 8;
 /** Operators and functions in one expression ("Constraints in Amazon DynamoDB"). */
 const operatorsMax = 300;
 

@@ -45,6 +45,18 @@ export const retryDefault: Retry = {
   settleMs: 15_000,
 };
 
+/** @throws RangeError for what is no limit. */
+export function resolveRetry(base: Retry, options: RetryOptions | undefined): Retry {
+  if (options === undefined) return base;
+  const retry = { ...base, ...options };
+  for (const [name, value] of Object.entries(retry)) {
+    if (!(value >= 0)) throw new RangeError(`Cannot set retry: ${name} must be a number of at least 0: ${value}`);
+  }
+  if (retry.attemptTimeoutMs < 1)
+    throw new RangeError(`Cannot set retry: attemptTimeoutMs must be at least 1: ${retry.attemptTimeoutMs}`);
+  return retry;
+}
+
 /** One per `AtomTable`. */
 export interface Ground {
   readonly engine: Engine;

@@ -4,15 +4,10 @@
  * @module
  */
 export { AtomEntry } from './atom-entry.js';
+export type { AtomOptions, AtomTableBaseOptions, AtomTableOptions, CompositeKey } from './atom-options.js';
 export { AtomReader } from './atom-reader.js';
 export { AtomSnapshot, type SnapshotFacts } from './atom-snapshot.js';
-export {
-  type AtomOptions,
-  AtomTable,
-  type AtomTableBaseOptions,
-  type AtomTableOptions,
-  type CompositeKey,
-} from './atom-table.js';
+export { AtomTable } from './atom-table.js';
 export { BatchError, type BatchReport } from './batch-errors.js';
 export type {
   CallOptions,

@@ -62,6 +62,17 @@ export const attributeNamesDefault: AttributeNames = {
   format: 'z',
 };
 
+/** @throws TypeError where two attributes of an item would have one name. */
+export function requireDistinct(names: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (name === '') throw new TypeError('Cannot use an attribute name: must not be empty');
+    if (seen.has(name))
+      throw new TypeError(`Cannot use attribute name ${name} twice: choose another, or set attributeNames`);
+    seen.add(name);
+  }
+}
+
 /** One committed state of an atom's item. */
 export interface Image {
   readonly lineage: Lineage;

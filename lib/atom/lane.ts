@@ -414,7 +414,9 @@ export class Lane {
         return;
       }
       case 'conflict': {
-        for (const { operation } of runs) operation.isBarred = fate.barred === true;
+        // Where it was to rotate the evidence, somebody else may have done that.
+        const isBarred = fate.barred === true && draft.pending.blind?.rotates === undefined;
+        for (const { operation } of runs) operation.isBarred = isBarred;
         // Before anything is waited for: who is in neither list can't be told that his time is over.
         this.#requeue(this.#afterConflict(runs));
         if (fate.proven === true) draft.aftermath?.lost();
