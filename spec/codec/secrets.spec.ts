@@ -115,9 +115,10 @@ describe('nothing secret is seen', () => {
     for (const layer of layers) {
       const sealed = await layer.seal(formOf(value, layer), home);
       const bytes = bytesIn(sealed);
+      const indexes = [...bytes.keys()].filter((index) => index < 40 || index % 5 === 0);
       const calls = [
-        ...Array.from(bytes, (_, index) => () => layer.open(withBytes(sealed, flipped(bytes, index, index & 7)), home)),
-        ...Array.from(bytes, (_, index) => () => layer.open(withBytes(sealed, bytes.subarray(0, index)), home)),
+        ...indexes.map((index) => () => layer.open(withBytes(sealed, flipped(bytes, index, index & 7)), home)),
+        ...indexes.map((index) => () => layer.open(withBytes(sealed, bytes.subarray(0, index)), home)),
         ...elsewhere.map(
           ([, place]) =>
             () =>
