@@ -224,8 +224,8 @@ class PartsSweep {
   }
 
   #codecFor(text: string): ValueCodec | SealingCodec | undefined {
-    const { codec, opened } = this.#cells;
-    return this.#codecOf?.(keyIn(text, this.#ground.keyNames.length)) ?? opened(text)?.rules.codec ?? codec;
+    const cells = this.#cells;
+    return this.#codecOf?.(keyIn(text, this.#ground.keyNames.length)) ?? cells.opened(text)?.rules.codec ?? cells.codec;
   }
 }
 
