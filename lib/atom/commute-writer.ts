@@ -193,7 +193,7 @@ export class CommuteWriter {
     const writersMax = generationsMax * generationWritersMax;
     const writers = Object.keys(current).length;
     if (writers <= writersMax) return false;
-    if (isOwn && this.#versionBefore <= rotatedAt) return true;
+    if (isOwn && writers === writersMax + 1 && this.#versionBefore <= rotatedAt) return true;
     return writers > overdueTimes * writersMax && random.next() < overdueChance;
   }
 }
