@@ -218,10 +218,10 @@ const evidence = [
 
 /** @type {readonly Mutant[]} */
 const payloads = [
-  mutant('all payloads under one number', 'lib/atom/atom-table.ts', 'seq += 1;', 'seq = 1;', schedules, '17:'),
+  mutant('all payloads under one number', 'lib/atom/table-ground.ts', 'seq += 1;', 'seq = 1;', schedules, '17:'),
   mutant(
     'numbers restart',
-    'lib/atom/atom-table.ts',
+    'lib/atom/table-ground.ts',
     'seq += 1;',
     'seq = (seq % 50) + 1;',
     guards,
@@ -237,7 +237,7 @@ const payloads = [
   ),
   mutant(
     'one writer for all tables',
-    'lib/atom/atom-table.ts',
+    'lib/atom/table-ground.ts',
     "writer: Buffer.from(bytes(8)).toString('base64url'),",
     "writer: Buffer.from(bytes(8)).fill(7).toString('base64url'),",
     schedules,
@@ -360,8 +360,8 @@ const readsAndCache = [
   mutant(
     'session reads go back',
     'lib/atom/cell.ts',
-    'if (!cache.mayBeOlder(seen))',
-    'if (seen !== undefined)',
+    'return this.cache.mayBeOlder(seen) ? undefined : seen;',
+    'return seen;',
     reads,
     'session: at half the price',
   ),
@@ -469,8 +469,8 @@ const leaving = [
   mutant(
     'a deadline of 0 makes no attempt at reading',
     'lib/atom/cell.ts',
-    'if (this.#register.readObstacle !== undefined) return expire();',
-    'if (this.#register.readObstacle !== null) return expire();',
+    'if (this.register.readObstacle !== undefined) return expire();',
+    'if (this.register.readObstacle !== null) return expire();',
     outcomes,
     '0: one attempt is made',
   ),
@@ -552,9 +552,9 @@ const valuesAndItems = [
   ),
   mutant(
     'sweep() removes a tombstone under no condition',
-    'lib/atom/table-setup.ts',
-    "expression: '#l = :l',",
-    "expression: '#l = :l OR attribute_exists(#l)',",
+    'lib/atom/sweep.ts',
+    "expression: '#a = :a',",
+    "expression: '#a = :a OR attribute_exists(#a)',",
     guards,
     'sweep() leaves a tombstone',
   ),
@@ -576,9 +576,9 @@ const valuesAndItems = [
   ),
   mutant(
     'handles with other options share a cell',
-    'lib/atom/atom-table.ts',
-    'if (existing !== undefined) requireSame(existing, untyped, this.#retry);',
-    'if (existing === null) requireSame(existing, untyped, this.#retry);',
+    'lib/atom/open-cells.ts',
+    'requireSame(cell, options, resolved);',
+    'if (cell === null) requireSame(cell, options, resolved);',
     'spec/atom/table.spec.ts',
     'differs between two handles',
   ),
@@ -2955,9 +2955,9 @@ const manyAtoms = [
   ),
   mutant(
     'many: a handle of another table is taken',
-    'lib/atom/atom-table.ts',
-    'if (this.#cells.get(cell.keyText)?.deref() === cell) return cell;\n        throw new TypeError(',
-    'if (cell.keyText !== undefined) return cell;\n        throw new TypeError(',
+    'lib/atom/open-cells.ts',
+    'if (this.opened(cell.keyText) === cell) return cell;',
+    'if (cell.keyText !== undefined) return cell;',
     getMany,
     'refuses a handle of another table',
   ),
@@ -3059,7 +3059,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a cell gives way while it writes',
-    'lib/atom/atom-table.ts',
+    'lib/atom/open-cells.ts',
     'if (this.#unheld.has(cell) && cell.lane.isIdle)',
     'if (this.#unheld.has(cell))',
     putMany,
@@ -3067,7 +3067,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a cell gives way although a handle is held',
-    'lib/atom/atom-table.ts',
+    'lib/atom/open-cells.ts',
     '    this.#unheld.delete(cell);\n',
     '',
     putMany,
