@@ -420,9 +420,9 @@ export class AtomTable {
     return this.#ground.keyNames.length === 1 ? name : { pk: name, sk: '#' };
   }
 
-  /** Whether the codec of this table refuses what was not sealed by it. What lies beside the atoms is not sealed. */
+  /** Whether the codec of this table encrypts. What lies beside the atoms, journals and snapshots, is not encrypted. */
   get encrypts(): boolean {
-    return this.#codec !== undefined && isSealing(this.#codec) && this.#codec.acceptsUnsealed !== true;
+    return this.#codec !== undefined && isSealing(this.#codec) && this.#codec.encrypts === true;
   }
 
   /** The clock and the source of randomness that this table works with. */

@@ -61,6 +61,17 @@ export interface BlindGuards {
 }
 
 const one: AttributeValue = { N: '1' };
+const blindMark = '~';
+
+/** The token of a blind write. */
+function blindTokenOf(writer: string, seq: number): string {
+  return `${tokenOf(writer, seq)}${blindMark}`;
+}
+
+/** Whether a token is that of a blind write. */
+export function isBlind(token: string): boolean {
+  return token.endsWith(blindMark);
+}
 
 /** The guards of `attempt`. */
 export function blindGuards({ rotates }: Pick<BlindAttempt, 'rotates'>): BlindGuards {
@@ -96,7 +107,7 @@ export function blindExpressions(
       },
       values: {
         ...parts.values,
-        ...{ ':one': one, ':l': { S: tokenOf(writer, seq) } },
+        ...{ ':one': one, ':l': { S: blindTokenOf(writer, seq) } },
         ...(rotation ? { ':w': { M: { [writer]: entry } } } : { ':s': entry }),
       },
     },
@@ -117,7 +128,7 @@ export function blindExpressions(
 /** The lineage that a blind write leaves on an item of `before`. */
 export function evolveBlind(before: Lineage, { writer, seq, rotates }: BlindAttempt): Lineage {
   const { incarnation, version, current, previous, rotatedAt, floor } = before;
-  const next = { incarnation, version: version + 1, token: tokenOf(writer, seq) };
+  const next = { incarnation, version: version + 1, token: blindTokenOf(writer, seq) };
   return rotates === undefined
     ? { ...next, current: { ...current, [writer]: seq }, previous, rotatedAt, floor }
     : { ...next, current: { [writer]: seq }, previous: current, rotatedAt: version, floor: rotatedAt };

@@ -65,7 +65,7 @@ export class Cell {
     this.turns = turns;
     const register = new Register(ground, retry, key, keyText);
     this.register = register;
-    const packing = new Packing(ground, key, keyText, rules);
+    const packing = new Packing(ground, key, keyText, rules, retry.timeoutMs);
     this.cache = new Cache(ground, retry, register, rules, packing, turns);
     this.writer = new Writer(ground, rules, packing, key, keyText, (draft, signal) => takeFooting(this, draft, signal));
     const commutes = new CommuteWriter(ground, rules, key);

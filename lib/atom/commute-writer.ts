@@ -119,7 +119,7 @@ export class CommuteWriter {
     const mortal = ttlMs !== undefined;
     return {
       sets: [...parts.sets, '#u = :u', ...(mortal ? ['#y = :y', '#x = :x'] : [])],
-      removes: parts.removes,
+      removes: image.hand === undefined ? parts.removes : [...parts.removes, '#h'],
       conditions: [
         annotations === undefined ? 'attribute_not_exists(#t)' : '#t = :t',
         ...['#c', '#i', '#z', mortal ? '#o' : '#y'].map((name) => `attribute_not_exists(${name})`),
@@ -130,6 +130,7 @@ export class CommuteWriter {
         ...parts.names,
         ...{ '#t': names.annotations, '#c': names.codec, '#i': names.indexNames, '#z': names.format },
         ...{ '#u': names.writtenAt, '#y': names.aliveUntil },
+        ...(image.hand !== undefined && { '#h': names.hand }),
         ...(mortal ? { '#x': names.expiresAt, '#o': names.receipts } : { '#d': names.data }),
       },
       values: {
@@ -166,7 +167,7 @@ export class CommuteWriter {
     const { names } = this.#ground;
     const { writer, seq, incarnation } = attempt;
     // As it will be if nobody came between: for what is told of it, never for the cache.
-    const image: Image = { ...before, lineage: evolveBlind(before.lineage, attempt), encoded };
+    const image: Image = { ...before, lineage: evolveBlind(before.lineage, attempt), encoded, hand: undefined };
     const pending = {
       item: formatItem(this.#key, image, names),
       ...blindExpressions(attempt, parts, names),

@@ -12,6 +12,7 @@
  *   y            until when the value is there, epoch milliseconds: atoms with `ttlMs` only
  *   o            receipts of calls with an `opId`, by that id; only where the store has no transactions
  *   x            when the service may remove the item, epoch seconds: tombstones, and values with `y`, an hour after it
+ *   h            who asks for room among blind writes, see `elbow-room.ts`; a put leaves none
  *   z            format number, absent in format 1; a reader that does not know the number refuses the item
  *
  * Everything else in the item is foreign: carried over untouched. All names are configurable in one place and never collide
@@ -40,6 +41,7 @@ export interface AttributeNames {
   readonly aliveUntil: string;
   readonly receipts: string;
   readonly expiresAt: string;
+  readonly hand: string;
   readonly format: string;
 }
 
@@ -59,6 +61,7 @@ export const attributeNamesDefault: AttributeNames = {
   aliveUntil: 'y',
   receipts: 'o',
   expiresAt: 'x',
+  hand: 'h',
   format: 'z',
 };
 
@@ -84,6 +87,8 @@ export interface Image {
   readonly aliveUntil: number | undefined;
   /** Epoch seconds. */
   readonly expiresAt: number | undefined;
+  /** The writer that asks for room among blind writes. Never written with an image. */
+  readonly hand?: string | undefined;
   /** Index attributes by name. */
   readonly index: Item;
   /** Attributes that are not ours. */
@@ -171,6 +176,7 @@ export function parseItem(item: Item, keyNames: readonly string[], names: Attrib
     writtenAt: item[names.writtenAt] === undefined ? undefined : read.integer(names.writtenAt, 0),
     aliveUntil: item[names.aliveUntil] === undefined ? undefined : read.integer(names.aliveUntil, 0),
     receipts: read.members(names.receipts),
+    hand: read.text(names.hand),
     expiresAt: item[names.expiresAt] === undefined ? undefined : read.integer(names.expiresAt, 0),
     index,
     foreign,

@@ -23,6 +23,7 @@ import { bytesOf, type Cache, type Known, type Start } from './cache.js';
 import { CommuteError } from './commute-errors.js';
 import type { BlindDraft, CommuteWriter } from './commute-writer.js';
 import { Drafting } from './drafting.js';
+import { ElbowRoom } from './elbow-room.js';
 import { ContentionError, DeadlineError, UnknownOutcomeError } from './errors.js';
 import { Flight, type KnownFate } from './flight.js';
 import { tellFate } from './flight-events.js';
@@ -87,6 +88,7 @@ export class Lane {
   #holdersTurn = false;
 
   readonly #commutes: CommuteWriter;
+  readonly #room: ElbowRoom;
 
   constructor(
     ground: Ground,
@@ -105,6 +107,7 @@ export class Lane {
     this.inside = new Inside(register.keyText);
     this.#writer = writer;
     this.#commutes = commutes;
+    this.#room = new ElbowRoom(ground, register);
   }
 
   /** @throws {ReentrantError} `ERR_REENTRANT`, when called from inside a function that this lane is running. */
@@ -227,7 +230,9 @@ export class Lane {
   async #round(): Promise<void> {
     const waiting: Waiting = { queue: () => this.#queue.all(), look: () => this.#lookOrFail() };
     const open = this.#commutes.base(this.#queue.all(), this.#cache.known);
-    if (open === undefined && !(await this.choice.awaitTurn(waiting))) return;
+    // Who rested looks again at who waits by then.
+    if (open !== undefined && (await this.#room.give(open))) return;
+    if (open === undefined && !(await this.#takeTurn(waiting))) return;
     const base = open ?? (await this.choice.choose(waiting));
     if (base === undefined) return;
     const batch = this.#takeBatch(base);
@@ -267,6 +272,14 @@ export class Lane {
       return this.#requeue(runs.map((one) => one.operation));
     }
     this.#launch(draft, runs, base);
+  }
+
+  /** Waits until it is our turn, or for room where there are no turns; `false` when nobody is left to wait for. */
+  async #takeTurn(waiting: Waiting): Promise<boolean> {
+    if (!this.#room.isMissing || waiting.queue()[0]?.work.onConflict !== undefined)
+      return this.choice.awaitTurn(waiting);
+    await this.#room.ask();
+    return this.#queue.length > 0 && (await this.#lookOrFail()) !== undefined && this.#queue.length > 0;
   }
 
   /** As many as fit into one update; the others go back to the front. */
@@ -406,6 +419,7 @@ export class Lane {
     switch (fate.status) {
       case 'applied': {
         this.choice.noteCommit();
+        this.#room.noteCommit();
         if (draft.pending.blind !== undefined) return this.#finishBlind(draft, runs, fate);
         this.#cache.wrote(draft.image, draft.held, draft.start);
         draft.aftermath?.applied();
@@ -414,6 +428,7 @@ export class Lane {
         return;
       }
       case 'conflict': {
+        if (draft.pending.blind === undefined) this.#room.noteConflict(fate.image);
         // Where it was to rotate the evidence, somebody else may have done that.
         const isBarred = fate.barred === true && draft.pending.blind?.rotates === undefined;
         for (const { operation } of runs) operation.isBarred = isBarred;

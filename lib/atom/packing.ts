@@ -23,7 +23,8 @@ import {
   type Place,
   type SealingCodec,
 } from '../codec/index.js';
-import { ItemTooLargeError } from './errors.js';
+import { after } from '../engine/index.js';
+import { DeadlineError, ItemTooLargeError } from './errors.js';
 import type { Lineage } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Image } from './item-format.js';
@@ -77,9 +78,12 @@ export class Packing {
   readonly #owner: Owner;
   readonly #rules: ValueRules;
   readonly #sealing: SealingCodec | undefined;
+  readonly #timeoutMs: number;
 
-  constructor(ground: Ground, key: Item, keyText: string, rules: ValueRules) {
+  /** `timeoutMs`: how long a layer may make others wait, which asks a key service. */
+  constructor(ground: Ground, key: Item, keyText: string, rules: ValueRules, timeoutMs: number) {
     this.#ground = ground;
+    this.#timeoutMs = timeoutMs;
     this.#owner = { texts: ground.keyNames.map((name) => (key[name] as { S: string }).S), key: keyText };
     this.#rules = rules;
     this.#sealing = rules.sealing;
@@ -116,7 +120,9 @@ export class Packing {
     const isHopeless = large !== undefined && formBytes(form) > hopelessTimes * bytesMax;
     if (sealing !== undefined && isHopeless) return { form, squeezed: undefined };
     const place = this.#placeOf(image);
-    const packed = await (sealing === undefined ? this.#aside(squeezer.seal(form, place)) : sealing.seal(form, place));
+    const packed = await (sealing === undefined
+      ? this.#aside(squeezer.seal(form, place))
+      : this.#seal(sealing, form, place));
     if (large === undefined || formBytes(packed) <= bytesMax) return packed;
     return { form, squeezed: sealing === undefined ? packed : undefined };
   }
@@ -127,7 +133,7 @@ export class Packing {
     const { expiresAt } = image;
     const { parts } = this.#ground;
     const id = parts.newId();
-    const content = squeezed ?? (await (this.#sealing as SealingCodec).seal(form, this.#partsPlace(image, id)));
+    const content = squeezed ?? (await this.#seal(this.#sealing as SealingCodec, form, this.#partsPlace(image, id)));
     const rules = this.#rules.large as NonNullable<ValueRules['large']>;
     const manifest = await parts.write(content, { id, owner: this.#owner, base, rules, expiresAt, prior, signal });
     return { encoded: await this.#sealManifest(manifest, image), manifest };
@@ -138,8 +144,8 @@ export class Packing {
     const { encoded } = image;
     const sealing = this.#sealing;
     if (encoded?.codec === undefined || sealing === undefined || !sealing.opens(encoded.codec)) return encoded;
-    const form = await sealing.open(encoded, this.#placeOf(image));
-    return sealing.seal(form, this.#placeOf({ ...image, lineage: next }));
+    const form = await this.#open(sealing, encoded, this.#placeOf(image));
+    return this.#seal(sealing, form, this.#placeOf({ ...image, lineage: next }));
   }
 
   /**
@@ -180,7 +186,7 @@ export class Packing {
       if (layer === 0 && sealing !== undefined && !isSealed && sealing.acceptsUnsealed !== true) {
         throw new DecodeError(this.#owner.key, 'foreign', `it is not sealed by codec ${JSON.stringify(sealing.name)}`);
       }
-      if (isSealed) form = await sealing.open(form, place);
+      if (isSealed) form = await this.#open(sealing, form, place);
       else if (codec !== undefined && squeezer.opens(codec)) form = await this.#aside(squeezer.open(form, place));
       else break;
     }
@@ -190,7 +196,7 @@ export class Packing {
   /** Compressing it makes no sense, but the layers of the atom bind it to the version, or must. */
   async #sealManifest(manifest: Manifest, image: ItemPlace): Promise<Encoded> {
     const encoded = formatManifest(manifest);
-    return this.#sealing === undefined ? encoded : this.#sealing.seal(encoded, this.#placeOf(image));
+    return this.#sealing === undefined ? encoded : this.#seal(this.#sealing, encoded, this.#placeOf(image));
   }
 
   /** Native attributes can't be cut: what does not fit is text or bytes. */
@@ -205,6 +211,27 @@ export class Packing {
       if (error instanceof RangeError) throw new ItemTooLargeError(this.#owner.key, 2 ** 29, formBytesMax, 'value');
       throw error;
     }
+  }
+
+  #seal(sealing: SealingCodec, form: Encoded, place: Place): Encoded | Promise<Encoded> {
+    return this.#within(sealing, 'seal', sealing.seal(form, place));
+  }
+
+  #open(sealing: SealingCodec, sealed: Encoded, place: Place): Encoded | Promise<Encoded> {
+    return this.#within(sealing, 'open', sealing.open(sealed, place));
+  }
+
+  /** A key service that never answers must not keep an atom from everybody for ever. */
+  #within<T>({ encrypts }: SealingCodec, action: string, work: T | Promise<T>): T | Promise<T> {
+    if (!isThenable(work)) return work;
+    if (encrypts !== true) return this.#aside(work);
+    return new Promise((resolve, reject) => {
+      const callOff = after(this.#ground.clock, this.#timeoutMs, () => {
+        const facts = { key: this.#owner.key, attempts: 0, conflicts: 0 };
+        reject(new DeadlineError(action, facts, this.#timeoutMs, new Error('the key service has not answered')));
+      });
+      void work.then(resolve, reject).finally(callOff);
+    });
   }
 
   /** Large values are compressed by the thread pool, of which a simulated clock has to be told. */

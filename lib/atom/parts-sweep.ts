@@ -218,7 +218,7 @@ class PartsSweep {
     const codec = this.#codecFor(text);
     const none = { schema: undefined, index: undefined, adopt: undefined, foreign: 'carry', ttlMs: undefined } as const;
     const rules = new ValueRules(text, { ...none, codec, large: undefined });
-    const packing = new Packing(this.#ground, key, text, rules);
+    const packing = new Packing(this.#ground, key, text, rules, this.#cells.retry.timeoutMs);
     const never = () => Promise.reject(new TypeError('Cannot sweep: a touch needs no footing'));
     return { encoded, codec, packing, writer: new Writer(this.#ground, rules, packing, key, text, never) };
   }

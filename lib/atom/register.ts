@@ -110,6 +110,17 @@ export class Register {
     });
   }
 
+  /** Sends an update on which nothing depends, once. Whether it arrived is not known. */
+  async nudge(update: Expression, condition: Expression): Promise<void> {
+    const { engine, tableName } = this.#ground;
+    try {
+      const request = { table: tableName(), key: this.key, update, condition };
+      await this.#sender.timed((signal) => engine.update(request, { signal }));
+    } catch {
+      // Whatever is in the way is met again, and told, by the request that matters.
+    }
+  }
+
   /** Drives `pending` until its fate is known or patience ends. */
   async write(pending: PendingWrite, patience: Patience): Promise<Fate> {
     try {

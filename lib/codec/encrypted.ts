@@ -100,6 +100,7 @@ export function encrypted(options: EncryptedOptions): SealingCodec {
 
 class Encrypted implements SealingCodec {
   readonly name: string = 'encrypted';
+  readonly encrypts: boolean = true;
   readonly form: ValueCodec;
   readonly acceptsUnsealed: boolean;
   readonly #sources: readonly KeyAccess[];

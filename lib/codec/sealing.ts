@@ -54,6 +54,11 @@ export interface SealingCodec {
    * @defaultValue false
    */
   readonly acceptsUnsealed?: boolean | undefined;
+  /**
+   * Whether it hides what it seals from those who can read the table.
+   * @defaultValue false
+   */
+  readonly encrypts?: boolean | undefined;
 }
 
 /** Whether a codec is a layer over another. */

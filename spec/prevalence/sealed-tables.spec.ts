@@ -14,10 +14,13 @@ const open = (table: AtomTable) =>
   openPrevayler({ storage: atomStorage(table, 'till'), initialState: 0, handler, snapshots: false });
 
 it('refuses a table that encrypts, before anything is sent', () => {
-  const codec = encrypted({ keys: keyRing({ current: 'k1', keys: { k1: randomBytes(32) } }) });
-  const table = new AtomTable({ engine, tableName, codec });
-  expect(() => atomStorage(table, 'till')).toThrow(/codec encrypts/);
-  expect(table.spent().requests).toBe(0);
+  const keys = keyRing({ current: 'k1', keys: { k1: randomBytes(32) } });
+  // Also one that still reads what is not encrypted, and so encrypts from the next write on.
+  for (const acceptPlain of [false, true]) {
+    const table = new AtomTable({ engine, tableName, codec: encrypted({ keys, acceptPlain }) });
+    expect(() => atomStorage(table, 'till')).toThrow(/codec encrypts/);
+    expect(table.spent().requests).toBe(0);
+  }
 });
 
 it('stores the same under any other codec of the table', async () => {
