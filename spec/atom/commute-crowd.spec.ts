@@ -59,6 +59,68 @@ describe('32 processes of 16 callers on one atom', () => {
   });
 });
 
+describe('swaps among those who commute without a pause', () => {
+  it.each([
+    { commuters: 4, swappers: 1 },
+    { commuters: 16, swappers: 4 },
+  ])('$swappers swap on an atom on which $commuters commute', async ({ commuters, swappers }) => {
+    const random = seededRandom(1);
+    const bench = await openBench({ latency: () => 3 + random.next() * 2 });
+    const open = () => bench.calm().atom<number>('n');
+    await bench.run(open().reset(0));
+    let isOver = false;
+    const seats = Array.from({ length: commuters }, async () => {
+      const atom = open();
+      let commutes = 0;
+      for (; !isOver; commutes += 1) await atom.commute({ add: 1 });
+      return commutes;
+    });
+    const longest: number[] = [];
+    const swaps = Array.from({ length: swappers }, async () => {
+      const atom = open();
+      for (let swap = 0; swap < 5; swap += 1) {
+        const calledAt = bench.clock.monotonicMs();
+        await atom.swap((n) => (n as number) + 1, { timeoutMs: 2_000 });
+        longest.push(bench.clock.monotonicMs() - calledAt);
+      }
+    });
+    const over = Promise.all(swaps).then(() => {
+      isOver = true;
+    });
+    const commutes = await bench.run(Promise.all(seats));
+    await bench.run(over);
+    expect(Math.max(...longest)).toBeLessThan(200);
+    // Nobody starves: a commute each 30 ms or so at least.
+    expect(Math.min(...commutes)).toBeGreaterThan(bench.clock.monotonicMs() / 60);
+    const sum = commutes.reduce((all, one) => all + one, 0) + swappers * 5;
+    expect(await bench.run(open().deref())).toBe(sum);
+  });
+
+  it('a hand that was raised by somebody who died costs each one rest, and is taken down', async () => {
+    const bench = await openBench({ latency: () => 4 });
+    const atoms = [bench.calm(), bench.calm()].map((table) => table.atom<number>('n', { initial: 0 }));
+    const [one, other] = atoms as [ItemAtom<number>, ItemAtom<number>];
+    for (const atom of atoms) await bench.run(atom.commute({ add: 1 }));
+    const raise = { expression: 'SET #h = :h', names: { '#h': 'h' }, values: { ':h': { S: 'somebody' } } };
+    await bench.run(bench.memory.update({ table: 'state', key: { id: { S: 'n' } }, update: raise }));
+    const timeOf = async (atom: ItemAtom<number>) => {
+      const calledAt = bench.clock.monotonicMs();
+      await bench.run(atom.commute({ add: 1 }));
+      return bench.clock.monotonicMs() - calledAt;
+    };
+    // Only what a commute has left shows it the hand.
+    expect(await timeOf(one)).toBe(4);
+    expect((await bench.run(bench.item('n')))?.h).toEqual({ S: 'somebody' });
+    expect(await timeOf(one)).toBeGreaterThan(12);
+    expect((await bench.run(bench.item('n')))?.h).toBeUndefined();
+    expect(await timeOf(one)).toBe(4);
+    expect(await timeOf(other)).toBe(4);
+    await bench.run(bench.memory.update({ table: 'state', key: { id: { S: 'n' } }, update: raise }));
+    await bench.run(other.swap((n) => (n as number) + 1));
+    expect((await bench.run(bench.item('n')))?.h).toBeUndefined();
+  });
+});
+
 for (const row of engines.filter(({ name }) => name === 'dynamodb-local' || name === 'dynalite')) {
   describeEngine(row, () => {
     let opened: OpenEngine;

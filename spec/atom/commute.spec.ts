@@ -258,7 +258,7 @@ for (const row of engines.filter((one) => one.name !== 'aws')) {
       expect(after.token).not.toBe(before.token);
       const item = await opened.engine.get({ table: tableName, key, consistent: true });
       expect(item?.theirs).toEqual({ S: 'kept' });
-      const [writer, seq] = String(after.token).split(':');
+      const [, writer, seq] = /^(.+):(\d+)~$/.exec(String(after.token)) as RegExpExecArray;
       expect(item?.w0).toEqual({ M: { [String(writer)]: { N: seq } } });
     });
   });
