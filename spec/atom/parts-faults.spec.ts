@@ -194,6 +194,70 @@ describe('the item that commits them', () => {
   });
 });
 
+describe('a conflict that is not proven', () => {
+  it('removes nothing: somebody on the way may have doubled the write, and it may stand there', async () => {
+    const few = { large: tiny, retry, evidenceWritersMax: 1 };
+    const others = [bench.calm(few), bench.calm(few), bench.calm(few)];
+    let doubled = false;
+    const engine = overridden(bench.memory, {
+      put: async (request) => {
+        const answer = await bench.memory.put(request);
+        if (doubled || isPart(request) || request.item.c === undefined) return answer;
+        doubled = true;
+        // Applied; then so many others that the evidence of it is gone, all of whom keep the value.
+        for (const other of others) {
+          await other.atom<readonly string[]>('a', { initial: [] }).swap((v) => v, { noop: 'write' });
+        }
+        return { status: 'condition-failed', image: await bench.item('a'), resent: false };
+      },
+    });
+    const own = bench.table({ engine, ...few });
+    await bench.run(own.atom<unknown>('a').reset(letters('o')));
+    await bench.run(own.settled());
+    expect(doubled).toBe(true);
+    await expectOnly(letters('o'));
+  });
+});
+
+describe('a transaction', () => {
+  it('whose caller leaves while its parts are on their way leaves none', async () => {
+    const atoms = [table.atom<unknown>('a'), table.atom<unknown>('b')] as const;
+    await bench.run(Promise.all(atoms.map((one) => one.reset(1))));
+    faulty.hold(['put']);
+    const leaver = new AbortController();
+    const transaction = outcomeOf(
+      table.transact(
+        async (tx) => {
+          for (const one of atoms) await tx.reset(one, letters('o'));
+        },
+        { signal: leaver.signal },
+      ),
+    );
+    await bench.message(3);
+    leaver.abort(new Error('enough'));
+    await bench.run(transaction.done);
+    expect(transaction.error).toMatchObject({ message: 'enough' });
+    faulty.release();
+    await settled();
+    await breathe();
+    await expectOnly(1);
+  });
+
+  it('of which one value can not be written leaves the parts of no other', async () => {
+    const one = table.atom<unknown>('a');
+    const other = table.atom<unknown>('b', { index: { word: () => 'w'.repeat(409_600) } });
+    await bench.run(bench.calm().atom<unknown>('b').reset(1));
+    const failure = bench.run(
+      table.transact(async (tx) => {
+        await tx.reset(one, letters('o'));
+        await tx.reset(other, letters('n'));
+      }),
+    );
+    await expect(failure).rejects.toMatchObject({ code: 'ERR_ITEM_TOO_LARGE' });
+    await expectOnly(undefined);
+  });
+});
+
 describe('parts that no item names any more', () => {
   it('are told of when they can not be marked, and removed by the sweep', async () => {
     const events: PartsEvent[] = [];

@@ -111,9 +111,11 @@ describe('sweepParts()', () => {
         return memory.put(request);
       },
     });
-    const sleeper = open({ engine }).atom<unknown>('a').reset(letters('n'));
+    // Also when it is the sleeper's own table that sweeps.
+    const table = open({ engine });
+    const sleeper = table.atom<unknown>('a').reset(letters('n'));
     while (!slept) await new Promise((resolve) => setImmediate(resolve));
-    expect(await open().sweepParts(noGrace)).toMatchObject({ removed: 2, moved: 1 });
+    expect(await table.sweepParts(noGrace)).toMatchObject({ removed: 2, moved: 1 });
     wake();
     await sleeper;
     expect(await open().atom('a').deref()).toEqual(letters('n'));

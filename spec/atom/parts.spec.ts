@@ -13,6 +13,11 @@ import {
   type ValueCodec,
 } from '../../lib/codec/index.js';
 import { MemoryEngine } from '../../lib/engine/index.js';
+import { headCodec } from '../../lib/journal/head.js';
+import { Journal } from '../../lib/journal/journal.js';
+import { journalKeys } from '../../lib/journal/keys.js';
+import { SnapshotPointer } from '../../lib/snapshot/index.js';
+import { noSnap } from '../../lib/snapshot/pointer-value.js';
 import { VirtualClock } from '../../lib/testing/index.js';
 import { idNamed, letters, partsIn, tableName, tiny } from './parts-actors.js';
 
@@ -351,6 +356,17 @@ describe('large', () => {
     table.atom('a', { large: 'refuse' });
     expect(() => table.atom('a')).toThrow(/option large differs/);
     expect(() => table.atom('a', { large: 'refuse' })).not.toThrow();
+  });
+
+  it("is 'refuse' for heads of journals and pointers to snapshots, whatever the table says", () => {
+    const pointer = new SnapshotPointer(table, 'pointer');
+    const options = { initial: noSnap, codec: 'native' } as const;
+    expect(() => table.atom(pointer.key, options)).toThrow(/option large differs/);
+    table.atom(pointer.key, { ...options, large: 'refuse' });
+    const journal = new Journal(table, 'orders', { consumer: () => {}, recover: async () => undefined } as never);
+    const { head } = journalKeys(journal.name);
+    expect(() => table.atom(head, { codec: headCodec })).toThrow(/option large differs/);
+    table.atom(head, { codec: headCodec, large: 'refuse' });
   });
 
   it('goes into parts no sooner than the index attributes leave no room, and says so when those alone do not fit', async () => {

@@ -82,6 +82,22 @@ describe('VirtualClock', () => {
     expect([log, clock.monotonicMs()]).toEqual([['one', 10, 'two', 10], 20]);
   });
 
+  it('stands still for work that it is told of, also as seen by a machine whose wall clock is off', async () => {
+    const clock = new VirtualClock();
+    const machine = clock.skewed(500);
+    const log: unknown[] = [];
+    const onThread = (name: string) => new Promise((resolve) => setTimeout(resolve, 5, name));
+    const main = async () => {
+      await clock.sleep(10);
+      log.push(await clock.elsewhere(onThread('one')), clock.monotonicMs());
+      log.push(await machine.elsewhere?.(onThread('two')), clock.monotonicMs());
+      await expect(clock.elsewhere(Promise.reject(new Error('no')))).rejects.toThrow('no');
+      await clock.sleep(10);
+    };
+    await clock.run(Promise.all([main(), clock.sleep(11)]));
+    expect([log, clock.monotonicMs()]).toEqual([['one', 10, 'two', 10], 20]);
+  });
+
   it('a sleep ends with the reason of its abort, and leaves no timer', async () => {
     const clock = new VirtualClock();
     const controller = new AbortController();
