@@ -136,7 +136,12 @@ export class Packing {
     const content = squeezed ?? (await this.#seal(this.#sealing as SealingCodec, form, this.#partsPlace(image, id)));
     const rules = this.#rules.large as NonNullable<ValueRules['large']>;
     const manifest = await parts.write(content, { id, owner: this.#owner, base, rules, expiresAt, prior, signal });
-    return { encoded: await this.#sealManifest(manifest, image), manifest };
+    try {
+      return { encoded: await this.#sealManifest(manifest, image), manifest };
+    } catch (error) {
+      if (manifest !== prior) this.removeParts(manifest);
+      throw error;
+    }
   }
 
   /** What lies in the item of `image`, as it has to lie there under another version. */

@@ -9,6 +9,7 @@ import {
   type PartsEvent,
   type UnknownOutcomeError,
 } from '../../lib/atom/index.js';
+import type { SealingCodec } from '../../lib/codec/index.js';
 import type { EngineFault, EngineFaultRule, FaultyEngine, WriteAnswer } from '../../lib/engine/index.js';
 import { type Bench, breathe, openBench, outcomeOf, overridden } from './bench.js';
 import { idNamed, letters, partsIn, tiny } from './parts-actors.js';
@@ -192,6 +193,21 @@ describe('the item that commits them', () => {
     await expect(bench.run(table.atom('a').reset(letters('o')))).rejects.toMatchObject({ name: 'ValidationException' });
     await expectOnly(undefined);
   });
+});
+
+it('a manifest that can not be sealed leaves no parts', async () => {
+  const codec: SealingCodec = {
+    name: 'moody',
+    seal: (form) => {
+      if (form.codec === 'parts') throw new Error('no key today');
+      return { ...form, codec: 'moody:1' };
+    },
+    opens: (name) => name === 'moody:1',
+    open: (form) => ({ ...form, codec: 'json' }),
+  };
+  table = bench.table({ large: tiny, retry, codec });
+  await expect(bench.run(table.atom('a').reset(letters('o')))).rejects.toThrow('no key today');
+  await expectOnly(undefined);
 });
 
 describe('a conflict that is not proven', () => {
