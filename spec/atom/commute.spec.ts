@@ -2,11 +2,12 @@
 // it cannot. Method: one table per engine; requests and updates are counted as they are sent.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { AtomTable, type ItemAtom } from '../../lib/atom/index.js';
-import { jsonCodec } from '../../lib/codec/index.js';
+import { type Item, jsonCodec } from '../../lib/codec/index.js';
 import { MemoryEngine } from '../../lib/engine/memory.js';
 import type { Engine, UpdateRequest } from '../../lib/engine/port.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
 import { type Step, steppedEngine } from '../support/stepped-engine.js';
+import { numberOf, openBench } from './bench.js';
 
 interface Page {
   readonly views: number;
@@ -374,6 +375,43 @@ describe('commute()', () => {
     expect(kinds()).toEqual(['update']);
     const { expression } = (JSON.parse((sent[0] as Step).text) as UpdateRequest).update;
     expect(expression).toMatch(/^[SETANDRMOVEadifnotx_lspe#:\w.,=+() ]+$/);
+  });
+
+  it('renews what expires, and begins anew what has expired', async () => {
+    const bench = await openBench();
+    const atom = bench.calm().atom<{ n: number }>('k', { initial: { n: 0 }, ttlMs: 10_000 });
+    const add = () => bench.run(atom.commute({ add: { n: 1 } }));
+    await add();
+    await bench.clock.advance(9_000);
+    expect(await add()).toEqual({ n: 2 });
+    const { y, x, u, w0 } = (await bench.run(bench.item('k'))) as Item;
+    expect([y, u].map((one) => numberOf(one))).toEqual([bench.clock.now() + 10_000, bench.clock.now()]);
+    expect(numberOf(x)).toBe(Math.ceil((bench.clock.now() + 10_000 + 3_600_000) / 1_000));
+    expect(bench.commits).toHaveLength(2);
+    await bench.clock.advance(9_999);
+    expect(await add()).toEqual({ n: 3 });
+    await bench.clock.advance(10_000);
+    expect(await add()).toEqual({ n: 1 });
+    // Another process, by whose clock the value has expired, has begun anew.
+    const other = bench.calm().atom<{ n: number }>('k', { initial: { n: 0 }, ttlMs: 10_000 });
+    await bench.run(other.deref());
+    await bench.clock.advance(10_000);
+    const early = bench.memory.spent().conditionsFailed;
+    await bench.run(other.commute({ add: { n: 5 } }));
+    expect(await add()).toEqual({ n: 6 });
+    expect(bench.memory.spent().conditionsFailed - early).toBeLessThanOrEqual(1);
+    expect(w0).toBeDefined();
+  });
+
+  it('leaves alone what expires by the time that the update comes', async () => {
+    const bench = await openBench();
+    const keep = { initial: { n: 0 }, ttlMs: 10_000 };
+    const atom = bench.table().atom<{ n: number }>('k', keep);
+    await bench.run(atom.commute({ add: { n: 1 } }));
+    // By the clock of another process the value is dead, and was deleted in all but name.
+    const dead = { expression: 'SET #y = :y', names: { '#y': 'y' }, values: { ':y': { N: '1' } } };
+    await bench.run(bench.memory.update({ table: 'state', key: { id: { S: 'k' } }, update: dead }));
+    expect(await bench.run(atom.commute({ add: { n: 1 } }))).toEqual({ n: 1 });
   });
 
   it('gives up as a swap does', async () => {
