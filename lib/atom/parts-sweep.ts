@@ -250,16 +250,10 @@ async function namedBy(image: Image, { encoded, codec, packing }: Rooms, key: st
     plainCodecNames.includes(name) ||
     name === codec?.name ||
     (codec !== undefined && isSealing(codec) && (codec.opens(name as string) || name === codec.form?.name));
-  const foreign = (name: string | undefined) =>
-    new DecodeError(
-      key,
-      'foreign',
-      `written by codec ${JSON.stringify(name)}, which is not at hand; give it by codecOf`,
-    );
-  if (!isKnown(encoded.codec)) throw foreign(encoded.codec);
   const { form, manifest } = await packing.unpack(encoded, image, { known: undefined, deadlineAt: undefined });
-  if (manifest === undefined && !isKnown(form?.codec)) throw foreign(form?.codec);
-  return manifest?.id;
+  if (manifest !== undefined || isKnown(form?.codec)) return manifest?.id;
+  const name = JSON.stringify(form?.codec);
+  throw new DecodeError(key, 'foreign', `written by codec ${name}, which is not at hand; give it by codecOf`);
 }
 
 function itemKeyOf(owner: readonly string[], { keyNames }: Ground): Item {

@@ -100,6 +100,8 @@ describe('a part', () => {
     const forged = Uint8Array.from(bytesOf(one), (byte) => byte ^ 1);
     await put(formatPart({ id: manifest.id, count: 2, owner, base, at }, 0, forged, undefined, layout));
     await expect(read()).rejects.toMatchObject(refusal(/digest is another one/));
+    await put(formatPart({ id: manifest.id, count: 3, owner, base, at }, 0, bytesOf(one), undefined, layout));
+    await expect(read()).rejects.toMatchObject(refusal(/part 0 of 2 of value \S+ is another one/));
     const shorter = forged.subarray(1);
     await put(formatPart({ id: manifest.id, count: 2, owner, base, at }, 0, shorter, undefined, layout));
     await expect(read()).rejects.toMatchObject(refusal(/part 0 has another length/));

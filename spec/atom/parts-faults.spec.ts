@@ -118,6 +118,24 @@ describe('parts on their way', () => {
     await expectOnly(['more']);
   });
 
+  it('are sent no further when their caller has left: some are under way at a time, and no more', async () => {
+    const atom = table.atom<unknown>('a');
+    await bench.run(atom.reset(1));
+    faulty.hold(['put']);
+    const leaver = new AbortController();
+    const many = Array.from({ length: 8 }, (_, at) => letters('m', at)).flat();
+    const reset = outcomeOf(atom.reset(many, { signal: leaver.signal }));
+    await bench.message(7);
+    const before = bench.memory.spent();
+    leaver.abort(new Error('enough'));
+    for (let at = 0; at < 8; at += 1) await (await bench.message(at)).pass();
+    await bench.run(reset.done);
+    await settled();
+    // Of more than a dozen parts eight were on their way: those are stored and removed.
+    expect(bench.memory.spent().requests - before.requests).toBe(16);
+    await expectOnly(1);
+  });
+
   it('are removed when the race for the item is lost, and written anew for the next', async () => {
     const atom = table.atom<readonly string[]>('a', { initial: [] });
     await bench.run(atom.reset(letters('o')));
@@ -259,6 +277,42 @@ describe('a transaction', () => {
     await expectOnly(1);
   });
 
+  it('whose caller leaves while a layer takes its time leaves no parts of the others', async () => {
+    let unlock = () => {};
+    const locked = new Promise<void>((resolve) => {
+      unlock = resolve;
+    });
+    const slow: SealingCodec = {
+      name: 'slow',
+      seal: async (form) => {
+        await locked;
+        return { ...form, codec: 'slow:1' };
+      },
+      opens: (name) => name === 'slow:1',
+      open: (form) => ({ ...form, codec: 'json' }),
+    };
+    const [one, other] = [table.atom<unknown>('a'), table.atom<unknown>('b', { codec: slow })];
+    await bench.run(one.reset(1));
+    const leaver = new AbortController();
+    const transaction = outcomeOf(
+      table.transact(
+        async (tx) => {
+          await tx.reset(one, letters('o'));
+          await tx.reset(other, 1);
+        },
+        { signal: leaver.signal },
+      ),
+    );
+    while ((await inTable()).ids.size === 0) await breathe();
+    await breathe();
+    leaver.abort(new Error('enough'));
+    await transaction.done;
+    expect(transaction.error).toMatchObject({ message: 'enough' });
+    unlock();
+    await breathe();
+    await expectOnly(1);
+  });
+
   it('of which one value can not be written leaves the parts of no other', async () => {
     const one = table.atom<unknown>('a');
     const other = table.atom<unknown>('b', { index: { word: () => 'w'.repeat(409_600) } });
@@ -305,6 +359,7 @@ describe('parts that no item names any more', () => {
     faulty.release();
     await settled();
     expect(await inTable()).toEqual({ ids: new Map(), marked: new Set() });
+    expect((await bench.memory.scan({ table: 'state', consistent: true })).items).toHaveLength(1);
   });
 
   it('keeps close() and settled() waiting until they are marked', async () => {
