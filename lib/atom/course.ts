@@ -15,56 +15,21 @@
 import { sameItem } from './base-choice.js';
 import { Bases } from './bases.js';
 import type { Cell } from './cell.js';
+import { type CourseCall, type CourseRooms, LostFate, type OncePlan } from './course-call.js';
 import { type Departure, Gone } from './departure.js';
 import { BaseMoved } from './footing.js';
-import type { Ground, Retry } from './ground.js';
 import { Holds } from './holds.js';
-import type { Frame } from './inside.js';
 import type { Parts } from './receipt.js';
 import { Sender } from './sender.js';
-import type { KnownShipmentFate, Shipment } from './shipment.js';
-import type { Tally, Trace } from './trace.js';
+import type { Shipment } from './shipment.js';
+import type { Tally } from './trace.js';
 import { type Seen, Together } from './transaction-check.js';
 import { tellEnd } from './transaction-events.js';
 import { type FlightEnd, TransactionFlight } from './transaction-flight.js';
-import { drop, type Loading, load, type ReceiptPlan } from './transaction-load.js';
-import { type RunRooms, TransactionRun } from './transaction-run.js';
+import { drop, type Loading, load } from './transaction-load.js';
+import { TransactionRun } from './transaction-run.js';
 import { TransactionTurns } from './transaction-turns.js';
 import type { View } from './transaction-view.js';
-
-/** What is to be done, and under which receipt. */
-export interface CourseCall<R> {
-  readonly body: (run: TransactionRun) => R | Promise<R>;
-  readonly signal: AbortSignal | undefined;
-  /** Whether the first run has to see what is read after the call. */
-  readonly isFresh?: boolean;
-  readonly once?: OncePlan<R> | undefined;
-  readonly trace?: Trace | undefined;
-}
-
-/** Thrown when nobody can tell any more what became of it. */
-export class LostFate {
-  readonly shipment: Shipment;
-  readonly fate: KnownShipmentFate & { readonly status: 'lost' };
-
-  constructor(shipment: Shipment, fate: LostFate['fate']) {
-    this.shipment = shipment;
-    this.fate = fate;
-  }
-}
-
-/** A call with an `opId`. */
-export interface OncePlan<R> extends ReceiptPlan {
-  readonly keep: (value: R) => Parts;
-  readonly recall: (parts: Parts) => R;
-}
-
-/** What all courses of one table share. */
-export interface CourseRooms extends Pick<RunRooms, 'requireTransactions' | 'isOwn'> {
-  readonly ground: Ground;
-  readonly retry: Retry;
-  readonly onFrame: (frame: Frame) => void;
-}
 
 export class Course<R> {
   /** Attempts that lost against another writer. */
@@ -81,6 +46,8 @@ export class Course<R> {
   readonly #together: Together;
   /** What its requests cost, but for reads that others share. */
   readonly #tally: Tally | undefined;
+  /** What is being made ready, which may take a write of its own. */
+  #loading: Promise<Loading> | undefined;
   #runs = 0;
   #run: TransactionRun | undefined;
   /** Atoms whose lanes are to be held from now on. */
@@ -129,9 +96,10 @@ export class Course<R> {
     } finally {
       this.#run?.end();
       if (this.#call.trace !== undefined) this.#call.trace.atoms = this.cells.length;
-      const { flight } = this;
-      if (flight === undefined) this.#holds.release();
-      else void flight.end.then(() => this.#holds.release());
+      const release = () => this.#holds.release();
+      const underWay = this.flight?.end ?? this.#loading;
+      if (underWay === undefined) release();
+      else void underWay.then(release, release);
     }
   }
 
@@ -193,9 +161,13 @@ export class Course<R> {
       return undefined;
     }
     const loading = load(ground, retry, { views, written, parts, once }, departure.signal);
+    this.#loading = loading;
     try {
-      return await departure.race(loading);
+      const ready = await departure.race(loading);
+      this.#loading = undefined;
+      return ready;
     } catch (error) {
+      if (!(error instanceof Gone)) this.#loading = undefined;
       // What is ready only after its caller has gone is not sent.
       if (error instanceof Gone) {
         loading.then(
@@ -220,6 +192,7 @@ export class Course<R> {
     switch (end.status) {
       case 'applied':
         this.#turns.learn(new Set());
+        for (const { cell, draft } of members) if (draft !== undefined) cell.lane.choice.noteCommit();
         return { value };
       case 'conflict':
         this.#turns.learn(end.changed);
@@ -229,7 +202,7 @@ export class Course<R> {
         return undefined;
       case 'received': {
         const once = this.#call.once as OncePlan<R>;
-        return { value: once.recall(await once.slip.recallFrom(end.receipt)) };
+        return { value: once.recall(await this.#departure.race(once.slip.recallFrom(end.receipt))) };
       }
       case 'refused':
         throw end.error;
@@ -248,10 +221,11 @@ export class Course<R> {
     const leave = flight.attend();
     this.#departure.attempts += 1;
     this.#departure.isSending = true;
+    // Also when its caller has gone by then.
+    void flight.end.then((end) => tellEnd(ground.events, shipment, end, this.#departure.attempts));
     try {
       const end = await this.#departure.race(flight.end);
       this.flight = undefined;
-      tellEnd(ground.events, shipment, end, this.#departure.attempts);
       return end;
     } finally {
       this.#departure.isSending = false;

@@ -1,7 +1,7 @@
 /** What calls with an `opId` keep of their results, and how they find out that they were made before. */
 import type { Item } from '../codec/index.js';
 import type { Cell } from './cell.js';
-import type { OncePlan } from './course.js';
+import type { OncePlan } from './course-call.js';
 import type { Ground } from './ground.js';
 import type { Verb } from './once-calls.js';
 import { type Parts, requireOpId, Slip } from './receipt.js';

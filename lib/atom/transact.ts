@@ -5,7 +5,8 @@
  * atoms) and `transaction-flight.ts` (what is on its way) -> `shipment.ts`, `transaction-shipment.ts` (requests and answers).
  */
 import type { Cell } from './cell.js';
-import { Course, type CourseCall, type CourseRooms, LostFate, type OncePlan } from './course.js';
+import { Course } from './course.js';
+import { type CourseCall, type CourseRooms, LostFate, type OncePlan } from './course-call.js';
 import { Departure, Gone } from './departure.js';
 import { ContentionError, DeadlineError, ReentrantError, UnknownOutcomeError } from './errors.js';
 import type { Ground, Retry } from './ground.js';
