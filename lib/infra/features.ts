@@ -74,7 +74,7 @@ export const permissions: Readonly<Record<Feature, Permissions>> = {
   write: { items: ['GetItem', 'PutItem'] },
   commute: { items: ['GetItem', 'PutItem', 'UpdateItem'] },
   transact: { items: ['ConditionCheckItem', 'GetItem', 'PutItem'] },
-  once: { items: ['GetItem', 'PutItem'], ownKeys: ['~op:*'] },
+  once: { items: ['ConditionCheckItem', 'GetItem', 'PutItem'], ownKeys: ['~op:*'] },
   'large-values': { items: ['DeleteItem', 'GetItem', 'PutItem', 'UpdateItem'], ownKeys: ['~part:*'] },
   watch: { items: ['BatchGetItem'] },
   'batch-read': { items: ['BatchGetItem'] },

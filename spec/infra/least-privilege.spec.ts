@@ -162,6 +162,7 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
     for (const opId of ['x', 'x', 'y']) await atom.swap((n) => n + 1, { opId });
     await others.atom<number>('n', { initial: 0 }).swap((n) => n + 1, { opId: 'z' });
     expect(await atom.swap((n) => n + 1, { opId: 'z' })).toBe(3);
+    expect(await atom.swap((n) => n, { opId: 'nothing' })).toBe(3);
   },
   async 'large-values'({ table, others }) {
     const atom = table.atom<string>('large');
