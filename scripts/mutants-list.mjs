@@ -552,7 +552,7 @@ const valuesAndItems = [
   ),
   mutant(
     'sweep() removes a tombstone under no condition',
-    'lib/atom/sweep.ts',
+    'lib/atom/many/sweep.ts',
     "expression: '#a = :a',",
     "expression: '#a = :a OR attribute_exists(#a)',",
     guards,
@@ -2473,7 +2473,7 @@ const order = [
 const telling = [
   mutant(
     'telling: the result of a call is put into its event',
-    'lib/atom/trace.ts',
+    'lib/atom/diagnostics/trace.ts',
     '          trace.succeed();',
     '          Object.assign(trace, { result });\n          trace.succeed();',
     diagnostics,
@@ -2489,7 +2489,7 @@ const telling = [
   ),
   mutant(
     'telling: each of those who share a write is charged all of it',
-    'lib/atom/trace.ts',
+    'lib/atom/diagnostics/trace.ts',
     'writeUnits / sharers',
     'writeUnits',
     diagnostics,
@@ -2497,7 +2497,7 @@ const telling = [
   ),
   mutant(
     'telling: a failed condition is charged by what was to be written',
-    'lib/atom/trace.ts',
+    'lib/atom/diagnostics/trace.ts',
     "if (given.status === 'condition-failed' && given.image !== undefined) {",
     "if (given.status === 'condition-failed' && given.image === null) {",
     diagnostics,
@@ -2505,7 +2505,7 @@ const telling = [
   ),
   mutant(
     'telling: a write is charged by its own size, whatever it replaces',
-    'lib/atom/trace.ts',
+    'lib/atom/diagnostics/trace.ts',
     'Math.max(itemBytes(item), bytesBefore)',
     'itemBytes(item)',
     diagnostics,
@@ -2513,7 +2513,7 @@ const telling = [
   ),
   mutant(
     'telling: keys that a batch does not find cost nothing',
-    'lib/atom/trace.ts',
+    'lib/atom/diagnostics/trace.ts',
     '    this.readUnits += missing * readUnits(0, consistent);\n',
     '',
     diagnostics,
@@ -2521,7 +2521,7 @@ const telling = [
   ),
   mutant(
     'telling: a read that was given up is a read that has its answer',
-    'lib/atom/trace.ts',
+    'lib/atom/diagnostics/trace.ts',
     '    this.#isRead = true;\n',
     "    this.#isRead = true;\n    this.outcome = 'read';\n",
     diagnostics,
@@ -2545,7 +2545,7 @@ const telling = [
   ),
   mutant(
     'telling: a write that was cancelled counts as a lost race',
-    'lib/atom/flight-events.ts',
+    'lib/atom/diagnostics/flight-events.ts',
     '!flight.isCancelled && ',
     '',
     diagnostics,
@@ -2553,7 +2553,7 @@ const telling = [
   ),
   mutant(
     'telling: every write counts as one that had to be settled',
-    'lib/atom/flight-events.ts',
+    'lib/atom/diagnostics/flight-events.ts',
     'flight.wasUnclear(fate) && ',
     '',
     diagnostics,
@@ -2569,7 +2569,7 @@ const telling = [
   ),
   mutant(
     'telling: what nobody listens to is put together all the same',
-    'lib/atom/events.ts',
+    'lib/atom/diagnostics/events.ts',
     'return this.#log !== undefined || plainChannels[name].hasSubscribers;',
     'return plainChannels[name] !== undefined;',
     diagnostics,
@@ -2577,7 +2577,7 @@ const telling = [
   ),
   mutant(
     'telling: a table that can not tell its name fails what is told of it',
-    'lib/atom/events.ts',
+    'lib/atom/diagnostics/events.ts',
     "    try {\n      return this.#tableName();\n    } catch {\n      return '';\n    }",
     '    return this.#tableName();',
     diagnostics,
@@ -2585,7 +2585,7 @@ const telling = [
   ),
   mutant(
     'telling: an outage floods the log',
-    'lib/atom/logger.ts',
+    'lib/atom/diagnostics/logger.ts',
     'isOpen && before.lines >= linesMax',
     'isOpen && before.lines > 1e6',
     logger,
@@ -2593,7 +2593,7 @@ const telling = [
   ),
   mutant(
     'telling: nobody says how many lines were left out',
-    'lib/atom/logger.ts',
+    'lib/atom/diagnostics/logger.ts',
     'const leftOut = before?.leftOut ?? 0;',
     'const leftOut = 0;',
     logger,
@@ -2601,7 +2601,7 @@ const telling = [
   ),
   mutant(
     'telling: one kind of line takes the room of all others',
-    'lib/atom/logger.ts',
+    'lib/atom/diagnostics/logger.ts',
     'if (line !== undefined) this.#write(',
     "if (line !== undefined) this.#write('all' || ",
     logger,
@@ -2609,7 +2609,7 @@ const telling = [
   ),
   mutant(
     'telling: a logger that throws fails the call that it is told of',
-    'lib/atom/logger.ts',
+    'lib/atom/diagnostics/logger.ts',
     '    } catch {\n      // A logger',
     '    } catch (error) {\n      if (error !== undefined) throw error;\n      // A logger',
     logger,
@@ -2617,7 +2617,7 @@ const telling = [
   ),
   mutant(
     'telling: a logger that rejects ends the process',
-    'lib/atom/logger.ts',
+    'lib/atom/diagnostics/logger.ts',
     'if (isThenable(said)) said.then(undefined, () => {});',
     'void said;',
     logger,
@@ -2690,7 +2690,7 @@ const templates = 'spec/infra/templates.spec.ts';
 const partsAndTables = [
   mutant(
     'parts: a step finds what is inherited',
-    'lib/atom/part-path.ts',
+    'lib/atom/focus/part-path.ts',
     'return Object.hasOwn(parent, step) ? (parent as Record<PathStep, unknown>)[step] : undefined;',
     'return (parent as Record<PathStep, unknown>)[step];',
     focus,
@@ -2698,7 +2698,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: __proto__ is set as a prototype',
-    'lib/atom/part-path.ts',
+    'lib/atom/focus/part-path.ts',
     'setOwn(object, name, value);',
     '(object as Record<string, unknown>)[name] = value;',
     focus,
@@ -2706,7 +2706,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: a list gets holes',
-    'lib/atom/part-path.ts',
+    'lib/atom/focus/part-path.ts',
     'if ((step as number) > whole.length) {',
     'if (whole.length < 0) {',
     focus,
@@ -2714,7 +2714,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: a missing list is made as an object',
-    'lib/atom/part-path.ts',
+    'lib/atom/focus/part-path.ts',
     "if (typeof step === 'string') return withProperty({}, step, after);",
     'if (step !== undefined) return withProperty({}, String(step), after);',
     focus,
@@ -2722,7 +2722,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: an element is taken out of its list',
-    'lib/atom/part-path.ts',
+    'lib/atom/focus/part-path.ts',
     'if (Array.isArray(parent)) {\n    const reason',
     'if (!taken) {\n    const reason',
     focus,
@@ -2730,7 +2730,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: a value of another shape has parts',
-    'lib/atom/part-path.ts',
+    'lib/atom/focus/part-path.ts',
     "if (isList ? typeof step === 'number' : isObject(parent)) {",
     "if (isList ? typeof step === 'number' : true) {",
     focus,
@@ -2738,7 +2738,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: undefined is a part',
-    'lib/atom/focus.ts',
+    'lib/atom/focus/focus.ts',
     '    if (part === undefined)\n      throw new TypeError',
     '    if (why === undefined)\n      throw new TypeError',
     focus,
@@ -2746,7 +2746,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: a part that was given is not copied at once',
-    'lib/atom/part-work.ts',
+    'lib/atom/focus/part-work.ts',
     'const held = hold(part, jsonCodec);\n    return () => held.hand();',
     'hold(part, jsonCodec);\n    return () => part;',
     focus,
@@ -2754,7 +2754,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: a snapshot passes although other parts were written',
-    'lib/atom/focus.ts',
+    'lib/atom/focus/focus.ts',
     'if (state.token !== expected.token) return false;',
     'if (state.token === undefined) return false;',
     focus,
@@ -2762,7 +2762,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: compareAndSet writes where the part is another',
-    'lib/atom/focus.ts',
+    'lib/atom/focus/focus.ts',
     'stepTo(cell, state, this.#with(state, own()), options, () => true) : declined,',
     'stepTo(cell, state, this.#with(state, own()), options, () => true) : stepTo(cell, state, wholeOf(cell, state)?.hand(), options, () => false),',
     focus,
@@ -2770,7 +2770,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: an equal part is written',
-    'lib/atom/part-work.ts',
+    'lib/atom/focus/part-work.ts',
     "const unchanged = options.noop !== 'write' && state.held?.equals(next) === true;",
     'const unchanged = options.noop === undefined && state.held === next;',
     focus,
@@ -2778,7 +2778,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: an opId is passed over',
-    'lib/atom/part-work.ts',
+    'lib/atom/focus/part-work.ts',
     'if ((options as SwapOnceOptions).opId !== undefined) {',
     "if ((options as SwapOnceOptions).opId === '') {",
     focus,
@@ -2786,7 +2786,7 @@ const partsAndTables = [
   ),
   mutant(
     'parts: a call from inside waits for itself',
-    'lib/atom/part-work.ts',
+    'lib/atom/focus/part-work.ts',
     '  cell.lane.assertOutside(part.action);\n',
     '',
     focus,
@@ -2915,7 +2915,7 @@ const indexQuery = 'spec/atom/index-query.spec.ts';
 const manyAtoms = [
   mutant(
     'many: what is left over is taken for missing',
-    'lib/atom/batch-read.ts',
+    'lib/atom/many/batch-read.ts',
     'if (unread.has(text)) left.push(one);\n      else if',
     'if',
     getMany,
@@ -2923,7 +2923,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: leftovers are asked for again without a pause',
-    'lib/atom/batch-read.ts',
+    'lib/atom/many/batch-read.ts',
     'if (left.length === 0 || isFull(items)) return left;',
     'if (left.length < asked || isFull(items)) return left;',
     getMany,
@@ -2931,7 +2931,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a pause after an answer that was full',
-    'lib/atom/batch-read.ts',
+    'lib/atom/many/batch-read.ts',
     'return bytes >= fullBytes;',
     'return bytes < 0;',
     getMany,
@@ -2939,7 +2939,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: what is left over at the deadline is dropped',
-    'lib/atom/batch-read.ts',
+    'lib/atom/many/batch-read.ts',
     'return { wanted: this.#queue.reverse(), cause: this.#cause };',
     'return { wanted: [], cause: this.#cause };',
     getMany,
@@ -2947,7 +2947,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a key that is named twice is asked for twice',
-    'lib/atom/many-keys.ts',
+    'lib/atom/many/many-keys.ts',
     'if (place === undefined) {',
     'if (place !== -1) {',
     getMany,
@@ -2963,7 +2963,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a batch is dated by its answer, not by its beginning',
-    'lib/atom/get-many.ts',
+    'lib/atom/many/get-many.ts',
     'cache.learn(item, start as Start);',
     'cache.learn(item, cell === undefined ? (start as Start) : cell.cache.start());',
     getMany,
@@ -2971,7 +2971,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a stale read counts as a strong one',
-    'lib/atom/get-many.ts',
+    'lib/atom/many/get-many.ts',
     'consistent && look.cell !== undefined ? look.cell.cache.start()',
     'look.cell !== undefined ? look.cell.cache.start()',
     getMany,
@@ -2979,7 +2979,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a session sees what is older than it has seen',
-    'lib/atom/get-many.ts',
+    'lib/atom/many/get-many.ts',
     "if (consistency === 'session') await",
     "if (consistency === 'strong') await",
     getMany,
@@ -2987,7 +2987,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: two places share one value that can be changed',
-    'lib/atom/get-many.ts',
+    'lib/atom/many/get-many.ts',
     'if (handed) return held.hand();',
     'if (handed) return first.value;',
     getMany,
@@ -2995,7 +2995,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: an error prints the values that were found',
-    'lib/atom/get-many.ts',
+    'lib/atom/many/get-many.ts',
     "'value', { value: hands[place]?.() });",
     "'value', { value: hands[place]?.(), enumerable: true });",
     getMany,
@@ -3003,7 +3003,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: what can be stored is, although another can not',
-    'lib/atom/put-many.ts',
+    'lib/atom/many/put-many.ts',
     'if (refused.length === 0) return',
     'if (refused.length >= 0) return',
     putMany,
@@ -3011,7 +3011,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: bases are not read together',
-    'lib/atom/many-writes.ts',
+    'lib/atom/many/many-writes.ts',
     'if (unknown.length === 0) return;',
     'if (unknown.length >= 0) return;',
     putMany,
@@ -3019,7 +3019,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: "nothing was there" rests on a look from before the call',
-    'lib/atom/many-writes.ts',
+    'lib/atom/many/many-writes.ts',
     "action: 'delete',\n    calledAt,",
     "action: 'delete',\n    calledAt: -calledAt,",
     putMany,
@@ -3027,7 +3027,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: what is not known is told as not done',
-    'lib/atom/many-writes.ts',
+    'lib/atom/many/many-writes.ts',
     "const outcome = !aborted && isLeydenError(error) ? error.outcome : 'not-done';",
     "const outcome = !aborted && isLeydenError(error, 'ERR_NONE') ? error.outcome : 'not-done';",
     putMany,
@@ -3035,7 +3035,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: begins writes after the deadline',
-    'lib/atom/many-writes.ts',
+    'lib/atom/many/many-writes.ts',
     'if (place < this.#concurrency || this',
     'if (place >= 0 || this',
     putMany,
@@ -3043,7 +3043,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: writes through a cell that has given way',
-    'lib/atom/many-writes.ts',
+    'lib/atom/many/many-writes.ts',
     'const cell = this.#takeCell(job);',
     'const cell = job.cell as Cell;',
     putMany,
@@ -3051,7 +3051,7 @@ const manyAtoms = [
   ),
   mutant(
     'many: a value is stored in the form of another codec',
-    'lib/atom/many-writes.ts',
+    'lib/atom/many/many-writes.ts',
     'return cell.rules.codec === codec ?',
     'return cell.rules.codec !== held ?',
     putMany,
@@ -3075,7 +3075,7 @@ const manyAtoms = [
   ),
   mutant(
     'walk: pages are read as soon as there is one',
-    'lib/atom/walk.ts',
+    'lib/atom/many/walk.ts',
     '2 * rest <= rows.length) this',
     'rest >= 0) this',
     enumerate,
@@ -3083,7 +3083,7 @@ const manyAtoms = [
   ),
   mutant(
     'walk: a limit is read beyond',
-    'lib/atom/walk.ts',
+    'lib/atom/many/walk.ts',
     'strand.pending !== undefined || this.#left <= rest) return;',
     'strand.pending !== undefined || this.#left <= 0) return;',
     indexQuery,
@@ -3091,7 +3091,7 @@ const manyAtoms = [
   ),
   mutant(
     'walk: stands before what it could not read',
-    'lib/atom/walk.ts',
+    'lib/atom/many/walk.ts',
     '// The next loop goes on behind it.\n      pass(strand, row);',
     '// The next loop goes on behind it.',
     enumerate,
@@ -3099,7 +3099,7 @@ const manyAtoms = [
   ),
   mutant(
     'walk: a loop that is left forgets where it stood',
-    'lib/atom/walk.ts',
+    'lib/atom/many/walk.ts',
     'const entry = await this.#make(row, strand);\n      pass(strand, row);',
     'const entry = await this.#make(row, strand);',
     enumerate,
@@ -3107,7 +3107,7 @@ const manyAtoms = [
   ),
   mutant(
     'walk: within a page whose keys nobody named, begins anew',
-    'lib/atom/walk.ts',
+    'lib/atom/many/walk.ts',
     'if (id === undefined) return rows;',
     'if (id !== rows) return rows;',
     indexQuery,
@@ -3115,7 +3115,7 @@ const manyAtoms = [
   ),
   mutant(
     'walk: a request goes on after its loop was left',
-    'lib/atom/page-read.ts',
+    'lib/atom/many/page-read.ts',
     'send({ signal: AbortSignal.any([signal, stop]) })',
     'send({ signal })',
     enumerate,
@@ -3123,7 +3123,7 @@ const manyAtoms = [
   ),
   mutant(
     'keys: what has expired is among them',
-    'lib/atom/enumerate.ts',
+    'lib/atom/many/enumerate.ts',
     'Alive <= :',
     'Alive > :',
     enumerate,
@@ -3131,7 +3131,7 @@ const manyAtoms = [
   ),
   mutant(
     'keys: tombstones are among them',
-    'lib/atom/enumerate.ts',
+    'lib/atom/many/enumerate.ts',
     'Data) OR attribute_not_exists(#',
     'Data) OR attribute_exists(#',
     enumerate,
@@ -3139,7 +3139,7 @@ const manyAtoms = [
   ),
   mutant(
     'scan: a page counts as new as its coming',
-    'lib/atom/enumerate.ts',
+    'lib/atom/many/enumerate.ts',
     'cell.cache.learn(item, { tick: 0, atMs: clock.monotonicMs() });',
     'cell.cache.learn(item, { ...cell.cache.start(), atMs: clock.monotonicMs() });',
     enumerate,
@@ -3147,7 +3147,7 @@ const manyAtoms = [
   ),
   mutant(
     'index: caches learn from what may lack attributes',
-    'lib/atom/index-query.ts',
+    'lib/atom/many/index-query.ts',
     'const cell = cells.passing({ item: keyItemOf(item, keyNames), text }, cells.opened(text)?.rules);',
     'const cell = cells.opened(text) ?? cells.passing({ item: keyItemOf(item, keyNames), text });',
     indexQuery,
@@ -3155,7 +3155,7 @@ const manyAtoms = [
   ),
   mutant(
     'index: fresh brings what no longer meets the condition',
-    'lib/atom/index-query.ts',
+    'lib/atom/many/index-query.ts',
     'known === undefined || !holds(item)) return undefined;',
     'known === undefined || holds === undefined) return undefined;',
     indexQuery,
@@ -3163,7 +3163,7 @@ const manyAtoms = [
   ),
   mutant(
     'index: texts compare by their UTF-16 units',
-    'lib/atom/index-condition.ts',
+    'lib/atom/many/index-condition.ts',
     "if ('S' in attribute && typeof attribute.S === 'string') return Buffer.from(attribute.S);",
     "if ('S' in attribute && typeof attribute.S === 'string') return Buffer.from(attribute.S, 'utf16le').swap16();",
     indexQuery,
@@ -3171,7 +3171,7 @@ const manyAtoms = [
   ),
   mutant(
     'index: numbers compare as doubles',
-    'lib/atom/index-condition.ts',
+    'lib/atom/many/index-condition.ts',
     '? BigInt(text) : Number(text)',
     '? Number(text) : Number(text)',
     indexQuery,
@@ -3179,7 +3179,7 @@ const manyAtoms = [
   ),
   mutant(
     'sweep: removes what was written since',
-    'lib/atom/sweep.ts',
+    'lib/atom/many/sweep.ts',
     'const request = { table: tableName(), key: keyItemOf(item, keyNames), condition };',
     'const request = { table: tableName(), key: keyItemOf(item, keyNames), ...(!condition && { condition }) };',
     enumerate,
@@ -3187,7 +3187,7 @@ const manyAtoms = [
   ),
   mutant(
     'sweep: reads on while it is told to wait',
-    'lib/atom/sweep.ts',
+    'lib/atom/many/sweep.ts',
     'await onPage?.(',
     'void onPage?.(',
     enumerate,
@@ -3199,7 +3199,7 @@ const manyAtoms = [
 const watching = [
   mutant(
     'watch: what began before the told state was known takes watchers back',
-    'lib/atom/told.ts',
+    'lib/atom/watch/told.ts',
     "      if (relation !== 'after' && known.since < told.learnedAt) return 'unclear';\n",
     '',
     watch,
@@ -3207,7 +3207,7 @@ const watching = [
   ),
   mutant(
     'watch: an older version is never told, though the table was put back',
-    'lib/atom/told.ts',
+    'lib/atom/watch/told.ts',
     "relation !== 'after' && known.since < told.learnedAt",
     "relation === 'before' || (relation !== 'after' && known.since < told.learnedAt)",
     watch,
@@ -3215,7 +3215,7 @@ const watching = [
   ),
   mutant(
     'watch: from nothing to nothing is a change',
-    'lib/atom/told.ts',
+    'lib/atom/watch/told.ts',
     'if (told !== undefined && (old !== undefined || this.#held !== undefined)) this.#tell',
     'if (told !== undefined) this.#tell',
     watch,
@@ -3223,7 +3223,7 @@ const watching = [
   ),
   mutant(
     'watch: what expired is told again when the clock is put back',
-    'lib/atom/told.ts',
+    'lib/atom/watch/told.ts',
     "      if (relation === 'same') {\n        this.#judge();\n        return 'same';\n      }\n",
     "      if (relation === 'same') {\n        if (liveHeld(known, this.#clock.now()) === this.#held) return 'same';\n      }\n",
     watch,
@@ -3231,7 +3231,7 @@ const watching = [
   ),
   mutant(
     'watch: nobody waits for the moment of expiry',
-    'lib/atom/told.ts',
+    'lib/atom/watch/told.ts',
     '    this.#awaitExpiry();\n    // From nothing',
     '    // From nothing',
     watch,
@@ -3239,7 +3239,7 @@ const watching = [
   ),
   mutant(
     'watch: expiry is not looked at again when its timer was early',
-    'lib/atom/told.ts',
+    'lib/atom/watch/told.ts',
     '      this.#judge();\n      this.#awaitExpiry();\n    };',
     '      this.#judge();\n    };',
     watch,
@@ -3247,7 +3247,7 @@ const watching = [
   ),
   mutant(
     'watch: a timer for an expiry stays after the last watch',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     '    this.#told.close();\n',
     '',
     watch,
@@ -3255,7 +3255,7 @@ const watching = [
   ),
   mutant(
     'watch: what a look finds expired is not told',
-    'lib/atom/told.ts',
+    'lib/atom/watch/told.ts',
     "        this.#judge();\n        return 'same';",
     "        return 'same';",
     watch,
@@ -3263,7 +3263,7 @@ const watching = [
   ),
   mutant(
     'watch: the first value may be older than the call',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     '      if (calledAt > this.#freshAt) continue;\n',
     '',
     watch,
@@ -3271,7 +3271,7 @@ const watching = [
   ),
   mutant(
     'watch: who waits for the first value is told of changes before it',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     'if (!this.#newcomers.has(watcher)) watcher.see(next, old)',
     'watcher.see(next, old)',
     watch,
@@ -3295,7 +3295,7 @@ const watching = [
   ),
   mutant(
     'watch: our own commits make polling quicker',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     "if (taken === 'moved' && !isOwn)",
     "if (taken === 'moved')",
     polling,
@@ -3303,7 +3303,7 @@ const watching = [
   ),
   mutant(
     'watch: changes of others do not make polling quicker',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     "    if (taken === 'moved' && !isOwn) this.#room.poller.hasten(this);\n",
     '',
     polling,
@@ -3311,7 +3311,7 @@ const watching = [
   ),
   mutant(
     'watch: another incarnation is never looked at strongly',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     "if (relation !== 'apart' && this.#looksBehind < looksBehindMax) return;",
     'if (this.#looksBehind < looksBehindMax) return;',
     polling,
@@ -3319,7 +3319,7 @@ const watching = [
   ),
   mutant(
     'watch: an older version is believed to be a late replica for ever',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     "if (relation !== 'apart' && this.#looksBehind < looksBehindMax) return;",
     "if (relation !== 'apart') return;",
     watch,
@@ -3327,7 +3327,7 @@ const watching = [
   ),
   mutant(
     'watch: a late replica that can not be read ends a watch',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     '    if (isStrong) this.#fail(error, `item',
     '    if (isStrong || !isStrong) this.#fail(error, `item',
     polling,
@@ -3335,7 +3335,7 @@ const watching = [
   ),
   mutant(
     'watch: passing trouble on the way to the value ends a watch',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     "    if (isPassing(error) || (isLeydenError(error) && error.retryable)) return 'again';\n",
     '',
     polling,
@@ -3343,7 +3343,7 @@ const watching = [
   ),
   mutant(
     'watch: one damaged item is reported at every look',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     'if (untold.length === 0 || this.#reported === what) return;',
     'if (untold.length === 0) return;',
     polling,
@@ -3351,7 +3351,7 @@ const watching = [
   ),
   mutant(
     'watch: a hint that is older than what is known costs a read',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     "if (cache.known !== undefined && relate(seen, cache.known) !== 'apart')",
     "if (cache.known !== undefined && relate(seen, cache.known) === 'same')",
     source,
@@ -3359,7 +3359,7 @@ const watching = [
   ),
   mutant(
     'watch: what a source could not show is believed',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     "if (cache.known !== undefined && relate(seen, cache.known) !== 'apart')",
     'if (cache.known !== undefined && seen !== undefined)',
     source,
@@ -3367,7 +3367,7 @@ const watching = [
   ),
   mutant(
     'watch: a source that becomes healthy leaves a gap',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     '        this.#isHealthy = isHealthy;\n        this.#hear();\n',
     '        this.#isHealthy = isHealthy;\n',
     source,
@@ -3375,7 +3375,7 @@ const watching = [
   ),
   mutant(
     'watch: a healthy source is polled beside as without it',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'polled.isHealthy ? this.#queue.ladder.safety : entry.rung',
     'entry.rung',
     source,
@@ -3383,7 +3383,7 @@ const watching = [
   ),
   mutant(
     'watch: changes that a source tells of make polling quicker',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'if (this.#queue.isOnRung(entry) && !polled.isHealthy) this.#waitOn(0, entry)',
     'if (this.#queue.isOnRung(entry)) this.#waitOn(0, entry)',
     source,
@@ -3391,7 +3391,7 @@ const watching = [
   ),
   mutant(
     'watch: each hint of a storm is a read',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'if (isEarly && !entry.polled.isAwaited)',
     'if (false)',
     source,
@@ -3399,7 +3399,7 @@ const watching = [
   ),
   mutant(
     'watch: a source that throws breaks the watch',
-    'lib/atom/watch-source.ts',
+    'lib/atom/watch/watch-source.ts',
     '    } catch (error) {\n      report(error);\n      return undefined;\n    }',
     '    } catch (error) {\n      throw error;\n    }',
     source,
@@ -3407,7 +3407,7 @@ const watching = [
   ),
   mutant(
     'watch: a subscription outlives the last watch',
-    'lib/atom/watched.ts',
+    'lib/atom/watch/watched.ts',
     '    this.#unsubscribe();\n',
     '',
     source,
@@ -3415,7 +3415,7 @@ const watching = [
   ),
   mutant(
     'watch: keys that were not processed are taken for missing items',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'if (isLeft(polled.key)) this.#waitOn(0, entry);',
     'if (false) this.#waitOn(0, entry);',
     polling,
@@ -3423,7 +3423,7 @@ const watching = [
   ),
   mutant(
     'watch: an outage is asked without a pause',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'this.#notBefore = clock.monotonicMs() + random.next() * ceiling;',
     'this.#notBefore = clock.monotonicMs() + random.next();',
     polling,
@@ -3431,7 +3431,7 @@ const watching = [
   ),
   mutant(
     'watch: throttling ends a watch',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'const isPassed = isPassing(error);',
     'const isPassed = false;',
     polling,
@@ -3439,7 +3439,7 @@ const watching = [
   ),
   mutant(
     'watch: what the store refuses for good is waited out in silence',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'const isPassed = isPassing(error);',
     'const isPassed = true;',
     polling,
@@ -3447,7 +3447,7 @@ const watching = [
   ),
   mutant(
     'watch: what the store refuses is asked again at once',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     "entry.rung = took === 'failed' ? coarsest : Math.min(entry.rung + 1, coarsest);",
     'entry.rung = 0;',
     polling,
@@ -3455,7 +3455,7 @@ const watching = [
   ),
   mutant(
     'watch: any number of requests at once',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'this.#underWay < requestsMax && ',
     '',
     polling,
@@ -3463,7 +3463,7 @@ const watching = [
   ),
   mutant(
     'watch: an answer that never comes is waited for',
-    'lib/atom/watch-look.ts',
+    'lib/atom/watch/watch-look.ts',
     'timeout.abort(new NoAnswer())',
     'undefined',
     polling,
@@ -3471,7 +3471,7 @@ const watching = [
   ),
   mutant(
     'watch: time-outs do not learn',
-    'lib/atom/watch-look.ts',
+    'lib/atom/watch/watch-look.ts',
     'this.#timeoutMs = Math.min(timeoutFactorMax * this.#timeoutMsMin, 2 * this.#timeoutMs);',
     '',
     polling,
@@ -3479,7 +3479,7 @@ const watching = [
   ),
   mutant(
     'watch: a callback keeps the process alive',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'const background = this.#keepers === 0;',
     'const background = false;',
     watchProcess,
@@ -3487,7 +3487,7 @@ const watching = [
   ),
   mutant(
     'watch: a loop lets the process end',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'const background = this.#keepers === 0;',
     'const background = true;',
     watchProcess,
@@ -3495,7 +3495,7 @@ const watching = [
   ),
   mutant(
     'watch: a look goes on after the last watch',
-    'lib/atom/watch-poller.ts',
+    'lib/atom/watch/watch-poller.ts',
     'if (this.#entries.size === 0) this.#rest();\n    else this.#schedule();',
     'this.#schedule();',
     watch,
@@ -3503,7 +3503,7 @@ const watching = [
   ),
   mutant(
     'watch: each rung has requests of its own',
-    'lib/atom/watch-queue.ts',
+    'lib/atom/watch/watch-queue.ts',
     'for (const { entries, pointAt } of this.#levels) {\n      if (entries.size === 0 || pointAt > now) continue;',
     'for (const { entries, ringAt } of this.#levels) {\n      if (entries.size === 0 || ringAt > now) continue;',
     polling,
@@ -3511,7 +3511,7 @@ const watching = [
   ),
   mutant(
     'watch: a quiet atom costs more than was asked for',
-    'lib/atom/watch-ladder.ts',
+    'lib/atom/watch/watch-ladder.ts',
     'pollMsMax / 2 ** (rungs - rung)',
     'pollMsMin * 2 ** rung',
     polling,
@@ -3519,7 +3519,7 @@ const watching = [
   ),
   mutant(
     'watch: looks are late by as much as their interval',
-    'lib/atom/watch-ladder.ts',
+    'lib/atom/watch/watch-ladder.ts',
     'const jitterMax = 0.25;',
     'const jitterMax = 1;',
     polling,
@@ -3527,7 +3527,7 @@ const watching = [
   ),
   mutant(
     'watch: all processes ask at the same moment',
-    'lib/atom/watch-ladder.ts',
+    'lib/atom/watch/watch-ladder.ts',
     'this.#startMs = Math.floor(chance * pollMsMax);',
     'this.#startMs = 0;',
     polling,
@@ -3535,7 +3535,7 @@ const watching = [
   ),
   mutant(
     'watch: a callback that was removed is called once more',
-    'lib/atom/watchers.ts',
+    'lib/atom/watch/watchers.ts',
     '      if (this.#isOver) return;\n      try {\n        const called',
     '      try {\n        const called',
     watch,
@@ -3543,7 +3543,7 @@ const watching = [
   ),
   mutant(
     'watch: what a callback throws is swallowed',
-    'lib/atom/watchers.ts',
+    'lib/atom/watch/watchers.ts',
     '      } catch (error) {\n        this.#onThrow(error);\n      }\n    });\n  }\n\n  /** It goes on',
     '      } catch {}\n    });\n  }\n\n  /** It goes on',
     watch,
@@ -3551,7 +3551,7 @@ const watching = [
   ),
   mutant(
     'watch: a callback runs in the context of whoever changed the atom',
-    'lib/atom/watchers.ts',
+    'lib/atom/watch/watchers.ts',
     'this.#context.runInAsyncScope(() => this.#call(this.#handOf(old), this.#handOf(next)))',
     'this.#call(this.#handOf(old), this.#handOf(next))',
     watch,
@@ -3559,7 +3559,7 @@ const watching = [
   ),
   mutant(
     'watch: a promise is a true predicate',
-    'lib/atom/watchers.ts',
+    'lib/atom/watch/watchers.ts',
     '        if (isThenable(holds)) throw',
     '        if (isThenable(holds) && false) throw',
     watch,
@@ -3567,7 +3567,7 @@ const watching = [
   ),
   mutant(
     'watch: a loop yields every value that was between',
-    'lib/atom/watchers.ts',
+    'lib/atom/watch/watchers.ts',
     '    this.#newest = undefined;\n    try {\n      first.resolve',
     '    try {\n      first.resolve',
     watch,
@@ -3623,7 +3623,7 @@ const watching = [
   ),
   mutant(
     'close: a watch that has not begun begins on a closed table',
-    'lib/atom/watches.ts',
+    'lib/atom/watch/watches.ts',
     'if (this.#isClosed) throw',
     'if (false) throw',
     closing,
@@ -4120,7 +4120,7 @@ const virtualClock = 'spec/testing/virtual-clock.spec.ts';
 const largeValues = [
   mutant(
     'large values: a part is put over what stands there',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     'engine.put({ table: tableName(), item, condition }, { signal: sending }),',
     'engine.put({ table: tableName(), item }, { signal: sending }),',
     partFaults,
@@ -4128,7 +4128,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a mark makes an item where a part is gone',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     'this.#ground.engine.update({ table, key, update, condition }, { signal }),',
     'this.#ground.engine.update({ table, key, update, ...(condition && {}) }, { signal }),',
     partFaults,
@@ -4136,7 +4136,7 @@ const largeValues = [
   ),
   mutant(
     'large values: old parts are removed at once',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     "    this.#each('mark', manifest, owner, (table, key, signal) =>\n",
     "    if (update) return this.remove(manifest, owner);\n    this.#each('mark', manifest, owner, (table, key, signal) =>\n",
     partSpec,
@@ -4144,7 +4144,7 @@ const largeValues = [
   ),
   mutant(
     'large values: the digest is not looked at',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     "if ((await digestOf(content)) !== digest) throw damaged('its digest is another one');",
     '',
     partDamage,
@@ -4152,7 +4152,7 @@ const largeValues = [
   ),
   mutant(
     'large values: the length of a part is not looked at',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     'if (piece.length !== Math.min(partBytes, bytes - number * partBytes))',
     'if (piece.length < 0)',
     partDamage,
@@ -4160,7 +4160,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a part that is not seen at once is missing',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     'item =\n        (await this.#get(id, number, owner, false, deadlineAt)) ??\n        (await this.#get(id, number, owner, true, deadlineAt));',
     'item = await this.#get(id, number, owner, false, deadlineAt);',
     partDamage,
@@ -4168,7 +4168,7 @@ const largeValues = [
   ),
   mutant(
     'large values: what was written before a failure stays',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     '      this.remove({ id, count: begun }, owner);\n',
     '',
     partFaults,
@@ -4176,7 +4176,7 @@ const largeValues = [
   ),
   mutant(
     'large values: parts that nobody waits for any more are written',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     'if (signal?.aborted) throw new Unwanted();\n        attempts',
     'attempts',
     partFaults,
@@ -4184,7 +4184,7 @@ const largeValues = [
   ),
   mutant(
     'large values: the same content is written again',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     'if (prior !== undefined && prior.digest === digest && prior.head === head && lastsFor(prior, until)) return prior;',
     '',
     partSpec,
@@ -4192,7 +4192,7 @@ const largeValues = [
   ),
   mutant(
     'large values: parts are kept that do not last',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     ' && lastsFor(prior, until)) return prior;',
     ') return prior;',
     partSpec,
@@ -4200,7 +4200,7 @@ const largeValues = [
   ),
   mutant(
     'large values: parts of what expires do not',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     'facts.expiresAt === undefined ? undefined : facts.expiresAt + graceMs / 1_000;',
     'facts.expiresAt === undefined ? undefined : undefined;',
     partSpec,
@@ -4208,7 +4208,7 @@ const largeValues = [
   ),
   mutant(
     'large values: what could not be marked is not told',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     "if (parts > 0 && events.wants('parts'))",
     "if (parts < 0 && events.wants('parts'))",
     partFaults,
@@ -4216,7 +4216,7 @@ const largeValues = [
   ),
   mutant(
     'large values: nobody waits for marks',
-    'lib/atom/parts.ts',
+    'lib/atom/large/parts.ts',
     '    life.began(activity);\n',
     '',
     partFaults,
@@ -4224,7 +4224,7 @@ const largeValues = [
   ),
   mutant(
     'large values: any part will do',
-    'lib/atom/parts-format.ts',
+    'lib/atom/large/parts-format.ts',
     "if (!isIt) throw damaged('is another one');",
     '',
     partDamage,
@@ -4232,7 +4232,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a part of any atom will do',
-    'lib/atom/parts-format.ts',
+    'lib/atom/large/parts-format.ts',
     "if (notes.owner.some((text, at) => text !== wanted.owner[at])) throw damaged('belongs to another atom');",
     '',
     partDamage,
@@ -4240,7 +4240,7 @@ const largeValues = [
   ),
   mutant(
     'large values: the checksum is not looked at',
-    'lib/atom/parts-format.ts',
+    'lib/atom/large/parts-format.ts',
     "if (sumOf(notes, number, data.B) !== notes.sum) throw damaged('has a wrong checksum');",
     '',
     partDamage,
@@ -4248,7 +4248,7 @@ const largeValues = [
   ),
   mutant(
     'large values: the checksum is of the bytes alone',
-    'lib/atom/parts-format.ts',
+    'lib/atom/large/parts-format.ts',
     '.update(`${JSON.stringify([id, number, count, owner, base, at])}\\n`)',
     ".update(id && number + count + at + base.length >= 0 && owner ? '' : '')",
     partDamage,
@@ -4256,7 +4256,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a part under any key will do',
-    'lib/atom/parts-format.ts',
+    'lib/atom/large/parts-format.ts',
     'if (key.S !== `${partKeyPrefix}${id}/${number}`) return undefined;',
     '',
     partDamage,
@@ -4264,7 +4264,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a manifest may claim anything',
-    'lib/atom/manifest.ts',
+    'lib/atom/large/manifest.ts',
     'if (bytes > bytesMax) throw damaged(`it claims ${bytes} bytes, and ${bytesMax} is the limit`);',
     'if (bytes > bytesMax * 1e9) throw damaged("no");',
     partDamage,
@@ -4272,7 +4272,7 @@ const largeValues = [
   ),
   mutant(
     'large values: parts need not add up to the whole',
-    'lib/atom/manifest.ts',
+    'lib/atom/large/manifest.ts',
     'if (count !== Math.ceil(bytes / partBytes))',
     'if (count < 0)',
     partDamage,
@@ -4280,7 +4280,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep removes before the item was moved on',
-    'lib/atom/parts-sweep.ts',
+    'lib/atom/large/parts-sweep.ts',
     '!orphans.some(({ notes }) => notes.base === image.lineage.token)',
     '(orphans.length >= 0 as boolean)',
     partOrders,
@@ -4288,7 +4288,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep moves every item on',
-    'lib/atom/parts-sweep.ts',
+    'lib/atom/large/parts-sweep.ts',
     '!orphans.some(({ notes }) => notes.base === image.lineage.token)',
     'orphans.length === 0',
     partSweep,
@@ -4296,7 +4296,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep believes a touch that failed',
-    'lib/atom/parts-sweep.ts',
+    'lib/atom/large/parts-sweep.ts',
     "if (fate.status === 'conflict') return false;",
     "if (fate.status === 'conflict') return true;",
     partOrders,
@@ -4304,7 +4304,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep removes what an item names',
-    'lib/atom/parts-sweep.ts',
+    'lib/atom/large/parts-sweep.ts',
     'parts.filter(({ notes }) => notes.id !== named)',
     'parts.filter(({ notes }) => notes.id !== (named && undefined))',
     partSweep,
@@ -4312,7 +4312,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep writes under the name of the table',
-    'lib/atom/parts-sweep.ts',
+    'lib/atom/large/parts-sweep.ts',
     "this.#ground = { ...cells.ground, writer: Buffer.from(cells.ground.randomBytes(8)).toString('base64url') };",
     'this.#ground = cells.ground;',
     partSweep,
@@ -4320,7 +4320,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep judges what it can not read',
-    'lib/atom/parts-sweep.ts',
+    'lib/atom/large/parts-sweep.ts',
     'if (manifest !== undefined || isKnown(form?.codec)) return manifest?.id;',
     'if (manifest !== undefined || isKnown(undefined)) return manifest?.id;',
     partSweep,
@@ -4328,7 +4328,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep takes what is young',
-    'lib/atom/parts-sweep.ts',
+    'lib/atom/large/parts-sweep.ts',
     'notes === undefined || notes.at > before',
     'notes === undefined',
     partSweep,
@@ -4336,7 +4336,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep takes what is marked',
-    'lib/atom/parts-sweep.ts',
+    'lib/atom/large/parts-sweep.ts',
     "'#c = :part AND attribute_not_exists(#x)'",
     "'#c = :part OR attribute_not_exists(#x)'",
     partSweep,
@@ -4344,7 +4344,7 @@ const largeValues = [
   ),
   mutant(
     'large values: sweep() leaves old parts',
-    'lib/atom/sweep.ts',
+    'lib/atom/many/sweep.ts',
     '(attribute_exists(#l) OR #c = :part OR #c = :receipt) AND #x < :now',
     '(attribute_exists(#l) OR #c = :receipt) AND NOT #c = :part AND #x < :now',
     partSpec,
@@ -4488,7 +4488,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a transaction whose caller left keeps what is ready',
-    'lib/atom/course.ts',
+    'lib/atom/transact/course.ts',
     '          ({ shipment }) => drop(shipment.members),',
     '          () => {},',
     partFaults,
@@ -4496,7 +4496,7 @@ const largeValues = [
   ),
   mutant(
     'large values: a transaction that can not be drafted keeps what is',
-    'lib/atom/transaction-load.ts',
+    'lib/atom/transact/transaction-load.ts',
     '    drop(members);\n    throw error;',
     '    throw error;',
     partFaults,
@@ -4528,6 +4528,311 @@ const largeValues = [
   ),
 ];
 
+const commutes = 'spec/atom/commute.spec.ts';
+const commuteSchedules = 'spec/atom/commute-schedules.spec.ts';
+const commuteCrowd = 'spec/atom/commute-crowd.spec.ts';
+const commuteProperty = 'spec/properties/commute.property.spec.ts';
+const commuteModel = 'spec/models/commute-protocol.spec.ts';
+const blindEvidence = 'lib/atom/commute/blind-evidence.ts';
+const commuteExpression = 'lib/atom/commute/commute-expression.ts';
+const commuteWriter = 'lib/atom/commute/commute-writer.ts';
+
+/** @type {readonly Mutant[]} */
+const blindWrites = [
+  mutant(
+    'commute: an update applies once only (current generation)',
+    blindEvidence,
+    "current: '(attribute_not_exists(#w.#m) OR #w.#m < :q)',",
+    "current: '(attribute_not_exists(#w.#m) OR #w.#m <> :s OR #w.#m = :q)',",
+    commuteSchedules,
+    'its resend fails on it',
+  ),
+  mutant(
+    'commute: an update applies once only (previous generation)',
+    blindEvidence,
+    "previous: '(attribute_not_exists(#p.#m) OR #p.#m < :q)',",
+    "previous: '(attribute_not_exists(#p.#m) OR #p.#m >= :b OR #p.#m < :q)',",
+    commuteModel,
+    'is safe under every schedule: a commute and 2 swaps',
+  ),
+  mutant(
+    'commute: an update is void once its evidence may be gone',
+    blindEvidence,
+    "floor: '#f <= :b',",
+    "floor: '(#f <= :b OR #f > :b)',",
+    commuteSchedules,
+    'is unknown when the evidence is gone',
+  ),
+  mutant(
+    'commute: an update is void in another life of the item',
+    blindEvidence,
+    "incarnation: '#e = :e',",
+    "incarnation: '(#e = :e OR #e <> :e)',",
+    commuteModel,
+    'another life of the item',
+  ),
+  mutant(
+    'commute: a rotation raises the floor',
+    blindEvidence,
+    "['#p = #w', '#w = :w', '#f = #r', '#r = #v']",
+    "['#p = #w', '#w = :w', '#f = #f', '#r = #v']",
+    commuteModel,
+    'is safe on random schedules: 4 clients',
+  ),
+  mutant(
+    'commute: a fence tells whether it came too late',
+    blindEvidence,
+    "  if (fences !== undefined && committed >= fences) return 'not-applied';\n",
+    '',
+    commuteSchedules,
+    'when its late copy came before the fence',
+  ),
+  mutant(
+    'commute: a fence comes too late for what was applied',
+    commuteWriter,
+    'const attempt = { writer, incarnation, seenAt, fences, seq: this.#ground.nextSeq() };',
+    'const attempt = { writer, incarnation, seenAt, seq: this.#ground.nextSeq() + 0 * fences };',
+    commuteSchedules,
+    'when the fence came too late to cancel it',
+  ),
+  mutant(
+    'commute: what was barred is fenced',
+    'lib/atom/register.ts',
+    'return blind !== undefined && blind.fences === undefined;',
+    'return blind !== undefined && blind.fences === -1;',
+    commuteSchedules,
+    'is fenced when the shape of the value is in the way',
+  ),
+  mutant(
+    'commute: a copy that the store refuses later is fenced',
+    'lib/atom/register.ts',
+    "pending.copies > 1 && mayBeBarred(pending) && answer.error.name === 'ValidationException'",
+    'pending.copies > 1 && pending.copies < 0',
+    commuteSchedules,
+    'fences what the store took once',
+  ),
+  mutant(
+    'commute: a fence that the store refuses leaves the write unknown',
+    'lib/atom/flight.ts',
+    "if (fate.status === 'refused' && this.#isBarred)",
+    "if (fate.status === 'refused' && this.#isBarred && this.#cancelled === undefined)",
+    commuteSchedules,
+    'is unknown when the store takes no fence',
+  ),
+  mutant(
+    'commute: nobody is told anything else once the store has done it',
+    'lib/atom/lane.ts',
+    'if (operation.isOver || operation.settled !== undefined) return;',
+    'if (operation.isOver) return;',
+    commuteSchedules,
+    'tells whoever leaves while what it left is being read',
+  ),
+  mutant(
+    'commute: goes as a swap where it was barred',
+    'lib/atom/lane.ts',
+    'operation.isBarred = isBarred;',
+    'operation.isBarred = false;',
+    commutes,
+    'does not touch the value of a process that',
+  ),
+  ...['#c', '#i', '#z'].map((name) =>
+    mutant(
+      `commute: the store is left alone with native values only (${name})`,
+      commuteWriter,
+      "...['#c', '#i', '#z', mortal ? '#o' : '#y'].map(",
+      `...['#c', '#i', '#z', mortal ? '#o' : '#y'].filter((name) => name !== '${name}').map(`,
+      commutes,
+      'does not touch the value of a',
+    ),
+  ),
+  mutant(
+    'commute: what does not expire stays what it is',
+    commuteWriter,
+    "mortal ? '#o' : '#y'].map(",
+    "mortal ? '#o' : '#z'].map(",
+    commutes,
+    'has it expire',
+  ),
+  mutant(
+    'commute: what has expired is left alone',
+    commuteWriter,
+    "mortal ? '#y > :u' : 'attribute_exists(#d)',",
+    "mortal ? '#y <> :u' : 'attribute_exists(#d)',",
+    commutes,
+    'leaves alone what expires by the time',
+  ),
+  mutant(
+    'commute: a tombstone is left alone',
+    commuteWriter,
+    "mortal ? '#y > :u' : 'attribute_exists(#d)',",
+    "mortal ? '#y > :u' : '(attribute_exists(#d) OR attribute_not_exists(#d))',",
+    commutes,
+    'deletes it',
+  ),
+  mutant(
+    'commute: notes stay what they were',
+    commuteWriter,
+    "annotations === undefined ? 'attribute_not_exists(#t)' : '#t = :t',",
+    "annotations === undefined ? '(attribute_not_exists(#t) OR attribute_exists(#t))' : '(#t = :t OR #t <> :t)',",
+    commutes,
+    'become more than plain JSON',
+  ),
+  ...['schema', 'index', 'foreign'].map((option) =>
+    mutant(
+      `commute: the store is not left alone with a value that has ${option}`,
+      commuteWriter,
+      option === 'foreign' ? "if (foreign === 'refuse' || " : `${option} !== undefined`,
+      option === 'foreign' ? 'if (' : `${option} === null`,
+      commutes,
+      `goes as a swap on an atom with ${option}`,
+    ),
+  ),
+  mutant(
+    'commute: a validator sees what is written',
+    commuteWriter,
+    'validator !== undefined',
+    'validator === null',
+    commutes,
+    'lets a validator see',
+  ),
+  mutant(
+    'commute: an expression has a length',
+    commuteWriter,
+    'text.length <= expressionBytesMax && operators.length <= operatorsMax',
+    'text.length > 0 && operators.length >= 0',
+    commutes,
+    'carries only as many as fit',
+  ),
+  mutant(
+    'commute: sums stay within the safe integers, whoever added before',
+    commuteExpression,
+    '      sheet.require(inRange);\n',
+    '',
+    commutes,
+    'leaves no number that cannot be read',
+  ),
+  mutant(
+    'commute: sums on the way count as well',
+    commuteExpression,
+    '[least, most] = [Math.min(least, delta), Math.max(most, delta)];',
+    '[least, most] = [Math.min(0, delta), Math.max(0, delta)];',
+    commuteProperty,
+    'memory',
+  ),
+  mutant(
+    'commute: a list is still a list',
+    commuteExpression,
+    "      sheet.require(sheet.hasType(path, 'L'));\n      return true;\n    }\n    if (!this.#isLeafMissing",
+    '      return true;\n    }\n    if (!this.#isLeafMissing',
+    commuteProperty,
+    'memory',
+  ),
+  mutant(
+    'commute: a member is put in once',
+    commuteExpression,
+    "sheet.require(`${known.has(text) ? '' : 'NOT '}contains(${path}, ${sheet.value(member)})`);",
+    '',
+    commuteProperty,
+    'memory',
+  ),
+  mutant(
+    'commute: the member that is taken out is the one that is meant',
+    commuteExpression,
+    '`NOT contains(${path}, ${value})` : `${path}[${index}] = ${value}`',
+    '`NOT contains(${path}, ${value})` : `${path}[${index}] <> ${path}`',
+    commuteProperty,
+    'memory',
+  ),
+  mutant(
+    'commute: a list that is used as a set is the one that is known',
+    commuteExpression,
+    'sheet.require(`${path} = ${sheet.value({ L: list })}`);',
+    '',
+    commuteProperty,
+    'memory',
+  ),
+  mutant(
+    'commute: what is made is still missing',
+    commuteExpression,
+    '    sheet.require(`attribute_not_exists(${path})`);\n    sheet.requireParent(root);',
+    '    sheet.requireParent(root);',
+    commuteProperty,
+    'memory',
+  ),
+  mutant(
+    'commute: a parent is still a map',
+    'lib/atom/commute/commute-sheet.ts',
+    "if (place.length > 0) this.require(this.hasType(this.path(place.slice(0, -1)), 'M'));",
+    '',
+    commuteProperty,
+    'memory',
+  ),
+  mutant(
+    'commute: bytes and odd names do not come together without notes',
+    commuteExpression,
+    'if (this.#before.annotations === undefined && !this.#isOrdinary(place, found, changes)) return false;',
+    '',
+    commuteProperty,
+    'memory',
+  ),
+  mutant(
+    'commute: members are taken out from the end',
+    commuteExpression,
+    'gone.sort((one, other) => other - one)',
+    'gone.sort((one, other) => one - other)',
+    commutes,
+    'puts members into Sets and lists',
+  ),
+  mutant(
+    'commute: too many writers are rotated out',
+    commuteWriter,
+    'if (writers <= writersMax) return false;',
+    'if (writers <= 1_000 * writersMax) return false;',
+    commuteCrowd,
+    'shed the evidence',
+  ),
+  mutant(
+    'commute: one of many rotates',
+    commuteWriter,
+    'writers > overdueTimes * writersMax && random.next() < overdueChance',
+    'writers > writersMax',
+    commuteCrowd,
+    'shed the evidence',
+  ),
+  mutant(
+    'commute: gives way to who raised a hand',
+    'lib/atom/lane.ts',
+    'if (open !== undefined && (await this.#room.give(open))) return;',
+    '',
+    commuteCrowd,
+    'swap on an atom on which',
+  ),
+  mutant(
+    'commute: who loses to updates raises a hand',
+    'lib/atom/elbow-room.ts',
+    'return this.#losses >= lossesBeforeHand;',
+    'return this.#losses > 1_000_000;',
+    commuteCrowd,
+    'swap on an atom on which',
+  ),
+  mutant(
+    'commute: a hand is taken down',
+    commuteWriter,
+    "image.hand === undefined ? parts.removes : [...parts.removes, '#h']",
+    'parts.removes',
+    commuteCrowd,
+    'a hand that was raised by somebody who died',
+  ),
+  mutant(
+    'commute: the same notes have the same text',
+    'lib/codec/notes.ts',
+    'const ways = Object.keys(notes).sort();',
+    'const ways = Object.keys(notes);',
+    'spec/codec/notes.spec.ts',
+    'whatever the order of names',
+  ),
+];
+
 /** @type {readonly Mutant[]} */
 export const mutants = [
   ...evidence,
@@ -4548,4 +4853,5 @@ export const mutants = [
   ...watching,
   ...layersAndKeys,
   ...largeValues,
+  ...blindWrites,
 ];

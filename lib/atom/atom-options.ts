@@ -2,12 +2,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Item, SealingCodec, ValueCodec } from '../codec/index.js';
 import type { Clock, DynamoDBClientLike, Engine, Random } from '../engine/index.js';
+import type { Logger } from './diagnostics/logger.js';
 import type { RetryOptions } from './ground.js';
 import type { AttributeNames } from './item-format.js';
-import type { Large } from './large.js';
-import type { Logger } from './logger.js';
+import type { Large } from './large/large.js';
 import type { IndexFunction } from './value-rules.js';
-import type { TableWatchOptions } from './watches.js';
+import type { TableWatchOptions } from './watch/watches.js';
 
 /** A key of a table with a sort key. */
 export interface CompositeKey {

@@ -4,8 +4,8 @@ import type { Known } from './cache.js';
 import type { DerefOptions } from './call-options.js';
 import type { Cell } from './cell.js';
 import { formatItem, type Image } from './item-format.js';
-import type { AtomWatch } from './watchers.js';
-import type { WaitForOptions, Watches, WatchOptions } from './watches.js';
+import type { AtomWatch } from './watch/watchers.js';
+import type { WaitForOptions, Watches, WatchOptions } from './watch/watches.js';
 
 /**
  * The reading half of an atom: what can be done with it without changing it.

@@ -1,24 +1,24 @@
 import { isSealing, type SealingCodec, type ValueCodec } from '../codec/index.js';
 import type { Clock, Random, Spent } from '../engine/index.js';
-import type { AtomEntry } from './atom-entry.js';
 import type { AtomOptions, AtomTableOptions, CompositeKey } from './atom-options.js';
-import { type KeysOptions, keysOf, type ScanOptions, scanOf } from './enumerate.js';
-import { type Found, type GetManyOptions, getMany } from './get-many.js';
 import type { Ground, Retry } from './ground.js';
-import { type QueryOptions, queryOf } from './index-query.js';
 import { ItemAtom } from './item-atom.js';
-import type { PlainKey } from './many-keys.js';
+import { type PartsSwept, type SweepPartsOptions, sweepParts } from './large/parts-sweep.js';
+import type { AtomEntry } from './many/atom-entry.js';
+import { type KeysOptions, keysOf, type ScanOptions, scanOf } from './many/enumerate.js';
+import { type Found, type GetManyOptions, getMany } from './many/get-many.js';
+import { type QueryOptions, queryOf } from './many/index-query.js';
+import type { PlainKey } from './many/many-keys.js';
+import { type DeleteManyOptions, deleteMany, type PutEntry, type PutManyOptions, putMany } from './many/put-many.js';
+import { type SweepOptions, sweep } from './many/sweep.js';
+import type { Walk } from './many/walk.js';
 import { OpenCells } from './open-cells.js';
-import { type PartsSwept, type SweepPartsOptions, sweepParts } from './parts-sweep.js';
-import { type DeleteManyOptions, deleteMany, type PutEntry, type PutManyOptions, putMany } from './put-many.js';
-import { type SweepOptions, sweep } from './sweep.js';
 import { groundOf } from './table-ground.js';
 import type { CloseOptions, SettledOptions } from './table-life.js';
 import { type CreateOptions, type TableReport, TableSetup, type VerifyOptions } from './table-setup.js';
-import { Transactor } from './transact.js';
-import type { Transaction, TransactOptions } from './transaction.js';
-import type { Walk } from './walk.js';
-import { Watches } from './watches.js';
+import { Transactor } from './transact/transact.js';
+import type { Transaction, TransactOptions } from './transact/transaction.js';
+import { Watches } from './watch/watches.js';
 import { WriteOnceItems } from './write-once.js';
 
 /**

@@ -12,13 +12,13 @@
  * joins only a read that has not started yet.
  */
 import { DecodeError, type Encoded, type Held, type Item, itemBytes } from '../codec/index.js';
+import { areCallsTraced, Tally } from './diagnostics/trace.js';
 import type { Lineage } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
 import { type AttributeNames, formatItem, hasLineage, type Image } from './item-format.js';
+import { MissingPart } from './large/parts.js';
 import type { Packing } from './packing.js';
-import { MissingPart } from './parts.js';
 import type { Register } from './register.js';
-import { areCallsTraced, Tally } from './trace.js';
 import type { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
 

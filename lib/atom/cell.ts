@@ -6,15 +6,15 @@
 import type { Held, Item } from '../codec/index.js';
 import { after, onAbort } from '../engine/index.js';
 import { Cache, type Known, liveHeld } from './cache.js';
-import { CommuteWriter } from './commute-writer.js';
+import { CommuteWriter } from './commute/commute-writer.js';
+import { type Tally, type Trace, traced } from './diagnostics/trace.js';
 import { DeadlineError } from './errors.js';
-import { takeFooting } from './footing.js';
 import type { Ground, Retry } from './ground.js';
 import type { AttributeNames } from './item-format.js';
 import { Lane } from './lane.js';
+import { takeFooting } from './large/footing.js';
 import { Packing } from './packing.js';
 import { Register } from './register.js';
-import { type Tally, type Trace, traced } from './trace.js';
 import { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
 import { Writer } from './writer.js';

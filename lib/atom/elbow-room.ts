@@ -10,8 +10,9 @@
  * The hand is attribute `h`, set by an update beside the order of writes: no version, no token, no evidence. It is advice, like turns:
  * whether it arrives, and whoever heeds it, the condition of the put decides. Who raised it and died costs everybody one rest.
  */
-import { isBlind } from './blind-evidence.js';
+
 import type { Known } from './cache.js';
+import { isBlind } from './commute/blind-evidence.js';
 import type { Ground } from './ground.js';
 import type { Image } from './item-format.js';
 import type { Register } from './register.js';

@@ -1,9 +1,9 @@
 /** What all atoms of one table share: where items live, what time it is, who we are. Internal. */
 import type { Clock, Engine, Random } from '../engine/index.js';
-import type { Events } from './events.js';
+import type { Events } from './diagnostics/events.js';
 import type { AttributeNames } from './item-format.js';
+import type { PartStore } from './large/part-store.js';
 import type { Pace } from './pace.js';
-import type { PartStore } from './part-store.js';
 import type { TableLife } from './table-life.js';
 
 /** How hard and how long an operation tries. All times in milliseconds. */

@@ -10,15 +10,15 @@ import type {
   TrySwapResult,
 } from './call-options.js';
 import type { Cell } from './cell.js';
-import type { CommuteChanges } from './commute-types.js';
-import { commuteWork } from './commute-work.js';
+import type { CommuteChanges } from './commute/commute-types.js';
+import { commuteWork } from './commute/commute-work.js';
 import { InvalidValueError, UnknownOutcomeError } from './errors.js';
-import { type Focus, focusOf } from './focus.js';
+import { type Focus, focusOf } from './focus/focus.js';
 import { isAsyncFunction } from './inside.js';
-import type { OnceCalls, Verb } from './once-calls.js';
 import type { Commit, State, Step, Work } from './operation.js';
+import type { OnceCalls, Verb } from './receipts/once-calls.js';
 import { isThenable } from './value-rules.js';
-import type { Watches } from './watches.js';
+import type { Watches } from './watch/watches.js';
 
 /**
  * A value that many processes share: one DynamoDB item, changed only by compare-and-swap.

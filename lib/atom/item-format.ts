@@ -22,7 +22,7 @@
  */
 import { type AttributeValue, DecodeError, type Encoded, type Item } from '../codec/index.js';
 import type { Generation, Lineage } from './evidence.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest } from './large/manifest.js';
 
 /** The attribute names of the format. */
 export interface AttributeNames {

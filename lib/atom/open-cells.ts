@@ -8,11 +8,11 @@ import type { Held, SealingCodec, ValueCodec } from '../codec/index.js';
 import type { AtomOptions, AtomTableBaseOptions } from './atom-options.js';
 import { AtomReader } from './atom-reader.js';
 import { Cell } from './cell.js';
-import { type AtomKey, atomKeyOf, type Cells } from './cells.js';
 import { OptionsDifferError } from './errors.js';
 import { type Ground, type Retry, resolveRetry } from './ground.js';
 import { requireDistinct } from './item-format.js';
-import { type LargeRules, largeRules } from './large.js';
+import { type LargeRules, largeRules } from './large/large.js';
+import { type AtomKey, atomKeyOf, type Cells } from './many/cells.js';
 import { Pace } from './pace.js';
 import { ValueRules } from './value-rules.js';
 

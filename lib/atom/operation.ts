@@ -6,9 +6,9 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Held } from '../codec/index.js';
 import { onAbort } from '../engine/index.js';
 import type { Known } from './cache.js';
-import type { Change } from './commute.js';
+import type { Change } from './commute/commute.js';
+import type { Trace } from './diagnostics/trace.js';
 import type { Settled, UnknownReason } from './settlement.js';
-import type { Trace } from './trace.js';
 
 /** The value that a function is run on. Within a batch, the value that the function before it left. */
 export interface State {

@@ -28,8 +28,8 @@ import { DeadlineError, ItemTooLargeError } from './errors.js';
 import type { Lineage } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Image } from './item-format.js';
-import { formatManifest, type Manifest, manifestCodecName, parseManifest } from './manifest.js';
-import type { Owner } from './part-store.js';
+import { formatManifest, type Manifest, manifestCodecName, parseManifest } from './large/manifest.js';
+import type { Owner } from './large/part-store.js';
 import { isThenable, type ValueRules } from './value-rules.js';
 
 /** A value is in so many layers at most. */

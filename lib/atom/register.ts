@@ -10,13 +10,13 @@
  */
 import { DecodeError, type Item } from '../codec/index.js';
 import type { Expression, WriteAnswer } from '../engine/index.js';
-import { type BlindAttempt, decideBlind } from './blind-evidence.js';
+import { type BlindAttempt, decideBlind } from './commute/blind-evidence.js';
+import type { Tally } from './diagnostics/trace.js';
 import { type Attempt, decide, type Lineage, type Verdict } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
 import { hasLineage, type Image, parseItem } from './item-format.js';
 import { Again, Sender } from './sender.js';
 import type { UnknownReason } from './settlement.js';
-import type { Tally } from './trace.js';
 
 /** A write whose bytes are fixed, and how far it got. Resumable: a later call goes on where an earlier one stopped. */
 export interface PendingWrite {

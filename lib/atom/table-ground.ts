@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { type DynamoDBClientLike, SdkEngine, systemClock, systemRandom } from '../engine/index.js';
 import type { AtomTableBaseOptions, AtomTableOptions } from './atom-options.js';
-import { Events } from './events.js';
+import { Events } from './diagnostics/events.js';
 import { generationWritersDefault } from './evidence.js';
 import { type Ground, type Retry, resolveRetry, retryDefault } from './ground.js';
 import { attributeNamesDefault, requireDistinct } from './item-format.js';
-import type { ReceiptLimits } from './item-receipts.js';
+import { Parts, type PartsGround } from './large/parts.js';
 import { Pace } from './pace.js';
-import { Parts, type PartsGround } from './parts.js';
+import type { ReceiptLimits } from './receipts/item-receipts.js';
 import { TableLife } from './table-life.js';
 
 /** Tombstones stay for an hour: four times the life of a signed request, so no late copy can meet an empty place. */

@@ -19,7 +19,7 @@ import {
   type ValueCodec,
 } from '../codec/index.js';
 import { InvalidValueError } from './errors.js';
-import type { LargeRules } from './large.js';
+import type { LargeRules } from './large/large.js';
 
 /** Projects a value to one top-level attribute for a secondary index; `undefined` leaves the attribute out. */
 export type IndexFunction<T> = (value: T) => string | number | bigint | Uint8Array | undefined;

@@ -6,9 +6,9 @@ import { ItemTooLargeError } from './errors.js';
 import { evolve, type Lineage, originate } from './evidence.js';
 import type { Ground } from './ground.js';
 import { formatItem, type Image } from './item-format.js';
-import { promisedUntil, withoutOld } from './item-receipts.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest } from './large/manifest.js';
 import type { LargeValue, Packing } from './packing.js';
+import { promisedUntil, withoutOld } from './receipts/item-receipts.js';
 import type { PendingWrite } from './register.js';
 import { noAttributes, type ValueRules } from './value-rules.js';
 

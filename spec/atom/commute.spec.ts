@@ -353,6 +353,19 @@ describe('commute()', () => {
     expect(await atom.deref()).toEqual(expected);
   });
 
+  it('does not touch a value that has become more than plain JSON, or less', async () => {
+    const atom = table.atom<Record<string, unknown>>('a', { initial: { a: 1, b: 1 } });
+    const other = new AtomTable({ engine, tableName: 'state' }).atom<Record<string, unknown>>('a');
+    await atom.swap((same) => same);
+    await other.swap((value) => ({ ...value, a: new Date(0) }));
+    expect(await atom.commute({ remove: { a: true } })).toEqual({ b: 1 });
+    await other.swap((value) => ({ ...value, a: new Date(0) }));
+    await atom.deref();
+    await other.swap((value) => ({ ...value, a: 2 }));
+    expect(await atom.commute({ add: { b: 1 } })).toEqual({ a: 2, b: 2 });
+    expect(await new AtomTable({ engine, tableName: 'state' }).atom('a').deref()).toEqual({ a: 2, b: 2 });
+  });
+
   it('does not touch the value of a later release', async () => {
     const atom = table.atom<{ n: number }>('a', { initial: { n: 1 } });
     await atom.commute({ add: { n: 1 } });

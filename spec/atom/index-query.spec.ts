@@ -2,7 +2,7 @@
 // Method: on the memory engine with counts, and with an index that lags behind; on each engine for what the store itself must do.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { AtomTable, type QueryOptions, type SortCondition } from '../../lib/atom/index.js';
-import { parseCondition } from '../../lib/atom/index-condition.js';
+import { parseCondition } from '../../lib/atom/many/index-condition.js';
 import type { AttributeValue, Item } from '../../lib/codec/index.js';
 import type { QueryRequest, SecondaryIndex } from '../../lib/engine/index.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';

@@ -11,7 +11,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { AtomTable } from '../../lib/atom/index.js';
-import { partNotesOf } from '../../lib/atom/parts-format.js';
+import { partNotesOf } from '../../lib/atom/large/parts-format.js';
 import type { Item } from '../../lib/codec/index.js';
 import { type Engine, MemoryEngine, type Random, seededRandom } from '../../lib/engine/index.js';
 import { VirtualClock } from '../../lib/testing/virtual-clock.js';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import { attributeNamesDefault } from '../../lib/atom/item-format.js';
-import { formatPart, partKey } from '../../lib/atom/parts-format.js';
+import { formatPart, partKey } from '../../lib/atom/large/parts-format.js';
 import type { Item } from '../../lib/codec/index.js';
 import { type MemoryEngine, seededRandom } from '../../lib/engine/index.js';
 import { letters, openMemory, tableName, tiny } from './parts-actors.js';

@@ -10,7 +10,7 @@
  * The item is the store's own: the shipped expressions are judged on it. Its value is a shape that swaps turn over, `0` and `1`;
  * a commute is on condition of the shape that it saw. Blind writes rotate the generations whenever they like.
  */
-import type { BlindAttempt } from '../../lib/atom/blind-evidence.js';
+import type { BlindAttempt } from '../../lib/atom/commute/blind-evidence.js';
 import { type Attempt, type Lineage, originate, type Verdict } from '../../lib/atom/evidence.js';
 import { formatItem, attributeNamesDefault as names, parseItem } from '../../lib/atom/item-format.js';
 import type { Item } from '../../lib/codec/index.js';

@@ -3,7 +3,7 @@
 // Method: as `commit-protocol.spec.ts`; the store judges the library's own expressions. LEYDEN_MODEL=full adds cases that take
 // minutes, LEYDEN_SEED sets the walks.
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { decideBlind } from '../../lib/atom/blind-evidence.js';
+import { decideBlind } from '../../lib/atom/commute/blind-evidence.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { type CommuteCase, CommuteModel } from './commute-model.js';
 import { plantedCommute } from './commute-protocol.js';

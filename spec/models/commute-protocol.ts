@@ -9,7 +9,7 @@ import {
   blindExpressions,
   blindGuards,
   decideBlind,
-} from '../../lib/atom/blind-evidence.js';
+} from '../../lib/atom/commute/blind-evidence.js';
 import { decide, evolve } from '../../lib/atom/evidence.js';
 import { attributeNamesDefault as names } from '../../lib/atom/item-format.js';
 import type { Item } from '../../lib/codec/index.js';

@@ -6,10 +6,10 @@
  */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { blindExpressions } from '../../lib/atom/blind-evidence.js';
-import { type Change, readChanges } from '../../lib/atom/commute.js';
-import { applyChanges } from '../../lib/atom/commute-apply.js';
-import { planChanges } from '../../lib/atom/commute-expression.js';
+import { blindExpressions } from '../../lib/atom/commute/blind-evidence.js';
+import { type Change, readChanges } from '../../lib/atom/commute/commute.js';
+import { applyChanges } from '../../lib/atom/commute/commute-apply.js';
+import { planChanges } from '../../lib/atom/commute/commute-expression.js';
 import { attributeNamesDefault as names } from '../../lib/atom/item-format.js';
 import { type Encoded, type Held, heldFrom, hold, type Item } from '../../lib/codec/index.js';
 import type { Expression, WriteAnswer } from '../../lib/engine/index.js';

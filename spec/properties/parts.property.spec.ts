@@ -2,7 +2,7 @@
 // same objects, and nothing reaches a prototype. Method: generated values and paths into them, odd names among them.
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { look, type PathStep, put, type Trail, take } from '../../lib/atom/part-path.js';
+import { look, type PathStep, put, type Trail, take } from '../../lib/atom/focus/part-path.js';
 
 // `FC_SEED` and `FC_RUNS` repeat or lengthen a run; a failure prints its seed.
 const seed = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) };

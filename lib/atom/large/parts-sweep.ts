@@ -1,0 +1,268 @@
+/**
+ * Removing parts that no item names: of writers that died between the parts and the item, or between the item and the mark on the
+ * parts before; of writes of which nobody knows any more; copies of a part that came late.
+ *
+ *   found part, base b ──> item:  names it                     it lives
+ *                                 is no more at b, or gone     it can't be committed any more: removed
+ *                                 is still at b                its writer may only be asleep: the item is moved on by a write
+ *                                                              of our own, which changes nothing but the token; then removed
+ *
+ * Why it is safe: a value is committed by a write whose condition is the token of the very state that its parts say they were made
+ * on, and no item ever has an old token again. So once the item is at another one, nobody can come to name these parts. Whoever
+ * names them already is seen by the same look; and if the item moves between the look and our write, ours fails, and we look again.
+ */
+import {
+  DecodeError,
+  decodeKey,
+  type Encoded,
+  type Item,
+  isSealing,
+  type SealingCodec,
+  type ValueCodec,
+} from '../../codec/index.js';
+import { after } from '../../engine/index.js';
+import type { Known } from '../cache.js';
+import { ContentionError, DeadlineError } from '../errors.js';
+import type { Ground } from '../ground.js';
+import { hasLineage, type Image } from '../item-format.js';
+import { type Cells, keyItemOf, keyTextOf } from '../many/cells.js';
+import { readPage } from '../many/page-read.js';
+import { Packing } from '../packing.js';
+import { Register } from '../register.js';
+import { eachOf } from '../slots.js';
+import { ValueRules } from '../value-rules.js';
+import { Writer } from '../writer.js';
+import { type PartNotes, partCodecName, partNotesOf } from './parts-format.js';
+
+/** Options of `AtomTable.sweepParts`. */
+export interface SweepPartsOptions {
+  /**
+   * Parts that were written this recently are left alone: their writer is most likely at work, and would lose its race. By the
+   * clocks of both; what is safe does not rest on it.
+   * @defaultValue 3600000, an hour
+   */
+  readonly graceMs?: number;
+  /**
+   * The codec of an atom, by its key; needed for layers over the value that the table does not have, and that no handle in this process
+   * was opened with.
+   */
+  readonly codecOf?: (key: unknown) => ValueCodec | SealingCodec | undefined;
+  /** Ends the sweep with `signal.reason`, between two atoms. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An atom whose parts were left alone, and why. */
+export interface SkippedAtom {
+  /** Canonical key. */
+  readonly key: string;
+  readonly error: Error;
+}
+
+/** What a sweep of parts did. */
+export interface PartsSwept {
+  /** Parts that were removed. */
+  readonly removed: number;
+  /** Parts that an item names. */
+  readonly kept: number;
+  /** Items that were moved on by a write that changes nothing, so that older writes fail. */
+  readonly moved: number;
+  /** Atoms whose item could not be read, or not be moved on. */
+  readonly skipped: readonly SkippedAtom[];
+}
+
+/** Parts of one atom. */
+interface Found {
+  readonly owner: readonly string[];
+  readonly parts: { readonly key: Item; readonly notes: PartNotes }[];
+}
+
+const graceMsDefault = 60 * 60 * 1_000;
+/** Parts of which the keys are remembered before they are judged: some megabytes. */
+const partsMax = 20_000;
+/** Atoms that are judged at a time. */
+const atomsAtOnce = 4;
+/** Looks at an item that others write all the time. */
+const looksMax = 16;
+
+const always = new AbortController().signal;
+
+export async function sweepParts(cells: Cells, options: SweepPartsOptions = {}): Promise<PartsSwept> {
+  const { graceMs = graceMsDefault, signal = always } = options;
+  if (!(graceMs >= 0)) {
+    throw new RangeError(`Cannot sweep parts: graceMs must be a number of at least 0: ${graceMs}`);
+  }
+  const sweep = new PartsSweep(cells, options);
+  const { engine, keyNames, names, tableName, clock } = cells.ground;
+  const filter = {
+    expression: '#c = :part AND attribute_not_exists(#x)',
+    names: { '#c': names.codec, '#x': names.expiresAt },
+    values: { ':part': { S: partCodecName } },
+  };
+  const projection = [...keyNames, names.codec, names.annotations];
+  let found = new Map<string, Found>();
+  let count = 0;
+  let startKey: Item | undefined;
+  do {
+    signal.throwIfAborted();
+    const request = { table: tableName(), filter, consistent: true, startKey, projection };
+    const page = await readPage(cells, 'sweep parts of', signal, (sending) => engine.scan(request, sending));
+    const before = clock.now() - graceMs;
+    for (const item of page.items) count += note(found, item, before, cells.ground);
+    startKey = page.nextKey;
+    if (startKey === undefined || count >= partsMax) {
+      await sweep.judge([...found.values()], signal);
+      found = new Map();
+      count = 0;
+    }
+  } while (startKey !== undefined);
+  return sweep.done;
+}
+
+/** Takes a part down, unless it is too young; answers how many it took. */
+function note(found: Map<string, Found>, item: Item, before: number, ground: Ground): number {
+  const notes = partNotesOf(item, ground);
+  if (notes === undefined || notes.at > before) return 0;
+  const owner = JSON.stringify(notes.owner);
+  const parts = found.get(owner)?.parts ?? [];
+  parts.push({ key: keyItemOf(item, ground.keyNames), notes });
+  found.set(owner, { owner: notes.owner, parts });
+  return 1;
+}
+
+class PartsSweep {
+  readonly #cells: Cells;
+  readonly #codecOf: SweepPartsOptions['codecOf'];
+  /** A writer of its own: the evidence in an item allows a writer one write under way, and atoms in use have theirs. */
+  readonly #ground: Ground;
+  readonly #skipped: SkippedAtom[] = [];
+  #removed = 0;
+  #kept = 0;
+  #moved = 0;
+
+  constructor(cells: Cells, { codecOf }: SweepPartsOptions) {
+    this.#cells = cells;
+    this.#codecOf = codecOf;
+    this.#ground = { ...cells.ground, writer: Buffer.from(cells.ground.randomBytes(8)).toString('base64url') };
+  }
+
+  get done(): PartsSwept {
+    return { removed: this.#removed, kept: this.#kept, moved: this.#moved, skipped: this.#skipped };
+  }
+
+  judge(found: readonly Found[], signal: AbortSignal): Promise<void> {
+    return eachOf(found.length, atomsAtOnce, async (index) => {
+      signal.throwIfAborted();
+      const { owner, parts } = found[index] as Found;
+      const key = itemKeyOf(owner, this.#ground);
+      const text = keyTextOf(key, this.#ground.keyNames) as string;
+      try {
+        await this.#judge(key, text, parts);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        this.#skipped.push({ key: text, error });
+      }
+    });
+  }
+
+  async #judge(key: Item, text: string, parts: Found['parts']): Promise<void> {
+    const { clock } = this.#ground;
+    const { retry } = this.#cells;
+    const register = new Register(this.#ground, retry, key, text);
+    for (let look = 0; look < looksMax; look += 1) {
+      const item = await register.readItem(true, clock.monotonicMs() + retry.timeoutMs);
+      // Without a token there is nothing that parts could have been made on.
+      const image = item !== undefined && hasLineage(item, this.#ground.names) ? register.parse(item) : undefined;
+      const rooms = image && this.#rooms(key, text, image);
+      const named = image && (await namedBy(image, rooms as Rooms, text));
+      const orphans = parts.filter(({ notes }) => notes.id !== named);
+      if (image === undefined || !orphans.some(({ notes }) => notes.base === image.lineage.token)) {
+        return this.#remove(orphans, parts.length - orphans.length, text);
+      }
+      if (await this.#move(image, register, rooms as Rooms, text)) {
+        this.#moved += 1;
+        return this.#remove(orphans, parts.length - orphans.length, text);
+      }
+    }
+    throw new ContentionError('sweep', { key: text, attempts: looksMax, conflicts: looksMax }, retry.timeoutMs);
+  }
+
+  async #remove(orphans: Found['parts'], kept: number, text: string): Promise<void> {
+    this.#kept += kept;
+    await eachOf(orphans.length, orphans.length, async (index) => {
+      await this.#ground.parts.removeOne((orphans[index] as { key: Item }).key, text);
+      this.#removed += 1;
+    });
+  }
+
+  /** Writes what is there once more; whether it was still there. */
+  async #move(image: Image, register: Register, { writer }: Rooms, text: string): Promise<boolean> {
+    const { clock } = this.#ground;
+    const { timeoutMs } = this.#cells.retry;
+    const base: Known = { image, held: undefined, adopted: undefined, since: 0, learnedAt: 0, seenAtMs: 0 };
+    const { pending } = await writer.touch(base, { tick: 0, atMs: clock.monotonicMs() });
+    const stop = new AbortController();
+    const callOff = after(clock, timeoutMs, () => stop.abort());
+    try {
+      const fate = await register.write(pending, { signal: stop.signal, wanted: () => !stop.signal.aborted });
+      if (fate.status === 'applied') return true;
+      if (fate.status === 'conflict') return false;
+      if (fate.status === 'refused') throw fate.error;
+      const facts = { key: text, attempts: pending.copies, conflicts: 0 };
+      throw new DeadlineError('sweep', facts, timeoutMs, fate.cause);
+    } finally {
+      callOff();
+    }
+  }
+
+  #rooms(key: Item, text: string, { encoded }: Image): Rooms {
+    const codec = this.#codecFor(text);
+    const none = { schema: undefined, index: undefined, adopt: undefined, foreign: 'carry', ttlMs: undefined } as const;
+    const rules = new ValueRules(text, { ...none, codec, large: undefined });
+    const packing = new Packing(this.#ground, key, text, rules, this.#cells.retry.timeoutMs);
+    const never = () => Promise.reject(new TypeError('Cannot sweep: a touch needs no footing'));
+    return { encoded, codec, packing, writer: new Writer(this.#ground, rules, packing, key, text, never) };
+  }
+
+  #codecFor(text: string): ValueCodec | SealingCodec | undefined {
+    const cells = this.#cells;
+    return this.#codecOf?.(keyIn(text, this.#ground.keyNames.length)) ?? cells.opened(text)?.rules.codec ?? cells.codec;
+  }
+}
+
+interface Rooms {
+  readonly encoded: Encoded | undefined;
+  readonly codec: ValueCodec | SealingCodec | undefined;
+  readonly packing: Packing;
+  readonly writer: Writer;
+}
+
+/** Codec names of what this library writes without layers. */
+const plainCodecNames: readonly (string | undefined)[] = [undefined, 'json', 'compact', 'compressed', 'parts'];
+
+/**
+ * The id of the parts that an item names, if any.
+ *
+ * @throws {DecodeError} `ERR_DECODE` when that can't be told: what is not understood might name some
+ */
+async function namedBy(image: Image, { encoded, codec, packing }: Rooms, key: string): Promise<string | undefined> {
+  if (encoded === undefined) return undefined;
+  const isKnown = (name: string | undefined) =>
+    plainCodecNames.includes(name) ||
+    name === codec?.name ||
+    (codec !== undefined && isSealing(codec) && (codec.opens(name as string) || name === codec.form?.name));
+  const { form, manifest } = await packing.unpack(encoded, image, { known: undefined, deadlineAt: undefined });
+  if (manifest !== undefined || isKnown(form?.codec)) return manifest?.id;
+  const name = JSON.stringify(form?.codec);
+  throw new DecodeError(key, 'foreign', `written by codec ${name}, which is not at hand; give it by codecOf`);
+}
+
+function itemKeyOf(owner: readonly string[], { keyNames }: Ground): Item {
+  return Object.fromEntries(keyNames.map((name, at) => [name, { S: owner[at] as string }]));
+}
+
+/** The key as `AtomTable.atom` takes it. */
+function keyIn(text: string, count: number): unknown {
+  if (count === 1) return decodeKey(text);
+  const [pk, sk] = JSON.parse(text) as [string, string];
+  return { pk: decodeKey(pk), sk: decodeKey(sk) };
+}

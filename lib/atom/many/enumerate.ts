@@ -1,0 +1,213 @@
+/**
+ * All atoms of a table, or of one partition: `AtomTable.keys` and `scan`.
+ *
+ * What is no atom is passed over by the store: items without a token (pages of journals, parts, receipts), tombstones, values that
+ * have expired. Items that are atoms but can't be read are not.
+ */
+import { type AttributeValue, encodeKey, type Item } from '../../codec/index.js';
+import {
+  type Expression,
+  type PageAnswer,
+  partitionKeyBytesMax,
+  type QueryRequest,
+  type ScanRequest,
+  sortKeyBytesMax,
+} from '../../engine/index.js';
+import { type AtomEntry, entryOf, keyIn } from './atom-entry.js';
+import { type Cells, keyItemOf, keyTextOf } from './cells.js';
+import { requireCount } from './many-keys.js';
+import { readPage } from './page-read.js';
+import { type PageReader, type Row, Walk } from './walk.js';
+
+/** Options of `AtomTable.keys`. */
+export interface KeysOptions {
+  /** Of a table with a sort key, this partition only: it is queried, not scanned. */
+  readonly pk?: unknown;
+  /**
+   * Keys that are texts and begin so. With `pk` it is the sort key's; in a table with a sort key it needs `pk`.
+   * @defaultValue all keys
+   */
+  readonly prefix?: string;
+  /**
+   * `strong`: with every write that was acknowledged before the call. `eventual`: for half the units.
+   * @defaultValue 'strong'
+   */
+  readonly consistency?: 'strong' | 'eventual';
+  /**
+   * Parts of the table that are scanned side by side.
+   * @defaultValue 1
+   */
+  readonly segments?: number;
+  /**
+   * Items that one page reads at most.
+   * @defaultValue what fits into 1 MB
+   */
+  readonly pageItemsMax?: number;
+  /** Goes on where another walk with the same options stood. */
+  readonly cursor?: string;
+  /**
+   * What to do with an atom that can't be read: throw its error (the next loop goes on behind it), or pass over it and count it in
+   * `skipped`.
+   * @defaultValue 'throw'
+   */
+  readonly onUndecodable?: 'throw' | 'skip';
+  /** Ends the loop with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `AtomTable.scan`. */
+export interface ScanOptions extends KeysOptions {
+  /**
+   * A filter expression that the store applies as well, in DynamoDB's own syntax; it reaches index attributes and, under `d`, values
+   * that are stored natively. It saves bytes, not units.
+   */
+  readonly filter?: Expression;
+}
+
+/** Scans go over so many segments at most; the service's limit is a million. */
+const segmentsMax = 1_024;
+/** Placeholders of ours. */
+const own = 'leyden';
+
+export function keysOf(cells: Cells, options: KeysOptions): Walk<unknown> {
+  const { keyNames } = cells.ground;
+  const rowsOf = (items: readonly Item[]) =>
+    items.map((item): Row<unknown> => {
+      const at = keyItemOf(item, keyNames);
+      return { at, id: at, make: async () => keyIn(item, keyNames) };
+    });
+  return walk(cells, 'list the keys of', options, rowsOf, keyNames);
+}
+
+export function scanOf<T>(cells: Cells, options: ScanOptions): Walk<AtomEntry<T>> {
+  const { keyNames, clock } = cells.ground;
+  const stale = options.consistency === 'eventual';
+  const rowsOf = (items: readonly Item[]) =>
+    items.map((item): Row<AtomEntry<T>> => {
+      const at = keyItemOf(item, keyNames);
+      return {
+        at,
+        id: at,
+        async make() {
+          const text = keyTextOf(item, keyNames) as string;
+          const cell = cells.opened(text) ?? cells.passing({ item: at, text });
+          // No cell knows when this page was asked for; so it may move a cache forward, and no more.
+          const known = await cell.cache.learn(item, { tick: 0, atMs: clock.monotonicMs() });
+          return entryOf<T>(item, known, cells, stale);
+        },
+      };
+    });
+  return walk(cells, 'scan', options, rowsOf, undefined);
+}
+
+function walk<T>(
+  cells: Cells,
+  action: string,
+  options: ScanOptions,
+  rowsOf: (items: readonly Item[]) => Row<T>[],
+  projection: readonly string[] | undefined,
+): Walk<T> {
+  const { pk, segments = 1, pageItemsMax, consistency = 'strong', cursor, onUndecodable = 'throw', signal } = options;
+  requireCount(action, 'segments', segments);
+  if (segments > segmentsMax)
+    throw new RangeError(`Cannot ${action} atoms: segments must be at most ${segmentsMax}: ${segments}`);
+  if (pageItemsMax !== undefined) requireCount(action, 'pageItemsMax', pageItemsMax);
+  if (consistency !== 'strong' && consistency !== 'eventual') {
+    throw new RangeError(`Cannot ${action} atoms: consistency must be 'strong' or 'eventual': ${String(consistency)}`);
+  }
+  const select = selectionOf(cells, action, options);
+  const common = { consistent: consistency === 'strong', limit: pageItemsMax, projection };
+  const { engine, tableName } = cells.ground;
+  const reader =
+    (segment: number): PageReader<T> =>
+    async (startKey, stop) => {
+      const { filter, keyCondition } = select();
+      const page = await readPage(cells, action, stop, (sending) => {
+        const request = { table: tableName(), ...common, filter, startKey };
+        if (keyCondition !== undefined)
+          return engine.query({ ...request, keyCondition } satisfies QueryRequest, sending);
+        const part = segments === 1 ? {} : { segment, segments };
+        return engine.scan({ ...request, ...part } satisfies ScanRequest, sending);
+      });
+      return { rows: rowsOf((page satisfies PageAnswer).items), nextKey: page.nextKey };
+    };
+  if (pk !== undefined && segments > 1)
+    throw new TypeError(`Cannot ${action} atoms: segments and pk exclude each other`);
+  const strands = Array.from({ length: segments }, (_, segment) => reader(segment));
+  return new Walk<T>({ action, strands, cursor, limit: undefined, onUndecodable, signal });
+}
+
+/** Which items are asked for; anew for each page, for what has not expired yet may have by the next. */
+function selectionOf(
+  { ground: { keyNames, names, clock } }: Cells,
+  action: string,
+  { pk, prefix, filter }: ScanOptions,
+): () => { readonly filter: Expression; readonly keyCondition?: Expression } {
+  const [partition, sort] = keyNames as [string, string | undefined];
+  if (pk !== undefined && sort === undefined)
+    throw new TypeError(`Cannot ${action} atoms: pk is for tables with a sort key`);
+  if (prefix !== undefined && typeof prefix !== 'string') {
+    throw new TypeError(`Cannot ${action} atoms: prefix must be a text: ${typeof prefix}`);
+  }
+  if (prefix !== undefined && pk === undefined && sort !== undefined) {
+    throw new TypeError(`Cannot ${action} atoms: prefix needs pk in a table with a sort key`);
+  }
+  refuseOwn(action, filter);
+  const begins =
+    prefix === undefined || prefix === ''
+      ? undefined
+      : beginningOf(prefix, sort === undefined ? partitionKeyBytesMax : sortKeyBytesMax);
+  const among = (clauses: readonly (string | undefined)[]) => clauses.filter((one) => one !== undefined).join(' AND ');
+  const partitionText = pk === undefined ? undefined : encodeKey(pk, partitionKeyBytesMax);
+  return () => {
+    const scanned = partitionText === undefined && begins !== undefined;
+    const filtering: Expression = {
+      expression: among([
+        `attribute_exists(#${own}Token)`,
+        // Not a tombstone; what is damaged is to be told of.
+        `(attribute_exists(#${own}Data) OR attribute_not_exists(#${own}Expiry))`,
+        `NOT #${own}Alive <= :${own}Now`,
+        scanned ? `begins_with(#${own}Key, :${own}Begins)` : undefined,
+        filter === undefined ? undefined : `(${filter.expression})`,
+      ]),
+      names: {
+        ...filter?.names,
+        [`#${own}Token`]: names.token,
+        [`#${own}Data`]: names.data,
+        [`#${own}Expiry`]: names.expiresAt,
+        [`#${own}Alive`]: names.aliveUntil,
+        ...(scanned && { [`#${own}Key`]: partition }),
+      },
+      values: {
+        ...filter?.values,
+        [`:${own}Now`]: { N: String(Math.floor(clock.now())) },
+        ...(scanned && { [`:${own}Begins`]: { S: begins } }),
+      },
+    };
+    if (partitionText === undefined) return { filter: filtering };
+    const values: Record<string, AttributeValue> = { [`:${own}Partition`]: { S: partitionText } };
+    if (begins !== undefined) values[`:${own}Begins`] = { S: begins };
+    const keyCondition: Expression = {
+      expression: among([
+        `#${own}Partition = :${own}Partition`,
+        begins === undefined ? undefined : `begins_with(#${own}Key, :${own}Begins)`,
+      ]),
+      names: { [`#${own}Partition`]: partition, ...(begins !== undefined && { [`#${own}Key`]: sort as string }) },
+      values,
+    };
+    return { filter: filtering, keyCondition };
+  };
+}
+
+/** How the stored form of every text with this prefix begins; of texts that are no well-formed Unicode it is not asked. */
+function beginningOf(prefix: string, bytesMax: number): string {
+  const text = encodeKey(prefix, bytesMax);
+  return text === prefix ? text : text.slice(0, -1);
+}
+
+function refuseOwn(action: string, filter: Expression | undefined): void {
+  const placeholders = [...Object.keys(filter?.names ?? {}), ...Object.keys(filter?.values ?? {})];
+  const taken = placeholders.find((one) => one.slice(1).startsWith(own));
+  if (taken !== undefined)
+    throw new TypeError(`Cannot ${action} atoms: placeholders of filter must not begin with ${own}: ${taken}`);
+}
