@@ -4585,7 +4585,7 @@ const blindWrites = [
     "  if (fences !== undefined && committed >= fences) return 'not-applied';\n",
     '',
     commuteSchedules,
-    'when its late copy came before the fence',
+    'when the fence came too late and its answer was lost',
   ),
   mutant(
     'commute: a fence comes too late for what was applied',
@@ -4633,7 +4633,7 @@ const blindWrites = [
     'operation.isBarred = isBarred;',
     'operation.isBarred = false;',
     commutes,
-    'does not touch the value of a process that',
+    'puts members into Sets and lists',
   ),
   ...['#c', '#i', '#z'].map((name) =>
     mutant(
@@ -4656,18 +4656,10 @@ const blindWrites = [
   mutant(
     'commute: what has expired is left alone',
     commuteWriter,
-    "mortal ? '#y > :u' : 'attribute_exists(#d)',",
-    "mortal ? '#y <> :u' : 'attribute_exists(#d)',",
+    "...(mortal ? ['#y > :u'] : []),",
+    "...(mortal ? ['#y <> :u'] : []),",
     commutes,
     'leaves alone what expires by the time',
-  ),
-  mutant(
-    'commute: a tombstone is left alone',
-    commuteWriter,
-    "mortal ? '#y > :u' : 'attribute_exists(#d)',",
-    "mortal ? '#y > :u' : '(attribute_exists(#d) OR attribute_not_exists(#d))',",
-    commutes,
-    'deletes it',
   ),
   mutant(
     'commute: notes stay what they were',
@@ -4716,8 +4708,8 @@ const blindWrites = [
     commuteExpression,
     '[least, most] = [Math.min(least, delta), Math.max(most, delta)];',
     '[least, most] = [Math.min(0, delta), Math.max(0, delta)];',
-    commuteProperty,
-    'memory',
+    commutes,
+    'adds one after the other',
   ),
   mutant(
     'commute: a list is still a list',
@@ -4756,8 +4748,8 @@ const blindWrites = [
     commuteExpression,
     '    sheet.require(`attribute_not_exists(${path})`);\n    sheet.requireParent(root);',
     '    sheet.requireParent(root);',
-    commuteProperty,
-    'memory',
+    commutes,
+    'makes what is missing only where',
   ),
   mutant(
     'commute: a parent is still a map',
@@ -4772,8 +4764,8 @@ const blindWrites = [
     commuteExpression,
     'if (this.#before.annotations === undefined && !this.#isOrdinary(place, found, changes)) return false;',
     '',
-    commuteProperty,
-    'memory',
+    commutes,
+    'brings bytes and odd names together',
   ),
   mutant(
     'commute: members are taken out from the end',
@@ -4815,14 +4807,18 @@ const blindWrites = [
     commuteCrowd,
     'swap on an atom on which',
   ),
-  mutant(
-    'commute: a hand is taken down',
-    commuteWriter,
-    "image.hand === undefined ? parts.removes : [...parts.removes, '#h']",
-    'parts.removes',
-    commuteCrowd,
-    'a hand that was raised by somebody who died',
-  ),
+  {
+    name: 'commute: a hand is taken down',
+    edits: [
+      {
+        file: commuteWriter,
+        find: "image.hand === undefined ? parts.removes : [...parts.removes, '#h']",
+        replace: 'parts.removes',
+      },
+      { file: commuteWriter, find: "        ...(image.hand !== undefined && { '#h': names.hand }),\n", replace: '' },
+    ],
+    spec: { file: commuteCrowd, test: 'a hand that was raised by somebody who died' },
+  },
   mutant(
     'commute: the same notes have the same text',
     'lib/codec/notes.ts',

@@ -316,7 +316,7 @@ describe('commute()', () => {
 
   it.each<[string, object]>([
     ['schema', { schema: { '~standard': { version: 1, vendor: 'x', validate: (value: unknown) => ({ value }) } } }],
-    ['index', { index: { n: (value: { n: number }) => value.n } }],
+    ['index', { index: { many: ({ n }: { n: number }) => (n > 2 ? n : undefined) } }],
     ['foreign', { foreign: 'refuse' }],
   ])('goes as a swap on an atom with %s', async (_, options) => {
     const atom = table.atom<{ n: number }>('a', { initial: { n: 1 }, ...options });
@@ -324,12 +324,19 @@ describe('commute()', () => {
     sent = [];
     expect(await atom.commute({ add: { n: 1 } })).toEqual({ n: 3 });
     expect(kinds()).toEqual(['put']);
+    const item = await engine.get({ table: 'state', key: { id: { S: 'a' } }, consistent: true });
+    expect(item?.many).toEqual('index' in options ? { N: '3' } : undefined);
   });
 
   it('lets a validator see what is to be written', async () => {
     const atom = table.atom<{ n: number }>('a', { initial: { n: 1 } });
     await atom.commute({ add: { n: 1 } });
     await atom.setValidator(({ n }) => n < 3);
+    await expect(atom.commute({ add: { n: 1 } })).rejects.toMatchObject({ code: 'ERR_INVALID_VALUE' });
+    // The value that it is to see is not the one that was known.
+    await atom.setValidator(({ n }) => n < 5);
+    const other = new AtomTable({ engine, tableName: 'state' }).atom<{ n: number }>('a');
+    await other.swap(() => ({ n: 4 }));
     await expect(atom.commute({ add: { n: 1 } })).rejects.toMatchObject({ code: 'ERR_INVALID_VALUE' });
     await atom.setValidator(undefined);
     sent = [];
@@ -351,6 +358,33 @@ describe('commute()', () => {
     // Barred, fenced, and put.
     expect(kinds().filter((kind) => kind !== 'get')).toEqual(['update', 'update', 'put']);
     expect(await atom.deref()).toEqual(expected);
+  });
+
+  it('makes what is missing only where it still is', async () => {
+    const atom = table.atom<{ a?: Record<string, number> }>('a', { initial: {} });
+    await atom.swap((same) => same, { noop: 'write' });
+    const other = new AtomTable({ engine, tableName: 'state' }).atom<{ a?: Record<string, number> }>('a');
+    await other.swap(() => ({ a: { x: 5, y: 1 } }));
+    expect(await atom.commute({ add: { a: { x: 1 } } })).toEqual({ a: { x: 6, y: 1 } });
+  });
+
+  it('brings bytes and odd names together in a value with notes only', async () => {
+    const atom = table.atom<Record<string, unknown>>('a', { initial: {} });
+    await atom.swap((same) => same, { noop: 'write' });
+    const other = new AtomTable({ engine, tableName: 'state' }).atom<Record<string, unknown>>('a');
+    await other.swap(() => ({ bytes: new Uint8Array([1]) }));
+    const value = { bytes: new Uint8Array([1]), '~constructor': 1 };
+    expect(await atom.commute({ add: { '~constructor': 1 } })).toEqual(value);
+    expect(await other.deref()).toEqual(value);
+  });
+
+  it('adds one after the other, and refuses what does not fit on the way', async () => {
+    const atom = table.atom<number>('a', { initial: 0 });
+    await atom.swap((same) => same, { noop: 'write' });
+    await new AtomTable({ engine, tableName: 'state' }).atom<number>('a').reset(-Number.MAX_SAFE_INTEGER);
+    const [down, up] = await Promise.allSettled([atom.commute({ add: -1 }), atom.commute({ add: 1 })]);
+    expect(down).toMatchObject({ status: 'rejected', reason: { code: 'ERR_COMMUTE', reason: 'unsafe-number' } });
+    expect(up).toEqual({ status: 'fulfilled', value: 1 - Number.MAX_SAFE_INTEGER });
   });
 
   it('does not touch a value that has become more than plain JSON, or less', async () => {

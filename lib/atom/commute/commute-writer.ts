@@ -123,7 +123,7 @@ export class CommuteWriter {
       conditions: [
         annotations === undefined ? 'attribute_not_exists(#t)' : '#t = :t',
         ...['#c', '#i', '#z', mortal ? '#o' : '#y'].map((name) => `attribute_not_exists(${name})`),
-        mortal ? '#y > :u' : 'attribute_exists(#d)',
+        ...(mortal ? ['#y > :u'] : []),
         ...parts.conditions,
       ],
       names: {
@@ -131,7 +131,7 @@ export class CommuteWriter {
         ...{ '#t': names.annotations, '#c': names.codec, '#i': names.indexNames, '#z': names.format },
         ...{ '#u': names.writtenAt, '#y': names.aliveUntil },
         ...(image.hand !== undefined && { '#h': names.hand }),
-        ...(mortal ? { '#x': names.expiresAt, '#o': names.receipts } : { '#d': names.data }),
+        ...(mortal && { '#x': names.expiresAt, '#o': names.receipts }),
       },
       values: {
         ...parts.values,
