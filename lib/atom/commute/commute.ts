@@ -13,7 +13,7 @@ import { pathText } from '../focus/part-path.js';
 const verbs = ['add', 'append', 'union', 'difference', 'setIfAbsent', 'remove'] as const;
 
 /** What a change does. */
-export type Verb = (typeof verbs)[number];
+type Verb = (typeof verbs)[number];
 
 /** A place: property names, from the outside in. */
 export type Place = readonly string[];

@@ -44,7 +44,7 @@ export interface Layout {
 }
 
 /** What the keys of all parts begin with. */
-export const partKeyPrefix = '~part:';
+const partKeyPrefix = '~part:';
 /** Codec name of a part. */
 export const partCodecName = 'part';
 

@@ -16,8 +16,10 @@ export class NotedPromise<T> extends Promise<T> {
   isNoted = false;
 
   static of<T>(promise: Promise<T>): NotedPromise<T> {
-    const noted = new NotedPromise<T>((resolve, reject) => promise.then(resolve, reject));
-    Promise.prototype.then.call(noted, undefined, ignore);
+    const noted = new NotedPromise<T>((resolve, reject) => {
+      promise.then(resolve, reject);
+    });
+    void Promise.prototype.then.call(noted, undefined, ignore);
     return noted;
   }
 
