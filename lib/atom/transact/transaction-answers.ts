@@ -52,17 +52,12 @@ export function verdictOf(lineage: Lineage | undefined, attempt: Attempt, isOld:
   return verdict === 'not-applied' ? 'incarnation-changed' : verdict;
 }
 
-/**
- * What all written atoms together say. When they were seen at one instant, one that still stands at its base proves that the
- * transaction had not taken effect then, and one that has left its base that it never will.
- */
-export function combine(verdicts: readonly Verdict[], atOneInstant: boolean): Verdict {
+/** What several written atoms say together. As long as one still stands at its base, those that can't tell do not count. */
+export function combine(verdicts: readonly Verdict[]): Verdict {
   if (verdicts.includes('applied')) return 'applied';
   if (verdicts.includes('not-applied')) return 'not-applied';
-  const undecided = verdicts.find(isUndecidable);
-  if (undecided === undefined) return 'pending';
-  if (!verdicts.includes('pending')) return undecided;
-  return atOneInstant ? 'not-applied' : 'pending';
+  if (verdicts.includes('pending')) return 'pending';
+  return verdicts.find(isUndecidable) ?? 'pending';
 }
 
 export function isUndecidable(verdict: Verdict): verdict is UndecidableVerdict {

@@ -111,11 +111,8 @@ export class Inquiry {
       throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
     }
     const found = this.#written.map((member, at) => this.find(member, items[at], isOld));
-    const verdict = combine(
-      found.map((one) => one.verdict),
-      true,
-    );
-    // All stand at their bases; what has failed once will fail for ever.
+    const verdict = combine(found.map((one) => one.verdict));
+    // One stands at its base still, and another one has left its own, or a condition has failed: never to hold again.
     if (verdict === 'pending') return { verdict: 'not-applied', found };
     return isUndecidable(verdict) ? { verdict } : { verdict, found };
   }

@@ -176,10 +176,7 @@ export class TransactionShipment implements Shipment {
     const found = failed.flatMap(({ member, item }) =>
       isWritten(member) && item !== undefined ? [this.#inquiry.find(member, item, this.#isOld)] : [],
     );
-    const verdict = combine(
-      found.map((one) => one.verdict),
-      false,
-    );
+    const verdict = combine(found.map((one) => one.verdict));
     if (verdict === 'applied') return this.#applied(found);
     // What came without its item is read again: it may be gone, or this engine does not bring it along.
     for (const { member, item } of failed) await tellCache(member, item ?? 'untold');
