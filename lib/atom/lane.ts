@@ -16,7 +16,8 @@
  * - A caller who leaves (deadline, abort) takes its step along only while nothing was sent; after that it is told
  *   `unknown`, and the lane goes on settling for `settleMs`.
  */
-import { Alarm, onAbort } from '../engine/index.js';
+import { Alarm } from '../engine/index.js';
+import { answerAll, failAll } from './answers.js';
 import { BaseChoice, sameItem, type Waiting } from './base-choice.js';
 import { type Run, runBatch } from './batch.js';
 import { bytesOf, type Cache, type Known, type Start } from './cache.js';
@@ -33,7 +34,8 @@ import { type Frame, Inside } from './inside.js';
 import type { Image } from './item-format.js';
 import { BaseMoved } from './large/footing.js';
 import { Unwanted } from './large/parts.js';
-import { Operation, unknown, type Work } from './operation.js';
+import { Loans } from './loans.js';
+import { Operation, unknown, untilSettled, type Work } from './operation.js';
 import { Queue } from './queue.js';
 import type { Register } from './register.js';
 import { isPassing } from './sender.js';
@@ -44,13 +46,6 @@ import type { Draft, Writer } from './writer.js';
 
 /** Functions run in one batch at most; the rest waits for the next write. */
 const combineMax = 4_096;
-
-/** Somebody who waits for this lane to be his. */
-interface Holder {
-  readonly grant: (release: () => void) => void;
-  /** Told whenever somebody else comes while he has it. */
-  readonly onWanted: (() => void) | undefined;
-}
 
 export class Lane {
   readonly #ground: Ground;
@@ -82,10 +77,8 @@ export class Lane {
   /** Operations still to be run one at a time, because their batch could not be written as one. */
   #solo = 0;
   #settlers = 0;
-  #holders: Holder[] = [];
-  #lentTo: Holder | undefined;
-  /** Who holds a lane and who queues in it take turns. */
-  #holdersTurn = false;
+  /** Only once somebody has asked for the lane itself. */
+  #loans: Loans | undefined;
 
   readonly #commutes: CommuteWriter;
   readonly #room: ElbowRoom;
@@ -150,45 +143,16 @@ export class Lane {
    * `onWanted` is called whenever somebody else comes meanwhile.
    */
   hold(signal: AbortSignal | undefined, onWanted?: () => void): Promise<() => void> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise((resolve, reject) => {
-      let unlisten = () => {};
-      const holder: Holder = {
-        grant: (release) => {
-          unlisten();
-          resolve(release);
-        },
-        onWanted,
-      };
-      if (signal !== undefined) {
-        unlisten = onAbort(signal, () => {
-          this.#holders = this.#holders.filter((one) => one !== holder);
-          this.#mind();
-          reject(signal.reason);
-        });
-      }
-      this.#holders.push(holder);
-      this.#wake();
-    });
-  }
-
-  /** Leaves the lane to whoever asked first, until it is given back. */
-  #lend(): Promise<void> {
-    const holder = this.#holders.shift();
-    if (holder === undefined) return Promise.resolve();
-    this.#lentTo = holder;
-    return new Promise((resolve) => {
-      holder.grant(() => {
-        if (this.#lentTo === holder) this.#lentTo = undefined;
-        resolve();
-      });
-    });
+    this.#loans ??= new Loans(() => this.#mind());
+    const loan = this.#loans.ask(signal, onWanted);
+    if (this.#loans.isWanted) this.#wake();
+    return loan;
   }
 
   #wake(): void {
     this.#called = true;
     this.#flight?.mind(true);
-    this.#lentTo?.onWanted?.();
+    this.#loans?.tellHolder();
     if (this.#busy) return;
     this.#busy = true;
     this.#ground.life.began(this);
@@ -198,12 +162,11 @@ export class Lane {
 
   async #work(): Promise<void> {
     try {
-      while (this.#flight !== undefined || this.#queue.length > 0 || this.#holders.length > 0) {
+      while (this.#flight !== undefined || this.#queue.length > 0 || this.#loans?.isWanted === true) {
         if (this.#flight === undefined) {
-          const lend = this.#holders.length > 0 && (this.#holdersTurn || this.#queue.length === 0);
-          this.#holdersTurn = !lend;
+          const loan = this.#loans?.next(this.#queue.length > 0);
           // In the context of a caller who is in it: what is traced on the way is his, and not that of who came first of all.
-          await (lend ? this.#lend() : this.#queue.all()[0]?.context.runInAsyncScope(this.#round, this));
+          await (loan ?? this.#queue.all()[0]?.context.runInAsyncScope(this.#round, this));
           continue;
         }
         this.#called = false;
@@ -379,25 +342,12 @@ export class Lane {
 
   #deliver(runs: readonly Run[], status: 'applied' | 'noop', version: number, stands?: Known): void {
     this.#running = [];
-    for (const run of runs) {
-      const { operation } = run;
-      const { attempts, conflicts } = operation;
-      if ('error' in run) {
-        operation.settle({ outcome: 'not-done' });
-        operation.reject(run.error);
-        continue;
-      }
-      const written = status === 'applied' && run.step.next !== undefined;
-      operation.trace?.carried(written ? 'applied' : 'noop', runs.length);
-      operation.settle({ outcome: run.step.declined === true ? 'not-done' : 'done' });
-      try {
-        const commit = { status: written ? 'applied' : 'noop', version, attempts, conflicts, stands } as const;
-        operation.resolve(run.step.answer(commit));
-      } catch (error) {
-        // A codec of the user's that does not take back what it made.
-        operation.reject(error);
-      }
-    }
+    answerAll(runs, status, version, stands);
+  }
+
+  #end(runs: readonly Run[], settled: Settled, errorOf: (operation: Operation) => unknown): void {
+    this.#running = [];
+    failAll(runs, settled, errorOf);
   }
 
   /** Drives the write under way. `false`: its fate is not known yet, and nobody waits any more. */
@@ -516,14 +466,6 @@ export class Lane {
     }
   }
 
-  #end(runs: readonly Run[], settled: Settled, errorOf: (operation: Operation) => unknown): void {
-    this.#running = [];
-    for (const { operation } of runs) {
-      operation.settle(settled);
-      if (!operation.isOver) operation.reject(errorOf(operation));
-    }
-  }
-
   /** Puts callers whose step was not written back to the front; those who have left are told so if they ask. */
   #requeue(operations: readonly Operation[]): void {
     const live = operations.filter((one) => !one.isOver);
@@ -603,7 +545,7 @@ export class Lane {
   #isAwaited(): boolean {
     return (
       this.#settlers > 0 ||
-      this.#holders.length > 0 ||
+      this.#loans?.isWanted === true ||
       this.#queue.length > 0 ||
       this.#running.some((one) => !one.isOver)
     );
@@ -633,14 +575,9 @@ export class Lane {
     if (prefer === 'cancel' && this.#flight === flight) flight.cancel();
     this.#settlers += 1;
     this.#wake();
-    const giveUp = new AbortController();
-    const until = signal === undefined ? giveUp.signal : AbortSignal.any([giveUp.signal, signal]);
-    const truth = new Promise<Settled>((resolve) => operation.whenSettled(resolve));
-    const timeout = this.#ground.clock.sleep(timeoutMs, { signal: until }).catch(() => undefined);
     try {
-      return await Promise.race([truth, timeout.then(() => operation.settled ?? unknown('in-flight'))]);
+      return await untilSettled(operation, this.#ground.clock, timeoutMs, signal);
     } finally {
-      giveUp.abort();
       this.#settlers -= 1;
       this.#mind();
     }
