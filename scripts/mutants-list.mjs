@@ -83,16 +83,20 @@ const evidence = [
   mutant(
     'a failed condition is a lost race, without a look at the evidence',
     'lib/atom/register.ts',
-    "if (sentOnce && verdict !== 'applied') return",
-    'if (verdict !== undefined) return',
+    `    if (sentOnce && verdict !== 'applied') {
+      return { status: 'conflict'`,
+    `    if (verdict !== undefined) {
+      return { status: 'conflict'`,
     schedules,
     '1:',
   ),
   mutant(
     'a failed condition of a first copy is a lost race, although the way doubles',
     'lib/atom/register.ts',
-    "if (sentOnce && verdict !== 'applied') return",
-    'if (sentOnce) return',
+    `    if (sentOnce && verdict !== 'applied') {
+      return { status: 'conflict'`,
+    `    if (sentOnce) {
+      return { status: 'conflict'`,
     guards,
     'doubled on the way',
   ),
@@ -181,12 +185,10 @@ const evidence = [
   mutant(
     'a deletion leaves no tombstone',
     'lib/atom/register.ts',
-    'this.#sender.timed((signal) => engine.put(request, { signal }))',
-    `this.#sender.timed((signal) =>
-        this.#ground.names.data in pending.item
-          ? engine.put(request, { signal })
-          : engine.delete({ table: request.table, key: this.key, condition: request.condition }, { signal }),
-      )`,
+    'engine.put({ table, item, condition }, { signal })',
+    `this.#ground.names.data in item
+              ? engine.put({ table, item, condition }, { signal })
+              : engine.delete({ table, key: this.key, condition }, { signal })`,
     schedules,
     '12:',
   ),
@@ -230,8 +232,8 @@ const payloads = [
   mutant(
     'a resend is made anew under its old number',
     'lib/atom/register.ts',
-    'item: pending.item, condition: pending.condition };',
-    'item: { ...pending.item, u: { N: String(Math.ceil(this.#ground.clock.now()) + pending.copies) } }, condition: pending.condition };',
+    'const { item, condition, update } = pending;',
+    'const { condition, update } = pending; const item: Item = { ...pending.item, u: { N: String(Math.ceil(this.#ground.clock.now()) + pending.copies) } };',
     schedules,
     '1:',
   ),
@@ -333,8 +335,8 @@ const readsAndCache = [
   mutant(
     'reads of record are not consistent',
     'lib/atom/register.ts',
-    'engine.get({ table: tableName(), key: this.key, consistent }, { signal }),',
-    'engine.get({ table: tableName(), key: this.key, consistent: consistent && false }, { signal }),',
+    'engine.get({ table: tableName(), key: this.key, consistent }, { signal });',
+    'engine.get({ table: tableName(), key: this.key, consistent: consistent && false }, { signal });',
     reads,
     'reads of record',
   ),
@@ -342,8 +344,8 @@ const readsAndCache = [
     'a strong deref joins the read under way',
     'lib/atom/cache.ts',
     `        this.#waiting = undefined;
-        const reading = this.#read(true);`,
-    `        const reading = this.#read(true).finally(() => {
+        const reading = this.#read(true, tally);`,
+    `        const reading = this.#read(true, tally).finally(() => {
           this.#waiting = undefined;
         });`,
     reads,
@@ -408,12 +410,11 @@ const leaving = [
     'whoever lost a race is out of sight while a schema runs',
     'lib/atom/lane.ts',
     `        this.#requeue(this.#afterConflict(runs));
-        if (fate.image === undefined) this.#cache.forget();
-        else await this.#learn(fate.image ?? undefined, draft);
-        return;`,
+        if (fate.proven === true) draft.aftermath?.lost();
+        return this.#learn(fate.image, draft.start);`,
     `        const live = this.#afterConflict(runs);
-        if (fate.image === undefined) this.#cache.forget();
-        else await this.#learn(fate.image ?? undefined, draft);
+        if (fate.proven === true) draft.aftermath?.lost();
+        await this.#learn(fate.image, draft.start);
         return this.#requeue(live);`,
     attacks,
     'after a lost race, before a store that is gone',
@@ -445,8 +446,8 @@ const leaving = [
   mutant(
     'a cancel that succeeds counts as the write itself',
     'lib/atom/flight.ts',
-    "if (fate.status === 'applied') return { status: 'conflict', image: fate.newer ?? image };",
-    "if (fate.status === 'applied') return { status: 'applied', newer: fate.newer ?? image };",
+    "return { status: 'conflict', image: fate.evaluated ?? fate.newer ?? image, proven: true, barred };",
+    "return { status: 'applied', newer: fate.newer ?? image };",
     schedules,
     '6:',
   ),
@@ -4084,16 +4085,16 @@ const layersAndKeys = [
   mutant(
     'sealed atoms: a cancel keeps the old version',
     'lib/atom/packing.ts',
-    'return sealing.seal(form, this.#placeOf({ ...image, lineage: next }));',
-    'return sealing.seal(form, this.#placeOf(image));',
+    'return this.#seal(sealing, form, this.#placeOf({ ...image, lineage: next }));',
+    'return this.#seal(sealing, form, this.#placeOf(image));',
     sealedSpec,
     'cancels an unknown outcome',
   ),
   mutant(
     'sealed atoms: a cancel writes the old bytes again',
     'lib/atom/packing.ts',
-    '    if (encoded?.codec === undefined || sealing === undefined || !sealing.opens(encoded.codec)) return encoded;\n    const form = await sealing.open',
-    '    if (true as boolean) return encoded;\n    const form = await (sealing as SealingCodec).open',
+    '    if (encoded?.codec === undefined || sealing === undefined || !sealing.opens(encoded.codec)) return encoded;\n    const form = await this.#open(sealing,',
+    '    if (true as boolean) return encoded;\n    const form = await this.#open(sealing as SealingCodec,',
     sealedSpec,
     'cancels an unknown outcome',
   ),
@@ -4829,6 +4830,400 @@ const blindWrites = [
   ),
 ];
 
+const transactAnswers = 'spec/atom/transact-answers.spec.ts';
+const transactLost = 'spec/atom/transact-lost.spec.ts';
+const transactMeeting = 'spec/atom/transact-contention.spec.ts';
+const transactMain = 'spec/atom/transact.spec.ts';
+const transactCalls = 'spec/atom/transact-calls.spec.ts';
+const writeSkew = 'spec/atom/write-skew.spec.ts';
+const receiptSpec = 'spec/atom/receipts.spec.ts';
+const engineContract = 'spec/contract/engine.spec.ts';
+
+/** Several atoms at once, and calls that are made once for ever. */
+const transacting = [
+  mutant(
+    'transact: a failed condition counts before a refusal',
+    'lib/atom/transact/transaction-answers.ts',
+    "if (codes.size === 0 || codes.has('ConditionalCheckFailed')) return 'conflict';",
+    "if (codes.size === 0) return 'conflict';",
+    transactAnswers,
+    'ConditionalCheckFailed, ValidationError',
+  ),
+  mutant(
+    'transact: what is refused for good is not sent again',
+    'lib/atom/transact/transaction-answers.ts',
+    "else if (code !== 'TransactionConflict') return 'refused';",
+    '',
+    transactAnswers,
+    'ValidationError, None',
+  ),
+  mutant(
+    'transact: an old creation proves nothing',
+    'lib/atom/transact/transaction-answers.ts',
+    'if (!isOld || attempt.base !== undefined) return verdict;',
+    'return verdict;',
+    transactLost,
+    'are not sent again once',
+  ),
+  mutant(
+    'transact: the evidence is asked before a conflict is believed',
+    'lib/atom/transact/transaction-shipment.ts',
+    "if (verdict === 'applied') return this.#applied(found);",
+    '',
+    transactAnswers,
+    'by its own first copy',
+  ),
+  mutant(
+    'transact: a copy that the transport resent is not the first',
+    'lib/atom/transact/transaction-shipment.ts',
+    'this.copies === 1 && !resent',
+    'this.copies === 1',
+    transactAnswers,
+    'resent by the transport',
+  ),
+  mutant(
+    'transact: a refusal says nothing of a copy before it',
+    'lib/atom/transact/transaction-shipment.ts',
+    "if (this.copies > 1) throw new Again(kind === 'conflict' ? 'brief' : 'throttled', error);",
+    '',
+    transactAnswers,
+    'refused, after a copy',
+  ),
+  mutant(
+    'transact: another payload under the token is never sent again',
+    'lib/atom/transact/transaction-shipment.ts',
+    `    if (isMismatch(error)) return this.#mismatched(error);
+    // It says nothing`,
+    '    // It says nothing',
+    transactAnswers,
+    'IdempotentParameterMismatch',
+  ),
+  mutant(
+    'transact: what must not be sent again is made impossible',
+    'lib/atom/transact/transaction-shipment.ts',
+    "if (this.copies > 1) return { status: 'fence', error };",
+    '',
+    transactAnswers,
+    'IdempotentParameterMismatch',
+  ),
+  mutant(
+    'transact: old creations are not sent again',
+    'lib/atom/transact/transaction-shipment.ts',
+    'if (this.#isTooOldToSend) return this.#ask(false);',
+    '',
+    transactLost,
+    'are not sent again once',
+  ),
+  mutant(
+    'transact: what was only read is checked',
+    'lib/atom/transact/transaction-shipment.ts',
+    'condition: cell.writer.condition(base) }',
+    "condition: { expression: 'attribute_exists(#z) OR attribute_not_exists(#z)', names: { '#z': 'zz' } } }",
+    writeSkew,
+    'is impossible',
+  ),
+  mutant(
+    'transact: a condition that failed once fails for ever',
+    'lib/atom/transact/transaction-inquiry.ts',
+    'if (undecided === undefined && !hasFailed) throw',
+    'if (undecided === undefined) throw',
+    transactLost,
+    'where only the check',
+  ),
+  mutant(
+    'transact: a caller that left before it was sent takes it along',
+    'lib/atom/transact/transaction-flight.ts',
+    'if (this.#attended === 0 && !this.mayApply) {',
+    'if (this.#attended < 0) {',
+    transactLost,
+    'by its signal',
+  ),
+  mutant(
+    'transact: settle() cancels when it is asked to',
+    'lib/atom/transact/transaction-flight.ts',
+    `    if (prefer === 'cancel') {
+      this.#cancelWanted = true;`,
+    "    if (prefer === 'cancel') {",
+    transactLost,
+    'makes it impossible with one plain put',
+  ),
+  mutant(
+    'transact: settling pauses when nobody waits',
+    'lib/atom/transact/transaction-flight.ts',
+    'this.#unlonely = after(ground.clock, retry.settleMs, () => stop.abort(), true);',
+    '',
+    transactLost,
+    'pauses when nobody waits',
+  ),
+  mutant(
+    'transact: whoever wants an atom of it has it go on',
+    'lib/atom/loans.ts',
+    'this.#lentTo?.onWanted?.();',
+    '',
+    transactLost,
+    'pauses when nobody waits',
+  ),
+  mutant(
+    'transact: lanes are kept until its fate is known',
+    'lib/atom/transact/course.ts',
+    'const underWay = this.flight?.end ?? this.#loading;',
+    'const underWay = undefined as Promise<unknown> | undefined;',
+    transactLost,
+    'keeps its lanes',
+  ),
+  mutant(
+    'transact: lanes are taken in the order of keys',
+    'lib/atom/transact/holds.ts',
+    '[...wanted].sort(byKey)',
+    '[...wanted]',
+    transactMeeting,
+    'never wait for each other for ever',
+  ),
+  mutant(
+    'transact: an error on states that were not there is not shown',
+    'lib/atom/transact/course.ts',
+    'if (run.isFatal || (await this.#stood(views))) throw result.error;',
+    'throw result.error;',
+    transactMain,
+    'throws what its function throws',
+  ),
+  mutant(
+    'transact: what was only read was there together',
+    'lib/atom/transact/course.ts',
+    'return (await this.#stood(views)) ? { value: result.value } : undefined;',
+    'return { value: result.value };',
+    transactMain,
+    'never returns states',
+  ),
+  mutant(
+    'transact: nothing is sent on states that this process knows to be gone',
+    'lib/atom/transact/course.ts',
+    'if (!views.every(isCurrent)) {',
+    'if (views.length === 0) {',
+    transactMeeting,
+    'in one process',
+  ),
+  mutant(
+    'transact: lanes stay held once something came between',
+    'lib/atom/transact/course.ts',
+    'for (const { cell } of views) this.#contended.add(cell);',
+    '',
+    transactMeeting,
+    'takes its time',
+  ),
+  mutant(
+    'transact: its deadline bends once',
+    'lib/atom/transact/course.ts',
+    'this.#departure.assertInTime();',
+    '',
+    transactAnswers,
+    'contention',
+  ),
+  mutant(
+    'transact: takes turns',
+    'lib/atom/transact/transaction-turns.ts',
+    'await this.#wait(cells);',
+    '',
+    transactMeeting,
+    'takes turns',
+  ),
+  mutant(
+    'transact: reads what is likely to have changed',
+    'lib/atom/transact/transaction-turns.ts',
+    'const reads = !this.#hasLost && aged',
+    'const reads = this.#hasLost && aged',
+    transactMeeting,
+    'in processes of their own',
+  ),
+  mutant(
+    'transact: what a failure told is not read again',
+    'lib/atom/transact/transaction-turns.ts',
+    'this.#hasLost = changed.size > 0;',
+    '',
+    transactMain,
+    'learns from the failure',
+  ),
+  mutant(
+    'transact: what a transactional read found is enough',
+    'lib/atom/transact/transaction-check.ts',
+    'if (seen.every((one) => this.#isOfInstant(one))) return true;',
+    '',
+    transactMeeting,
+    'read-only ones',
+  ),
+  mutant(
+    'transact: states are as new as the call where that is asked for',
+    'lib/atom/transact/bases.ts',
+    'if (this.#options.isFresh && !this.isOfNow(cell, known)) return false;',
+    '',
+    receiptSpec,
+    'a read that was made after the call',
+  ),
+  mutant(
+    'transact: a call that failed and that nobody looked at fails it',
+    'lib/atom/transact/transaction-run.ts',
+    'if (call?.isNoted === false) await call;',
+    '',
+    transactCalls,
+    'nobody looked at',
+  ),
+  mutant(
+    'transact: a tx is over when its function is',
+    'lib/atom/transact/transaction-run.ts',
+    `      } finally {
+        this.#isOver = true;
+      }`,
+    `      } finally {
+      }`,
+    transactCalls,
+    'throws once it has ended',
+  ),
+  mutant(
+    'transact: the watch of an atom counts in a transaction too',
+    'lib/atom/transact/transaction-run.ts',
+    'cell.lane.assertOutside(action, this.#frame);',
+    '',
+    transactCalls,
+    'own function',
+  ),
+  mutant(
+    'transact: a call on an atom inside a function on it',
+    'lib/atom/transact/transaction-run.ts',
+    'view.inside.assertOutside(action, this.#frame);',
+    '',
+    transactCalls,
+    'inside a function on that atom',
+  ),
+  mutant(
+    'transact: an atom that is held is not called directly',
+    'lib/atom/transact/transaction-run.ts',
+    'this.#rooms.holds(inside) || this.#isTouched(inside)',
+    'this.#isTouched(inside)',
+    transactCalls,
+    'while its lanes are held',
+  ),
+  mutant(
+    'transact: an atom that was touched is not called directly',
+    'lib/atom/transact/transaction-run.ts',
+    'this.#rooms.holds(inside) || this.#isTouched(inside)',
+    'this.#rooms.holds(inside)',
+    transactCalls,
+    'cannot be called directly',
+  ),
+  mutant(
+    'transact: a store without transactions is not even read',
+    'lib/atom/transact/transaction-run.ts',
+    'if (this.views.size > 1) await this.#rooms.requireTransactions();',
+    '',
+    transactMain,
+    'before a read or a write',
+  ),
+  mutant(
+    'transact: nobody hides that the store has no transactions',
+    'lib/atom/transact/transaction-run.ts',
+    'this.#fatal ??= { error };',
+    '',
+    transactMain,
+    'a function cannot hide it',
+  ),
+  mutant(
+    'transact: atoms of this table only',
+    'lib/atom/transact/transaction-run.ts',
+    'if (!this.#rooms.isOwn(cell)) {',
+    'if (cell === undefined) {',
+    transactCalls,
+    'of another table by name',
+  ),
+  mutant(
+    'transact: no transaction inside another',
+    'lib/atom/transact/transact.ts',
+    'if (isWithin((frame) => this.#frames.has(frame)))',
+    'if (isWithin((frame) => frame === undefined))',
+    transactCalls,
+    'a transaction inside a transaction',
+  ),
+  mutant(
+    'transact: 4 MB at most',
+    'lib/atom/transact/transaction-load.ts',
+    "if (bytes > transactionBytesMax) throw new TransactionTooLargeError('bytes', bytes, transactionBytesMax);",
+    '',
+    transactAnswers,
+    'a byte more',
+  ),
+  mutant(
+    'opId: an id is one call',
+    'lib/atom/receipts/receipt.ts',
+    'if (receipt.kind !== kind || receipt.atom !== atom) {',
+    'if (receipt.kind === undefined) {',
+    receiptSpec,
+    'an id for one call only',
+  ),
+  mutant(
+    'opId: a receipt stands where none stood',
+    'lib/atom/receipts/receipt.ts',
+    "const condition = { expression: 'attribute_not_exists(#k)', names: { '#k': keyNames[0] as string } };",
+    "const condition = { expression: 'attribute_exists(#k) OR attribute_not_exists(#k)', names: { '#k': keyNames[0] as string } };",
+    receiptSpec,
+    'swap: once',
+  ),
+  mutant(
+    'opId: a receipt is looked for before an error is shown',
+    'lib/atom/receipts/once.ts',
+    'if (inItem || !look) return undefined;',
+    'return undefined;',
+    receiptSpec,
+    'a function that throws leaves no receipt',
+  ),
+  mutant(
+    'opId: a receipt is sealed as its atom',
+    'lib/atom/receipts/receipt.ts',
+    'sealing === undefined ? form : await sealing.seal(form, this.#placeOf(name, writeId))',
+    'form',
+    receiptSpec,
+    'encrypted atoms',
+  ),
+  mutant(
+    'opId: a receipt outlives every signed request',
+    'lib/atom/receipts/receipt.ts',
+    'writtenAt + receiptMs + marginMs',
+    'writtenAt + receiptMs',
+    receiptSpec,
+    'is kept for receiptMs and an hour',
+  ),
+  mutant(
+    'opId: receipts in an item are bounded',
+    'lib/atom/receipts/item-receipts.ts',
+    'if (kept.length >= receiptsMax) {',
+    'if (kept.length > 1_000) {',
+    receiptSpec,
+    'are so many at most',
+  ),
+  mutant(
+    'opId: receipts in an item go when their time is over',
+    'lib/atom/receipts/item-receipts.ts',
+    'writtenAtOf(one) + receiptMs > now',
+    'writtenAtOf(one) + receiptMs > 0',
+    receiptSpec,
+    'are dropped by other writes',
+  ),
+  mutant(
+    'opId: an item is kept as long as its receipts',
+    'lib/atom/writer.ts',
+    'Math.max(deadAt, promisedUntil(receipts, receiptMs))',
+    'deadAt',
+    receiptSpec,
+    'are carried by every other write',
+  ),
+  mutant(
+    'transact: a missing operation is told from a refused one',
+    'lib/engine/sdk-capabilities.ts',
+    "if (name === 'UnknownOperationException') return false;",
+    '',
+    engineContract,
+    'are known to be missing',
+  ),
+];
+
 /** @type {readonly Mutant[]} */
 export const mutants = [
   ...evidence,
@@ -4850,4 +5245,5 @@ export const mutants = [
   ...layersAndKeys,
   ...largeValues,
   ...blindWrites,
+  ...transacting,
 ];
