@@ -194,6 +194,40 @@ function isFixed(container: object): boolean {
   return Object.isFrozen(container) && !types.isProxy(container);
 }
 
+/**
+ * The same for what was just parsed from JSON text and is nobody else's: it is frozen where it lies, in half the time and memory.
+ *
+ * @returns `notPlain` when it holds what is not plain JSON; then some of it is frozen, and it is of no use any more.
+ */
+export function freezeParsed(parsed: unknown, depthMax: number): Json | typeof notPlain {
+  const walk: Walk = { nodes: 0, deepest: 0, depthMax, nodesMax: nodesMaxLarge, seen: undefined, repeated: 0 };
+  return freeze(parsed, 0, walk) ? (parsed as Json) : notPlain;
+}
+
+function freeze(value: unknown, depth: number, walk: Walk): boolean {
+  if (typeof value === 'string') return isWellFormed(value);
+  if (typeof value === 'number') return isPlainNumber(value);
+  if (typeof value !== 'object' || value === null) return value === null || typeof value === 'boolean';
+  const nodesBefore = walk.nodes;
+  const deepestBefore = walk.deepest;
+  const level = depth + 1;
+  if (level > walk.depthMax) return false;
+  walk.deepest = level;
+  if (Array.isArray(value)) {
+    walk.nodes += 1 + value.length;
+    for (const element of value as unknown[]) if (!freeze(element, level, walk)) return false;
+  } else {
+    const names = Object.keys(value);
+    walk.nodes += 1 + names.length;
+    for (const name of names) {
+      if (!isPlainName(name) || !freeze((value as Record<string, unknown>)[name], level, walk)) return false;
+    }
+  }
+  seal(value, walk.nodes - nodesBefore, walk.deepest - depth);
+  if (walk.deepest < deepestBefore) walk.deepest = deepestBefore;
+  return true;
+}
+
 /** Freezes a container that was just decoded from plain parts of ours, and remembers it. */
 export function seal<Container extends object>(container: Container, nodes: number, depth: number): Container {
   if (nodes >= nodesRemembered) ours.set(container, { nodes, depth });

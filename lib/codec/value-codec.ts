@@ -6,7 +6,7 @@
  */
 import type { AttributeValue } from './attribute.js';
 import { isBytes, nestingMaxOfText } from './copy.js';
-import { copyPlain, type Json, notPlain } from './plain.js';
+import { copyPlain, freezeParsed, type Json, notPlain } from './plain.js';
 import { type Form, fromForm, sameForm, toForm } from './super-json.js';
 
 /** Values to one attribute and back. Pure, synchronous, and deterministic in what `decode` returns. */
@@ -62,8 +62,8 @@ function valueIn(text: string): unknown {
   if (typeof parsed !== 'object' || parsed === null || parsed.json === undefined) throw new Error('no json in it');
   const { json, meta, ...rest } = parsed;
   if (Object.keys(rest).length > 0) throw new Error('more in it than json and meta');
-  const plain = copyPlain(json, nestingMaxOfText);
   if (meta === undefined) {
+    const plain = freezeParsed(json, nestingMaxOfText);
     if (plain === notPlain) throw new Error('something in it that is never written');
     return plain;
   }

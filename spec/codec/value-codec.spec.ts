@@ -24,3 +24,14 @@ describe('jsonCodec', () => {
     }
   });
 });
+
+it('hands out what it reads frozen all the way down, and takes it back without a walk', () => {
+  const value = { list: Array.from({ length: 20 }, (_, n) => ({ n, deep: [{ n }] })), empty: {}, text: 'x' };
+  const read = heldFrom(hold(value, jsonCodec).encode(), 'key').hand() as typeof value;
+  expect(read).toEqual(value);
+  const isDeep = (one: unknown): boolean =>
+    typeof one !== 'object' || one === null || (Object.isFrozen(one) && Object.values(one).every(isDeep));
+  expect(isDeep(read)).toBe(true);
+  expect(hold(read, jsonCodec).hand()).toBe(read);
+  expect(hold({ read }).hand()).toEqual({ read: value });
+});
