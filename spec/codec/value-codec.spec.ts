@@ -1,7 +1,7 @@
 /** Goal: one string that superjson reads as well. Method: both directions against superjson itself, and bad text. */
 import { describe, expect, it } from '@jest/globals';
 import superjson from 'superjson';
-import { jsonCodec } from '../../lib/codec/index.js';
+import { heldFrom, hold, jsonCodec } from '../../lib/codec/index.js';
 
 const value = {
   n: 1,
