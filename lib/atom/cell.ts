@@ -6,7 +6,6 @@
 import type { Held, Item } from '../codec/index.js';
 import { after, onAbort } from '../engine/index.js';
 import { Cache, type Known, liveHeld } from './cache.js';
-import { CommuteWriter } from './commute/commute-writer.js';
 import { type Tally, type Trace, traced } from './diagnostics/trace.js';
 import { DeadlineError } from './errors.js';
 import type { Ground, Retry } from './ground.js';
@@ -68,8 +67,7 @@ export class Cell {
     const packing = new Packing(ground, key, keyText, rules, retry.timeoutMs);
     this.cache = new Cache(ground, retry, register, rules, packing, turns);
     this.writer = new Writer(ground, rules, packing, key, keyText, (draft, signal) => takeFooting(this, draft, signal));
-    const commutes = new CommuteWriter(ground, rules, key);
-    this.lane = new Lane(ground, retry, register, this.cache, turns, this.writer, commutes);
+    this.lane = new Lane(ground, retry, register, this.cache, turns, this.writer, rules);
     this.lane.owner = this;
   }
 

@@ -22,7 +22,7 @@ import { BaseChoice, sameItem, type Waiting } from './base-choice.js';
 import { type Run, runBatch } from './batch.js';
 import { bytesOf, type Cache, type Known, type Start } from './cache.js';
 import { CommuteError } from './commute/commute-errors.js';
-import type { BlindDraft, CommuteWriter } from './commute/commute-writer.js';
+import { type BlindDraft, CommuteWriter } from './commute/commute-writer.js';
 import { tellFate } from './diagnostics/flight-events.js';
 import { Tally, type Trace } from './diagnostics/trace.js';
 import { Drafting } from './drafting.js';
@@ -41,7 +41,7 @@ import type { Register } from './register.js';
 import { isPassing } from './sender.js';
 import type { Settled, SettleOptions, UnknownReason } from './settlement.js';
 import type { Turns } from './turns.js';
-import { isThenable } from './value-rules.js';
+import { isThenable, type ValueRules } from './value-rules.js';
 import type { Draft, Writer } from './writer.js';
 
 /** Functions run in one batch at most; the rest waits for the next write. */
@@ -80,7 +80,9 @@ export class Lane {
   /** Only once somebody has asked for the lane itself. */
   #loans: Loans | undefined;
 
-  readonly #commutes: CommuteWriter;
+  readonly #rules: ValueRules;
+  /** Only once somebody has commuted. */
+  #commutes: CommuteWriter | undefined;
   readonly #room: ElbowRoom;
 
   constructor(
@@ -90,7 +92,7 @@ export class Lane {
     cache: Cache,
     turns: Turns,
     writer: Writer,
-    commutes: CommuteWriter,
+    rules: ValueRules,
   ) {
     this.#ground = ground;
     this.#retry = retry;
@@ -99,7 +101,7 @@ export class Lane {
     this.choice = new BaseChoice(ground, cache, turns);
     this.inside = new Inside(register.keyText);
     this.#writer = writer;
-    this.#commutes = commutes;
+    this.#rules = rules;
     this.#room = new ElbowRoom(ground, register);
   }
 
@@ -192,7 +194,8 @@ export class Lane {
   /** Base, functions, write. */
   async #round(): Promise<void> {
     const waiting: Waiting = { queue: () => this.#queue.all(), look: () => this.#lookOrFail() };
-    const open = this.#commutes.base(this.#queue.all(), this.#cache.known);
+    const commutes = this.#commutesOf(this.#queue.all()[0]);
+    const open = commutes?.base(this.#queue.all(), this.#cache.known);
     // Who rested looks again at who waits by then.
     if (open !== undefined && (await this.#room.give(open))) return;
     if (open === undefined && !(await this.#takeTurn(waiting))) return;
@@ -212,7 +215,7 @@ export class Lane {
     const start = this.#cache.start();
     let draft: Draft;
     try {
-      const blind = this.#commutes.draft(base, runs, start);
+      const blind = commutes?.draft(base, runs, start);
       if (blind !== undefined) return this.#launchBlind(blind, runs, base);
       this.#drafting = new Drafting();
       const drafted = this.#writer.draft(base, held, start, this.#drafting);
@@ -243,6 +246,13 @@ export class Lane {
       return this.choice.awaitTurn(waiting);
     await this.#room.ask();
     return this.#queue.length > 0 && (await this.#lookOrFail()) !== undefined && this.#queue.length > 0;
+  }
+
+  /** Who makes a blind write of a batch that begins with `first`; `undefined` where it takes a put. */
+  #commutesOf(first: Operation | undefined): CommuteWriter | undefined {
+    if (first?.work.commute === undefined) return undefined;
+    this.#commutes ??= new CommuteWriter(this.#ground, this.#rules, this.#register.key);
+    return this.#commutes;
   }
 
   /** As many as fit into one update; the others go back to the front. */

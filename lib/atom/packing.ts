@@ -75,7 +75,8 @@ export interface Splitting {
 
 export class Packing {
   readonly #ground: Ground;
-  readonly #owner: Owner;
+  readonly #key: Item;
+  readonly #keyText: string;
   readonly #rules: ValueRules;
   readonly #sealing: SealingCodec | undefined;
   readonly #timeoutMs: number;
@@ -84,9 +85,16 @@ export class Packing {
   constructor(ground: Ground, key: Item, keyText: string, rules: ValueRules, timeoutMs: number) {
     this.#ground = ground;
     this.#timeoutMs = timeoutMs;
-    this.#owner = { texts: ground.keyNames.map((name) => (key[name] as { S: string }).S), key: keyText };
+    this.#key = key;
+    this.#keyText = keyText;
     this.#rules = rules;
     this.#sealing = rules.sealing;
+  }
+
+  /** Made when it is asked for, which small values never do: there are many atoms. */
+  get #owner(): Owner {
+    const texts = this.#ground.keyNames.map((name) => (this.#key[name] as { S: string }).S);
+    return { texts, key: this.#keyText };
   }
 
   /** Whether an item that is older than what was seen before is refused: somebody may have put it back. */
@@ -165,7 +173,7 @@ export class Packing {
   ): Promise<Unpacked> {
     const form = await this.#peel(encoded, this.#placeOf(image));
     if (form.codec !== manifestCodecName) return { form, manifest: undefined };
-    const manifest = parseManifest(form, this.#owner.key, formBytesMax + layersBytesMax);
+    const manifest = parseManifest(form, this.#keyText, formBytesMax + layersBytesMax);
     if (known?.id === manifest.id || deadlineAt === undefined) return { form: undefined, manifest };
     const content = await this.#ground.parts.read(manifest, this.#owner, deadlineAt);
     return { form: await this.#peel(content, this.#partsPlace(image, manifest.id)), manifest };
@@ -189,7 +197,7 @@ export class Packing {
       const { codec } = form;
       const isSealed = codec !== undefined && sealing?.opens(codec) === true;
       if (layer === 0 && sealing !== undefined && !isSealed && sealing.acceptsUnsealed !== true) {
-        throw new DecodeError(this.#owner.key, 'foreign', `it is not sealed by codec ${JSON.stringify(sealing.name)}`);
+        throw new DecodeError(this.#keyText, 'foreign', `it is not sealed by codec ${JSON.stringify(sealing.name)}`);
       }
       if (isSealed) form = await this.#open(sealing, form, place);
       else if (codec !== undefined && squeezer.opens(codec)) form = await this.#aside(squeezer.open(form, place));
@@ -213,7 +221,7 @@ export class Packing {
       return { data: codec.encode(held.hand()), codec: codec.name };
     } catch (error) {
       // The text would be longer than any text can be.
-      if (error instanceof RangeError) throw new ItemTooLargeError(this.#owner.key, 2 ** 29, formBytesMax, 'value');
+      if (error instanceof RangeError) throw new ItemTooLargeError(this.#keyText, 2 ** 29, formBytesMax, 'value');
       throw error;
     }
   }
@@ -232,7 +240,7 @@ export class Packing {
     if (encrypts !== true) return this.#aside(work);
     return new Promise((resolve, reject) => {
       const callOff = after(this.#ground.clock, this.#timeoutMs, () => {
-        const facts = { key: this.#owner.key, attempts: 0, conflicts: 0 };
+        const facts = { key: this.#keyText, attempts: 0, conflicts: 0 };
         reject(new DeadlineError(action, facts, this.#timeoutMs, new Error('the key service has not answered')));
       });
       void work.then(resolve, reject).finally(callOff);
@@ -247,12 +255,12 @@ export class Packing {
 
   #requireSize(form: Encoded, bytesMax: number): void {
     const bytes = formBytes(form);
-    if (bytes > bytesMax) throw new ItemTooLargeError(this.#owner.key, bytes, bytesMax, 'value');
+    if (bytes > bytesMax) throw new ItemTooLargeError(this.#keyText, bytes, bytesMax, 'value');
   }
 
   #placeOf({ lineage: { incarnation, version }, aliveUntil }: ItemPlace): Place {
     const { names, tableName } = this.#ground;
-    const place = { table: nameOf(tableName()), key: this.#owner.key, attribute: names.data, incarnation, version };
+    const place = { table: nameOf(tableName()), key: this.#keyText, attribute: names.data, incarnation, version };
     return aliveUntil === undefined ? place : { ...place, expiresAt: aliveUntil };
   }
 
