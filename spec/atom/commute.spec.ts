@@ -368,6 +368,24 @@ describe('commute()', () => {
     expect(await atom.commute({ add: { a: { x: 1 } } })).toEqual({ a: { x: 6, y: 1 } });
   });
 
+  it('puts in and takes out the members that are meant, wherever they are by now', async () => {
+    interface Members {
+      readonly set: ReadonlySet<string>;
+      readonly list: readonly string[];
+    }
+    const initial: Members = { set: new Set(['a', 'b']), list: ['a', 'b'] };
+    const atom = table.atom<Members>('a', { initial });
+    await atom.swap((same) => same, { noop: 'write' });
+    const other = new AtomTable({ engine, tableName: 'state' }).atom<Members>('a', { initial });
+    await other.swap(() => ({ set: new Set(['b', 'c']), list: ['b', 'a', 'b', 'c'] }));
+    expect(await atom.commute({ difference: { set: ['b'] } })).toMatchObject({ set: new Set(['c']) });
+    await other.swap(({ list }) => ({ list: ['z', 'b', ...list], set: new Set(['c', 'd']) }));
+    expect((await atom.commute({ difference: { list: ['b'] } })).list).toEqual(['z', 'a', 'c']);
+    await other.commute({ union: { set: ['e'], list: ['e'] } });
+    const after = await atom.commute({ union: { set: ['e', 'f'], list: ['e', 'f'] } });
+    expect(after).toEqual({ set: new Set(['c', 'd', 'e', 'f']), list: ['z', 'a', 'c', 'e', 'f'] });
+  });
+
   it('brings bytes and odd names together in a value with notes only', async () => {
     const atom = table.atom<Record<string, unknown>>('a', { initial: {} });
     await atom.swap((same) => same, { noop: 'write' });
