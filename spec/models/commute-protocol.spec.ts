@@ -158,7 +158,7 @@ describe('the protocol of blind writes', () => {
   );
 
   it.each(walked)('is safe on random schedules: %s', (name, commuteCase) => {
-    const found = wander(new CommuteModel(commuteCase), seededRandom(seed), full ? 10_000 : 500);
+    const found = wander(new CommuteModel(commuteCase), seededRandom(seed), full ? 10_000 : 250);
     print(`${name}, seed ${seed}`, found, 'states with repetition');
     expect(found).toMatchObject({ violation: undefined, path: [] });
   });

@@ -176,7 +176,7 @@ for (const row of engines.filter((one) => one.name !== 'aws')) {
 
     it('is told to do what is done here', async () => {
       const numRuns = Number(
-        process.env.FC_RUNS ?? { memory: 2_000, dynalite: 120, 'dynamodb-local': 250 }[row.name as 'memory'],
+        process.env.FC_RUNS ?? { memory: 1_500, dynalite: 80, 'dynamodb-local': 150 }[row.name as 'memory'],
       );
       await fc.assert(
         fc.asyncProperty(cases, async ({ base, asked, meanwhile, other }) => {
