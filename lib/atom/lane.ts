@@ -26,14 +26,14 @@ import { type BlindDraft, CommuteWriter } from './commute/commute-writer.js';
 import { tellFate } from './diagnostics/flight-events.js';
 import { Tally, type Trace } from './diagnostics/trace.js';
 import { Drafting } from './drafting.js';
-import { ElbowRoom } from './elbow-room.js';
+import { ElbowRoom, lostToBlind } from './elbow-room.js';
 import { ContentionError, DeadlineError, UnknownOutcomeError } from './errors.js';
 import { Flight, type KnownFate } from './flight.js';
 import type { Ground, Retry } from './ground.js';
 import { type Frame, Inside } from './inside.js';
 import type { Image } from './item-format.js';
 import { BaseMoved } from './large/footing.js';
-import { Unwanted } from './large/parts.js';
+import { Unwanted } from './large/part-requests.js';
 import { Loans } from './loans.js';
 import { Operation, unknown, untilSettled, type Work } from './operation.js';
 import { Queue } from './queue.js';
@@ -83,7 +83,8 @@ export class Lane {
   readonly #rules: ValueRules;
   /** Only once somebody has commuted. */
   #commutes: CommuteWriter | undefined;
-  readonly #room: ElbowRoom;
+  /** Only once somebody has commuted, here or elsewhere. */
+  #room: ElbowRoom | undefined;
 
   constructor(
     ground: Ground,
@@ -102,7 +103,6 @@ export class Lane {
     this.inside = new Inside(register.keyText);
     this.#writer = writer;
     this.#rules = rules;
-    this.#room = new ElbowRoom(ground, register);
   }
 
   /** @throws {ReentrantError} `ERR_REENTRANT`, when called from inside a function that this lane is running. */
@@ -197,7 +197,7 @@ export class Lane {
     const commutes = this.#commutesOf(this.#queue.all()[0]);
     const open = commutes?.base(this.#queue.all(), this.#cache.known);
     // Who rested looks again at who waits by then.
-    if (open !== undefined && (await this.#room.give(open))) return;
+    if (open !== undefined && (await this.#elbowRoom().give(open))) return;
     if (open === undefined && !(await this.#takeTurn(waiting))) return;
     const base = open ?? (await this.choice.choose(waiting));
     if (base === undefined) return;
@@ -242,10 +242,15 @@ export class Lane {
 
   /** Waits until it is our turn, or for room where there are no turns; `false` when nobody is left to wait for. */
   async #takeTurn(waiting: Waiting): Promise<boolean> {
-    if (!this.#room.isMissing || waiting.queue()[0]?.work.onConflict !== undefined)
+    if (this.#room?.isMissing !== true || waiting.queue()[0]?.work.onConflict !== undefined)
       return this.choice.awaitTurn(waiting);
     await this.#room.ask();
     return this.#queue.length > 0 && (await this.#lookOrFail()) !== undefined && this.#queue.length > 0;
+  }
+
+  #elbowRoom(): ElbowRoom {
+    this.#room ??= new ElbowRoom(this.#ground, this.#register);
+    return this.#room;
   }
 
   /** Who makes a blind write of a batch that begins with `first`; `undefined` where it takes a put. */
@@ -264,6 +269,7 @@ export class Lane {
   }
 
   #launch(draft: Draft, runs: readonly Run[], base: Known): void {
+    this.#drafting = undefined;
     for (const { operation } of runs) {
       operation.phase = 'sent';
       operation.attempts += 1;
@@ -379,7 +385,7 @@ export class Lane {
     switch (fate.status) {
       case 'applied': {
         this.choice.noteCommit();
-        this.#room.noteCommit();
+        this.#room?.noteCommit();
         if (draft.pending.blind !== undefined) return this.#finishBlind(draft, runs, fate);
         this.#cache.wrote(draft.image, draft.held, draft.start);
         draft.aftermath?.applied();
@@ -388,7 +394,9 @@ export class Lane {
         return;
       }
       case 'conflict': {
-        if (draft.pending.blind === undefined) this.#room.noteConflict(fate.image);
+        if (draft.pending.blind === undefined && (this.#room !== undefined || lostToBlind(fate.image))) {
+          this.#elbowRoom().noteConflict(fate.image);
+        }
         // Where it was to rotate the evidence, somebody else may have done that.
         const isBarred = fate.barred === true && draft.pending.blind?.rotates === undefined;
         for (const { operation } of runs) operation.isBarred = isBarred;

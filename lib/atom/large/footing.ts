@@ -12,7 +12,7 @@ import type { Cache, Known } from '../cache.js';
 import type { Image } from '../item-format.js';
 import type { Register } from '../register.js';
 import type { Draft } from '../writer.js';
-import { Unwanted } from './parts.js';
+import { Unwanted } from './part-requests.js';
 
 /** The state that a draft was made on is not there any more. */
 export class BaseMoved extends Error {

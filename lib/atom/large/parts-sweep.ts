@@ -11,28 +11,14 @@
  * on, and no item ever has an old token again. So once the item is at another one, nobody can come to name these parts. Whoever
  * names them already is seen by the same look; and if the item moves between the look and our write, ours fails, and we look again.
  */
-import {
-  DecodeError,
-  decodeKey,
-  type Encoded,
-  type Item,
-  isSealing,
-  type SealingCodec,
-  type ValueCodec,
-} from '../../codec/index.js';
-import { after } from '../../engine/index.js';
-import type { Known } from '../cache.js';
-import { ContentionError, DeadlineError } from '../errors.js';
+import { decodeKey, type Item, type SealingCodec, type ValueCodec } from '../../codec/index.js';
+import { ContentionError } from '../errors.js';
 import type { Ground } from '../ground.js';
-import { hasLineage, type Image } from '../item-format.js';
 import { type Cells, keyItemOf, keyTextOf } from '../many/cells.js';
 import { readPage } from '../many/page-read.js';
-import { Packing } from '../packing.js';
-import { Register } from '../register.js';
 import { eachOf } from '../slots.js';
-import { ValueRules } from '../value-rules.js';
-import { Writer } from '../writer.js';
 import { type PartNotes, partCodecName, partNotesOf } from './parts-format.js';
+import { SweptItem } from './swept-item.js';
 
 /** Options of `AtomTable.sweepParts`. */
 export interface SweepPartsOptions {
@@ -165,23 +151,17 @@ class PartsSweep {
   }
 
   async #judge(key: Item, text: string, parts: Found['parts']): Promise<void> {
-    const { clock } = this.#ground;
     const { retry } = this.#cells;
-    const register = new Register(this.#ground, retry, key, text);
+    const item = new SweptItem({ ground: this.#ground, retry }, { key, text }, this.#codecFor(text));
     for (let look = 0; look < looksMax; look += 1) {
-      const item = await register.readItem(true, clock.monotonicMs() + retry.timeoutMs);
-      // Without a token there is nothing that parts could have been made on.
-      const image = item !== undefined && hasLineage(item, this.#ground.names) ? register.parse(item) : undefined;
-      const rooms = image && this.#rooms(key, text, image);
-      const named = image && (await namedBy(image, rooms as Rooms, text));
+      const { image, named } = await item.look();
       const orphans = parts.filter(({ notes }) => notes.id !== named);
-      if (image === undefined || !orphans.some(({ notes }) => notes.base === image.lineage.token)) {
-        return this.#remove(orphans, parts.length - orphans.length, text);
-      }
-      if (await this.#move(image, register, rooms as Rooms, text)) {
+      const mayCome = image !== undefined && orphans.some(({ notes }) => notes.base === image.lineage.token);
+      if (mayCome) {
+        if (!(await item.move(image))) continue;
         this.#moved += 1;
-        return this.#remove(orphans, parts.length - orphans.length, text);
       }
+      return this.#remove(orphans, parts.length - orphans.length, text);
     }
     throw new ContentionError('sweep', { key: text, attempts: looksMax, conflicts: looksMax }, retry.timeoutMs);
   }
@@ -194,66 +174,10 @@ class PartsSweep {
     });
   }
 
-  /** Writes what is there once more; whether it was still there. */
-  async #move(image: Image, register: Register, { writer }: Rooms, text: string): Promise<boolean> {
-    const { clock } = this.#ground;
-    const { timeoutMs } = this.#cells.retry;
-    const base: Known = { image, held: undefined, adopted: undefined, since: 0, learnedAt: 0, seenAtMs: 0 };
-    const { pending } = await writer.touch(base, { tick: 0, atMs: clock.monotonicMs() });
-    const stop = new AbortController();
-    const callOff = after(clock, timeoutMs, () => stop.abort());
-    try {
-      const fate = await register.write(pending, { signal: stop.signal, wanted: () => !stop.signal.aborted });
-      if (fate.status === 'applied') return true;
-      if (fate.status === 'conflict') return false;
-      if (fate.status === 'refused') throw fate.error;
-      const facts = { key: text, attempts: pending.copies, conflicts: 0 };
-      throw new DeadlineError('sweep', facts, timeoutMs, fate.cause);
-    } finally {
-      callOff();
-    }
-  }
-
-  #rooms(key: Item, text: string, { encoded }: Image): Rooms {
-    const codec = this.#codecFor(text);
-    const none = { schema: undefined, index: undefined, adopt: undefined, foreign: 'carry', ttlMs: undefined } as const;
-    const rules = new ValueRules(text, { ...none, codec, large: undefined });
-    const packing = new Packing(this.#ground, key, text, rules, this.#cells.retry.timeoutMs);
-    const never = () => Promise.reject(new TypeError('Cannot sweep: a touch needs no footing'));
-    return { encoded, codec, packing, writer: new Writer(this.#ground, rules, packing, key, text, never) };
-  }
-
   #codecFor(text: string): ValueCodec | SealingCodec | undefined {
     const cells = this.#cells;
     return this.#codecOf?.(keyIn(text, this.#ground.keyNames.length)) ?? cells.opened(text)?.rules.codec ?? cells.codec;
   }
-}
-
-interface Rooms {
-  readonly encoded: Encoded | undefined;
-  readonly codec: ValueCodec | SealingCodec | undefined;
-  readonly packing: Packing;
-  readonly writer: Writer;
-}
-
-/** Codec names of what this library writes without layers. */
-const plainCodecNames: readonly (string | undefined)[] = [undefined, 'json', 'compact', 'compressed', 'parts'];
-
-/**
- * The id of the parts that an item names, if any.
- *
- * @throws {DecodeError} `ERR_DECODE` when that can't be told: what is not understood might name some
- */
-async function namedBy(image: Image, { encoded, codec, packing }: Rooms, key: string): Promise<string | undefined> {
-  if (encoded === undefined) return undefined;
-  const isKnown = (name: string | undefined) =>
-    plainCodecNames.includes(name) ||
-    name === codec?.name ||
-    (codec !== undefined && isSealing(codec) && (codec.opens(name as string) || name === codec.form?.name));
-  const { form, manifest } = await packing.unpack(encoded, image, { known: undefined, deadlineAt: undefined });
-  if (manifest !== undefined || isKnown(form?.codec)) return manifest?.id;
-  const name = JSON.stringify(form?.codec);
-  throw new DecodeError(key, 'foreign', `written by codec ${name}, which is not at hand; give it by codecOf`);
 }
 
 function itemKeyOf(owner: readonly string[], { keyNames }: Ground): Item {

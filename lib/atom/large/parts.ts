@@ -19,18 +19,13 @@ import { contentOf, DecodeError, type Encoded, formFrom, headOf, type Item, item
 import type { Expression, WriteAnswer } from '../../engine/index.js';
 import type { PartsEvent } from '../diagnostics/diagnostics.js';
 import { DeadlineError } from '../errors.js';
-import type { Ground, Retry } from '../ground.js';
-import { Pace } from '../pace.js';
-import { Again, Sender } from '../sender.js';
-import { eachOf, Slots } from '../slots.js';
+import type { Retry } from '../ground.js';
+import { eachOf } from '../slots.js';
 import type { Manifest } from './manifest.js';
+import { PartRequests, type PartsGround, partsAtOnce } from './part-requests.js';
 import type { Owner, PartStore, PartsWrite } from './part-store.js';
 import { bytesOfPart, emptyPart, formatPart, type PartsFacts, partKey } from './parts-format.js';
 
-/** Parts of one table under way at a time, whoever's they are: about a megabyte of memory each while it is sent. */
-const partsAtOnce = 8;
-/** How many times longer than a small item a part may take. */
-const partSlowness = 5;
 /** How long parts stay after no item names them any more. */
 const graceMs = 60 * 60 * 1_000;
 /** Bytes that are hashed before others have their turn. */
@@ -39,12 +34,6 @@ const hashBytesMax = 8 * 1_024 * 1_024;
 const partBytesMin = 256;
 /** Larger than any count; for working out the room in a part. */
 const countMax = 999_999;
-
-/** What the parts of a table share with its atoms. */
-export type PartsGround = Omit<Ground, 'parts'>;
-
-/** Nobody waits for this write any more. */
-export class Unwanted extends Error {}
 
 /** A part that is not there. The item may have moved on since it was read. */
 export class MissingPart extends Error {
@@ -58,16 +47,11 @@ export class MissingPart extends Error {
 
 export class Parts implements PartStore {
   readonly #ground: PartsGround;
-  readonly #retry: Retry;
-  readonly #sender: Sender;
-  readonly #slots = new Slots(partsAtOnce);
+  readonly #requests: PartRequests;
 
   constructor(ground: PartsGround, retry: Retry) {
-    // Parts take longer than items do: what is learnt from them says nothing of those.
-    const pace = new Pace(retry.attemptTimeoutMs, partSlowness * retry.attemptTimeoutMs);
-    this.#ground = { ...ground, pace };
-    this.#retry = retry;
-    this.#sender = new Sender(this.#ground, retry);
+    this.#ground = ground;
+    this.#requests = new PartRequests(ground, retry);
   }
 
   newId(): string {
@@ -94,7 +78,7 @@ export class Parts implements PartStore {
       await eachOf(count, partsAtOnce, (number) => {
         begun = number + 1;
         const piece = content.subarray(number * partBytes, (number + 1) * partBytes);
-        return this.#put(owner.key, signal, () => formatPart(common, number, piece, until, this.#ground));
+        return this.#requests.put(owner.key, signal, () => formatPart(common, number, piece, until, this.#ground));
       });
     } catch (error) {
       this.remove({ id, count: begun }, owner);
@@ -108,9 +92,9 @@ export class Parts implements PartStore {
     const damaged = (what: string) => new DecodeError(owner.key, 'damaged', `value ${id} in parts: ${what}`);
     const content = Buffer.allocUnsafeSlow(bytes);
     await eachOf(count, partsAtOnce, async (number) => {
-      const item =
-        (await this.#get(id, number, owner, false, deadlineAt)) ??
-        (await this.#get(id, number, owner, true, deadlineAt));
+      const get = (consistent: boolean) =>
+        this.#requests.get(owner.key, partKey(id, number, this.#ground), consistent, deadlineAt);
+      const item = (await get(false)) ?? (await get(true));
       if (item === undefined) throw new MissingPart(owner.key, manifest, number);
       const piece = bytesOfPart(item, { id, count, owner: owner.texts }, number, this.#ground, owner.key);
       if (piece.length !== Math.min(partBytes, bytes - number * partBytes))
@@ -148,7 +132,9 @@ export class Parts implements PartStore {
   }
 
   removeOne(key: Item, owner: string): Promise<void> {
-    return this.#do(owner, this.#deadline(), (table, signal) => this.#ground.engine.delete({ table, key }, { signal }));
+    return this.#requests.write(owner, this.#requests.deadline(), (table, signal) =>
+      this.#ground.engine.delete({ table, key }, { signal }),
+    );
   }
 
   /** The same for all parts of a value, in the background. */
@@ -159,13 +145,13 @@ export class Parts implements PartStore {
     send: (table: string, key: Item, signal: AbortSignal) => Promise<WriteAnswer>,
   ): void {
     const { life, events } = this.#ground;
-    const deadlineAt = this.#deadline();
+    const deadlineAt = this.#requests.deadline();
     let parts = 0;
     let errorName = '';
     const step = async (number: number) => {
       const key = partKey(id, number, this.#ground);
       try {
-        await this.#do(owner.key, deadlineAt, (table, signal) => send(table, key, signal));
+        await this.#requests.write(owner.key, deadlineAt, (table, signal) => send(table, key, signal));
       } catch (error) {
         parts += 1;
         errorName = nameOf(error);
@@ -179,71 +165,6 @@ export class Parts implements PartStore {
     });
   }
 
-  /** Sends one part until it stands there. Never over another: a late copy must not take a mark away. */
-  #put(key: string, signal: AbortSignal | undefined, make: () => Item): Promise<void> {
-    const { engine, keyNames, tableName } = this.#ground;
-    const condition: Expression = { expression: 'attribute_not_exists(#k)', names: { '#k': keyNames[0] as string } };
-    const deadlineAt = signal === undefined ? this.#deadline() : Number.POSITIVE_INFINITY;
-    return this.#slots.run(() => {
-      const item = make();
-      return this.#persist(key, { deadlineAt, signal }, (sending) =>
-        engine.put({ table: tableName(), item, condition }, { signal: sending }),
-      );
-    });
-  }
-
-  #get(id: string, number: number, { key }: Owner, consistent: boolean, deadlineAt: number): Promise<Item | undefined> {
-    const { engine, tableName } = this.#ground;
-    const request = { key: partKey(id, number, this.#ground), consistent };
-    return this.#slots.run(() =>
-      this.#sender.read(key, deadlineAt, (signal) => engine.get({ table: tableName(), ...request }, { signal })),
-    );
-  }
-
-  #do(
-    key: string,
-    deadlineAt: number,
-    send: (table: string, signal: AbortSignal) => Promise<WriteAnswer>,
-  ): Promise<void> {
-    return this.#slots.run(() =>
-      this.#persist(key, { deadlineAt, signal: undefined }, (signal) => send(this.#ground.tableName(), signal)),
-    );
-  }
-
-  /** A write that is the same however often it is done. A failed condition says that it need not be, or was. */
-  async #persist(
-    key: string,
-    { deadlineAt, signal }: { readonly deadlineAt: number; readonly signal: AbortSignal | undefined },
-    send: (signal: AbortSignal) => Promise<WriteAnswer>,
-  ): Promise<void> {
-    let attempts = 0;
-    try {
-      await this.#sender.persist(key, { deadlineAt, ...(signal && { signal }) }, async () => {
-        if (signal?.aborted) throw new Unwanted();
-        attempts += 1;
-        judge(await this.#send(send));
-      });
-    } catch (error) {
-      if (!(error instanceof Again)) throw error;
-      if (signal?.aborted) throw new Unwanted();
-      throw new DeadlineError('write', { key, attempts, conflicts: 0 }, this.#retry.timeoutMs, error.cause);
-    }
-  }
-
-  /** One attempt; `undefined` when no answer came in its time. */
-  async #send(send: (signal: AbortSignal) => Promise<WriteAnswer>): Promise<WriteAnswer | undefined> {
-    try {
-      return await this.#sender.timed(send);
-    } catch (error) {
-      if ((error as Error).name === 'AttemptTimeout') return undefined;
-      throw error;
-    }
-  }
-
-  #deadline(): number {
-    return this.#ground.clock.monotonicMs() + this.#retry.timeoutMs;
-  }
-
   #now(): number {
     return Math.floor(this.#ground.clock.now());
   }
@@ -252,14 +173,6 @@ export class Parts implements PartStore {
 function nameOf(error: unknown): string {
   const { name, cause } = error as Error;
   return error instanceof DeadlineError && cause instanceof Error ? cause.name : name;
-}
-
-/** Throws unless it was done, or needs not be; {@link Again} where that may change. */
-function judge(answer: WriteAnswer | undefined): void {
-  if (answer === undefined || answer.status === 'unclear') throw new Again('brief', answer?.error);
-  if (answer.status !== 'not-applied') return;
-  if (answer.kind === 'refused') throw answer.error;
-  throw new Again(answer.kind === 'conflict' ? 'brief' : 'throttled', answer.error);
 }
 
 /** Whether parts that were written for another item last as long as they would if they were written now, and no longer. */
