@@ -4121,7 +4121,7 @@ const virtualClock = 'spec/testing/virtual-clock.spec.ts';
 const largeValues = [
   mutant(
     'large values: a part is put over what stands there',
-    'lib/atom/large/parts.ts',
+    'lib/atom/large/part-requests.ts',
     'engine.put({ table: tableName(), item, condition }, { signal: sending }),',
     'engine.put({ table: tableName(), item }, { signal: sending }),',
     partFaults,
@@ -4162,8 +4162,8 @@ const largeValues = [
   mutant(
     'large values: a part that is not seen at once is missing',
     'lib/atom/large/parts.ts',
-    'item =\n        (await this.#get(id, number, owner, false, deadlineAt)) ??\n        (await this.#get(id, number, owner, true, deadlineAt));',
-    'item = await this.#get(id, number, owner, false, deadlineAt);',
+    'const item = (await get(false)) ?? (await get(true));',
+    'const item = await get(false);',
     partDamage,
     'is looked for again',
   ),
@@ -4177,7 +4177,7 @@ const largeValues = [
   ),
   mutant(
     'large values: parts that nobody waits for any more are written',
-    'lib/atom/large/parts.ts',
+    'lib/atom/large/part-requests.ts',
     'if (signal?.aborted) throw new Unwanted();\n        attempts',
     'attempts',
     partFaults,
@@ -4282,22 +4282,22 @@ const largeValues = [
   mutant(
     'large values: a sweep removes before the item was moved on',
     'lib/atom/large/parts-sweep.ts',
-    '!orphans.some(({ notes }) => notes.base === image.lineage.token)',
-    '(orphans.length >= 0 as boolean)',
+    'const mayCome = image !== undefined && orphans.some(({ notes }) => notes.base === image.lineage.token);',
+    'const mayCome = image !== undefined && orphans.length < 0;',
     partOrders,
     'a writer and a sweeper',
   ),
   mutant(
     'large values: a sweep moves every item on',
     'lib/atom/large/parts-sweep.ts',
-    '!orphans.some(({ notes }) => notes.base === image.lineage.token)',
-    'orphans.length === 0',
+    'orphans.some(({ notes }) => notes.base === image.lineage.token);',
+    'orphans.length > 0;',
     partSweep,
     'moves no item on that has moved',
   ),
   mutant(
     'large values: a sweep believes a touch that failed',
-    'lib/atom/large/parts-sweep.ts',
+    'lib/atom/large/swept-item.ts',
     "if (fate.status === 'conflict') return false;",
     "if (fate.status === 'conflict') return true;",
     partOrders,
@@ -4321,9 +4321,9 @@ const largeValues = [
   ),
   mutant(
     'large values: a sweep judges what it can not read',
-    'lib/atom/large/parts-sweep.ts',
-    'if (manifest !== undefined || isKnown(form?.codec)) return manifest?.id;',
-    'if (manifest !== undefined || isKnown(undefined)) return manifest?.id;',
+    'lib/atom/large/swept-item.ts',
+    'if (formNames.includes(form?.codec) || form?.codec === own?.name) return undefined;',
+    'if (formNames.includes(form?.codec) || own !== null) return undefined;',
     partSweep,
     'can not tell which parts are named',
   ),
@@ -4531,6 +4531,7 @@ const largeValues = [
 
 const commutes = 'spec/atom/commute.spec.ts';
 const commuteSchedules = 'spec/atom/commute-schedules.spec.ts';
+const commuteSealed = 'spec/atom/commute-sealed.spec.ts';
 const commuteCrowd = 'spec/atom/commute-crowd.spec.ts';
 const commuteProperty = 'spec/properties/commute.property.spec.ts';
 const commuteModel = 'spec/models/commute-protocol.spec.ts';
@@ -4619,6 +4620,30 @@ const blindWrites = [
     "if (fate.status === 'refused' && this.#isBarred && this.#cancelled === undefined)",
     commuteSchedules,
     'is unknown when the store takes no fence',
+  ),
+  mutant(
+    'commute: a fence leaves alone what is bound to its version',
+    blindEvidence,
+    "    conditions: [`(${clauses.join(' OR ')})`],",
+    "    conditions: [`(${clauses.join(' OR ')} OR attribute_exists(#c))`],",
+    commuteSealed,
+    'when it is sealed before the fence comes',
+  ),
+  mutant(
+    'commute: no fence is sent to what is bound to its version',
+    'lib/atom/register.ts',
+    'image !== undefined && isBound(image)',
+    'image !== undefined && isBound(image) && !mayBeBarred(pending)',
+    commuteSealed,
+    'is refused, and leaves it readable',
+  ),
+  mutant(
+    'commute: what is compressed may be fenced',
+    blindEvidence,
+    'compressed().name, manifestCodecName];',
+    'manifestCodecName];',
+    commuteSealed,
+    'fences a value that is compressed',
   ),
   mutant(
     'commute: nobody is told anything else once the store has done it',

@@ -10,7 +10,7 @@
  */
 import { DecodeError, type Item } from '../codec/index.js';
 import type { Expression, WriteAnswer } from '../engine/index.js';
-import { type BlindAttempt, decideBlind } from './commute/blind-evidence.js';
+import { type BlindAttempt, decideBlind, isBound } from './commute/blind-evidence.js';
 import type { Tally } from './diagnostics/trace.js';
 import { type Attempt, decide, type Lineage, type Verdict } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
@@ -223,6 +223,10 @@ export class Register {
       }
     }
     const verdict = verdictOn(image?.lineage, pending);
+    // Here no fence can tell. A copy that may be on its way does nothing for as long as the value is sealed, but that may end.
+    if (verdict === 'pending' && pending.blind !== undefined && image !== undefined && isBound(image)) {
+      return sentOnce && mayBeBarred(pending) ? { status: 'conflict', image } : { status: 'lost', reason: 'in-flight' };
+    }
     if (verdict === 'pending' && mayBeBarred(pending)) return { status: 'pending', barred: true };
     if (sentOnce && verdict !== 'applied') {
       return { status: 'conflict', image: image ?? null, proven: verdict === 'not-applied' };

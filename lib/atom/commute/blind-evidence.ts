@@ -14,17 +14,19 @@
  *
  * The conditions on the shape of the value are another matter: they may fail now and hold later. A write that failed because of them
  * alone is `pending`, and can be ruled out by a fence only: a blind write of nothing under a newer number, on condition that the
- * write in question has not been applied.
+ * write in question has not been applied. It leaves the value as it is under a new version, so it must not meet one that a layer has
+ * bound to its version: nobody could open that again.
  *
  * A blind write can rotate the generations as well (right sides see the old item): w1 = w0, w0 = me alone, f = r, r = v.
  *
  * Pure: plain data in, plain data out. The protocol is checked by `spec/models/commute-protocol.spec.ts`, which has these very
  * expressions judged.
  */
-import type { AttributeValue } from '../../codec/index.js';
+import { type AttributeValue, compactCodec, compressed, jsonCodec } from '../../codec/index.js';
 import type { Expression } from '../../engine/index.js';
 import { committedSeq, type Lineage, tokenOf, type Verdict } from '../evidence.js';
-import type { AttributeNames } from '../item-format.js';
+import type { AttributeNames, Image } from '../item-format.js';
+import { manifestCodecName } from '../large/manifest.js';
 
 /** One distinct blind write. */
 export interface BlindAttempt {
@@ -62,6 +64,8 @@ export interface BlindGuards {
 
 const one: AttributeValue = { N: '1' };
 const blindMark = '~';
+/** Codec names of what may lie in an item the same under every version. */
+const looseCodecNames: readonly string[] = [jsonCodec.name, compactCodec.name, compressed().name, manifestCodecName];
 
 /** The token of a blind write. */
 function blindTokenOf(writer: string, seq: number): string {
@@ -123,6 +127,24 @@ export function blindExpressions(
       },
     },
   };
+}
+
+/** What a fence does beside the evidence: nothing, on condition that no layer has bound the value to its version. */
+export function fenceParts(names: AttributeNames): BlindParts {
+  const loose = looseCodecNames.map((name, at): [string, AttributeValue] => [`:c${at}`, { S: name }]);
+  const clauses = ['attribute_not_exists(#c)', ...loose.map(([placeholder]) => `#c = ${placeholder}`)];
+  return {
+    sets: [],
+    removes: [],
+    conditions: [`(${clauses.join(' OR ')})`],
+    names: { '#c': names.codec },
+    values: Object.fromEntries(loose),
+  };
+}
+
+/** Whether a layer may have bound the value of an item to its version, so that a fence must not touch it. */
+export function isBound({ encoded }: Pick<Image, 'encoded'>): boolean {
+  return encoded?.codec !== undefined && !looseCodecNames.includes(encoded.codec);
 }
 
 /** The lineage that a blind write leaves on an item of `before`. */

@@ -19,7 +19,7 @@ import { formatItem, type Image } from '../item-format.js';
 import type { Operation } from '../operation.js';
 import type { ValueRules } from '../value-rules.js';
 import type { Draft } from '../writer.js';
-import { type BlindAttempt, type BlindParts, blindExpressions, evolveBlind } from './blind-evidence.js';
+import { type BlindAttempt, type BlindParts, blindExpressions, evolveBlind, fenceParts } from './blind-evidence.js';
 import { planChanges } from './commute-expression.js';
 
 /** Writers of the current generation, in generations as swaps count them, above which a blind write rotates. */
@@ -158,7 +158,7 @@ export class CommuteWriter {
   #fence(victim: BlindAttempt, base: Known & { readonly image: Image }, start: Start): Draft {
     const { writer, incarnation, seenAt, seq: fences } = victim;
     const attempt = { writer, incarnation, seenAt, fences, seq: this.#ground.nextSeq() };
-    const parts = { sets: [], removes: [], conditions: [], names: {}, values: {} };
+    const parts = fenceParts(this.#ground.names);
     const draft = this.#draftOf(attempt, parts, base.image, base.image.encoded);
     return { ...draft, held: base.held, start, cancel: undefined };
   }
