@@ -16,7 +16,7 @@ import { Packing } from './packing.js';
 import { Register } from './register.js';
 import { Turns } from './turns.js';
 import type { ValueRules } from './value-rules.js';
-import { Writer } from './writer.js';
+import { type Draft, type Footer, Writer } from './writer.js';
 
 /** How current a read must be. */
 export type Consistency =
@@ -40,7 +40,7 @@ export interface Look {
   readonly stale: boolean;
 }
 
-export class Cell {
+export class Cell implements Footer {
   readonly keyText: string;
   readonly rules: ValueRules;
   readonly initial: Held | undefined;
@@ -66,9 +66,14 @@ export class Cell {
     this.register = register;
     const packing = new Packing(ground, key, keyText, rules, retry.timeoutMs);
     this.cache = new Cache(ground, retry, register, rules, packing, turns);
-    this.writer = new Writer(ground, rules, packing, key, keyText, (draft, signal) => takeFooting(this, draft, signal));
+    this.writer = new Writer(ground, rules, packing, key, keyText, this);
     this.lane = new Lane(ground, retry, register, this.cache, turns, this.writer, rules);
     this.lane.owner = this;
+  }
+
+  /** Writes what a large value is then written on. */
+  takeFooting(draft: Draft, signal: AbortSignal | undefined): Promise<Known> {
+    return takeFooting(this, draft, signal);
   }
 
   /** The value that is there now; `initial` where there is none. */

@@ -48,7 +48,7 @@ export class ElbowRoom {
 
   /** A put lost against what stands there. */
   noteConflict(image: Image | null | undefined): void {
-    this.#losses = image && isBlind(image.lineage.token) ? this.#losses + 1 : 0;
+    this.#losses = lostToBlind(image) ? this.#losses + 1 : 0;
   }
 
   /** Asks those who commute to rest, and waits until they have heard of it. */
@@ -69,4 +69,9 @@ export class ElbowRoom {
     await clock.sleep(restRoundTrips * pace.roundTripMs);
     return true;
   }
+}
+
+/** Whether what stands there was made by a blind write. */
+export function lostToBlind(image: Image | null | undefined): boolean {
+  return image != null && isBlind(image.lineage.token);
 }

@@ -33,8 +33,10 @@ export interface Aftermath {
   lost(): void;
 }
 
-/** Writes what a large value is then written on; see `footing.ts`. */
-export type TakeFooting = (draft: Draft, signal: AbortSignal | undefined) => Promise<Known>;
+/** Who writes what a large value is then written on; see `footing.ts`. */
+export interface Footer {
+  takeFooting(draft: Draft, signal: AbortSignal | undefined): Promise<Known>;
+}
 
 /** Circumstances of a draft. */
 export interface DraftOptions {
@@ -71,22 +73,15 @@ export class Writer {
   readonly #packing: Packing;
   readonly #key: Item;
   readonly #keyText: string;
-  readonly #takeFooting: TakeFooting;
+  readonly #footer: Footer;
 
-  constructor(
-    ground: Ground,
-    rules: ValueRules,
-    packing: Packing,
-    key: Item,
-    keyText: string,
-    takeFooting: TakeFooting,
-  ) {
+  constructor(ground: Ground, rules: ValueRules, packing: Packing, key: Item, keyText: string, footer: Footer) {
     this.#ground = ground;
     this.#rules = rules;
     this.#packing = packing;
     this.#key = key;
     this.#keyText = keyText;
-    this.#takeFooting = takeFooting;
+    this.#footer = footer;
   }
 
   /**
@@ -176,13 +171,14 @@ export class Writer {
   /** A tombstone, or the value of another layout, as an item of ours. */
   async #footing(base: Known, start: Start, signal: AbortSignal | undefined): Promise<Known> {
     const stamp = this.#stamp(base);
-    if (base.held === undefined) return this.#takeFooting(this.#make(base, undefined, nothing, stamp, start), signal);
+    if (base.held === undefined)
+      return this.#footer.takeFooting(this.#make(base, undefined, nothing, stamp, start), signal);
     const index = this.#rules.indexAttributes(base.held);
     const packed = await this.#pack(base, base.held, index, stamp, start);
     // It came out of an item.
     const encoded = 'data' in packed ? packed : base.held.encode();
     const content = { encoded, index, aliveUntil: this.#aliveUntil(stamp) };
-    return this.#takeFooting(this.#fitting(this.#make(base, base.held, content, stamp, start)), signal);
+    return this.#footer.takeFooting(this.#fitting(this.#make(base, base.held, content, stamp, start)), signal);
   }
 
   /** As it stands there: no function of the user's is asked, which might throw for an older value. */
