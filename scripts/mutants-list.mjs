@@ -4820,10 +4820,18 @@ const blindWrites = [
   mutant(
     'commute: gives way to who raised a hand',
     'lib/atom/lane.ts',
-    'if (open !== undefined && (await this.#room.give(open))) return;',
+    'if (open !== undefined && (await this.#elbowRoom().give(open))) return;',
     '',
     commuteCrowd,
     'swap on an atom on which',
+  ),
+  mutant(
+    'commute: transactions raise a hand as well',
+    'lib/atom/transact/transaction-turns.ts',
+    'if (await this.#takeRoom(cells)) return;',
+    '',
+    commuteCrowd,
+    'transactions come in as well',
   ),
   mutant(
     'commute: who loses to updates raises a hand',
