@@ -59,7 +59,7 @@ describe('32 processes of 16 callers on one atom', () => {
   });
 });
 
-describe('swaps among those who commute without a pause', () => {
+describe('puts among those who commute without a pause', () => {
   it.each([
     { commuters: 4, swappers: 1 },
     { commuters: 16, swappers: 4 },
@@ -94,6 +94,38 @@ describe('swaps among those who commute without a pause', () => {
     expect(Math.min(...commutes)).toBeGreaterThan(bench.clock.monotonicMs() / 60);
     const sum = commutes.reduce((all, one) => all + one, 0) + swappers * 5;
     expect(await bench.run(open().deref())).toBe(sum);
+  });
+
+  it('transactions come in as well', async () => {
+    const random = seededRandom(1);
+    const bench = await openBench({ latency: () => 3 + random.next() * 2 });
+    const open = () => bench.calm().atom<number>('n', { initial: 0 });
+    await bench.run(open().reset(0));
+    let isOver = false;
+    const seats = Array.from({ length: 8 }, async () => {
+      const atom = open();
+      while (!isOver) await atom.commute({ add: 1 });
+    });
+    const table = bench.calm();
+    const [one, other] = ['n', 'm'].map((key) => table.atom<number>(key, { initial: 0 })) as [
+      ItemAtom<number, number>,
+      ItemAtom<number, number>,
+    ];
+    const transactions = async () => {
+      for (let call = 0; call < 5; call += 1) {
+        await table.transact(
+          async (tx) => {
+            const seen = await tx.deref(one);
+            await tx.swap(one, (n) => n + 1);
+            await tx.reset(other, seen);
+          },
+          { timeoutMs: 1_000 },
+        );
+      }
+      isOver = true;
+    };
+    await bench.run(Promise.all([transactions(), ...seats]));
+    expect(bench.clock.monotonicMs()).toBeLessThan(1_500);
   });
 
   it('a hand that was raised by somebody who died costs each one rest, and is taken down', async () => {

@@ -7,6 +7,7 @@
  */
 import type { Known } from '../cache.js';
 import type { Cell } from '../cell.js';
+import { ElbowRoom, lostToBlind } from '../elbow-room.js';
 import type { Lineage } from '../evidence.js';
 import type { Ground } from '../ground.js';
 
@@ -41,6 +42,10 @@ export class TransactionTurns {
   /** Atoms whose states are taken as they are, though others had time to write. */
   #trusted: readonly Cell[] = [];
   #hasLost = false;
+  /** Of atoms at which it lost to blind writes, which leave no turns. */
+  readonly #rooms = new Map<Cell, ElbowRoom>();
+  /** Whether they are resting for its sake. */
+  #hasRoom = false;
 
   /** `signal` ends all waiting. */
   constructor(ground: Ground, look: Look, signal: AbortSignal) {
@@ -51,6 +56,7 @@ export class TransactionTurns {
 
   /** Waits for its turn; then reads anew, all at once, what has probably changed. The caches know more afterwards. */
   async come(cells: readonly Cell[]): Promise<void> {
+    if (await this.#takeRoom(cells)) return;
     await this.#wait(cells);
     const aged = cells.filter(({ cache, lane }) => cache.known !== undefined && lane.choice.hasAged(cache.known));
     // What a failure has just told is as new as a read would be. Reads go side by side: where one is needed, the others take no time.
@@ -63,6 +69,28 @@ export class TransactionTurns {
   learn(changed: ReadonlySet<Cell>): void {
     for (const cell of this.#trusted) cell.lane.choice.noteStaleness(changed.has(cell));
     this.#hasLost = changed.size > 0;
+    for (const cell of changed) {
+      const image = cell.cache.known?.image;
+      if (!this.#rooms.has(cell) && lostToBlind(image))
+        this.#rooms.set(cell, new ElbowRoom(this.#ground, cell.register));
+      this.#rooms.get(cell)?.noteConflict(image);
+    }
+  }
+
+  /** Asks those who commute to rest, reads what is there then, and goes at once when it comes again with that. */
+  async #takeRoom(cells: readonly Cell[]): Promise<boolean> {
+    if (this.#hasRoom) {
+      this.#hasRoom = false;
+      this.#trusted = [];
+      return true;
+    }
+    const crowded = cells.filter((cell) => this.#rooms.get(cell)?.isMissing === true);
+    if (crowded.length === 0) return false;
+    await Promise.all(crowded.map((cell) => this.#rooms.get(cell)?.ask()));
+    await Promise.all(crowded.map((cell) => this.#look(cell)));
+    this.#trusted = [];
+    this.#hasRoom = true;
+    return true;
   }
 
   async #wait(cells: readonly Cell[]): Promise<void> {
