@@ -5042,7 +5042,7 @@ const transacting = [
     'for (const { cell } of views) this.#contended.add(cell);',
     '',
     transactMeeting,
-    'takes its time',
+    'that only reads what others write',
   ),
   mutant(
     'transact: its deadline bends once',
@@ -5109,7 +5109,7 @@ const transacting = [
     `      } finally {
       }`,
     transactCalls,
-    'throws once it has ended',
+    'of an earlier run has ended',
   ),
   mutant(
     'transact: the watch of an atom counts in a transaction too',
@@ -5182,6 +5182,14 @@ const transacting = [
     '',
     transactAnswers,
     'a byte more',
+  ),
+  mutant(
+    'receipts: a key service that never answers keeps no lane',
+    'lib/atom/receipts/receipt.ts',
+    "return answered(this.#ground, sealing, { action: 'seal', key: this.keyText, timeoutMs }, sealing.seal(form, place));",
+    'return sealing.seal(form, place) ?? answered(this.#ground, sealing, { action: "", key: "", timeoutMs }, form);',
+    'spec/atom/silent-key-service.spec.ts',
+    'fails a call on an atom with an opId',
   ),
   mutant(
     'opId: an id is one call',
