@@ -5218,7 +5218,7 @@ const transacting = [
   mutant(
     'opId: a receipt is sealed as its atom',
     'lib/atom/receipts/receipt.ts',
-    'sealing === undefined ? form : await sealing.seal(form, this.#placeOf(name, writeId))',
+    'await this.#seal(form, this.#placeOf(name, writeId))',
     'form',
     receiptSpec,
     'encrypted atoms',

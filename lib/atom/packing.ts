@@ -234,17 +234,8 @@ export class Packing {
     return this.#within(sealing, 'open', sealing.open(sealed, place));
   }
 
-  /** A key service that never answers must not keep an atom from everybody for ever. */
-  #within<T>({ encrypts }: SealingCodec, action: string, work: T | Promise<T>): T | Promise<T> {
-    if (!isThenable(work)) return work;
-    if (encrypts !== true) return this.#aside(work);
-    return new Promise((resolve, reject) => {
-      const callOff = after(this.#ground.clock, this.#timeoutMs, () => {
-        const facts = { key: this.#keyText, attempts: 0, conflicts: 0 };
-        reject(new DeadlineError(action, facts, this.#timeoutMs, new Error('the key service has not answered')));
-      });
-      void work.then(resolve, reject).finally(callOff);
-    });
+  #within<T>(sealing: SealingCodec, action: string, work: T | Promise<T>): T | Promise<T> {
+    return answered(this.#ground, sealing, { action, key: this.#keyText, timeoutMs: this.#timeoutMs }, work);
   }
 
   /** Large values are compressed by the thread pool, of which a simulated clock has to be told. */
@@ -269,6 +260,35 @@ export class Packing {
     const place = this.#placeOf({ lineage, aliveUntil: undefined, expiresAt });
     return { ...place, attribute: `parts/${id}`, version: 0 };
   }
+}
+
+/** Whom a layer works for, and how long it may make others wait. */
+interface LayerCall {
+  readonly action: string;
+  readonly key: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Waits for a layer. A key service that never answers must not keep an atom from everybody for ever.
+ *
+ * @throws {DeadlineError} `ERR_DEADLINE`
+ */
+export function answered<T>(
+  { clock }: Pick<Ground, 'clock'>,
+  { encrypts }: SealingCodec,
+  { action, key, timeoutMs }: LayerCall,
+  work: T | Promise<T>,
+): T | Promise<T> {
+  if (!isThenable(work)) return work;
+  if (encrypts !== true) return clock.elsewhere?.(work) ?? work;
+  return new Promise((resolve, reject) => {
+    const callOff = after(clock, timeoutMs, () => {
+      const facts = { key, attempts: 0, conflicts: 0 };
+      reject(new DeadlineError(action, facts, timeoutMs, new Error('the key service has not answered')));
+    });
+    void work.then(resolve, reject).finally(callOff);
+  });
 }
 
 /** Bytes that a form has, or takes in an item. */

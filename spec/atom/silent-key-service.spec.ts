@@ -2,11 +2,12 @@
 // Method: a service that is silent until it is told otherwise, on a virtual clock.
 import { randomBytes } from 'node:crypto';
 import { expect, it } from '@jest/globals';
-import { AtomTable } from '../../lib/atom/index.js';
+import { AtomTable, type ItemAtom } from '../../lib/atom/index.js';
 import { dataKeys, encrypted } from '../../lib/codec/index.js';
 import { MemoryEngine } from '../../lib/engine/index.js';
 import { VirtualClock } from '../../lib/testing/index.js';
 
+const increment = (n: number) => n + 1;
 const deadline = {
   code: 'ERR_DEADLINE',
   outcome: 'not-done',
@@ -63,4 +64,17 @@ it('fails a read when its time is over, and those that come later ask again', as
   keys.forget();
   expect(await clock.run(atom.deref())).toBe(7);
   expect(await clock.run(atom.swap((n) => n + 1))).toBe(8);
+});
+
+it.each<[string, (table: AtomTable, atom: ItemAtom<number, number>) => Promise<number>]>([
+  ['a call on an atom', (_, atom) => atom.swap(increment, { opId: 'x', timeoutMs: 500 })],
+  ['a transaction', (table, atom) => table.transact((tx) => tx.swap(atom, increment), { opId: 'x', timeoutMs: 500 })],
+])('fails %s with an opId when its time is over, and gives the atom back', async (_, call) => {
+  const { clock, service, open } = await opened();
+  const { keys, table, atom } = open();
+  await expect(clock.run(call(table, atom))).rejects.toMatchObject({ code: 'ERR_DEADLINE', outcome: 'not-done' });
+  service.silent = false;
+  keys.forget();
+  expect(await clock.run(atom.swap(increment))).toBe(1);
+  await expect(clock.run(table.settled())).resolves.toBe(true);
 });

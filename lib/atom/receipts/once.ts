@@ -35,13 +35,13 @@ const memories: Readonly<Record<Verb, Memory>> = {
 export function onceForTransaction<R>(
   ground: Ground,
   sender: Sender,
-  codec: ValueRules['codec'],
+  { codec, timeoutMs }: { readonly codec: ValueRules['codec']; readonly timeoutMs: number },
   opId: string,
 ): OncePlan<R> {
   requireOpId('transact', opId);
   const none = { schema: undefined, index: undefined, adopt: undefined, ttlMs: undefined, large: undefined };
   const rules = new ValueRules('', { ...none, codec, foreign: 'carry' });
-  const slip = new Slip(ground, { opId, kind: 'transact', atom: undefined, rules });
+  const slip = new Slip(ground, { opId, kind: 'transact', atom: undefined, rules, timeoutMs });
   return planOf<R>(ground, sender, slip, own, false);
 }
 
@@ -56,7 +56,8 @@ export interface AtomCall {
 /** @throws TypeError, RangeError for what can't be an `opId`. */
 export function onceForAtom<R>(ground: Ground, sender: Sender, { cell, verb, opId, inItem }: AtomCall): OncePlan<R> {
   requireOpId(`${verb} atom ${cell.keyText}`, opId);
-  const slip = new Slip(ground, { opId, kind: verb, atom: cell.keyText, rules: cell.rules });
+  const { keyText: atom, rules, retry } = cell;
+  const slip = new Slip(ground, { opId, kind: verb, atom, rules, timeoutMs: retry.timeoutMs });
   return planOf<R>(ground, sender, slip, memories[verb], inItem);
 }
 

@@ -25,6 +25,7 @@ import {
 import { type Expression, itemBytesMax } from '../../engine/index.js';
 import { ItemTooLargeError } from '../errors.js';
 import type { Ground } from '../ground.js';
+import { answered } from '../packing.js';
 import { OpIdReusedError } from '../transact/transaction-errors.js';
 import type { ValueRules } from '../value-rules.js';
 import { formatReceipt, parseReceipt, type Receipt, receiptCodecName } from './receipt-format.js';
@@ -57,6 +58,8 @@ export interface SlipFacts {
   /** Key of the atom; `undefined` for a transaction. */
   readonly atom: string | undefined;
   readonly rules: Pick<ValueRules, 'form' | 'sealing'>;
+  /** How long a layer may make others wait, which asks a key service. */
+  readonly timeoutMs: number;
 }
 
 /** @throws TypeError, RangeError for what can't be one. */
@@ -118,8 +121,7 @@ export class Slip {
     for (const [name, value] of Object.entries(parts)) {
       if (value === undefined) continue;
       const form = hold(value, this.#formOf(name)).encode();
-      const { sealing } = this.#facts.rules;
-      kept.push([name, sealing === undefined ? form : await sealing.seal(form, this.#placeOf(name, writeId))]);
+      kept.push([name, await this.#seal(form, this.#placeOf(name, writeId))]);
     }
     return { kind, atom, writeId, writtenAt: Math.floor(this.#ground.clock.now()), parts: Object.fromEntries(kept) };
   }
@@ -144,6 +146,13 @@ export class Slip {
       parts.push([name, (await this.#open(name, stored, receipt.writeId)).hand()]);
     }
     return Object.fromEntries(parts);
+  }
+
+  #seal(form: Encoded, place: Place): Encoded | Promise<Encoded> {
+    const { rules, timeoutMs } = this.#facts;
+    const { sealing } = rules;
+    if (sealing === undefined) return form;
+    return answered(this.#ground, sealing, { action: 'seal', key: this.keyText, timeoutMs }, sealing.seal(form, place));
   }
 
   async #open(name: string, stored: Encoded, writeId: string): Promise<Held> {

@@ -63,7 +63,10 @@ export class Transactor implements OnceCalls {
     if (refusal !== undefined) return Promise.reject(refusal);
     const limits = { action: 'transact', timeoutMs, signal };
     return traced('transact', 'transact', ground.events, undefined, async (trace) => {
-      const once = opId === undefined ? undefined : onceForTransaction<R>(ground, this.#sender, codec, opId);
+      const once =
+        opId === undefined
+          ? undefined
+          : onceForTransaction<R>(ground, this.#sender, { codec, timeoutMs: retry.timeoutMs }, opId);
       if (once !== undefined) await this.#requireTransactions('transact with an opId');
       return this.#travel<R>({ body: f, signal, once, trace }, limits);
     });
