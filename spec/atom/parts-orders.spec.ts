@@ -121,7 +121,7 @@ describe('the orders of requests', () => {
   it.each(crowds)(
     `are the same for %s, by seed ${seed}`,
     async (name, cast) => {
-      const some = { random: seededRandom(seed), most: isFull ? 4_000 : 80 };
+      const some = { random: seededRandom(seed), most: isFull ? 4_000 : 50 };
       const { ran, wrong, path } = await everyOrder(open(cast), some);
       report.push(`${name}: ${ran} orders`);
       expect({ wrong, path }).toEqual({ wrong: undefined, path: [] });
