@@ -1,6 +1,9 @@
 // Goal: a walk meets each atom once, whatever lies between them and whatever is written meanwhile, at the pace of its reader, and can
 // be gone on with elsewhere.
 // Method: a memory engine on a virtual clock, with low limits for pages; requests are counted.
+import { randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { AtomEntry, AtomTable, type Walk } from '../../lib/atom/index.js';
 import type { Item } from '../../lib/codec/index.js';
@@ -408,6 +411,46 @@ describe('a walk that meets trouble', () => {
     other.abort(reason);
     await under.done;
     expect([under.error, told?.aborted]).toEqual([reason, true]);
+  });
+
+  it('ends with the reason of its signal also while the parts of a large value are on their way', async () => {
+    const large = { itemBytesMax: 1_024 };
+    await bench.run(bench.calm({ large }).atom<string>('k').reset(randomBytes(3_000).toString('base64')));
+    const engine = overridden(bench.memory, { get: () => new Promise(() => {}) });
+    const controller = new AbortController();
+    const under = outcomeOf(all(bench.table({ engine, large }).scan({ signal: controller.signal })));
+    await breathe();
+    controller.abort('enough');
+    await breathe();
+    expect([under.settled, under.error]).toEqual([true, 'enough']);
+  });
+
+  it('holds on to no page that was taken, whoever might end it', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    await fill(400);
+    const pages: WeakRef<object>[] = [];
+    const engine = overridden(bench.memory, {
+      async scan(request, options) {
+        // One segment that never comes to its end.
+        if (request.segment === 1) return new Promise(() => {});
+        const { items, nextKey } = structuredClone(await bench.memory.scan(request, options));
+        pages.push(...items.slice(0, 1).map((item) => new WeakRef(item)));
+        return { items, nextKey };
+      },
+    });
+    const { signal } = new AbortController();
+    let count = 0;
+    for await (const _ of bench.table({ engine }).scan({ segments: 2, pageItemsMax: 2, signal })) {
+      count += 1;
+      if (count < 150) continue;
+      await breathe();
+      collect();
+      expect(pages.length).toBeGreaterThan(50);
+      expect(pages.filter((page) => page.deref() !== undefined).length).toBeLessThan(10);
+      break;
+    }
+    expect(count).toBe(150);
   });
 
   it('leaves no request and no rejection behind when its loop is left', async () => {

@@ -47,12 +47,18 @@ interface Strand<T> {
   /** And there behind the item with this primary key. */
   behind: Item | undefined;
   ended: boolean;
-  pending: Promise<Arrival<T>> | undefined;
+  pending: Promise<RowPage<T>> | undefined;
 }
 
 interface Arrival<T> {
   readonly strand: Strand<T>;
   readonly page: RowPage<T>;
+}
+
+/** One loop over a walk. */
+interface Loop<T> {
+  readonly stop: AbortSignal;
+  readonly arrivals: Arrivals<T>;
 }
 
 /**
@@ -99,20 +105,13 @@ export class Walk<T> implements AsyncIterable<T> {
     signal?.throwIfAborted();
     this.#walking = true;
     const stop = new AbortController();
-    let unlisten = () => {};
-    const left = new Promise<never>((_, reject) => {
-      if (signal !== undefined) unlisten = onAbort(signal, () => reject(signal.reason));
-    });
-    left.catch(() => undefined);
+    const loop: Loop<T> = { stop: stop.signal, arrivals: new Arrivals() };
     try {
-      for (const strand of this.#strands) this.#readOn(strand, strand.at, stop.signal, 0);
-      for (;;) {
-        const pending = this.#strands.flatMap((strand) => strand.pending ?? []);
-        if (pending.length === 0 || this.#left <= 0) return;
-        yield* this.#take(await Promise.race([...pending, left]), stop.signal);
+      for (const strand of this.#strands) this.#readOn(strand, strand.at, loop, 0);
+      while (this.#left > 0 && this.#strands.some(({ pending }) => pending !== undefined)) {
+        yield* this.#take(await loop.arrivals.next(signal), loop);
       }
     } finally {
-      unlisten();
       stop.abort();
       for (const strand of this.#strands) strand.pending = undefined;
       this.#walking = false;
@@ -120,7 +119,7 @@ export class Walk<T> implements AsyncIterable<T> {
   }
 
   /** Yields what is on a page that has come. */
-  async *#take({ strand, page }: Arrival<T>, stop: AbortSignal): AsyncGenerator<T, void, void> {
+  async *#take({ strand, page }: Arrival<T>, loop: Loop<T>): AsyncGenerator<T, void, void> {
     const { signal } = this.#options;
     const { nextKey } = page;
     const rows = behindOf(page.rows, strand.behind);
@@ -132,7 +131,7 @@ export class Walk<T> implements AsyncIterable<T> {
       if (entry === undefined) continue;
       this.#left -= 1;
       const rest = rows.length - (index + 1);
-      if (nextKey !== undefined && 2 * rest <= rows.length) this.#readOn(strand, nextKey, stop, rest);
+      if (nextKey !== undefined && 2 * rest <= rows.length) this.#readOn(strand, nextKey, loop, rest);
       yield entry;
       if (this.#left <= 0) return;
     }
@@ -140,13 +139,13 @@ export class Walk<T> implements AsyncIterable<T> {
     if (nextKey === undefined) strand.ended = true;
     else {
       strand.at = nextKey;
-      this.#readOn(strand, nextKey, stop, 0);
+      this.#readOn(strand, nextKey, loop, 0);
     }
   }
 
   async #make(row: Row<T>, strand: Strand<T>): Promise<T | undefined> {
     try {
-      return await row.make();
+      return await unlessAborted(row.make(), this.#options.signal);
     } catch (error) {
       if (!isUndecodable(error)) throw error;
       // The next loop goes on behind it.
@@ -158,12 +157,56 @@ export class Walk<T> implements AsyncIterable<T> {
   }
 
   /** Asks for the next page, unless those that `rest` of this one still brings are enough. */
-  #readOn(strand: Strand<T>, startKey: Item | undefined, stop: AbortSignal, rest: number): void {
+  #readOn(strand: Strand<T>, startKey: Item | undefined, { stop, arrivals }: Loop<T>, rest: number): void {
     if (strand.ended || strand.pending !== undefined || this.#left <= rest) return;
-    strand.pending = strand.read(startKey, stop, this.#left - rest).then((page) => ({ strand, page }));
-    // Whoever has left does not hear of it.
-    strand.pending.catch(() => undefined);
+    strand.pending = strand.read(startKey, stop, this.#left - rest);
+    arrivals.expect(strand.pending, strand);
   }
+}
+
+/**
+ * Pages, in the order in which they come. A race of promises would do, but each page that wins one is held on to by whatever has lost it
+ * and is not settled yet: all pages of a table, in the end.
+ */
+class Arrivals<T> {
+  readonly #come: (() => Arrival<T>)[] = [];
+  #wake = (): void => {};
+
+  expect(pending: Promise<RowPage<T>>, strand: Strand<T>): void {
+    const come = (arrival: () => Arrival<T>) => {
+      this.#come.push(arrival);
+      this.#wake();
+    };
+    pending.then(
+      (page) => come(() => ({ strand, page })),
+      (error: unknown) =>
+        come(() => {
+          throw error;
+        }),
+    );
+  }
+
+  /** The next one; rejects with what stood in its way, or with `signal.reason`. */
+  async next(signal: AbortSignal | undefined): Promise<Arrival<T>> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const arrival = this.#come.shift();
+      if (arrival !== undefined) return arrival();
+      const woken = new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+      await unlessAborted(woken, signal);
+    }
+  }
+}
+
+/** Waits for `work`, but no longer than until `signal` aborts. */
+function unlessAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const unlisten = onAbort(signal, () => reject(signal.reason));
+    work.finally(unlisten).then(resolve, reject);
+  });
 }
 
 /** The strand stands behind this row now. */
