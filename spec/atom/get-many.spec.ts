@@ -295,6 +295,22 @@ describe('getMany() when the store leaves keys over', () => {
     expect(await bench.run(table.getMany(failure.failures.map(({ key }) => key)))).toEqual([2, 3]);
   });
 
+  it('because the time of the call is over, though every answer came: those are named, and not asked for', async () => {
+    await fill(250);
+    const engine = overridden(bench.memory, {
+      async batchGet(request, options) {
+        await bench.clock.sleep(90);
+        return bench.memory.batchGet(request, options);
+      },
+    });
+    const slow = bench.table({ engine, retry: { attemptTimeoutMs: 100 } });
+    const before = bench.clock.monotonicMs();
+    const failure = (await failureOf(slow.getMany(names(250), { timeoutMs: 100, concurrency: 1 }))) as BatchError;
+    expect(bench.clock.monotonicMs() - before).toBe(180);
+    expect(failure).toMatchObject({ code: 'ERR_BATCH', retryable: true, failures: { length: 50 } });
+    expect(failure.failures[0]?.error).toMatchObject({ code: 'ERR_DEADLINE', key: 'k200', attempts: 0 });
+  });
+
   it('by default tries each batch for as long as any call is tried', async () => {
     bench.faulty.setRules([leftOver(1)]);
     const before = bench.clock.monotonicMs();

@@ -97,6 +97,7 @@ class BatchReader<W extends Wanted> {
       while (this.#queue.length > 0 && !this.#stopped) {
         const left = await this.#readBatch(this.#queue.splice(-batchGetKeysMax).reverse());
         this.#queue.push(...left.reverse());
+        if (this.#cells.ground.clock.monotonicMs() >= this.#reading.deadlineAt) this.#stopped = true;
       }
     } catch (error) {
       this.#stopped = true;

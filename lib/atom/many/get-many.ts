@@ -141,7 +141,8 @@ const nothing: Known = {
 
 function leaveOver({ wanted, cause }: LeftOver<Look>, timeoutMs: number): void {
   for (const look of wanted) {
-    look.error = new DeadlineError('get', { key: look.key.text, attempts: 1, conflicts: 0 }, timeoutMs, cause);
+    const attempts = look.start === undefined ? 0 : 1;
+    look.error = new DeadlineError('get', { key: look.key.text, attempts, conflicts: 0 }, timeoutMs, cause);
   }
 }
 
