@@ -132,8 +132,10 @@ function oneOf<T>(what: string, given: Readonly<Record<string, T>> | object): [s
 /** How two key attributes of one type stand in the store's order; `undefined` for different types. */
 function compare(left: AttributeValue, right: AttributeValue): number | undefined {
   if ('N' in left && 'N' in right) {
-    const [one, other] = [numberOf(String(left.N)), numberOf(String(right.N))];
-    return one < other ? -1 : one > other ? 1 : 0;
+    const [one, other] = [decimalOf(String(left.N)), decimalOf(String(right.N))];
+    const exponent = Math.min(one.exponent, other.exponent);
+    const scaled = (decimal: Decimal) => decimal.digits * 10n ** BigInt(decimal.exponent - exponent);
+    return scaled(one) < scaled(other) ? -1 : scaled(one) > scaled(other) ? 1 : 0;
   }
   if (('S' in left && 'S' in right) || ('B' in left && 'B' in right)) {
     return Buffer.compare(bytesOf(left) as Buffer, bytesOf(right) as Buffer);
@@ -141,9 +143,17 @@ function compare(left: AttributeValue, right: AttributeValue): number | undefine
   return undefined;
 }
 
-/** Exact for all that index functions give: whole numbers of any size, and doubles. */
-function numberOf(text: string): number | bigint {
-  return /^-?\d+$/.test(text) ? BigInt(text) : Number(text);
+/** `digits × 10^exponent`. */
+interface Decimal {
+  readonly digits: bigint;
+  readonly exponent: number;
+}
+
+/** A number as the store has it: exact, however it is spelt. `1e23` is no double, although a double is written so. */
+function decimalOf(text: string): Decimal {
+  const [mantissa = '', power = '0'] = text.toLowerCase().split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  return { digits: BigInt(whole + fraction), exponent: Number(power) - fraction.length };
 }
 
 function bytesOf(attribute: AttributeValue): Buffer | undefined {
