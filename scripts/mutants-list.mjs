@@ -4969,7 +4969,7 @@ const transacting = [
     'if (this.#attended === 0 && !this.mayApply) {',
     'if (this.#attended < 0) {',
     transactLost,
-    'by its signal',
+    'before anything was accepted',
   ),
   mutant(
     'transact: settle() cancels when it is asked to',

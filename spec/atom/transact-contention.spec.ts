@@ -160,6 +160,22 @@ describe('beside single calls on the same atoms', () => {
     for (const count of counts) expect(count).toBeGreaterThan(10);
   });
 
+  it('with a function that only reads what others write all the time: it comes through', async () => {
+    const { bench, open } = await crowded();
+    const table = open();
+    const [x, y] = countersOf(table, 2) as [Counter, Counter];
+    let runs = 0;
+    const slow = async (tx: Transaction) => {
+      runs += 1;
+      const seen = await tx.deref(x);
+      await bench.clock.sleep(20);
+      return tx.reset(y, seen);
+    };
+    const [, slowly = 0] = await work(bench, 1_000, [() => x.swap(increment), () => table.transact(slow)]);
+    expect(slowly).toBeGreaterThan(10);
+    expect(runs).toBeLessThanOrEqual(2 * slowly);
+  });
+
   it('of other processes: neither starves the other', async () => {
     const { bench, open } = await crowded();
     const table = open();
