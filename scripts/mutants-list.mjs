@@ -3171,10 +3171,10 @@ const manyAtoms = [
     'for each comparison',
   ),
   mutant(
-    'index: numbers compare as doubles',
+    'index: numbers compare without their exponents',
     'lib/atom/many/index-condition.ts',
-    '? BigInt(text) : Number(text)',
-    '? Number(text) : Number(text)',
+    'decimal.digits * 10n ** BigInt(decimal.exponent - exponent)',
+    'decimal.digits * 10n ** BigInt(exponent - exponent)',
     indexQuery,
     'for each comparison',
   ),
