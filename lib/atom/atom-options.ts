@@ -98,8 +98,9 @@ export interface AtomOptions<T> {
    */
   readonly codec?: ValueCodec | SealingCodec | 'native';
   /**
-   * How long a value is there after it was written, in milliseconds; each write begins it anew, a no-op does not. Judged by the
-   * clock of whoever reads: from then on the atom is missing. The table's time to live removes the item an hour later.
+   * How long a value is there after it was written, in milliseconds, rounded up to whole ones; each write begins it anew, a no-op
+   * does not. Judged by the clock of whoever reads: from then on the atom is missing. The table's time to live removes the item an
+   * hour later.
    * @defaultValue for ever
    */
   readonly ttlMs?: number;

@@ -18,6 +18,8 @@ import { ValueRules } from './value-rules.js';
 
 /** A request that brings much may take so many times as long as one for one item. */
 const bulkAttempts = 8;
+/** Some thirty thousand years: added to the time of any write, it is still a whole number that can be told from the next. */
+const ttlMsMax = 1e15;
 
 /** Options of an atom with those of its table in place of what it left open. */
 interface Resolved {
@@ -114,8 +116,8 @@ export class OpenCells implements Cells {
   #open(key: AtomKey, options: AtomOptions<never>, resolved: Resolved): Cell {
     const { item, text } = key;
     const { index, ttlMs } = options;
-    if (ttlMs !== undefined && !(Number.isFinite(ttlMs) && ttlMs >= 1)) {
-      throw new RangeError(`Cannot open atom ${text}: ttlMs must be a finite number of at least 1: ${ttlMs}`);
+    if (ttlMs !== undefined && !(ttlMs >= 1 && ttlMs <= ttlMsMax)) {
+      throw new RangeError(`Cannot open atom ${text}: ttlMs must be a number from 1 to ${ttlMsMax}: ${ttlMs}`);
     }
     const { names, keyNames } = this.ground;
     requireDistinct([...Object.keys(index ?? {}), ...keyNames, ...Object.values(names)]);
@@ -129,7 +131,7 @@ export class OpenCells implements Cells {
 
   #rules(text: string, options: AtomOptions<never>, { codec, large }: Resolved): ValueRules {
     const { schema, index, adopt, foreign = 'carry', ttlMs } = options;
-    return new ValueRules(text, { codec, schema, index, adopt, foreign, ttlMs, large });
+    return new ValueRules(text, { codec, schema, index, adopt, foreign, ttlMs: wholeMs(ttlMs), large });
   }
 }
 
@@ -142,7 +144,7 @@ function requireSame({ keyText, rules, initial, retry }: Cell, options: AtomOpti
   if (codec?.name !== rules.codec?.name) differ('codec');
   // Layers of one name may have other keys or settings.
   if (codec !== rules.codec && rules.sealing !== undefined) differ('codec');
-  if (options.ttlMs !== rules.ttlMs) differ('ttlMs');
+  if (wholeMs(options.ttlMs) !== rules.ttlMs) differ('ttlMs');
   if (options.schema !== rules.schema) differ('schema');
   if ((options.foreign ?? 'carry') !== rules.foreign) differ('foreign');
   if (String(options.adopt) !== String(rules.adoptFunction)) differ('adopt');
@@ -151,6 +153,11 @@ function requireSame({ keyText, rules, initial, retry }: Cell, options: AtomOpti
   if (given === undefined ? initial !== undefined : initial?.equals(given) !== true) differ('initial');
   if (JSON.stringify(resolved.retry) !== JSON.stringify(retry)) differ('retry');
   if (JSON.stringify(large) !== JSON.stringify(rules.large)) differ('large');
+}
+
+/** The item holds whole milliseconds. */
+function wholeMs(ttlMs: number | undefined): number | undefined {
+  return ttlMs === undefined ? undefined : Math.ceil(ttlMs);
 }
 
 function indexText(index: Readonly<Record<string, unknown>> | undefined): string {

@@ -119,9 +119,20 @@ it('is removed by a sweep an hour after it expired, and not if it was written si
   expect(await atom.swap((n) => (n ?? 0) + 10)).toBe(10);
 });
 
+it('of a fraction of a millisecond is rounded up, and read by all; so is one that nobody lives to see', async () => {
+  const { clock, table, other } = await opened();
+  const atom = table.atom<number>('session', { ttlMs: ttlMs - 0.5 });
+  expect(table.atom('session', { ttlMs: ttlMs - 0.5 })).toBeDefined();
+  await atom.reset(1);
+  await atom.commute({ add: 1 });
+  expect(await other.atom('session').snapshot()).toMatchObject({ value: 2, expiresAt: clock.now() + ttlMs });
+  await table.atom('other', { ttlMs: 1e15 }).reset(1);
+  expect(await other.atom('other').snapshot()).toMatchObject({ value: 1, expiresAt: clock.now() + 1e15 });
+});
+
 it('refuses a ttlMs that is none, and another one for the same atom', async () => {
   const { table } = await opened();
-  for (const wrong of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+  for (const wrong of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1.1e15]) {
     expect(() => table.atom('session', { ttlMs: wrong })).toThrow(RangeError);
   }
   const held = table.atom('session', { ttlMs });
