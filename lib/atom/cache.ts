@@ -12,6 +12,7 @@
  * joins only a read that has not started yet.
  */
 import { DecodeError, type Encoded, type Held, type Item, itemBytes } from '../codec/index.js';
+import type { Clock } from '../engine/index.js';
 import { areCallsTraced, Tally } from './diagnostics/trace.js';
 import type { Lineage } from './evidence.js';
 import type { Ground, Retry } from './ground.js';
@@ -66,8 +67,7 @@ interface Reading {
 }
 
 export class Cache {
-  /** The newest knowledge, if any. */
-  known: Known | undefined;
+  #known: Known | undefined;
   /** Told of each other committed state as it becomes known; of `undefined` when what was known can't be trusted any more. */
   onChange: ((known: Known | undefined) => void) | undefined;
   readonly #ground: Ground;
@@ -91,6 +91,12 @@ export class Cache {
     this.#rules = rules;
     this.#packing = packing;
     this.#turns = turns;
+  }
+
+  /** The newest knowledge, if any. */
+  get known(): Known | undefined {
+    const known = this.#known;
+    return known !== undefined && wasLeftUnread(known, this.#ground.clock) ? undefined : known;
   }
 
   /** Marks an instant. */
@@ -172,7 +178,7 @@ export class Cache {
   }
 
   forget(): void {
-    this.known = undefined;
+    this.#known = undefined;
     this.onChange?.(undefined);
   }
 
@@ -217,16 +223,16 @@ export class Cache {
   }
 
   #keep(facts: Pick<Known, 'image' | 'held' | 'adopted'>, start: Start): Known {
-    const before = this.known;
+    const before = this.#known;
     const fresh = this.#weigh(facts, start);
-    const { known } = this;
+    const known = this.#known;
     if (this.onChange !== undefined && known !== before && isOther(before, known)) this.onChange(known);
     return fresh;
   }
 
   /** Keeps what was learnt if it is newer than what is known. */
   #weigh(facts: Pick<Known, 'image' | 'held' | 'adopted'>, start: Start): Known {
-    const { known } = this;
+    const known = this.#known;
     const { image, held, adopted } = facts;
     // Member by member: V8 gives each object that begins with a spread a hidden class of its own, a kilobyte for each atom.
     const fresh: Known = { image, held, adopted, since: start.tick, learnedAt: this.tick(), seenAtMs: start.atMs };
@@ -240,18 +246,18 @@ export class Cache {
       }
     }
     if (known === undefined) {
-      if (strong) this.known = fresh;
+      if (strong) this.#known = fresh;
       return fresh;
     }
     if (before !== undefined && after !== undefined && before.incarnation === after.incarnation) {
       if (after.version > before.version || (after.version === before.version && start.tick > known.since)) {
-        this.known = strong ? fresh : { ...fresh, since: 0, seenAtMs: Number.NEGATIVE_INFINITY };
-      } else if (after.version < before.version && strong && start.tick >= known.learnedAt) this.known = fresh;
+        this.#known = strong ? fresh : { ...fresh, since: 0, seenAtMs: Number.NEGATIVE_INFINITY };
+      } else if (after.version < before.version && strong && start.tick >= known.learnedAt) this.#known = fresh;
       return fresh;
     }
     if (!strong) return fresh;
-    if (start.tick >= known.learnedAt) this.known = fresh;
-    else if (before?.token !== after?.token) this.known = undefined;
+    if (start.tick >= known.learnedAt) this.#known = fresh;
+    else if (before?.token !== after?.token) this.#known = undefined;
     return fresh;
   }
 
@@ -271,6 +277,12 @@ export class Cache {
     this.#newest = lineage;
     this.#newestAt = this.#tick;
   }
+}
+
+/** Whether it is a value whose parts were not asked for, as it had expired, and that has not any more: the clock was put back since. */
+function wasLeftUnread({ image, held }: Known, clock: Clock): boolean {
+  if (image?.aliveUntil === undefined || image.encoded === undefined || held !== undefined) return false;
+  return clock.now() < image.aliveUntil;
 }
 
 /** Whether `known` is another state than `before`. */

@@ -294,6 +294,22 @@ describe('the parts of a value that was replaced', () => {
     expect((await memory.scan({ table: tableName, consistent: true })).items).toEqual([]);
   });
 
+  it('are read after all by whoever met the value when his clock was ahead, and had it put right', async () => {
+    await table.atom<readonly string[]>('a', { ttlMs: 60_000 }).reset(letters('o'));
+    const ahead = open();
+    const atom = ahead.atom<readonly string[]>('a', { ttlMs: 60_000 });
+    clock.step(120_000);
+    expect(await atom.deref()).toBeUndefined();
+    expect(await atom.deref({ consistency: 'cached' })).toBeUndefined();
+    clock.step(-120_000);
+    expect(await atom.deref({ consistency: 'cached' })).toEqual(letters('o'));
+    clock.step(120_000);
+    const cold = open().atom<readonly string[]>('a', { ttlMs: 60_000 });
+    expect(await cold.deref()).toBeUndefined();
+    clock.step(-120_000);
+    expect(await cold.swap((value) => [...(value ?? []), 'end'])).toEqual([...letters('o'), 'end']);
+  });
+
   it('are written anew when the same content is to last longer', async () => {
     const atom = table.atom<readonly string[]>('a', { ttlMs: 60_000 });
     await atom.reset(letters('o'));
