@@ -20,8 +20,8 @@ import {
 import type { Clock, Random } from '../../lib/engine/index.js';
 import { isLeydenError } from '../../lib/errors.js';
 
-export const accountsMax = 6;
-export const openingBalance = 100;
+const accountsMax = 6;
+const openingBalance = 100;
 
 type Account = ItemAtom<number, number>;
 
