@@ -324,7 +324,7 @@ export class AtomTable {
    * @throws {DeadlineError} `ERR_DEADLINE` when a page could not be read.
    */
   sweep(options: SweepOptions = {}): Promise<number> {
-    return this.#refused('sweep') ?? sweep(this.#cells, options);
+    return this.#refused('sweep') ?? this.#ground.life.during(() => sweep(this.#cells, options));
   }
 
   /**
@@ -352,7 +352,7 @@ export class AtomTable {
    * ```
    */
   sweepParts(options: SweepPartsOptions = {}): Promise<PartsSwept> {
-    return this.#refused('sweep') ?? sweepParts(this.#cells, options);
+    return this.#refused('sweep') ?? this.#ground.life.during(() => sweepParts(this.#cells, options));
   }
 
   /**

@@ -128,6 +128,11 @@ export class Lane {
   submit<R>(work: Work<R>, timeoutMs: number, signal: AbortSignal | undefined, trace?: Trace): Promise<R> {
     const refusal = this.refusal(work.action);
     if (refusal !== undefined) return Promise.reject(refusal);
+    return this.submitTaken(work, timeoutMs, signal, trace);
+  }
+
+  /** The same for what belongs to a call that was taken before, and goes on though its table was closed since. */
+  submitTaken<R>(work: Work<R>, timeoutMs: number, signal: AbortSignal | undefined, trace?: Trace): Promise<R> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const deadlineAt = this.#ground.clock.monotonicMs() + timeoutMs;
     const operation = new Operation<R>(work, work.calledAt ?? this.#cache.tick(), deadlineAt, timeoutMs, trace);

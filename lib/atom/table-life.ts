@@ -6,8 +6,8 @@
  *                       └── what was begun before goes on to its end, and close() waits for it
  *
  * A lane counts as under way from the call that wakes it until nothing of it is to be done any more: functions that run, a write on
- * its way, a lost answer that is being settled in the background. Lanes of journals and snapshots outlive the table's closing, as
- * those have owners of their own.
+ * its way, a lost answer that is being settled in the background. A call that writes many atoms, and a sweep, count from their
+ * beginning to their end. Lanes of journals and snapshots outlive the table's closing, as those have owners of their own.
  */
 import { after, type Clock, onAbort } from '../engine/index.js';
 import { TableClosedError } from './errors.js';
@@ -60,6 +60,17 @@ export class TableLife {
   ended(activity: Activity): void {
     this.#underWay.delete(activity);
     if (this.#waiting.size > 0) for (const look of this.#waiting) look();
+  }
+
+  /** Counts `work` as under way until it has ended. */
+  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+    const activity = { outlives: false };
+    this.began(activity);
+    try {
+      return await work();
+    } finally {
+      this.ended(activity);
+    }
   }
 
   /**

@@ -75,6 +75,23 @@ describe('close()', () => {
     expect(bench.clock.pending).toBe(0);
   });
 
+  it('waits for calls on many atoms, which go on to their end, and for a sweep', async () => {
+    const keys = Array.from({ length: 250 }, (_, n) => `k${n}`);
+    const calls = [
+      () => table.putMany(keys.map((key, n) => [key, n] as const)),
+      () => table.deleteMany(keys),
+      () => table.sweep(),
+    ];
+    for (const call of calls) {
+      const under = outcomeOf(call() as Promise<unknown>);
+      const closed = await bench.run(table.close());
+      expect([closed, under.settled, under.error]).toEqual([true, true, undefined]);
+      table = bench.table();
+      bench.clock.step(7_200_000);
+    }
+    expect(await bench.run(bench.item('k249'))).toBeUndefined();
+  });
+
   it('waits for a lost answer that is being settled in the background, though its caller has gone', async () => {
     const abort = new AbortController();
     bench.faulty.setRules([{ fault: { kind: 'reset-after' }, on: ['put'], times: 1 }]);

@@ -187,7 +187,7 @@ export class ManyWrites {
     const leftMs = Math.max(0, this.#deadlineAt - this.#cells.ground.clock.monotonicMs());
     const work = held === undefined ? deletion(calledAt) : replacement(cell, this.#ownFor(cell, job), calledAt, noop);
     const ownMs = timeoutMs === undefined ? cell.retry.timeoutMs : leftMs;
-    return cell.lane.submit(work, ownMs, signal, this.#trace);
+    return cell.lane.submitTaken(work, ownMs, signal, this.#trace);
   }
 
   /** The value as the cell holds values. */

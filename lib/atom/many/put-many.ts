@@ -7,7 +7,7 @@
  * What is shared is the reading: bases that this process does not know are read a hundred at a time, one hundred ahead.
  */
 
-import { traced } from '../diagnostics/trace.js';
+import { type Trace, traced } from '../diagnostics/trace.js';
 import type { ItemAtom } from '../item-atom.js';
 import { isThenable } from '../value-rules.js';
 import type { Cells } from './cells.js';
@@ -50,7 +50,7 @@ export function putMany(
   entries: Iterable<readonly [key: unknown, value: unknown]>,
   options: PutManyOptions = {},
 ): Promise<void> {
-  return traced('batch', 'putMany', cells.ground.events, undefined, async (trace) => {
+  return underWay(cells, 'putMany', async (trace) => {
     requireIterable('put', entries);
     const jobs = await admitAll(cells, entries);
     await new ManyWrites(cells, 'put', jobs, options, trace).run();
@@ -58,12 +58,18 @@ export function putMany(
 }
 
 export function deleteMany(cells: Cells, keys: Iterable<unknown>, options: DeleteManyOptions = {}): Promise<boolean[]> {
-  return traced('batch', 'deleteMany', cells.ground.events, undefined, async (trace) => {
+  return underWay(cells, 'deleteMany', async (trace) => {
     const { named, places } = nameAll(cells, 'delete', keys);
     const jobs = named.map((one): Job => ({ ...one, held: undefined, codec: undefined, calledAt: 0 }));
     const reports = await new ManyWrites(cells, 'delete', jobs, options, trace).run();
     return places.map((place) => reports[place]?.value === true);
   });
+}
+
+/** Runs a call, which `close()` waits for from its beginning to its end. */
+function underWay<R>(cells: Cells, action: string, run: (trace: Trace | undefined) => Promise<R>): Promise<R> {
+  const { events, life } = cells.ground;
+  return traced('batch', action, events, undefined, (trace) => life.during(() => run(trace)));
 }
 
 /** Copies all values before anything is sent, and refuses all if one of them can't be stored. */
