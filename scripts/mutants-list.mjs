@@ -4948,6 +4948,22 @@ const transacting = [
     'are not sent again once',
   ),
   mutant(
+    'opId: old creations are not sent again once their receipt may be gone',
+    'lib/atom/transact/transaction-shipment.ts',
+    'return this.#receipt === undefined || this.#ground.clock.now() > this.#receipt.standsUntil;',
+    'return this.#receipt === undefined;',
+    receiptSpec,
+    'keeps a creation from taking effect again',
+  ),
+  mutant(
+    'opId: whether there are transactions is asked in the time of the caller',
+    'lib/atom/transact/course.ts',
+    'this.#once = await this.#departure.race(once());',
+    'this.#once = await once();',
+    receiptSpec,
+    'is asked in the time of its caller',
+  ),
+  mutant(
     'transact: what was only read is checked',
     'lib/atom/transact/transaction-shipment.ts',
     'condition: cell.writer.condition(base) }',

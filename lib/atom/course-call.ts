@@ -14,7 +14,8 @@ export interface CourseCall<R> {
   readonly signal: AbortSignal | undefined;
   /** Whether the first run has to see what is read after the call. */
   readonly isFresh?: boolean;
-  readonly once?: OncePlan<R> | undefined;
+  /** Finds out how it is made once for ever, if it is. */
+  readonly once?: (() => Promise<OncePlan<R>>) | undefined;
   readonly trace?: Trace | undefined;
 }
 

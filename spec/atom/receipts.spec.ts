@@ -7,7 +7,7 @@ import { AtomTable, type AtomTableOptions, type ItemAtom } from '../../lib/atom/
 import { encrypted, type Item, keyRing } from '../../lib/codec/index.js';
 import { describeEngine, type EngineRow, engines, type OpenEngine } from '../support/engines.js';
 import { dyingEngine } from '../support/stepped-engine.js';
-import { type Bench, breathe, openBench, outcomeOf } from './bench.js';
+import { type Bench, breathe, openBench, outcomeOf, overridden } from './bench.js';
 
 type Counter = ItemAtom<number, number>;
 
@@ -272,6 +272,32 @@ describe.each([true, false])('with transactions: %s', (transactions) => {
   });
 });
 
+describe('whether the store has transactions', () => {
+  it.each<[string, (table: AtomTable, options: object) => Promise<unknown>]>([
+    ['a call on an atom', (table, options) => table.atom<number>('a', { initial: 0 }).swap(increment, options)],
+    ['a transaction', (table, options) => table.transact(() => 1, options)],
+  ])('is asked in the time of its caller: %s', async (_, call) => {
+    const bench = await openBench();
+    const engine = overridden(bench.memory, {
+      supportsTransactions: ({ signal } = {}) =>
+        new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+    });
+    const table = bench.table({ engine, retry: { attemptTimeoutMs: 100 } });
+    const late = outcomeOf(call(table, { opId: 'x', timeoutMs: 500 }));
+    await bench.run(late.done);
+    expect(late.error).toMatchObject({ code: 'ERR_DEADLINE', outcome: 'not-done' });
+    // Its time, and that of the attempt that it is given.
+    expect(bench.clock.monotonicMs()).toBe(700);
+    const controller = new AbortController();
+    const left = outcomeOf(call(table, { opId: 'x', signal: controller.signal }));
+    await breathe();
+    controller.abort(new Error('enough'));
+    await bench.run(left.done);
+    expect(left.error).toEqual(new Error('enough'));
+    expect(bench.clock.monotonicMs()).toBe(700);
+  });
+});
+
 describe('a receipt of its own', () => {
   it('is kept for receiptMs and an hour, and swept after that', async () => {
     const bench = await openBench();
@@ -309,6 +335,33 @@ describe('a receipt of its own', () => {
     const { settle } = call.error as { settle(): Promise<unknown> };
     expect(await bench.run(settle.call(call.error))).toEqual({ outcome: 'done' });
     expect(await bench.run(a.swap(increment, { opId: 'x' }))).toBe(2);
+  });
+
+  it('keeps a creation from taking effect again for as long as it stands, and it is not sent again after that', async () => {
+    for (const [elapsedMs, settled] of [
+      [2 * hour, { outcome: 'done' }],
+      [day + 2 * hour, { outcome: 'unknown', reason: 'item-gone' }],
+    ] as const) {
+      const bench = await openBench();
+      const a = bench.table({ retry: { attemptTimeoutMs: 100, settleMs: 1_000 } }).atom<number>('a', { initial: 0 });
+      const rivals = bench.calm();
+      const rival = rivals.atom<number>('a', { initial: 0 });
+      bench.faulty.hold(['transactWrite']);
+      const call = outcomeOf(a.swap(increment, { opId: 'x', timeoutMs: 10 }));
+      const first = await bench.message(0);
+      await first.deliver();
+      first.lose();
+      await bench.run(call.done);
+      await bench.clock.advance(1_100);
+      await bench.run(rival.delete());
+      await bench.clock.advance(elapsedMs);
+      await bench.run(rivals.sweep());
+      bench.faulty.release();
+      for (const message of bench.faulty.messages) if (!message.answered) message.drop();
+      const { settle } = call.error as { settle(): Promise<unknown> };
+      expect(await bench.run(settle.call(call.error))).toEqual(settled);
+      expect(await bench.run(rival.deref())).toBe(0);
+    }
   });
 
   it('works in tables with a sort key', async () => {

@@ -47,6 +47,8 @@ export interface ReceiptDraft {
   readonly key: Item;
   readonly item: Item;
   readonly condition: Expression;
+  /** Wall-clock time until which it certainly stands once it was put. */
+  readonly standsUntil: number;
   /** Whether a receipt that was found is that of this very write. */
   readonly isOwn: (item: Item) => boolean;
 }
@@ -111,7 +113,8 @@ export class Slip {
     if (bytes > itemBytesMax) throw new ItemTooLargeError(keyText, bytes, itemBytesMax);
     const condition = { expression: 'attribute_not_exists(#k)', names: { '#k': keyNames[0] as string } };
     const isOwn = (found: Item) => parseReceipt(found[names.data], keyText).writeId === writeId;
-    return { keyText, key, item, condition, isOwn };
+    const standsUntil = writtenAt + receiptMs + marginMs / 2;
+    return { keyText, key, item, condition, standsUntil, isOwn };
   }
 
   /** What is to be kept of a call. */

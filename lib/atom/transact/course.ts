@@ -48,6 +48,7 @@ export class Course<R> {
   readonly #tally: Tally | undefined;
   /** What is being made ready, which may take a write of its own. */
   #loading: Promise<Loading> | undefined;
+  #once: OncePlan<R> | undefined;
   #runs = 0;
   #run: TransactionRun | undefined;
   /** Atoms whose lanes are to be held from now on. */
@@ -89,6 +90,8 @@ export class Course<R> {
   /** @throws Gone when the caller has gone; then {@link Course.flight} may still be under way. */
   async run(): Promise<R> {
     try {
+      const { once } = this.#call;
+      if (once !== undefined) this.#once = await this.#departure.race(once());
       for (;;) {
         const done = await this.#round();
         if (done !== undefined) return done.value;
@@ -106,7 +109,8 @@ export class Course<R> {
   /** `undefined`: something came between. */
   async #round(): Promise<{ readonly value: R } | undefined> {
     const { requireTransactions, isOwn, onFrame } = this.#rooms;
-    const { once, body, signal } = this.#call;
+    const { body, signal } = this.#call;
+    const once = this.#once;
     this.#departure.assertInTime();
     await this.#departure.race(this.#holds.extend(this.#contended, this.#departure.signal));
     this.#runs += 1;
@@ -151,7 +155,7 @@ export class Course<R> {
   /** Makes ready what is to be sent, with the lanes of all that is written held; `undefined` when something has come between. */
   async #load(views: readonly View[], parts: Parts | undefined): Promise<Loading | undefined> {
     const { ground, retry } = this.#rooms;
-    const { once } = this.#call;
+    const once = this.#once;
     const departure = this.#departure;
     const written = views.filter((view) => view.isChanged || once?.inItem === true);
     await departure.race(this.#holds.extend(cellsOf(written), departure.signal));
@@ -201,7 +205,7 @@ export class Course<R> {
         for (const { cell } of members) this.#contended.add(cell);
         return undefined;
       case 'received': {
-        const once = this.#call.once as OncePlan<R>;
+        const once = this.#once as OncePlan<R>;
         return { value: once.recall(await this.#departure.race(once.slip.recallFrom(end.receipt))) };
       }
       case 'refused':

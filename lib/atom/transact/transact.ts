@@ -30,6 +30,11 @@ export interface TransactorRooms {
   readonly codec: ValueRules['codec'];
 }
 
+/** `key`: that of the atom, as long as none was touched; empty for a transaction. */
+interface TravelLimits extends CallLimits {
+  readonly key: string;
+}
+
 /** What a course tells of itself when it has failed. */
 type CourseFacts = Pick<Course<never>, 'cells' | 'conflicts' | 'flight' | 'obstacle'>;
 
@@ -61,13 +66,13 @@ export class Transactor implements OnceCalls {
     if (isWithin((frame) => this.#frames.has(frame))) throw new ReentrantError('transact', '');
     const refusal = ground.life.refusal('transact on', `table ${ground.events.table}`);
     if (refusal !== undefined) return Promise.reject(refusal);
-    const limits = { action: 'transact', timeoutMs, signal };
+    const limits = { action: 'transact', timeoutMs, signal, key: '' };
     return traced('transact', 'transact', ground.events, undefined, async (trace) => {
-      const once =
+      const plan =
         opId === undefined
           ? undefined
           : onceForTransaction<R>(ground, this.#sender, { codec, timeoutMs: retry.timeoutMs }, opId);
-      if (once !== undefined) await this.#requireTransactions('transact with an opId');
+      const once = plan && (() => this.#requireTransactions('transact with an opId').then(() => plan));
       return this.#travel<R>({ body: f, signal, once, trace }, limits);
     });
   }
@@ -76,16 +81,19 @@ export class Transactor implements OnceCalls {
   async once<R>(cell: Cell, verb: Verb, work: Work<R>, opId: string, limits: CallLimits, trace?: Trace): Promise<R> {
     const refusal = cell.lane.refusal(limits.action);
     if (refusal !== undefined) throw refusal;
-    const inItem = !(await this.#supports());
-    const once: OncePlan<R> = onceForAtom(this.#ground, this.#sender, { cell, verb, opId, inItem });
+    const once = async (): Promise<OncePlan<R>> => {
+      const inItem = !(await this.#supports());
+      return onceForAtom(this.#ground, this.#sender, { cell, verb, opId, inItem });
+    };
     const body: CourseCall<R>['body'] = async (run) => {
       const { answer } = await run.step(cell, work);
       return answer({ status: 'applied', version: 0, attempts: 1, conflicts: 0 });
     };
-    return this.#travel<R>({ body, signal: limits.signal, isFresh: work.fresh === true, once, trace }, limits);
+    const call = { body, signal: limits.signal, isFresh: work.fresh === true, once, trace };
+    return this.#travel<R>(call, { ...limits, key: cell.keyText });
   }
 
-  async #travel<R>(call: CourseCall<R>, limits: CallLimits): Promise<R> {
+  async #travel<R>(call: CourseCall<R>, limits: TravelLimits): Promise<R> {
     const { retry, isOwn } = this.#rooms;
     const ground = this.#ground;
     const { timeoutMs, signal } = limits;
@@ -114,9 +122,14 @@ export class Transactor implements OnceCalls {
   }
 
   /** What to tell a caller who has gone, or whose transaction's fate cannot be known. */
-  #failure(error: unknown, course: CourseFacts, departure: Departure, { action, timeoutMs }: CallLimits): unknown {
+  #failure(
+    error: unknown,
+    course: CourseFacts,
+    departure: Departure,
+    { action, timeoutMs, key }: TravelLimits,
+  ): unknown {
     const { events } = this.#ground;
-    const keys = course.cells.map(({ keyText }) => keyText);
+    const keys = course.cells.length === 0 ? [key] : course.cells.map(({ keyText }) => keyText);
     if (error instanceof LostFate) {
       const { reason, cause } = error.fate;
       tellUnknown(events, action, keys, error.shipment.writeId, reason);

@@ -10,7 +10,7 @@
  * answer is followed by the same bytes under the same ClientRequestToken, which the service answers from memory for ten minutes.
  * Later the conditions fail, and the evidence tells. A copy that is sent again can never take effect twice, for the tokens that
  * its conditions name never return; a transaction of nothing but creations, whose items may be removed in between, is not
- * sent again once half of a tombstone's life has gone by.
+ * sent again once half of a tombstone's life has gone by, or, with a receipt, once that may be gone as well.
  */
 import { type Item, itemBytes, writeUnits } from '../../codec/index.js';
 import type { CancellationReason, TransactAction, TransactWriteAnswer } from '../../engine/index.js';
@@ -231,10 +231,11 @@ export class TransactionShipment implements Shipment {
     return this.copies > 0 && clock.now() - (this.firstSentAt ?? 0) > tombstoneMs / 2;
   }
 
-  /** Whether a copy might find empty places that it had filled before. A receipt outlives every signed request. */
+  /** Whether a copy might find empty places that it had filled before, that of its receipt among them. */
   get #isTooOldToSend(): boolean {
-    if (!this.#isOld || this.#receipt !== undefined) return false;
-    return this.members.filter(isWritten).every(({ base }) => base.image === undefined);
+    const written = this.members.filter(isWritten);
+    if (!this.#isOld || written.length === 0 || written.some(({ base }) => base.image !== undefined)) return false;
+    return this.#receipt === undefined || this.#ground.clock.now() > this.#receipt.standsUntil;
   }
 
   #refusal(reasons: readonly CancellationReason[]): TransactionRefusedError {
