@@ -85,7 +85,9 @@ export function isTransient(error: unknown): boolean {
   const code = codeOf(error);
   if (throttlingNames.has(name) || conflictNames.has(name)) return true;
   if (name === 'TransactionInProgressException' || name === 'TimeoutError') return true;
-  if (unreachableCodes.has(code) || transportCodes.has(code) || code.startsWith('UND_ERR_')) return true;
+  if (unreachableCodes.has(code) || transportCodes.has(code)) return true;
+  // Of undici, and of Node's parser for what is no HTTP.
+  if (code.startsWith('UND_ERR_') || code.startsWith('HPE_')) return true;
   const status = $metadata?.httpStatusCode;
   if ($fault === 'client') return false;
   return (

@@ -89,7 +89,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     // The service always says something. What says nothing is not it, or was cut; the SDK would take it for a plain yes.
-    if (this.#statusCode === 200 && body.byteLength === 0) {
+    if (this.#statusCode < 300 && body.byteLength === 0) {
       this.#fail(Object.assign(new Error('an answer without a body'), { code: 'ECONNRESET' }));
     } else this.#answer({ statusCode: this.#statusCode, headers: this.#headers, body });
   }

@@ -53,6 +53,7 @@ const rows: readonly Row[] = [
   [{ name: 'Error', code: 'EPIPE' }, undefined, true],
   [{ name: 'Error', code: 'ECONNRESET', status: 400 }, undefined, true],
   [{ name: 'SocketError', code: 'UND_ERR_SOCKET' }, undefined, true],
+  [{ name: 'HTTPParserError', code: 'HPE_INVALID_CONSTANT' }, undefined, true],
   [{ name: 'Error' }, undefined, false],
 ];
 
@@ -149,19 +150,26 @@ describe('createClient()', () => {
     }
   });
 
-  it('takes an answer that says nothing for none', async () => {
-    const server = createServer((_, response) => response.end());
+  for (const status of [200, 204]) {
+    it(`takes an answer ${status} that says nothing for none`, () => emptyAnswer(status));
+  }
+
+  async function emptyAnswer(status: number): Promise<void> {
+    const server = createServer((_, response) => response.writeHead(status).end());
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
     const client = createClient({ endpoint: `http://127.0.0.1:${port}`, region: 'local', credentials });
     const engine = new SdkEngine(client);
-    expect(await engine.put({ table: 'some', item: { id: { S: 'a' } } })).toMatchObject({ status: 'unclear' });
-    const error = await engine
-      .get({ table: 'some', key: { id: { S: 'a' } }, consistent: true })
-      .catch((reason: unknown) => reason);
-    expect(isTransient(error)).toBe(true);
-    client.destroy();
-    server.close();
-  });
+    try {
+      expect(await engine.put({ table: 'some', item: { id: { S: 'a' } } })).toMatchObject({ status: 'unclear' });
+      const error = await engine
+        .get({ table: 'some', key: { id: { S: 'a' } }, consistent: true })
+        .catch((reason: unknown) => reason);
+      expect(isTransient(error)).toBe(true);
+    } finally {
+      client.destroy();
+      server.close();
+    }
+  }
 });
