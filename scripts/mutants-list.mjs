@@ -4948,6 +4948,22 @@ const transacting = [
     'are not sent again once',
   ),
   mutant(
+    'transact: while it pauses nobody waits for it',
+    'lib/atom/transact/transaction-flight.ts',
+    'this.#rooms.onRest(true);',
+    '',
+    transactLost,
+    'is not waited for while it pauses',
+  ),
+  mutant(
+    'transact: what goes on after a pause is waited for',
+    'lib/atom/transact/transaction-flight.ts',
+    'this.#rooms.onRest(false);',
+    '',
+    transactLost,
+    'is not waited for while it pauses',
+  ),
+  mutant(
     'opId: old creations are not sent again once their receipt may be gone',
     'lib/atom/transact/transaction-shipment.ts',
     'return this.#receipt === undefined || this.#ground.clock.now() > this.#receipt.standsUntil;',
@@ -5015,8 +5031,8 @@ const transacting = [
   mutant(
     'transact: lanes are kept until its fate is known',
     'lib/atom/transact/course.ts',
-    'const underWay = this.flight?.end ?? this.#loading;',
-    'const underWay = undefined as Promise<unknown> | undefined;',
+    'if (flight === undefined) this.#holds.release();',
+    'if (flight !== null) this.#holds.release();',
     transactLost,
     'keeps its lanes',
   ),

@@ -156,6 +156,12 @@ export class Lane {
     return loan;
   }
 
+  /** Told by whom it is lent to, who does nothing until somebody comes: then nothing of it is under way either, nor kept alive. */
+  rest(rests: boolean): void {
+    if (rests) this.#ground.life.ended(this);
+    else this.#ground.life.began(this);
+  }
+
   #wake(): void {
     this.#called = true;
     this.#flight?.mind(true);

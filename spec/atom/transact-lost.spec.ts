@@ -261,6 +261,19 @@ describe('a caller that leaves', () => {
     expect(await bench.run(y.swap(increment))).toBe(22);
     expect(await stored()).toEqual([11, 22]);
   });
+  it('is not waited for while it pauses: whoever comes has it go on, and both are', async () => {
+    const call = outcomeOf(table.transact(both, { timeoutMs: 10 }));
+    (await bench.message(0)).lose();
+    await bench.run(call.done);
+    const pausing = outcomeOf(table.settled({ timeoutMs: 60_000 }));
+    await bench.run(pausing.done);
+    expect([pausing.value, bench.clock.monotonicMs() < 2 * retry.settleMs]).toEqual([true, true]);
+    release();
+    const other = outcomeOf(y.swap(increment));
+    expect(await bench.run(table.close())).toBe(true);
+    expect(other.value).toBe(22);
+    expect(await stored()).toEqual([11, 22]);
+  });
 });
 
 describe('evidence', () => {

@@ -46,8 +46,6 @@ export class Course<R> {
   readonly #together: Together;
   /** What its requests cost, but for reads that others share. */
   readonly #tally: Tally | undefined;
-  /** What is being made ready, which may take a write of its own. */
-  #loading: Promise<Loading> | undefined;
   #once: OncePlan<R> | undefined;
   #runs = 0;
   #run: TransactionRun | undefined;
@@ -99,10 +97,10 @@ export class Course<R> {
     } finally {
       this.#run?.end();
       if (this.#call.trace !== undefined) this.#call.trace.atoms = this.cells.length;
-      const release = () => this.#holds.release();
-      const underWay = this.flight?.end ?? this.#loading;
-      if (underWay === undefined) release();
-      else void underWay.then(release, release);
+      // What is still being made ready may never be, and a footing that comes late is met as any other writer's.
+      const { flight } = this;
+      if (flight === undefined) this.#holds.release();
+      else void flight.end.then(() => this.#holds.release());
     }
   }
 
@@ -165,13 +163,9 @@ export class Course<R> {
       return undefined;
     }
     const loading = load(ground, retry, { views, written, parts, once }, departure.signal);
-    this.#loading = loading;
     try {
-      const ready = await departure.race(loading);
-      this.#loading = undefined;
-      return ready;
+      return await departure.race(loading);
     } catch (error) {
-      if (!(error instanceof Gone)) this.#loading = undefined;
       // What is ready only after its caller has gone is not sent.
       if (error instanceof Gone) {
         loading.then(
@@ -219,7 +213,12 @@ export class Course<R> {
 
   async #fly(shipment: Shipment): Promise<FlightEnd> {
     const { ground, retry } = this.#rooms;
-    const flight = new TransactionFlight(shipment, { ground, retry, isWanted: () => this.#holds.isWanted });
+    const flight = new TransactionFlight(shipment, {
+      ground,
+      retry,
+      isWanted: () => this.#holds.isWanted,
+      onRest: (rests) => this.#holds.rest(rests),
+    });
     this.flight = flight;
     shipment.tally = this.#tally;
     const leave = flight.attend();

@@ -42,6 +42,11 @@ export class Holds {
     }
   }
 
+  /** Whether nothing is done in these lanes any more until somebody comes for one of them. */
+  rest(rests: boolean): void {
+    for (const { lane } of this.#releases.keys()) lane.rest(rests);
+  }
+
   release(): void {
     for (const release of this.#releases.values()) release();
     this.#releases = new Map();

@@ -30,6 +30,8 @@ export interface FlightRooms {
   readonly retry: Retry;
   /** Whether somebody waits for an atom of it. */
   readonly isWanted: () => boolean;
+  /** Told when nothing is done any more until somebody comes, and when it goes on. */
+  readonly onRest: (rests: boolean) => void;
 }
 
 export class TransactionFlight {
@@ -135,10 +137,13 @@ export class TransactionFlight {
       }
       if (this.#cancelWanted || (stop.signal.aborted && this.#isAwaited())) continue;
       await new Promise<void>((resolve) => {
-        this.#resume = resolve;
-        if (this.#isAwaited() && stop.signal.aborted) resolve();
+        this.#rooms.onRest(true);
+        this.#resume = () => {
+          this.#resume = undefined;
+          this.#rooms.onRest(false);
+          resolve();
+        };
       });
-      this.#resume = undefined;
     }
   }
 
