@@ -4,7 +4,7 @@
 // callers at once; lost answers; limits, expiry and what the items hold.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { AtomTable, type AtomTableOptions, type ItemAtom } from '../../lib/atom/index.js';
-import { encrypted, type Item, keyRing } from '../../lib/codec/index.js';
+import { encrypted, type Item, keyRing, type SealingCodec } from '../../lib/codec/index.js';
 import { describeEngine, type EngineRow, engines, type OpenEngine } from '../support/engines.js';
 import { dyingEngine } from '../support/stepped-engine.js';
 import { type Bench, breathe, openBench, outcomeOf, overridden } from './bench.js';
@@ -246,6 +246,26 @@ describe.each([true, false])('with transactions: %s', (transactions) => {
     await bench.put({ ...receipt, id: { S: '~op:other' } });
     const moved = bench.run(secrets(open()).swapWith((v) => [v as never, 'x'], { opId: 'other' }));
     await expect(moved).rejects.toMatchObject({ code: 'ERR_DECODE' });
+  });
+
+  it('a key service that does not answer keeps nobody longer than its own time', async () => {
+    const sealing = encrypted({ keys: keyRing({ current: 'k1', keys: { k1: new Uint8Array(32).fill(7) } }) });
+    let isSilent = false;
+    const codec: SealingCodec = {
+      name: 'slow',
+      encrypts: true,
+      opens: (name) => sealing.opens(name),
+      open: (form, place) => sealing.open(form, place),
+      seal: (form, place) => (isSilent ? new Promise(() => {}) : sealing.seal(form, place)),
+    };
+    const atom = table.atom<number>('slow', { initial: 0, codec });
+    await bench.run(atom.reset(1));
+    isSilent = true;
+    const call = outcomeOf(atom.swap(increment, { opId: 'x', timeoutMs: 10 }));
+    await bench.run(call.done);
+    expect(call.error).toMatchObject({ code: 'ERR_DEADLINE', outcome: 'not-done', key: 'slow' });
+    isSilent = false;
+    expect(await bench.run(atom.swap(increment))).toBe(2);
   });
 
   it('an id is 1 to 512 bytes of text', async () => {
