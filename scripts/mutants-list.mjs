@@ -5258,8 +5258,8 @@ const transacting = [
   mutant(
     'opId: a receipt outlives every signed request',
     'lib/atom/receipts/receipt.ts',
-    'writtenAt + receiptMs + marginMs',
-    'writtenAt + receiptMs',
+    '(writtenAt + receiptMs + marginMs) / 1_000',
+    '(writtenAt + receiptMs) / 1_000',
     receiptSpec,
     'is kept for receiptMs and an hour',
   ),
