@@ -66,7 +66,14 @@ export { Walk } from './many/walk.js';
 export type { Settled, SettleOptions, UnknownReason } from './settlement.js';
 export type { CloseOptions, SettledOptions } from './table-life.js';
 export type { CreateOptions, TableReport, VerifyOptions } from './table-setup.js';
-export type { Transaction, TransactOptions } from './transact/transaction.js';
+export type {
+  AnyAtom,
+  ChangeOf,
+  ChangeWithOf,
+  StoredIn,
+  Transaction,
+  TransactOptions,
+} from './transact/transaction.js';
 export {
   EngineLacksTransactionsError,
   OpIdReusedError,

@@ -77,8 +77,8 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
    * `UnsupportedValueError` `ERR_UNSUPPORTED_VALUE`, `DecodeError` `ERR_DECODE`, {@link ReentrantError} `ERR_REENTRANT`;
    * `TypeError` when `f` is no function or returned `undefined`.
    */
-  swap(f: (value: V, context: SwapContext) => T | Promise<T>, options?: SwapOnceOptions): Promise<T>;
   swap<E>(f: (value: V, context: SwapContext) => T | Promise<T>, options: SwapOrElseOptions<E>): Promise<T | E>;
+  swap(f: (value: V, context: SwapContext) => T | Promise<T>, options?: SwapOnceOptions): Promise<T>;
   swap(
     f: (value: V, context: SwapContext) => T | Promise<T>,
     options: SwapOnceOptions & { readonly onTimeout?: (error: Error) => unknown } = {},
@@ -228,7 +228,7 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
    * answer was lost on the way, it may have later changes in it too.
    *
    * Some commutes go as a swap would, at its price and in its turn: on an atom with a schema, validator, index, codec or `foreign:
-   * 'refuse'`; the first on a missing, deleted or expired value; those that wait together with swaps; bigints; whatever is, or becomes,
+   * 'refuse'`; under an `opId`; the first on a missing, deleted or expired value; those that wait together with swaps; bigints; whatever is, or becomes,
    * more than plain JSON at the place that is changed (members may be put into a Set, though, and taken out).
    *
    * @cost Warm: 1 request, 1 write unit per KB of the item, whoever else writes. Cold: 1 read more. Calls that wait at the same time
@@ -249,8 +249,8 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
    * console.log(await page.commute({ add: { views: 1 }, difference: { tags: ['new'] } })); // => { views: 2, tags: [] }
    * ```
    */
-  async commute(changes: CommuteChanges<T>, options: CallOptions = {}): Promise<V> {
-    return this.#submit(commuteWork<V>(this.#cell, changes), options);
+  async commute(changes: CommuteChanges<T>, options: CallOptions & Pick<SwapOnceOptions, 'opId'> = {}): Promise<V> {
+    return this.#submit(commuteWork<V>(this.#cell, changes), options, 'commute');
   }
 
   /**
@@ -357,6 +357,11 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
     const { action } = work;
     requireTimeout(action, this.key, timeoutMs);
     this.#cell.lane.assertOutside(action);
+    if (opId !== undefined && verb === undefined) {
+      return Promise.reject(
+        new TypeError(`Cannot ${action} atom ${this.key}: it takes no opId, as it may answer no; use swapWith`),
+      );
+    }
     return this.#cell.traced('swap', action, (trace) =>
       opId === undefined || verb === undefined
         ? this.#cell.lane.submit(work, timeoutMs, signal, trace)

@@ -52,6 +52,7 @@ function onEngine(row: EngineRow): void {
     ['reset', (atom, id) => atom.reset(7, { opId: id }), 7, 7],
     ['resetVals', (atom, id) => atom.resetVals(7, { opId: id }), [10, 7], 7],
     ['delete', (atom, id) => atom.delete({ opId: id }), true, 0],
+    ['commute', (atom, id) => atom.commute({ add: 1 }, { opId: id }), 11, 11],
     ['swap that changes nothing', (atom, id) => atom.swap((n) => n, { opId: id }), 10, 10],
   ];
   it.each(verbs)('%s: once, and the first result for everybody', async (_verb, call, result, value) => {
@@ -266,6 +267,13 @@ describe.each([true, false])('with transactions: %s', (transactions) => {
     expect(call.error).toMatchObject({ code: 'ERR_DEADLINE', outcome: 'not-done', key: 'slow' });
     isSilent = false;
     expect(await bench.run(atom.swap(increment))).toBe(2);
+  });
+
+  it('verbs that may answer no take no id, and do nothing', async () => {
+    const options = { opId: 'one' } as object;
+    await expect(a.trySwap(increment, options)).rejects.toThrow(/takes no opId/);
+    await expect(a.compareAndSet(0, 1, options)).rejects.toThrow(TypeError);
+    expect((await a.snapshot()).version).toBe(0);
   });
 
   it('an id is 1 to 512 bytes of text', async () => {

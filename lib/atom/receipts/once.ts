@@ -1,9 +1,9 @@
 /** What calls with an `opId` keep of their results, and how they find out that they were made before. */
 import type { Item } from '../../codec/index.js';
 import type { Cell } from '../cell.js';
-import type { OncePlan } from '../course-call.js';
 import type { Ground } from '../ground.js';
 import type { Sender } from '../sender.js';
+import type { OncePlan } from '../transact/course-call.js';
 import type { View } from '../transact/transaction-view.js';
 import { ValueRules } from '../value-rules.js';
 import type { Verb } from './once-calls.js';
@@ -29,6 +29,7 @@ const memories: Readonly<Record<Verb, Memory>> = {
   reset: one,
   resetVals: both,
   delete: own,
+  commute: own,
 };
 
 /** @throws TypeError, RangeError for what can't be an `opId`. */

@@ -14,12 +14,12 @@
  */
 import { sameItem } from '../base-choice.js';
 import type { Cell } from '../cell.js';
-import { type CourseCall, type CourseRooms, LostFate, type OncePlan } from '../course-call.js';
 import type { Tally } from '../diagnostics/trace.js';
 import { BaseMoved } from '../large/footing.js';
 import type { Parts } from '../receipts/receipt.js';
 import { Sender } from '../sender.js';
 import { Bases } from './bases.js';
+import { type CourseCall, type CourseRooms, LostFate, type OncePlan } from './course-call.js';
 import { type Departure, Gone } from './departure.js';
 import { Holds } from './holds.js';
 import type { Shipment } from './shipment.js';

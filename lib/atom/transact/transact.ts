@@ -5,7 +5,6 @@
  * atoms) and `transaction-flight.ts` (what is on its way) -> `shipment.ts`, `transaction-shipment.ts` (requests and answers).
  */
 import type { Cell } from '../cell.js';
-import { type CourseCall, type CourseRooms, LostFate, type OncePlan } from '../course-call.js';
 import { type Trace, traced } from '../diagnostics/trace.js';
 import { ContentionError, DeadlineError, ReentrantError, UnknownOutcomeError } from '../errors.js';
 import type { Ground, Retry } from '../ground.js';
@@ -16,6 +15,7 @@ import type { CallLimits, OnceCalls, Verb } from '../receipts/once-calls.js';
 import { Sender } from '../sender.js';
 import type { ValueRules } from '../value-rules.js';
 import { Course } from './course.js';
+import { type CourseCall, type CourseRooms, LostFate, type OncePlan } from './course-call.js';
 import { Departure, Gone } from './departure.js';
 import type { Transaction, TransactOptions } from './transaction.js';
 import { EngineLacksTransactionsError } from './transaction-errors.js';

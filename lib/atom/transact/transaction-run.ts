@@ -13,11 +13,10 @@ import type { Known } from '../cache.js';
 import type { SwapContext } from '../call-options.js';
 import type { Cell } from '../cell.js';
 import { type Frame, type Inside, isAsyncFunction, runWithin } from '../inside.js';
-import type { ItemAtom } from '../item-atom.js';
 import type { Step, Work } from '../operation.js';
 import { isThenable } from '../value-rules.js';
 import { NotedPromise } from './noted-promise.js';
-import type { Transaction } from './transaction.js';
+import type { AnyAtom, ChangeOf, ChangeWithOf, StoredIn, Transaction } from './transaction.js';
 import { TransactionTooLargeError } from './transaction-errors.js';
 import { View } from './transaction-view.js';
 
@@ -89,21 +88,18 @@ export class TransactionRun implements Transaction {
     return this.#call('deref', atom, (view) => view.hand() as V);
   }
 
-  swap<T, V>(atom: ItemAtom<T, V>, f: (value: V, context: SwapContext) => T | Promise<T>): Promise<T> {
+  swap<A extends AnyAtom>(atom: A, f: ChangeOf<A>): Promise<StoredIn<A>> {
     requireFunction('swap', atom, f);
     return this.#call('swap', atom, async (view) => {
-      await this.#put(view, await this.#apply(view, f));
-      return view.hand() as T;
+      await this.#put(view, await this.#apply(view, f as ChangeOf<AnyAtom>));
+      return view.hand() as StoredIn<A>;
     });
   }
 
-  swapWith<T, V, R>(
-    atom: ItemAtom<T, V>,
-    f: (value: V, context: SwapContext) => readonly [next: T, result: R] | Promise<readonly [next: T, result: R]>,
-  ): Promise<R> {
+  swapWith<A extends AnyAtom, R>(atom: A, f: ChangeWithOf<A, R>): Promise<R> {
     requireFunction('swapWith', atom, f);
     return this.#call('swap', atom, async (view) => {
-      const pair = await this.#apply(view, f);
+      const pair = await this.#apply(view, f as ChangeWithOf<AnyAtom, R>);
       if (!Array.isArray(pair) || pair.length !== 2) {
         throw new TypeError(`Cannot swap atom ${atom.key}: the function of swapWith must return [next, result]`);
       }
@@ -112,15 +108,15 @@ export class TransactionRun implements Transaction {
     });
   }
 
-  reset<T, V>(atom: ItemAtom<T, V>, value: T): Promise<T> {
+  reset<A extends AnyAtom>(atom: A, value: StoredIn<A>): Promise<StoredIn<A>> {
     const own = ownOf(atom, value);
     return this.#call('reset', atom, async (view) => {
       await view.put(own());
-      return view.hand() as T;
+      return view.hand() as StoredIn<A>;
     });
   }
 
-  delete<T, V>(atom: ItemAtom<T, V>): Promise<boolean> {
+  delete(atom: AnyAtom): Promise<boolean> {
     return this.#call('delete', atom, (view) => {
       const existed = view.held !== undefined;
       view.remove();

@@ -13,6 +13,26 @@ export interface TransactOptions extends CallOptions {
   readonly opId?: string;
 }
 
+/** An atom of whatever type. */
+// biome-ignore lint/suspicious/noExplicitAny: atoms take values as well as give them, so nothing else stands for each of them.
+export type AnyAtom = ItemAtom<any, any>;
+
+// The types of an atom are taken from the atom alone: were they inferred from the function as well, `{ ...v, status: 'paid' }` would
+// make a string of a status that may only be 'new' or 'paid'.
+
+/** What an atom stores. */
+export type StoredIn<A> = A extends ItemAtom<infer T, infer _V> ? T : never;
+
+/** A function that makes the next value of an atom. */
+export type ChangeOf<A> =
+  A extends ItemAtom<infer T, infer V> ? (value: V, context: SwapContext) => T | Promise<T> : never;
+
+/** A function that makes the next value of an atom, and a result. */
+export type ChangeWithOf<A, R> =
+  A extends ItemAtom<infer T, infer V>
+    ? (value: V, context: SwapContext) => readonly [next: T, result: R] | Promise<readonly [next: T, result: R]>
+    : never;
+
 /**
  * One run of a transaction's function on its atoms.
  *
@@ -41,14 +61,11 @@ export interface Transaction {
   /** The value as this transaction has it. That it is still so is checked when the transaction is committed. */
   deref<V>(atom: AtomReader<V>): Promise<V>;
   /** As `ItemAtom.swap`; returns the new value. */
-  swap<T, V>(atom: ItemAtom<T, V>, f: (value: V, context: SwapContext) => T | Promise<T>): Promise<T>;
+  swap<A extends AnyAtom>(atom: A, f: ChangeOf<A>): Promise<StoredIn<A>>;
   /** As `ItemAtom.swapWith`: the function returns `[next, result]`; returns `result`. */
-  swapWith<T, V, R>(
-    atom: ItemAtom<T, V>,
-    f: (value: V, context: SwapContext) => readonly [next: T, result: R] | Promise<readonly [next: T, result: R]>,
-  ): Promise<R>;
+  swapWith<A extends AnyAtom, R>(atom: A, f: ChangeWithOf<A, R>): Promise<R>;
   /** As `ItemAtom.reset`; returns the new value. */
-  reset<T, V>(atom: ItemAtom<T, V>, value: T): Promise<T>;
+  reset<A extends AnyAtom>(atom: A, value: StoredIn<A>): Promise<StoredIn<A>>;
   /** As `ItemAtom.delete`; returns whether there was a value. */
-  delete<T, V>(atom: ItemAtom<T, V>): Promise<boolean>;
+  delete(atom: AnyAtom): Promise<boolean>;
 }

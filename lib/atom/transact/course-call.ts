@@ -1,12 +1,12 @@
 /** What a course is given, and what it throws when nobody can tell its fate. */
 
-import type { Trace } from './diagnostics/trace.js';
-import type { Ground, Retry } from './ground.js';
-import type { Frame } from './inside.js';
-import type { Parts } from './receipts/receipt.js';
-import type { KnownShipmentFate, Shipment } from './transact/shipment.js';
-import type { ReceiptPlan } from './transact/transaction-load.js';
-import type { RunRooms, TransactionRun } from './transact/transaction-run.js';
+import type { Trace } from '../diagnostics/trace.js';
+import type { Ground, Retry } from '../ground.js';
+import type { Frame } from '../inside.js';
+import type { Parts } from '../receipts/receipt.js';
+import type { KnownShipmentFate, Shipment } from './shipment.js';
+import type { ReceiptPlan } from './transaction-load.js';
+import type { RunRooms, TransactionRun } from './transaction-run.js';
 
 /** What is to be done, and under which receipt. */
 export interface CourseCall<R> {
