@@ -55,7 +55,7 @@ async function runSpec(tree, { file, test }) {
 }
 
 /** Replaces texts that must each be there once; gives back what undoes it. */
-function mutate(/** @type {string} */ tree, /** @type {import('./mutants-list.mjs').Edit[]} */ edits) {
+function mutate(/** @type {string} */ tree, /** @type {import('./mutants/mutant.mjs').Edit[]} */ edits) {
   /** @type {[string, string][]} */
   const originals = [];
   try {
