@@ -17,8 +17,8 @@ it('takes literals for what they may be', async () => {
   const paid: Order = await table.transact((tx) => tx.swap(order, (o) => ({ ...o, status: 'paid' })));
   const later: number = await table.transact((tx) => tx.swapWith(order, async (o) => [{ ...o, status: 'new' }, o.n]));
   await table.transact(async (tx) => {
-    tx.swap(tags, (v) => v ?? { tags: new Set() });
-    tx.reset(order, { status: 'paid', n: 2 });
+    void tx.swap(tags, (v) => v ?? { tags: new Set() });
+    void tx.reset(order, { status: 'paid', n: 2 });
   });
   expect([paid, later, await order.deref()]).toEqual([{ status: 'paid', n: 1 }, 1, { status: 'paid', n: 2 }]);
 });
@@ -33,13 +33,13 @@ it('refuses what the atom does not take', () => {
   const order = table.atom<Order>('order', { initial: { status: 'new', n: 1 } });
   const wrong = (tx: Transaction) => {
     // @ts-expect-error no such status
-    tx.swap(order, (o) => ({ ...o, status: 'lost' }));
+    void tx.swap(order, (o) => ({ ...o, status: 'lost' }));
     // @ts-expect-error nothing is returned
-    tx.swap(order, () => {});
+    void tx.swap(order, () => {});
     // @ts-expect-error no order
-    tx.reset(order, 7);
+    void tx.reset(order, 7);
     // @ts-expect-error no pair
-    tx.swapWith(order, (o) => o);
+    void tx.swapWith(order, (o) => o);
   };
   expect(wrong).toBeInstanceOf(Function);
 });
