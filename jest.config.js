@@ -7,6 +7,9 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testTimeout: 30_000,
+  // Two cores, two workers; one that has grown is replaced: what specs leave behind in its module registries is never freed.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '500MB',
   globalSetup: '<rootDir>/spec/support/global-setup.mjs',
   globalTeardown: '<rootDir>/spec/support/global-teardown.mjs',
   transform: {

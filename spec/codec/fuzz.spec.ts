@@ -172,7 +172,8 @@ describe('decoders of garbage', () => {
     const refusals = new Map(all.map(({ name }) => [name, 0]));
     const strange: string[] = [];
     let slowestMs = 0;
-    let heapMax = 0;
+    const heapBefore = process.memoryUsage().heapUsed;
+    let heapMax = heapBefore;
     for (let round = 0; round < buffers; round += 1) {
       const decoder = all[round % all.length] as Decoder;
       const pick = () => decoder.inputs[random.int(decoder.inputs.length)] as Uint8Array;
@@ -190,8 +191,9 @@ describe('decoders of garbage', () => {
     expect({ strange: strange.slice(0, 5), seed }).toEqual({ strange: [], seed });
     for (const [name, count] of refusals) expect({ name, some: count > 20 }).toEqual({ name, some: true });
     expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);
-    expect(slowestMs).toBeLessThan(1_000);
-    expect(heapMax).toBeLessThan(600_000_000);
+    // A bound, not a measure: what runs away takes minutes and gigabytes.
+    expect(slowestMs).toBeLessThan(10_000);
+    expect(heapMax - heapBefore).toBeLessThan(600_000_000);
   }, 600_000);
 
   it('bring back what was not touched', async () => {
