@@ -281,11 +281,12 @@ export function answered<T>(
   work: T | Promise<T>,
 ): T | Promise<T> {
   if (!isThenable(work)) return work;
-  if (encrypts !== true) return clock.elsewhere?.(work) ?? work;
+  // Work of the thread pool, which a simulated clock has to be told of. What asks a key service may sleep on that clock itself.
+  if (encrypts !== true && clock.elsewhere !== undefined) return clock.elsewhere(work);
   return new Promise((resolve, reject) => {
     const callOff = after(clock, timeoutMs, () => {
       const facts = { key, attempts: 0, conflicts: 0 };
-      reject(new DeadlineError(action, facts, timeoutMs, new Error('the key service has not answered')));
+      reject(new DeadlineError(action, facts, timeoutMs, new Error('the layer or its key service has not answered')));
     });
     void work.then(resolve, reject).finally(callOff);
   });

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from '@jest/globals';
 import { AtomTable, type ItemAtom } from '../../lib/atom/index.js';
-import { dataKeys, encrypted } from '../../lib/codec/index.js';
+import { dataKeys, encrypted, type SealingCodec } from '../../lib/codec/index.js';
 import { MemoryEngine } from '../../lib/engine/index.js';
 import { VirtualClock } from '../../lib/testing/index.js';
 
@@ -77,4 +77,20 @@ it.each<[string, (table: AtomTable, atom: ItemAtom<number, number>) => Promise<n
   keys.forget();
   expect(await clock.run(atom.swap(increment))).toBe(1);
   await expect(clock.run(table.settled())).resolves.toBe(true);
+});
+
+it('ends a call as well when it is a layer of one’s own that never answers', async () => {
+  const engine = new MemoryEngine();
+  const retry = { timeoutMs: 20 };
+  const silent: SealingCodec = {
+    name: 'silent',
+    seal: () => new Promise(() => {}),
+    opens: (name) => name === 'silent',
+    open: (sealed) => sealed,
+  };
+  const table = new AtomTable({ engine, tableName: 'state', retry });
+  await table.create();
+  const atom = table.atom<number>('n', { codec: silent });
+  await expect(atom.reset(1)).rejects.toMatchObject({ code: 'ERR_DEADLINE', outcome: 'not-done' });
+  expect(await table.settled()).toBe(true);
 });
