@@ -8,16 +8,8 @@ import type { Cache, Known } from './cache.js';
 import type { Lineage } from './evidence.js';
 import type { Ground } from './ground.js';
 import type { Operation } from './operation.js';
-import type { Turns } from './turns.js';
+import { lookAhead, placesBeforeBarging, placesMax, type Turns, turnLooksMax } from './turns.js';
 
-/** Looks at the item while waiting for a turn, at most. */
-const turnLooksMax = 24;
-/** However many are before it, a writer waits for so many at a time: by then the ring may have turned out shorter. */
-const placesMax = 16;
-/** A waiting writer looks this much of a place before its turn should come: the look itself takes time. */
-const lookAhead = 0.6;
-/** How many times its share of the ring a writer waits, with nothing committed, before it goes out of turn. */
-const placesBeforeBarging = 2;
 /** A cache is aged when another writer would have had time to read and write since. */
 const agedRoundTrips = 2;
 /** Aged caches that were found stale in a row before a lane begins to read first, and the most it remembers. */

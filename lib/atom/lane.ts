@@ -35,11 +35,11 @@ import type { Image } from './item-format.js';
 import { BaseMoved } from './large/footing.js';
 import { Unwanted } from './large/part-requests.js';
 import { Loans } from './loans.js';
-import { Operation, unknown, untilSettled, type Work } from './operation.js';
+import { Operation, type Work } from './operation.js';
 import { Queue } from './queue.js';
 import type { Register } from './register.js';
 import { isPassing } from './sender.js';
-import type { Settled, SettleOptions, UnknownReason } from './settlement.js';
+import { type Settled, type SettleOptions, settledWithin, type UnknownReason, unknown } from './settlement.js';
 import type { Turns } from './turns.js';
 import { isThenable, type ValueRules } from './value-rules.js';
 import type { Draft, Writer } from './writer.js';
@@ -605,7 +605,8 @@ export class Lane {
     this.#settlers += 1;
     this.#wake();
     try {
-      return await untilSettled(operation, this.#ground.clock, timeoutMs, signal);
+      const truth = new Promise<Settled>((resolve) => operation.whenSettled(resolve));
+      return await settledWithin(truth, this.#ground.clock, { timeoutMs, signal }, () => operation.settled);
     } finally {
       this.#settlers -= 1;
       this.#mind();

@@ -4,11 +4,11 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import type { Held } from '../codec/index.js';
-import { type Clock, onAbort } from '../engine/index.js';
+import { onAbort } from '../engine/index.js';
 import type { Known } from './cache.js';
 import type { Change } from './commute/commute.js';
 import type { Trace } from './diagnostics/trace.js';
-import type { Settled, UnknownReason } from './settlement.js';
+import type { Settled } from './settlement.js';
 
 /** The value that a function is run on. Within a batch, the value that the function before it left. */
 export interface State {
@@ -141,27 +141,5 @@ export class Operation<R = unknown> {
     this.trace?.close(this);
     this.#unlisten?.();
     this.onOver?.();
-  }
-}
-
-export function unknown(reason: UnknownReason): Settled {
-  return { outcome: 'unknown', reason };
-}
-
-/** Waits until it is known what became of an operation, for so long; then says that it may still arrive. */
-export async function untilSettled(
-  operation: Operation,
-  clock: Clock,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<Settled> {
-  const giveUp = new AbortController();
-  const until = signal === undefined ? giveUp.signal : AbortSignal.any([giveUp.signal, signal]);
-  const truth = new Promise<Settled>((resolve) => operation.whenSettled(resolve));
-  const timeout = clock.sleep(timeoutMs, { signal: until }).catch(() => undefined);
-  try {
-    return await Promise.race([truth, timeout.then(() => operation.settled ?? unknown('in-flight'))]);
-  } finally {
-    giveUp.abort();
   }
 }

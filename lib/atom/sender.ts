@@ -5,7 +5,7 @@
  * The loop and its limits are p-retry's; the pauses are slept on the injected clock, so that a simulation needs no timers.
  */
 import pRetry from 'p-retry';
-import { after, isTransient, refusalKind } from '../engine/index.js';
+import { after, isTransient, refusalKind, type WriteAnswer } from '../engine/index.js';
 import type { Ground, Retry } from './ground.js';
 
 /** What ends a loop of tries. */
@@ -113,6 +113,16 @@ export class Sender {
     }
   }
 
+  /** One attempt of a write; `undefined` when no answer came in its time. */
+  async tryWrite(send: (signal: AbortSignal) => Promise<WriteAnswer>): Promise<WriteAnswer | undefined> {
+    try {
+      return await this.timed(send);
+    } catch (error) {
+      if (error instanceof AttemptTimeout) return undefined;
+      throw error;
+    }
+  }
+
   /**
    * Runs `body` again after each {@link Again}, pausing in between, until `signal` aborts or the deadline comes. `key` is what
    * it is about, for those who are told of pauses.
@@ -160,6 +170,12 @@ export class Sender {
       },
     });
   }
+}
+
+/** What a refused write throws: to be tried again, or for good. */
+export function refusalOf({ kind, error }: WriteAnswer & { readonly status: 'not-applied' }): Error {
+  if (kind !== 'refused') return new Again(kind === 'conflict' ? 'brief' : 'throttled', error);
+  return error;
 }
 
 /** Whether a failed read may be asked again by a caller that still has time. */

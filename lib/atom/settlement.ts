@@ -1,4 +1,5 @@
-/** Words for what became of a write whose answer was lost. */
+/** What became of a write whose answer was lost: words for it, and waiting for it. */
+import type { Clock } from '../engine/index.js';
 
 /** Why an outcome is not known: `in-flight` can still be settled, the others never. */
 export type UnknownReason = 'in-flight' | 'evidence-evicted' | 'incarnation-changed' | 'item-gone';
@@ -22,4 +23,25 @@ export interface SettleOptions {
    */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Waits until it is known what became of a write, for so long; then says that it may still arrive, unless `latest` knows better. */
+export async function settledWithin(
+  truth: Promise<Settled>,
+  clock: Clock,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+  latest: () => Settled | undefined = () => undefined,
+): Promise<Settled> {
+  const giveUp = new AbortController();
+  const until = signal === undefined ? giveUp.signal : AbortSignal.any([giveUp.signal, signal]);
+  const timeout = clock.sleep(timeoutMs, { signal: until }).catch(() => undefined);
+  try {
+    return await Promise.race([truth, timeout.then(() => latest() ?? unknown('in-flight'))]);
+  } finally {
+    giveUp.abort();
+  }
+}
+
+export function unknown(reason: UnknownReason): Settled {
+  return { outcome: 'unknown', reason };
 }

@@ -17,6 +17,17 @@
  */
 import { type Lineage, writerOf } from './evidence.js';
 
+// How whoever waits for a turn does so, lanes and transactions alike.
+
+/** Looks at what is to be written while waiting for a turn, at most. */
+export const turnLooksMax = 24;
+/** However many are before it, a writer waits for so many at a time: by then the ring may have turned out shorter. */
+export const placesMax = 16;
+/** A waiting writer looks this much of a place before its turn should come: the look itself takes time. */
+export const lookAhead = 0.6;
+/** How many times its share of the ring a writer waits, with nothing committed, before it goes out of turn. */
+export const placesBeforeBarging = 2;
+
 /** A writer keeps its place while it has missed no more than this many rounds of the ring, … */
 const roundsMissedMax = 2;
 /** … for this long at most, … */

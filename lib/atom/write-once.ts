@@ -13,7 +13,7 @@ import { type Item, itemBytes } from '../codec/index.js';
 import { batchGetKeysMax, itemBytesMax, type WriteAnswer } from '../engine/index.js';
 import { DeadlineError, ItemTooLargeError } from './errors.js';
 import type { Ground, Retry } from './ground.js';
-import { Again, Sender } from './sender.js';
+import { Again, refusalOf, Sender } from './sender.js';
 
 /** Options of each call of {@link WriteOnceItems}. */
 export interface WriteOnceOptions {
@@ -89,7 +89,7 @@ export class WriteOnceItems {
     const [keyName] = this.#ground.keyNames as [string];
     const condition = { expression: 'attribute_not_exists(#k)', names: { '#k': keyName } };
     return this.#persist('store', key, options, async () => {
-      const answer = await this.#send((signal) =>
+      const answer = await this.#sender.tryWrite((signal) =>
         this.#ground.engine.put({ table: this.#ground.tableName(), item, condition }, { signal }),
       );
       if (answer === undefined || answer.status === 'unclear') return 'unanswered';
@@ -191,21 +191,11 @@ export class WriteOnceItems {
     send: (table: string, signal: AbortSignal) => Promise<WriteAnswer>,
   ): Promise<void> {
     return this.#persist(action, key, options, async () => {
-      const answer = await this.#send((signal) => send(this.#ground.tableName(), signal));
+      const answer = await this.#sender.tryWrite((signal) => send(this.#ground.tableName(), signal));
       if (answer?.status === 'applied') return;
       if (answer?.status === 'not-applied') throw refusalOf(answer);
       throw new Again('brief', answer?.status === 'unclear' ? answer.error : undefined);
     });
-  }
-
-  /** One attempt; `undefined` when no answer came in its time. */
-  async #send(send: (signal: AbortSignal) => Promise<WriteAnswer>): Promise<WriteAnswer | undefined> {
-    try {
-      return await this.#sender.timed(send);
-    } catch (error) {
-      if ((error as Error).name === 'AttemptTimeout') return undefined;
-      throw error;
-    }
   }
 
   async #persist<T>(action: string, key: string, { signal }: WriteOnceOptions, body: () => Promise<T>): Promise<T> {
@@ -239,10 +229,4 @@ export class WriteOnceItems {
     // What is not ours is no content of ours; who reads it finds it damaged.
     return data !== undefined && 'B' in data ? data.B : new Uint8Array();
   }
-}
-
-/** What a refused write throws: to be tried again, or for good. */
-function refusalOf({ kind, error }: WriteAnswer & { readonly status: 'not-applied' }): Error {
-  if (kind !== 'refused') return new Again(kind === 'conflict' ? 'brief' : 'throttled', error);
-  return error;
 }

@@ -9,7 +9,7 @@ import type { Expression, WriteAnswer } from '../../engine/index.js';
 import { DeadlineError } from '../errors.js';
 import type { Ground, Retry } from '../ground.js';
 import { Pace } from '../pace.js';
-import { Again, Sender } from '../sender.js';
+import { Again, refusalOf, Sender } from '../sender.js';
 import { Slots } from '../slots.js';
 
 /** Parts of one table under way at a time, whoever's they are: about a megabyte of memory each while it is sent. */
@@ -79,22 +79,12 @@ export class PartRequests {
       await this.#sender.persist(key, { deadlineAt, ...(signal && { signal }) }, async () => {
         if (signal?.aborted) throw new Unwanted();
         attempts += 1;
-        judge(await this.#send(send));
+        judge(await this.#sender.tryWrite(send));
       });
     } catch (error) {
       if (!(error instanceof Again)) throw error;
       if (signal?.aborted) throw new Unwanted();
       throw new DeadlineError('write', { key, attempts, conflicts: 0 }, this.#retry.timeoutMs, error.cause);
-    }
-  }
-
-  /** One attempt; `undefined` when no answer came in its time. */
-  async #send(send: (signal: AbortSignal) => Promise<WriteAnswer>): Promise<WriteAnswer | undefined> {
-    try {
-      return await this.#sender.timed(send);
-    } catch (error) {
-      if ((error as Error).name === 'AttemptTimeout') return undefined;
-      throw error;
     }
   }
 
@@ -107,7 +97,5 @@ export class PartRequests {
 /** Throws unless it was done, or needs not be; {@link Again} where that may change. */
 function judge(answer: WriteAnswer | undefined): void {
   if (answer === undefined || answer.status === 'unclear') throw new Again('brief', answer?.error);
-  if (answer.status !== 'not-applied') return;
-  if (answer.kind === 'refused') throw answer.error;
-  throw new Again(answer.kind === 'conflict' ? 'brief' : 'throttled', answer.error);
+  if (answer.status === 'not-applied') throw refusalOf(answer);
 }

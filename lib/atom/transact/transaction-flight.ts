@@ -11,7 +11,7 @@ import { after } from '../../engine/index.js';
 import { decide } from '../evidence.js';
 import type { Ground, Retry } from '../ground.js';
 import type { Patience, PendingWrite } from '../register.js';
-import type { Settled, SettleOptions } from '../settlement.js';
+import { type Settled, type SettleOptions, settledWithin } from '../settlement.js';
 import type { Draft } from '../writer.js';
 import { isWritten, type KnownShipmentFate, type Shipment, type ShipmentFate, type WrittenMember } from './shipment.js';
 
@@ -97,16 +97,9 @@ export class TransactionFlight {
       this.#stop?.abort();
     }
     const leave = this.attend();
-    const giveUp = new AbortController();
-    const until = signal === undefined ? giveUp.signal : AbortSignal.any([giveUp.signal, signal]);
-    const timeout = this.#rooms.ground.clock.sleep(timeoutMs, { signal: until }).catch(() => undefined);
     try {
-      return await Promise.race([
-        this.end.then(settledOf),
-        timeout.then((): Settled => ({ outcome: 'unknown', reason: 'in-flight' })),
-      ]);
+      return await settledWithin(this.end.then(settledOf), this.#rooms.ground.clock, { timeoutMs, signal });
     } finally {
-      giveUp.abort();
       leave();
     }
   }

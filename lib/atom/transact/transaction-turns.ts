@@ -10,15 +10,8 @@ import type { Cell } from '../cell.js';
 import { ElbowRoom, lostToBlind } from '../elbow-room.js';
 import type { Lineage } from '../evidence.js';
 import type { Ground } from '../ground.js';
+import { lookAhead, placesBeforeBarging, placesMax, turnLooksMax } from '../turns.js';
 
-/** Looks at the items while waiting for a turn, at most. */
-const looksMax = 24;
-/** However many are before it, a transaction waits for so many at a time. */
-const placesMax = 16;
-/** It looks this much of a place before its turn should come. */
-const lookAhead = 0.6;
-/** How many times its share of the ring it waits, with nothing committed, before it goes out of turn. */
-const placesBeforeBarging = 2;
 /** It has to meet others at several atoms, so it lets a little more traffic pass than a lane does before it waits for turns. */
 const crowdedShare = 0.85;
 /** An aged state that was found stale once lately is read anew: to fail costs several times what a read does. */
@@ -96,7 +89,7 @@ export class TransactionTurns {
   async #wait(cells: readonly Cell[]): Promise<void> {
     const { clock } = this.#ground;
     let stillSince = clock.monotonicMs();
-    for (let looks = 0; looks < looksMax; looks += 1) {
+    for (let looks = 0; looks < turnLooksMax; looks += 1) {
       const places = cells.flatMap(placeOf);
       const waitMs = Math.max(0, ...places.map((place) => this.#waitMs(place)));
       // Those before us had their time and did nothing: they have died, or have nothing to write.
