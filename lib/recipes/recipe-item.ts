@@ -1,0 +1,92 @@
+/**
+ * The item of a recipe: an atom under a key of its own, whose value says what kind of recipe it is.
+ *
+ *   new Lock(session, 'report')  ->  atom 'lock:report'  ->  { kind: 'lock', fence: 7, ... }
+ *
+ * The kind stands in the key, so that a lock and a semaphore may bear the same name, and in the value, so that a recipe never takes
+ * somebody else's item for its own: it refuses, and writes nothing.
+ */
+import type { AtomTable, CallOptions, DerefOptions, ItemAtom, SwapOptions } from '../atom/index.js';
+import { RecipeKindError } from './errors.js';
+
+/** What every recipe's value has. */
+export interface RecipeState {
+  readonly kind: string;
+}
+
+/** Longest name of a recipe, in bytes of UTF-8; the service's limit of a partition key is 2,048. */
+export const nameBytesMax = 512;
+
+/** @throws TypeError, RangeError for what is no name. */
+export function requireName(kind: string, name: unknown): asserts name is string {
+  if (typeof name !== 'string') throw new TypeError(`Cannot open a ${kind}: name must be a string: ${typeof name}`);
+  const bytes = Buffer.byteLength(name);
+  if (bytes < 1 || bytes > nameBytesMax) {
+    throw new RangeError(`Cannot open a ${kind}: name must have 1 to ${nameBytesMax} bytes: ${bytes}`);
+  }
+}
+
+/** @throws RangeError for what is no positive integer. */
+export function requireCount(action: string, what: string, value: unknown): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < 1) {
+    throw new RangeError(`Cannot ${action}: ${what} must be a positive integer: ${String(value)}`);
+  }
+}
+
+/** The item of one recipe. `initial` is what stands there before the first write; it must be the same for all of a kind. */
+export class RecipeItem<S extends RecipeState> {
+  readonly table: AtomTable;
+  readonly kind: S['kind'];
+  readonly name: string;
+  readonly atom: ItemAtom<S, S>;
+
+  /** Sends nothing. @throws TypeError, RangeError for what is no name. */
+  constructor(table: AtomTable, name: string, initial: S) {
+    requireName(initial.kind, name);
+    this.table = table;
+    this.kind = initial.kind;
+    this.name = name;
+    this.atom = table.atomOf<S>(table.keyNamed(`${initial.kind}:${name}`), { initial });
+  }
+
+  /** In messages. */
+  get subject(): string {
+    return `${this.kind} ${this.name}`;
+  }
+
+  /** @throws {RecipeKindError} for a value of another kind. */
+  mine(value: S): S {
+    const { kind } = (value ?? {}) as Partial<S>;
+    if (kind !== this.kind) throw new RecipeKindError(this.atom.key, this.kind, kind);
+    return value;
+  }
+
+  async read(options?: DerefOptions): Promise<S> {
+    return this.mine(await this.atom.deref(options));
+  }
+
+  /** What this process knows, without asking. */
+  peek(): S | undefined {
+    const value = this.atom.peek();
+    return value === undefined ? undefined : this.mine(value);
+  }
+
+  swap(f: (state: S) => S, options?: SwapOptions): Promise<S> {
+    return this.atom.swap((value) => f(this.mine(value)), options);
+  }
+
+  swapWith<R>(f: (state: S) => readonly [next: S, result: R], options?: SwapOptions): Promise<R> {
+    return this.atom.swapWith((value) => f(this.mine(value)), options);
+  }
+}
+
+/** Options of calls that may wait. */
+export interface WaitOptions {
+  /** Longest wait in milliseconds; `Infinity` for none. */
+  readonly waitMs?: number;
+  /** Gives up waiting: the call rejects with `signal.reason`, and leaves nothing behind. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is left of a wait. */
+export type CallLimits = Pick<CallOptions, 'timeoutMs' | 'signal'>;
