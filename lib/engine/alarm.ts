@@ -5,12 +5,15 @@ import { after } from './timer.js';
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
+  readonly #background: boolean;
   #at = Number.POSITIVE_INFINITY;
   #callOff: (() => void) | undefined;
 
-  constructor(clock: Clock, ring: () => void) {
+  /** With `background` it does not keep the process alive. */
+  constructor(clock: Clock, ring: () => void, background = false) {
     this.#clock = clock;
     this.#ring = ring;
+    this.#background = background;
   }
 
   /** Rings at `at` (monotonic milliseconds), unless it is set to ring earlier. */
@@ -18,11 +21,12 @@ export class Alarm {
     if (at >= this.#at || at === Number.POSITIVE_INFINITY) return;
     this.clear();
     this.#at = at;
-    this.#callOff = after(this.#clock, Math.max(0, Math.ceil(at - this.#clock.monotonicMs())), () => {
+    const ring = () => {
       this.#at = Number.POSITIVE_INFINITY;
       this.#callOff = undefined;
       this.#ring();
-    });
+    };
+    this.#callOff = after(this.#clock, Math.max(0, Math.ceil(at - this.#clock.monotonicMs())), ring, this.#background);
   }
 
   clear(): void {

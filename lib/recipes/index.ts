@@ -4,3 +4,12 @@
  * @module
  */
 export { RecipeKindError } from './errors.js';
+export { Lock, type LockOptions } from './lock/lock.js';
+export { type Holder, LockTimeoutError } from './lock/lock-errors.js';
+export { LockGrant } from './lock/lock-grant.js';
+export type { WaitOptions } from './recipe-item.js';
+export { Lease, type Renewal } from './session/lease.js';
+export { openSession, Session, type SessionOptions } from './session/session.js';
+export { LeaseLostError, type LostReason, SessionClosedError } from './session/session-errors.js';
+export type { SessionInfo } from './session/session-item.js';
+export type { Observation } from './session/session-observer.js';

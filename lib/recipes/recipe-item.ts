@@ -6,7 +6,7 @@
  * The kind stands in the key, so that a lock and a semaphore may bear the same name, and in the value, so that a recipe never takes
  * somebody else's item for its own: it refuses, and writes nothing.
  */
-import type { AtomTable, CallOptions, DerefOptions, ItemAtom, SwapOptions } from '../atom/index.js';
+import type { AtomOptions, AtomTable, CallOptions, DerefOptions, ItemAtom, SwapOptions } from '../atom/index.js';
 import { RecipeKindError } from './errors.js';
 
 /** What every recipe's value has. */
@@ -33,6 +33,15 @@ export function requireCount(action: string, what: string, value: unknown): asse
   }
 }
 
+/** How the item of a recipe is opened. */
+export interface RecipeItemOptions<S> extends Pick<AtomOptions<S>, 'ttlMs'> {
+  /**
+   * For recipes that hold nothing: once the table is closed their calls are refused, as those of atoms are.
+   * @defaultValue false: whoever holds something can still give it back
+   */
+  readonly closesWithTable?: boolean;
+}
+
 /** The item of one recipe. `initial` is what stands there before the first write; it must be the same for all of a kind. */
 export class RecipeItem<S extends RecipeState> {
   readonly table: AtomTable;
@@ -41,12 +50,14 @@ export class RecipeItem<S extends RecipeState> {
   readonly atom: ItemAtom<S, S>;
 
   /** Sends nothing. @throws TypeError, RangeError for what is no name. */
-  constructor(table: AtomTable, name: string, initial: S) {
+  constructor(table: AtomTable, name: string, initial: S, options: RecipeItemOptions<S> = {}) {
     requireName(initial.kind, name);
     this.table = table;
     this.kind = initial.kind;
     this.name = name;
-    this.atom = table.atomOf<S>(table.keyNamed(`${initial.kind}:${name}`), { initial });
+    const { closesWithTable = false, ...rest } = options;
+    const key = table.keyNamed(`${initial.kind}:${name}`);
+    this.atom = closesWithTable ? table.atom<S>(key, { ...rest, initial }) : table.atomOf<S>(key, { ...rest, initial });
   }
 
   /** In messages. */
