@@ -68,10 +68,10 @@ export function evict<S extends LockState>(state: S, isOver: (session: string) =
   return without(state, (claim) => isOver(claim.session), atMs);
 }
 
-/** Takes it from whoever holds it under `fence`. */
-export function force<S extends LockState>(state: S, fence: number, atMs: number): S {
+/** Takes it from whoever holds it under `token`. */
+export function force<S extends LockState>(state: S, token: bigint, atMs: number): S {
   const { owner } = state;
-  return owner !== null && state.fence === fence ? withdraw(state, owner.nonce, atMs) : state;
+  return owner !== null && BigInt(state.fence) === token ? withdraw(state, owner.nonce, atMs) : state;
 }
 
 function without<S extends LockState>(state: S, isOut: (claim: Claim) => boolean, atMs: number): S {
