@@ -15,6 +15,11 @@ export type Run =
   | { readonly operation: Operation; readonly step: Step<unknown> }
   | { readonly operation: Operation; readonly error: unknown };
 
+/** Whether the answer is "no": nothing is to be written for it. */
+export function isDeclined(run: Run): boolean {
+  return 'step' in run && run.step.declined === true;
+}
+
 /** What a batch gave: `held` is the value to write when `changed`. */
 export interface BatchResult {
   readonly runs: readonly Run[];

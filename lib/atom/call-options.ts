@@ -1,5 +1,6 @@
 /** What calls on an atom can be given, what their functions are told, and what `trySwap` answers. */
 import type { Consistency } from './cell.js';
+import type { CommuteCondition } from './commute/commute-types.js';
 import type { Settled, SettleOptions } from './settlement.js';
 
 /** What a function that changes an atom is told beside the value. */
@@ -66,6 +67,15 @@ export interface SwapOnceOptions extends SwapOptions {
    */
   readonly opId?: string;
 }
+
+/** Options of `ItemAtom.commute`. */
+export type CommuteOptions = CallOptions & Pick<SwapOnceOptions, 'opId'>;
+
+/** Options of `ItemAtom.commute` with a condition. */
+export type CommuteWhenOptions<T> = CommuteOptions & {
+  /** The changes are made only if all of this holds of the value that they are made to. */
+  readonly when: CommuteCondition<T>;
+};
 
 /** Options of `ItemAtom.swap` with a fall-back for the deadline. */
 export interface SwapOrElseOptions<E> extends SwapOnceOptions {

@@ -37,6 +37,7 @@ export class Flight {
   #cancelWanted = false;
   /** Whether it is a blind write that the shape of the value was in the way of. */
   #isBarred = false;
+  #met: Image | undefined;
   #stop: AbortController | undefined;
   /** Set while nobody waits. */
   #unlonely: (() => void) | undefined;
@@ -103,6 +104,7 @@ export class Flight {
       const cancelled = this.#cancelled;
       if (fate.status === 'pending' && fate.barred === true) {
         this.#isBarred = true;
+        this.#met = fate.met;
         this.#cancelWanted = true;
         continue;
       }
@@ -158,9 +160,10 @@ export class Flight {
 
   /** What the fate of the cancelling write says of the write in question. */
   async #afterCancel(fate: KnownFate, { pending, image }: Cancelled): Promise<KnownFate> {
+    const met = this.#met;
     const barred = this.#isBarred;
     if (fate.status === 'applied') {
-      return { status: 'conflict', image: fate.evaluated ?? fate.newer ?? image, proven: true, barred };
+      return { status: 'conflict', image: fate.evaluated ?? fate.newer ?? image, proven: true, barred, met };
     }
     if (fate.status !== 'conflict') return fate;
     let found = fate.image;
@@ -174,7 +177,7 @@ export class Flight {
     }
     const verdict = verdictOn(found?.lineage, pending);
     if (verdict === 'applied') return { status: 'applied', newer: found ?? undefined };
-    if (verdict === 'not-applied') return { status: 'conflict', image: found, proven: true, barred };
+    if (verdict === 'not-applied') return { status: 'conflict', image: found, proven: true, barred, met };
     return { status: 'lost', reason: verdict === 'pending' ? 'item-gone' : verdict };
   }
 }

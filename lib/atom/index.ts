@@ -10,6 +10,8 @@ export { AtomSnapshot, type SnapshotFacts } from './atom-snapshot.js';
 export { AtomTable } from './atom-table.js';
 export type {
   CallOptions,
+  CommuteOptions,
+  CommuteWhenOptions,
   DerefOptions,
   SwapContext,
   SwapOnceOptions,
@@ -19,7 +21,7 @@ export type {
 } from './call-options.js';
 export type { Consistency } from './cell.js';
 export { CommuteError, type CommuteReason } from './commute/commute-errors.js';
-export type { CommuteChanges } from './commute/commute-types.js';
+export type { CommuteChanges, CommuteCondition, CommuteResult } from './commute/commute-types.js';
 export {
   type CommitEvent,
   type ConflictEvent,

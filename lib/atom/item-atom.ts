@@ -3,6 +3,8 @@ import { AtomReader, requireTimeout } from './atom-reader.js';
 import { AtomSnapshot } from './atom-snapshot.js';
 import type {
   CallOptions,
+  CommuteOptions,
+  CommuteWhenOptions,
   SwapContext,
   SwapOnceOptions,
   SwapOptions,
@@ -10,8 +12,8 @@ import type {
   TrySwapResult,
 } from './call-options.js';
 import type { Cell } from './cell.js';
-import type { CommuteChanges } from './commute/commute-types.js';
-import { commuteWork } from './commute/commute-work.js';
+import type { CommuteChanges, CommuteResult } from './commute/commute-types.js';
+import { commuteWhenWork, commuteWork } from './commute/commute-work.js';
 import { InvalidValueError, UnknownOutcomeError } from './errors.js';
 import { type Focus, focusOf } from './focus/focus.js';
 import { isAsyncFunction } from './inside.js';
@@ -227,15 +229,23 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
    * swaps, and is done exactly once as they are: the update leaves evidence in the item. The value returned has the changes in it; if an
    * answer was lost on the way, it may have later changes in it too.
    *
+   * **With `when`** the changes are made only if a condition holds, which the store judges in the same update; resolves with `{ applied,
+   * value }`. `applied: true`: it held of the very value that they were made to, once. `applied: false`: at some instant during the call
+   * the value did not satisfy it (`value` is that one), and nothing is or will be written. See {@link CommuteCondition}. If the process
+   * dies, all of it happened or nothing; if the answer is lost, it is settled as any commute is. Nobody waits: a condition that does not
+   * hold is told, not waited for.
+   *
    * Some commutes go as a swap would, at its price and in its turn: on an atom with a schema, validator, index, codec or `foreign:
    * 'refuse'`; under an `opId`; the first on a missing, deleted or expired value; those that wait together with swaps; bigints; whatever is, or becomes,
    * more than plain JSON at the place that is changed (members may be put into a Set, though, and taken out).
    *
    * @cost Warm: 1 request, 1 write unit per KB of the item, whoever else writes. Cold: 1 read more. Calls that wait at the same time
    * share one update as long as it does not grow too long. When the value turns out not to have the shape that was known: 2 requests
-   * more.
+   * more. With `when`, `applied: false` costs a strong read where it was to be expected, else 2 updates, each with the write units of the
+   * item: one that failed, and one that makes sure that no copy of it is applied later.
    * @iam dynamodb:UpdateItem, dynamodb:PutItem, dynamodb:GetItem
-   * @throws {CommuteError} `ERR_COMMUTE` when a change does not fit the value; `TypeError` for what is no change; what `swap` throws.
+   * @throws {CommuteError} `ERR_COMMUTE` when a change does not fit the value; `TypeError` for what is no change or no
+   * condition, before anything is sent; what `swap` throws.
    *
    * @example
    * ```ts
@@ -247,10 +257,21 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
    * const page = table.atom('page', { initial: { views: 0, tags: [] as string[] } });
    * await Promise.all([page.commute({ add: { views: 1 } }), page.commute({ union: { tags: ['new'] } })]);
    * console.log(await page.commute({ add: { views: 1 }, difference: { tags: ['new'] } })); // => { views: 2, tags: [] }
+   *
+   * const seats = table.atom('seats', { initial: { taken: 0, by: {} as Record<string, number> } });
+   * const take = (who: string) =>
+   *   seats.commute({ add: { taken: 1, by: { [who]: 1 } } }, { when: { atMost: { taken: 1 }, absent: { by: { [who]: true } } } });
+   * console.log(await Promise.all(['ada', 'bob', 'eve'].map(async (who) => (await take(who)).applied))); // => [ true, true, false ]
    * ```
    */
-  async commute(changes: CommuteChanges<T>, options: CallOptions & Pick<SwapOnceOptions, 'opId'> = {}): Promise<V> {
-    return this.#submit(commuteWork<V>(this.#cell, changes), options, 'commute');
+  commute(changes: CommuteChanges<T>, options: CommuteWhenOptions<T>): Promise<CommuteResult<V>>;
+  commute(changes: CommuteChanges<T>, options?: CommuteOptions): Promise<V>;
+  async commute(
+    changes: CommuteChanges<T>,
+    options: CommuteOptions | CommuteWhenOptions<T> = {},
+  ): Promise<V | CommuteResult<V>> {
+    if (!('when' in options)) return this.#submit(commuteWork<V>(this.#cell, changes), options, 'commute');
+    return this.#submit(commuteWhenWork<V>(this.#cell, changes, options.when), options, 'commuteWhen');
   }
 
   /**

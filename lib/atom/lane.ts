@@ -19,7 +19,7 @@
 import { Alarm } from '../engine/index.js';
 import { answerAll, failAll } from './answers.js';
 import { BaseChoice, sameItem, type Waiting } from './base-choice.js';
-import { type Run, runBatch } from './batch.js';
+import { isDeclined, type Run, runBatch } from './batch.js';
 import { bytesOf, type Cache, type Known, type Start } from './cache.js';
 import { CommuteError } from './commute/commute-errors.js';
 import { type BlindDraft, CommuteWriter } from './commute/commute-writer.js';
@@ -223,6 +223,12 @@ export class Lane {
     // Who left while a later one's function ran takes his step along, and all that was computed on it.
     if (runs.some(({ operation }) => operation.isOver)) return this.#requeue(runs.map((one) => one.operation));
     if (!changed) return this.#conclude(runs, base);
+    const told = open === undefined ? 0 : declinedCount(runs, base);
+    if (told > 0) {
+      // No update confirms a base, so they are told before it, and do not wait for one after the other.
+      this.#requeue(runs.slice(told).map((one) => one.operation));
+      return this.#conclude(runs.slice(0, told), base);
+    }
     const start = this.#cache.start();
     let draft: Draft;
     try {
@@ -267,14 +273,14 @@ export class Lane {
   /** Who makes a blind write of a batch that begins with `first`; `undefined` where it takes a put. */
   #commutesOf(first: Operation | undefined): CommuteWriter | undefined {
     if (first?.work.commute === undefined) return undefined;
-    this.#commutes ??= new CommuteWriter(this.#ground, this.#rules, this.#register.key);
+    this.#commutes ??= new CommuteWriter(this.#ground, this.#rules, this.#register);
     return this.#commutes;
   }
 
-  /** As many as fit into one update; the others go back to the front. */
-  #launchBlind({ draft, count }: BlindDraft, runs: readonly Run[], base: Known): void {
-    const sent = runs.slice(0, count);
-    this.#requeue(runs.slice(count).map((one) => one.operation));
+  /** Those whose steps are in the update; the others go back to the front. */
+  #launchBlind({ draft, runs: sent }: BlindDraft, runs: readonly Run[], base: Known): void {
+    const carried = new Set(sent);
+    this.#requeue(runs.filter((run) => !carried.has(run)).map((one) => one.operation));
     this.#running = sent.map((one) => one.operation);
     this.#launch(draft, sent, base);
   }
@@ -409,7 +415,10 @@ export class Lane {
           this.#elbowRoom().noteConflict(fate.image);
         }
         // Where it was to rotate the evidence, somebody else may have done that.
-        const isBarred = fate.barred === true && draft.pending.blind?.rotates === undefined;
+        const isBarred =
+          fate.barred === true &&
+          draft.pending.blind?.rotates === undefined &&
+          this.#commutes?.isDeclinedBy(fate.met, runs) !== true;
         for (const { operation } of runs) operation.isBarred = isBarred;
         // Before anything is waited for: who is in neither list can't be told that his time is over.
         this.#requeue(this.#afterConflict(runs));
@@ -612,6 +621,12 @@ export class Lane {
       this.#mind();
     }
   }
+}
+
+/** How many, from the first on, the base says no to, and is known to have stood after their calls. */
+function declinedCount(runs: readonly Run[], base: Known): number {
+  const after = runs.findIndex((run) => !isDeclined(run) || base.since < run.operation.calledAt);
+  return after === -1 ? runs.length : after;
 }
 
 /** Whether `base` is as new as this caller wants it. */

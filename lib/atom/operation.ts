@@ -6,7 +6,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Held } from '../codec/index.js';
 import { onAbort } from '../engine/index.js';
 import type { Known } from './cache.js';
-import type { Change } from './commute/commute.js';
+import type { CommuteCall } from './commute/commute-together.js';
 import type { Trace } from './diagnostics/trace.js';
 import type { Settled } from './settlement.js';
 
@@ -55,7 +55,7 @@ export interface Work<R> {
   /** Runs on a strong read made after the call, not on the cache. */
   readonly fresh?: boolean;
   /** What `run` does, where the store can do it as well. */
-  readonly commute?: readonly Change[];
+  readonly commute?: CommuteCall;
   /** The tick of the cell at which the call began, where that was before it came to this lane. */
   readonly calledAt?: number;
 }

@@ -53,8 +53,9 @@ export type Fate =
       readonly image: Image | null | undefined;
       /** Whether it is proven, also against a copy that was made on the way and that nobody knows of. */
       readonly proven?: boolean;
-      /** Whether the value was in the way of a blind write, and not other writers. */
+      /** Whether the value was in the way of a blind write, and not other writers; and which one that was, where it is known. */
       readonly barred?: boolean;
+      readonly met?: Image | undefined;
     }
   /** Not done and never will be, and trying again is of no use. */
   | { readonly status: 'refused'; readonly error: Error }
@@ -66,6 +67,8 @@ export type Fate =
       readonly cause?: unknown;
       /** Whether it is a blind write that the shape of the value is in the way of, which it may not be for ever: it takes a fence. */
       readonly barred?: boolean;
+      /** What was in the way, where it is known. */
+      readonly met?: Image | undefined;
     };
 
 /** When to stop trying. */
@@ -227,7 +230,7 @@ export class Register {
     if (verdict === 'pending' && pending.blind !== undefined && image !== undefined && isBound(image)) {
       return sentOnce && mayBeBarred(pending) ? { status: 'conflict', image } : { status: 'lost', reason: 'in-flight' };
     }
-    if (verdict === 'pending' && mayBeBarred(pending)) return { status: 'pending', barred: true };
+    if (verdict === 'pending' && mayBeBarred(pending)) return { status: 'pending', barred: true, met: image };
     if (sentOnce && verdict !== 'applied') {
       return { status: 'conflict', image: image ?? null, proven: verdict === 'not-applied' };
     }

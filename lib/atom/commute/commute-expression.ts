@@ -12,8 +12,10 @@ import { type AttributeValue, type Encoded, escapeName, type Held } from '../../
 import type { BlindParts } from './blind-evidence.js';
 import { type Change, type Place, Places } from './commute.js';
 import { sumOf } from './commute-apply.js';
+import type { Clause } from './commute-condition.js';
 import { type Found, isOrdinary, StoredForm, scalarsOf, scalarText } from './commute-places.js';
 import { Sheet } from './commute-sheet.js';
+import { requireClause } from './condition-expression.js';
 
 const safe = Number.MAX_SAFE_INTEGER;
 
@@ -28,6 +30,7 @@ interface Group {
  *
  * @param base the form of the value that is known, `after` that of what the changes make of it
  * @param data the name of attribute `d`
+ * @param conditions of the calls, on the value before all changes
  * @returns `undefined` when the store cannot be told so
  */
 export function planChanges(
@@ -35,6 +38,7 @@ export function planChanges(
   after: Encoded,
   changes: readonly Change[],
   data: string,
+  conditions: readonly Clause[] = [],
 ): BlindParts | undefined {
   const before = new StoredForm(base);
   const made = new StoredForm(after);
@@ -43,7 +47,9 @@ export function planChanges(
   if (groups === undefined) return undefined;
   const sheet = new Sheet(data);
   const planner = new Planner(before, made, sheet);
-  return groups.every((group) => planner.plan(group)) ? sheet.parts() : undefined;
+  const isPlanned =
+    groups.every((group) => planner.plan(group)) && conditions.every((clause) => requireClause(clause, before, sheet));
+  return isPlanned ? sheet.parts() : undefined;
 }
 
 /** By place; `undefined` when places overlap, or one is to be changed in several ways. */

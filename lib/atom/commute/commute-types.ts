@@ -1,4 +1,4 @@
-/** What a `commute` can be asked to do, by the type of the value. Types only. */
+/** What a `commute` can be asked to do, and on which conditions, by the type of the value. Types only. */
 
 /** What no name leads into. */
 type Leaf =
@@ -79,4 +79,43 @@ export interface CommuteChanges<T> {
   readonly setIfAbsent?: Defaults<T>;
   /** Removes properties: `true` at each place, or a list of paths. A missing one is no error. */
   readonly remove?: Removals<T> | readonly (readonly string[])[];
+}
+
+type Scalars<T> = unknown extends T
+  ? unknown
+  : T extends string | number | boolean | bigint | null
+    ? T
+    : Named<T> extends never
+      ? never
+      : { readonly [K in keyof T]?: Scalars<NonNullable<T[K]>> | Extract<T[K], null> };
+
+type Marks<T> = unknown extends T
+  ? unknown
+  : Named<T> extends never
+    ? true
+    : true | { readonly [K in keyof T]?: Marks<NonNullable<T[K]>> };
+
+/**
+ * Conditions for `ItemAtom.commute`, all of which must hold. Nested objects name the places, as in {@link CommuteChanges}. What is of
+ * another type than is asked for does not satisfy a condition.
+ */
+export interface CommuteCondition<T> {
+  /** What stands there is this text, number, boolean, bigint or `null`. */
+  readonly is?: Scalars<T>;
+  /** The number there is at most this; a missing one counts as 0. */
+  readonly atMost?: Sums<T>;
+  /** The number there is at least this; a missing one counts as 0. */
+  readonly atLeast?: Sums<T>;
+  /** Nothing stands there: `true` at each place. */
+  readonly absent?: Marks<T>;
+  /** Something stands there, `null` as well: `true` at each place. */
+  readonly present?: Marks<T>;
+}
+
+/** What a commute with a condition came to. */
+export interface CommuteResult<V> {
+  /** Whether the condition held; then the changes were made, once. */
+  readonly applied: boolean;
+  /** The value with the changes in it, or the one that did not satisfy the condition. */
+  readonly value: V;
 }

@@ -9,18 +9,21 @@
  * schema or validator that has to see what is written. All of that is a condition of the update too, since another process may have
  * other options.
  */
-import { type Encoded, type Held, type Item, itemBytes } from '../../codec/index.js';
+import { type Encoded, type Held, heldFrom, itemBytes } from '../../codec/index.js';
 import { expressionBytesMax, itemBytesMax } from '../../engine/index.js';
-import type { Run } from '../batch.js';
+import { isDeclined, type Run } from '../batch.js';
 import { type Known, liveHeld, type Start } from '../cache.js';
 import { type Lineage, writerOf } from '../evidence.js';
 import type { Ground } from '../ground.js';
 import { formatItem, type Image } from '../item-format.js';
 import type { Operation } from '../operation.js';
+import type { Register } from '../register.js';
 import type { ValueRules } from '../value-rules.js';
 import type { Draft } from '../writer.js';
 import { type BlindAttempt, type BlindParts, blindExpressions, evolveBlind, fenceParts } from './blind-evidence.js';
+import { satisfies } from './commute-condition.js';
 import { planChanges } from './commute-expression.js';
+import { type CommuteCall, conditionsOf } from './commute-together.js';
 
 /** Writers of the current generation, in generations as swaps count them, above which a blind write rotates. */
 const generationsMax = 4;
@@ -30,10 +33,10 @@ const overdueChance = 1 / 8;
 /** Operators and functions in one expression ("Constraints in Amazon DynamoDB"). */
 const operatorsMax = 300;
 
-/** A blind write of the first `count` runs. */
+/** A blind write, and whose steps are in it. */
 export interface BlindDraft {
   readonly draft: Draft;
-  readonly count: number;
+  readonly runs: readonly Run[];
 }
 
 function canGoBlind({ work, isBarred }: Operation): boolean {
@@ -44,7 +47,7 @@ function canGoBlind({ work, isBarred }: Operation): boolean {
 export class CommuteWriter {
   readonly #ground: Ground;
   readonly #rules: ValueRules;
-  readonly #key: Item;
+  readonly #register: Pick<Register, 'key' | 'keyText'>;
   /** The last own write that was the newest state when the next was drafted, and the version of the one before it. */
   #ownToken: string | undefined;
   #ownVersion = 0;
@@ -52,10 +55,10 @@ export class CommuteWriter {
   /** Calls that the next update may carry: as many as fitted, until twice as many turn out to fit. */
   #countMax = Number.POSITIVE_INFINITY;
 
-  constructor(ground: Ground, rules: ValueRules, key: Item) {
+  constructor(ground: Ground, rules: ValueRules, register: Pick<Register, 'key' | 'keyText'>) {
     this.#ground = ground;
     this.#rules = rules;
-    this.#key = key;
+    this.#register = register;
   }
 
   /** Whether the store may change the value that is known. */
@@ -77,26 +80,44 @@ export class CommuteWriter {
   }
 
   /**
-   * The update that makes as many of `runs` as fit into one, from the first on; `undefined` when it takes a put. Who met an error is to
-   * be told of it only once the base is confirmed, which a blind write does not do.
+   * The update that makes as many of `runs` as can go together, from the first on; `undefined` when it takes a put. Who met an error is
+   * to be told of it only once the base is confirmed, which a blind write does not do; nor does it for whose condition did not hold, who
+   * is left out.
    */
   draft(base: Known, runs: readonly Run[], start: Start): BlindDraft | undefined {
     const { image } = base;
     if (runs.some((run) => 'error' in run || !canGoBlind(run.operation))) return undefined;
     if (image?.encoded === undefined || !this.#isOpen(base)) return undefined;
-    const most = Math.min(runs.length, this.#countMax);
+    const able = runs.filter((run) => !isDeclined(run));
+    const calls = able.map(({ operation }) => operation.work.commute as CommuteCall);
+    const conditions = conditionsOf(calls);
+    const most = Math.min(conditions.length, this.#countMax);
     for (let count = most; count > 0; count = Math.floor(count / 2)) {
-      const some = runs.slice(0, count);
-      const changes = some.flatMap(({ operation }) => operation.work.commute ?? []);
+      const some = able.slice(0, count);
+      const changes = calls.slice(0, count).flatMap((call) => call.changes);
       const held = some.reduce((last, run) => ('step' in run && run.step.next) || last, base.held as Held);
-      const parts = planChanges(image.encoded, held.encode(), changes, this.#ground.names.data);
+      const when = conditions.slice(0, count).flat();
+      const parts = planChanges(image.encoded, held.encode(), changes, this.#ground.names.data, when);
       if (parts === undefined) return undefined;
       const draft = this.#make({ ...base, image }, held, held.encode(), this.#shaped(image, parts), start);
       if (!this.#fits(draft)) continue;
       this.#countMax = count < most ? count : Math.max(this.#countMax, 2 * count);
-      return { draft, count };
+      return { draft, runs: some };
     }
     return undefined;
+  }
+
+  /** Whether it was a condition of a call's that did not hold of what their update met. Then another update may well do. */
+  isDeclinedBy(met: Image | undefined, runs: readonly Run[]): boolean {
+    const calls = runs.map(({ operation }) => operation.work.commute as CommuteCall);
+    const when = conditionsOf(calls).flat();
+    if (met?.encoded === undefined || when.length === 0) return false;
+    try {
+      return !satisfies(heldFrom(met.encoded, this.#register.keyText).hand(), when);
+    } catch {
+      // Of another codec, or damaged: not for an update.
+      return false;
+    }
   }
 
   #fits({ pending }: Draft): boolean {
@@ -169,7 +190,7 @@ export class CommuteWriter {
     // As it will be if nobody came between: for what is told of it, never for the cache.
     const image: Image = { ...before, lineage: evolveBlind(before.lineage, attempt), encoded, hand: undefined };
     const pending = {
-      item: formatItem(this.#key, image, names),
+      item: formatItem(this.#register.key, image, names),
       ...blindExpressions(attempt, parts, names),
       attempt: { writer, seq, base: before.lineage, incarnation },
       blind: attempt,

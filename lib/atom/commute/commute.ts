@@ -133,9 +133,14 @@ class Reader {
   }
 
   wrong(verb: string, path: Place, rule: string, given: unknown): TypeError {
-    const shown = typeof given === 'object' ? (given === null ? 'null' : 'an object') : String(given);
-    return new TypeError(`Cannot commute atom ${this.#key}: ${verb}${pathText(path)} ${rule}: ${shown}`);
+    return wrongArgument(this.#key, `${verb}${pathText(path)}`, rule, given);
   }
+}
+
+/** What is thrown for an argument that breaks a rule. */
+export function wrongArgument(key: string, what: string, rule: string, given: unknown): TypeError {
+  const shown = typeof given === 'object' ? (given === null ? 'null' : 'an object') : String(given);
+  return new TypeError(`Cannot commute atom ${key}: ${what} ${rule}: ${shown}`);
 }
 
 /** Copies of our own, one by one, as they are compared and stored. */

@@ -4,7 +4,7 @@ import type { Trace } from '../diagnostics/trace.js';
 import type { Work } from '../operation.js';
 
 /** A verb of an atom that takes an `opId`. */
-export type Verb = 'swap' | 'swapVals' | 'swapWith' | 'reset' | 'resetVals' | 'delete' | 'commute';
+export type Verb = 'swap' | 'swapVals' | 'swapWith' | 'reset' | 'resetVals' | 'delete' | 'commute' | 'commuteWhen';
 
 /** The limits of one call. */
 export interface CallLimits {

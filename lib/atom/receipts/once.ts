@@ -1,6 +1,7 @@
 /** What calls with an `opId` keep of their results, and how they find out that they were made before. */
 import type { Item } from '../../codec/index.js';
 import type { Cell } from '../cell.js';
+import type { CommuteResult } from '../commute/commute-types.js';
 import type { Ground } from '../ground.js';
 import type { Sender } from '../sender.js';
 import type { OncePlan } from '../transact/course-call.js';
@@ -20,6 +21,10 @@ const both: Memory = {
   keep: ([old, value]: readonly unknown[]) => ({ old, value }),
   recall: ({ old, value }) => [old, value],
 };
+const conditional: Memory = {
+  keep: ({ applied, value }: CommuteResult<unknown>) => ({ result: applied, value }),
+  recall: ({ result, value }) => ({ applied: result, value }),
+};
 const own: Memory = { keep: (result: unknown) => ({ result }), recall: ({ result }) => result };
 
 const memories: Readonly<Record<Verb, Memory>> = {
@@ -30,6 +35,7 @@ const memories: Readonly<Record<Verb, Memory>> = {
   resetVals: both,
   delete: own,
   commute: own,
+  commuteWhen: conditional,
 };
 
 /** @throws TypeError, RangeError for what can't be an `opId`. */
