@@ -3,13 +3,17 @@
  *
  * @module
  */
+export { Counter, type CountOptions } from './counter.js';
 export { RecipeKindError } from './errors.js';
-export { Lock, type LockOptions } from './lock/lock.js';
+export { Lock } from './lock/lock.js';
 export { type Holder, LockTimeoutError } from './lock/lock-errors.js';
 export { LockGrant } from './lock/lock-grant.js';
+export type { LockOptions } from './lock/lock-options.js';
 export type { WaitOptions } from './recipe-item.js';
+export { type NextOptions, type NumberRange, Sequence, type SequenceOptions } from './sequence.js';
 export { Lease, type Renewal } from './session/lease.js';
 export { openSession, Session, type SessionOptions } from './session/session.js';
 export { LeaseLostError, type LostReason, SessionClosedError } from './session/session-errors.js';
 export type { SessionInfo } from './session/session-item.js';
 export type { Observation } from './session/session-observer.js';
+export { ShardedCounter, type ShardedCounterOptions } from './sharded-counter.js';

@@ -6,7 +6,18 @@
  * The kind stands in the key, so that a lock and a semaphore may bear the same name, and in the value, so that a recipe never takes
  * somebody else's item for its own: it refuses, and writes nothing.
  */
-import type { AtomOptions, AtomTable, CallOptions, DerefOptions, ItemAtom, SwapOptions } from '../atom/index.js';
+import type {
+  AtomOptions,
+  AtomTable,
+  CallOptions,
+  CommuteChanges,
+  CommuteCondition,
+  CommuteOptions,
+  CommuteResult,
+  DerefOptions,
+  ItemAtom,
+  SwapOnceOptions,
+} from '../atom/index.js';
 import { RecipeKindError } from './errors.js';
 
 /** What every recipe's value has. */
@@ -82,12 +93,24 @@ export class RecipeItem<S extends RecipeState> {
     return value === undefined ? undefined : this.mine(value);
   }
 
-  swap(f: (state: S) => S, options?: SwapOptions): Promise<S> {
+  swap(f: (state: S) => S, options?: SwapOnceOptions): Promise<S> {
     return this.atom.swap((value) => f(this.mine(value)), options);
   }
 
-  swapWith<R>(f: (state: S) => readonly [next: S, result: R], options?: SwapOptions): Promise<R> {
+  swapWith<R>(f: (state: S) => readonly [next: S, result: R], options?: SwapOnceOptions): Promise<R> {
     return this.atom.swapWith((value) => f(this.mine(value)), options);
+  }
+
+  /** Changes that the store makes itself, if all of `when` holds of an item of this kind. */
+  async commute(
+    changes: CommuteChanges<S>,
+    when: CommuteCondition<S> = {},
+    options: CommuteOptions = {},
+  ): Promise<CommuteResult<S>> {
+    const ofKind = { ...when, is: { ...(when.is as object | undefined), kind: this.kind } };
+    const result = await this.atom.commute(changes, { ...options, when: ofKind as CommuteCondition<S> });
+    this.mine(result.value);
+    return result;
   }
 }
 
