@@ -4,6 +4,10 @@
  * @module
  */
 export { Counter, type CountOptions } from './counter.js';
+export { Election, type ElectionOptions, type LeadOptions, type ObserveOptions } from './election/election.js';
+export { NotLeaderError } from './election/election-errors.js';
+export type { Leader, Observed } from './election/election-state.js';
+export { Leadership } from './election/leadership.js';
 export { RecipeKindError } from './errors.js';
 export { Lock } from './lock/lock.js';
 export { type Holder, LockTimeoutError } from './lock/lock-errors.js';

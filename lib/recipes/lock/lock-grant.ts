@@ -36,6 +36,8 @@ export class LockGrant<S extends LockState = LockState> implements AsyncDisposab
   readonly #claims: Claims<S>;
   readonly #granted: Granted<S>;
   readonly #controller = new AbortController();
+  /** Hears of the lease's end no longer. */
+  #leave: () => void = () => {};
   #loss: Error | undefined;
   #releasing: Promise<boolean> | undefined;
 
@@ -45,8 +47,7 @@ export class LockGrant<S extends LockState = LockState> implements AsyncDisposab
     this.#granted = granted;
     this.token = BigInt(granted.state.fence);
     this.name = claims.item.name;
-    const leave = granted.lease.onEnd((error) => this.#lose(error));
-    this.#controller.signal.addEventListener('abort', leave, { once: true });
+    this.#leave = granted.lease.onEnd((error) => this.#lose(error));
     this.signal = watchfulSignal(this.#controller, () => void granted.lease.isLive());
   }
 
@@ -83,12 +84,17 @@ export class LockGrant<S extends LockState = LockState> implements AsyncDisposab
   async extend(): Promise<void> {
     this.assertHeld();
     const [state] = await Promise.all([this.#claims.item.read(), this.#granted.lease.beat()]);
-    if (standingOf(state, this.#granted.claim.nonce) !== 'owner') {
-      const { lease } = this.#granted;
-      const facts = { reason: 'taken', session: lease.id, leaseMs: lease.leaseMs, token: this.token } as const;
-      this.#lose(new LeaseLostError(this.#claims.item.subject, facts));
-    }
+    this.see(state);
     this.assertHeld();
+  }
+
+  /** @internal Whether its item, as it stands, says that it is held; if not, it is lost. */
+  see(state: S): boolean {
+    const { lease, claim } = this.#granted;
+    if (standingOf(state, claim.nonce) === 'owner') return true;
+    const facts = { reason: 'taken', session: lease.id, leaseMs: lease.leaseMs, token: this.token } as const;
+    this.#lose(new LeaseLostError(this.#claims.item.subject, facts));
+    return false;
   }
 
   /**
@@ -100,6 +106,7 @@ export class LockGrant<S extends LockState = LockState> implements AsyncDisposab
    */
   release(): Promise<boolean> {
     const wasHeld = this.loss === undefined;
+    this.#leave();
     this.#releasing ??= this.#claims.release(this.#granted.claim.nonce).then((was) => was && wasHeld);
     return this.#releasing;
   }
@@ -111,6 +118,7 @@ export class LockGrant<S extends LockState = LockState> implements AsyncDisposab
   #lose(error: Error): void {
     if (this.#loss !== undefined || this.#releasing !== undefined) return;
     this.#loss = error;
+    this.#leave();
     this.#controller.abort(error);
   }
 }

@@ -1,0 +1,357 @@
+/**
+ * Goal: what candidates, leaders and observers rely on. Method: each "process" is an `AtomTable` with its session on one memory engine,
+ * under a clock that runs by itself.
+ */
+import { describe, expect, it } from '@jest/globals';
+import { AtomTable } from '../../lib/atom/index.js';
+import { type Engine, MemoryEngine } from '../../lib/engine/index.js';
+import {
+  Election,
+  type ElectionOptions,
+  type Observed,
+  Session,
+  type SessionOptions,
+} from '../../lib/recipes/index.js';
+import { VirtualClock } from '../../lib/testing/index.js';
+
+async function world() {
+  const clock = new VirtualClock();
+  const engine = new MemoryEngine({ clock });
+  const process = (options: SessionOptions & ElectionOptions & { engine?: Engine } = {}) => {
+    const table = new AtomTable({ engine: options.engine ?? engine, tableName: 'state', clock });
+    const session = new Session(table, { leaseMs: 10_000, ...options });
+    return { table, session, election: new Election<string>(session, 'scheduler', options) };
+  };
+  const first = process();
+  await first.table.create();
+  /** Somebody with rights on the table. */
+  const byHand = (key: string) => new AtomTable({ engine, tableName: 'state', clock }).atom<object>(key);
+  const run = <R>(work: () => Promise<R>) => clock.run(work());
+  return { clock, process, first, run, byHand };
+}
+
+/** What an observer sees until `enough`. */
+async function seen(election: Election<string>, enough: (one: Observed<string>) => boolean): Promise<string[]> {
+  const all: string[] = [];
+  for await (const one of election.observe()) {
+    all.push(`${one.term} ${one.leader?.value}`);
+    if (enough(one)) break;
+  }
+  return all;
+}
+
+describe('campaign()', () => {
+  it('makes a leader with its value, in a term that grows with each', async () => {
+    const { first, process, run } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      expect([one.term, one.token, one.isLeader, one.name]).toEqual([1n, 1n, true, 'scheduler']);
+      expect(await process().election.leader()).toMatchObject({ term: 1n, value: 'a', session: expect.any(String) });
+      expect(await one.resign()).toBe(true);
+      expect(await first.election.leader()).toBeUndefined();
+      const two = await process().election.campaign();
+      expect(two.term).toBe(2n);
+      expect((await first.election.leader())?.value).toBeUndefined();
+    });
+  });
+
+  it('lets candidates lead in the order in which they stood, each with its value', async () => {
+    const { first, process, run, clock } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      const order: string[] = [];
+      const stand = async (name: string) => {
+        const leadership = await process().election.campaign(name);
+        order.push(`${leadership.term} ${name} ${(await first.election.leader())?.value}`);
+        await leadership.resign();
+      };
+      const rest = [];
+      for (const name of ['b', 'c', 'd']) {
+        rest.push(stand(name));
+        await clock.sleep(100);
+      }
+      await one.resign();
+      await Promise.all(rest);
+      expect(order).toEqual(['2 b b', '3 c c', '4 d d']);
+    });
+  });
+
+  it('gives up after waitMs, and leaves no ticket behind', async () => {
+    const { first, process, run } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      await expect(process().election.campaign('b', { waitMs: 500 })).rejects.toMatchObject({
+        code: 'ERR_LOCK_TIMEOUT',
+        message: expect.stringContaining('election scheduler'),
+      });
+      await one.resign();
+      expect(await first.election.leader()).toBeUndefined();
+    });
+  });
+});
+
+describe('proclaim()', () => {
+  it('changes the value within the term, and removes it when there is none', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      await one.proclaim('b');
+      expect(await first.election.leader()).toMatchObject({ term: 1n, value: 'b' });
+      await one.proclaim();
+      expect((await first.election.leader())?.value).toBeUndefined();
+    });
+  });
+
+  it('is refused in a term that has ended for others, and changes nothing', async () => {
+    const { first, process, run } = await world();
+    await run(async () => {
+      const silent = process({ renewal: 'manual' });
+      const one = await silent.election.campaign('a');
+      const two = await first.election.campaign('b');
+      expect([one.isLeader, two.isLeader]).toEqual([false, true]);
+      await expect(one.proclaim('late')).rejects.toMatchObject({
+        code: 'ERR_NOT_LEADER',
+        outcome: 'not-done',
+        term: 1n,
+      });
+      expect(await first.election.leader()).toMatchObject({ term: 2n, value: 'b' });
+    });
+  });
+
+  it('finds out that another one leads although the own clock says nothing yet', async () => {
+    const { first, process, run, byHand } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      const { id } = await first.session.lease();
+      await byHand(`session:${id}`).swap((state) => ({ ...state, state: 'expired' }));
+      const two = await process().election.campaign('b');
+      expect(one.isLeader).toBe(true);
+      const error = await one.proclaim('late').catch((e: unknown) => e);
+      expect(error).toMatchObject({
+        code: 'ERR_NOT_LEADER',
+        leader: { term: 2n, value: 'b' },
+        cause: { code: 'ERR_LEASE_LOST', reason: 'taken' },
+      });
+      expect([one.isLeader, one.signal.aborted, two.isLeader]).toEqual([false, true, true]);
+      expect(() => one.assertLeader()).toThrow('leads in term 2');
+    });
+  });
+
+  it('is refused after it resigned', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      await one.resign();
+      await expect(one.proclaim('b')).rejects.toThrow('in term 1: this process resigned; stop');
+      expect(one.loss).toBeUndefined();
+    });
+  });
+});
+
+describe('observe()', () => {
+  it('sees terms, values and vacancies, and never an older term', async () => {
+    const { first, process, run, clock } = await world();
+    await run(async () => {
+      const observer = process();
+      const all = seen(observer.election, ({ term, leader }) => term === 2n && leader === undefined);
+      const one = await first.election.campaign('a');
+      await clock.sleep(2_000);
+      await one.proclaim('b');
+      await clock.sleep(2_000);
+      await one.resign();
+      await clock.sleep(2_000);
+      const two = await first.election.campaign('c');
+      await clock.sleep(2_000);
+      await two.resign();
+      expect(await all).toEqual(['0 undefined', '1 a', '1 b', '1 undefined', '2 c', '2 undefined']);
+    });
+  });
+
+  it('tells nothing when candidates come and go', async () => {
+    const { first, process, run, clock } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      const all = seen(process().election, ({ leader }) => leader === undefined);
+      await process()
+        .election.campaign('b', { waitMs: 3_000 })
+        .catch(() => {});
+      await clock.sleep(2_000);
+      await one.resign();
+      expect(await all).toEqual(['1 a', '1 undefined']);
+    });
+  });
+
+  it('passes over an item that has begun anew, since its terms are old', async () => {
+    const { first, process, run, clock, byHand } = await world();
+    await run(async () => {
+      for (const value of ['a', 'b']) await (await first.election.campaign(value)).resign();
+      const all = seen(process().election, ({ leader }) => leader?.value === 'e');
+      await clock.sleep(2_000);
+      await byHand('election:scheduler').delete();
+      for (const value of ['c', 'd', 'e']) {
+        const leadership = await first.election.campaign(value);
+        await clock.sleep(2_000);
+        await leadership.resign();
+      }
+      expect(await all).toEqual(['2 undefined', '2 d', '3 e']);
+    });
+  });
+
+  it('ends with the reason of its signal', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      const stop = new AbortController();
+      const loop = async () => {
+        for await (const _one of first.election.observe({ signal: stop.signal })) stop.abort('enough');
+      };
+      await expect(loop()).rejects.toBe('enough');
+    });
+  });
+});
+
+describe('lead()', () => {
+  it('runs the function while it leads, hands over, and stands again until its signal aborts', async () => {
+    const { process, run, clock } = await world();
+    await run(async () => {
+      const stop = new AbortController();
+      const log: string[] = [];
+      const lead = (name: string) =>
+        process().election.lead(
+          async (leadership, signal) => {
+            log.push(`${name}${leadership.term}`);
+            if (log.length === 4) stop.abort();
+            else await clock.sleep(1_000, { signal });
+            leadership.assertLeader();
+          },
+          { value: name, signal: stop.signal },
+        );
+      await Promise.all([lead('a'), lead('b')]);
+      expect(log).toEqual(['a1', 'b2', 'a3', 'b4']);
+      expect(await process().election.leader()).toBeUndefined();
+    });
+  });
+
+  it('tells the function of a loss, waits for it, takes its error for a consequence, and stands again', async () => {
+    const { first, process, run, clock } = await world();
+    await run(async () => {
+      const stop = new AbortController();
+      const log: string[] = [];
+      const frozen = process({ renewal: 'manual' });
+      const led = frozen.election.lead(
+        async (leadership, signal) => {
+          log.push(`leads ${leadership.term}`);
+          if (leadership.term > 1n) return stop.abort();
+          await clock.sleep(60_000, { signal }).catch(() => {});
+          log.push(`lost ${leadership.loss?.name}`);
+          await clock.sleep(5_000);
+          log.push('ends');
+          throw new Error('of whatever it was about');
+        },
+        { signal: stop.signal },
+      );
+      const two = await first.election.campaign('b');
+      await clock.sleep(5_000);
+      await two.resign();
+      await led;
+      expect(log).toEqual(['leads 1', 'lost LeaseLostError', 'ends', 'leads 3']);
+    });
+  });
+
+  it('resigns and rejects when the function fails', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      const failure = new Error('no such port');
+      await expect(first.election.lead(() => Promise.reject(failure))).rejects.toBe(failure);
+      expect(await first.election.leader()).toBeUndefined();
+    });
+  });
+
+  it('throws an error that is no abort although its signal has aborted', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      const stop = new AbortController();
+      const failing = first.election.lead(
+        () => {
+          stop.abort();
+          throw new RangeError('a bug');
+        },
+        { signal: stop.signal },
+      );
+      await expect(failing).rejects.toThrow('a bug');
+      const ending = new AbortController();
+      const f = (_leadership: unknown, signal: AbortSignal) => {
+        ending.abort();
+        signal.throwIfAborted();
+      };
+      expect(await first.election.lead(f, { signal: ending.signal })).toBeUndefined();
+    });
+  });
+
+  it('resolves at once when its signal has aborted, and when it aborts while it waits', async () => {
+    const { first, process, run, clock } = await world();
+    await run(async () => {
+      await first.election.lead(() => {}, { signal: AbortSignal.abort() });
+      const one = await first.election.campaign('a');
+      const stop = new AbortController();
+      const led = process().election.lead(() => {}, { signal: stop.signal });
+      await clock.sleep(2_000);
+      stop.abort();
+      await led;
+      await one.resign();
+      expect(await first.election.leader()).toBeUndefined();
+    });
+  });
+
+  it('rejects once its session is closed', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      const led = first.election.lead(() => first.session.close());
+      await expect(led).rejects.toMatchObject({ code: 'ERR_SESSION_CLOSED' });
+    });
+  });
+});
+
+describe('Election', () => {
+  it('refuses what is no name, option or function, and the item of another recipe', async () => {
+    const { first, run, byHand } = await world();
+    const { session } = first;
+    expect(() => new Election(session, '')).toThrow('Cannot open a election: name must have 1 to 512 bytes: 0');
+    expect(() => new Election(session, 7 as never)).toThrow(TypeError);
+    expect(() => new Election(session, 'x', { queueMax: 1_001 })).toThrow(
+      'queueMax must be an integer from 0 to 1000: 1001',
+    );
+    expect(() => new Election(session, 'x', { graceMs: -1 })).toThrow('graceMs must be a number of at least 0: -1');
+    await run(async () => {
+      await expect(first.election.lead('f' as never)).rejects.toThrow('must be given a function: string');
+      await expect(first.election.campaign('a', { waitMs: -1 })).rejects.toThrow(RangeError);
+      await byHand('election:other').reset({ kind: 'lock' });
+      const other = new Election(session, 'other');
+      await expect(other.campaign()).rejects.toMatchObject({ code: 'ERR_RECIPE_KIND', outcome: 'not-done' });
+      await expect(other.leader()).rejects.toMatchObject({ code: 'ERR_RECIPE_KIND' });
+      await expect(other.observe().next()).rejects.toMatchObject({ code: 'ERR_RECIPE_KIND' });
+      expect(await byHand('election:other').deref()).toEqual({ kind: 'lock' });
+    });
+  });
+
+  it('costs one request to lead, one to proclaim, one to resign', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      await (await first.election.campaign('a')).resign();
+      const spent = async (work: () => Promise<unknown>) => {
+        const before = first.table.spent();
+        await work();
+        const after = first.table.spent();
+        return [after.requests - before.requests, after.writeUnits - before.writeUnits];
+      };
+      let leadership = await first.election.campaign('a');
+      await leadership.resign();
+      expect(
+        await spent(async () => {
+          leadership = await first.election.campaign('a');
+        }),
+      ).toEqual([1, 1]);
+      expect(await spent(() => leadership.proclaim('b'))).toEqual([1, 1]);
+      expect(await spent(() => leadership.resign())).toEqual([1, 1]);
+    });
+  });
+});
