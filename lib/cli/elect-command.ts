@@ -1,0 +1,68 @@
+/** `leyden elect`: running a command on the one machine that leads. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, command } from './command.js';
+import { asUsage, exitCodeOf } from './exit.js';
+import { type HeldFlags, heldFlags, heldText, openHeld, purposeOf, termsOf } from './held.js';
+import { stopSignals } from './signals.js';
+import { supervise } from './supervise.js';
+
+/** Pause before the command is run again, so that another machine may lead where it fails at once. */
+const againMs = 1_000;
+
+interface ElectFlags extends HeldFlags {
+  readonly value?: string;
+  readonly restart?: boolean;
+}
+
+export const electCommand: Command = command<ElectFlags>(
+  {
+    words: 'elect <name>',
+    runsAnother: true,
+    about: 'run a command wherever the leader is',
+    more:
+      'Stands for election, and runs the command while it leads. When the leadership is lost the command is stopped, and leyden stands ' +
+      'again. When the command ends by itself, leyden resigns and ends with its exit code; with --restart it stands again instead.\n\n' +
+      `The command finds its term in LEYDEN_FENCING_TOKEN, the election's name in LEYDEN_ELECTION_NAME.\n\n${heldText}`,
+    flags: [
+      { words: '--value <text>', about: 'what others see of the leader, its address for instance' },
+      { words: '--restart', about: 'stands again, and runs it again, when the command ends by itself' },
+      ...heldFlags.filter(({ words }) => !words.startsWith('--lost-exit-code')),
+    ],
+    examples: [
+      'leyden elect scheduler --table state -- node scheduler.js',
+      'leyden elect proxy --value "$(hostname):8080" --restart -- ./proxy',
+    ],
+  },
+  (call) =>
+    call.withTable(async (table) => {
+      const { flags, shell, output } = call;
+      const [name] = call.operands as [string];
+      const { Election } = await import('../recipes/index.js');
+      const session = await openHeld(table, flags, call.command);
+      const purpose = purposeOf(flags, call.command);
+      const election = asUsage(() => new Election<string>(session, name, { purpose }));
+      const stop = stopSignals();
+      try {
+        for (;;) {
+          const leadership = await election.campaign(flags.value, { signal: stop.signal });
+          stop.signal.throwIfAborted();
+          const { term } = leadership;
+          if (!flags.quiet) {
+            output.note('leading', { election: name, term: String(term) }, `leading ${name} in term ${term}`);
+          }
+          const env = { ...shell.env, LEYDEN_FENCING_TOKEN: String(term), LEYDEN_ELECTION_NAME: name };
+          const ended = await supervise(termsOf(flags, call.command, env), leadership.signal, output);
+          await leadership.resign().catch(() => false);
+          const isOver = ended.loss === undefined && !flags.restart;
+          if (isOver || ended.asked !== undefined) return ended.exitCode;
+          await sleep(againMs, undefined, { signal: stop.signal });
+        }
+      } catch (error) {
+        if (stop.by !== undefined && stop.signal.aborted) return exitCodeOf(stop.by);
+        throw error;
+      } finally {
+        await session.close();
+        stop.close();
+      }
+    }),
+);

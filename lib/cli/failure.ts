@@ -1,0 +1,38 @@
+/** What is said of an error, in words and as JSON. */
+import { isLeydenError } from '../errors.js';
+import type { CommonFlags } from './command.js';
+import { CommandError, exitCodes } from './exit.js';
+
+/** A failure as `--json` says it. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: number;
+  /** Of the library's errors: whether what was to be written was. */
+  readonly outcome?: string;
+}
+
+/** Explains `error`; `tableName` is the table that was asked for. */
+export function failureOf(error: unknown, tableName: string | undefined): Failure {
+  const { failed } = exitCodes;
+  if (error instanceof CommandError) return { code: error.code, message: error.message, exitCode: error.exitCode };
+  if (isMissingTable(error)) {
+    const message = `Table ${tableName} does not exist here; create it with "leyden table create --table ${tableName}", or check --region, --profile and --endpoint-url`;
+    return { code: 'ERR_TABLE', message, exitCode: failed };
+  }
+  if (isLeydenError(error)) {
+    return { code: error.code, message: error.message, exitCode: failed, outcome: error.outcome };
+  }
+  const { name = 'Error', message = String(error) } = (error ?? {}) as Partial<Error>;
+  return { code: name, message: message === '' ? name : `${message} [${name}]`, exitCode: failed };
+}
+
+/** Of a command that needs a table, the one that it was told. */
+export function tableNamed(flags: CommonFlags, env: NodeJS.ProcessEnv): string | undefined {
+  return flags.table ?? env.LEYDEN_TABLE;
+}
+
+function isMissingTable(error: unknown): boolean {
+  const { name, reason } = (error ?? {}) as { readonly name?: string; readonly reason?: string };
+  return name === 'ResourceNotFoundException' || (isLeydenError(error, 'ERR_TABLE') && reason === 'missing');
+}

@@ -1,0 +1,48 @@
+/** What may stand behind a flag: durations, counts, exit codes, addresses, JSON. All else is refused, and told why. */
+import { UsageError } from './exit.js';
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A reader of one flag's text. */
+export type Reader<T> = (text: string) => T;
+
+/** Milliseconds. The unit is a must, for 15 might be meant as seconds; only 0 needs none. */
+export function duration(flag: string): Reader<number> {
+  return (text) => {
+    const [, count, unit = ''] = /^(\d+(?:\.\d+)?)([a-z]*)$/.exec(text) ?? [];
+    const unitMs = Object.hasOwn(unitsMs, unit) ? unitsMs[unit] : undefined;
+    if (count !== undefined && Number(count) === 0 && unit === '') return 0;
+    if (count !== undefined && unitMs !== undefined) return Math.round(Number(count) * unitMs);
+    throw new UsageError(
+      `${flag} must be a number with a unit (ms, s, m, h or d), for instance 500ms, 15s or 2m: "${text}"`,
+    );
+  };
+}
+
+/** A whole number from `min` to `max`. */
+export function wholeNumber(flag: string, min: number, max: number): Reader<number> {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new UsageError(`${flag} must be a whole number from ${min} to ${max}: "${text}"`);
+  };
+}
+
+/** What a process can end with. */
+export const exitCode = (flag: string): Reader<number> => wholeNumber(flag, 0, 255);
+
+/** The address of an HTTP server. */
+export function httpUrl(flag: string): Reader<string> {
+  return (text) => {
+    if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+    throw new UsageError(`${flag} must be a URL that begins with http:// or https://: "${text}"`);
+  };
+}
+
+/** One of some words. */
+export function oneOf<W extends string>(flag: string, words: readonly W[]): Reader<W> {
+  return (text) => {
+    if ((words as readonly string[]).includes(text)) return text as W;
+    throw new UsageError(`${flag} must be one of ${words.join(', ')}: "${text}"`);
+  };
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+/** `leyden`: the process around one run. */
+import { constants } from 'node:os';
+import { run } from './run.js';
+
+// As it was found: what this process sets for itself is not for the commands that it runs.
+const env = { ...process.env };
+// The SDK's note on versions of Node.js would come with every run, in the middle of what is meant for programs.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
+// Whoever reads has gone (`leyden atom watch key | head -1`): a quiet end, as by SIGPIPE.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(128 + constants.signals.SIGPIPE);
+  });
+}
+
+// Timers of leases keep no process alive; a run does, until it has ended.
+const alive = setInterval(() => {}, 2 ** 30);
+const { stdin, stdout, stderr } = process;
+const exitCode = await run({ args: process.argv.slice(2), env, stdin, stdout, stderr });
+clearInterval(alive);
+// A request that nobody waits for any more must not hold the shell; what was said is written out first.
+stdout.write('', () => stderr.write('', () => process.exit(exitCode)));
