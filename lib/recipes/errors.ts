@@ -17,3 +17,34 @@ export class RecipeKindError extends LeydenError {
     this.kind = kind;
   }
 }
+
+/** What stands in a recipe's item and what was given here do not agree. */
+export interface DifferingFact {
+  /** The option. */
+  readonly fact: string;
+  readonly given: unknown;
+  readonly stored: unknown;
+}
+
+/**
+ * `ERR_RECIPE_DIFFERS`: a recipe was opened with another value than its item has of something that all who use it must agree on.
+ * Nothing was written.
+ */
+export class RecipeDiffersError extends LeydenError {
+  readonly key: string;
+  readonly fact: string;
+  readonly given: unknown;
+  readonly stored: unknown;
+
+  constructor(key: string, { fact, given, stored }: DifferingFact, remedy: string) {
+    super(
+      'ERR_RECIPE_DIFFERS',
+      `Cannot use atom ${key} with ${fact} ${String(given)}: its item has ${fact} ${String(stored)}; ${remedy}`,
+      { outcome: 'not-done', retryable: false },
+    );
+    this.key = key;
+    this.fact = fact;
+    this.given = given;
+    this.stored = stored;
+  }
+}
