@@ -10,17 +10,7 @@
  * once. A lock that is handed on in the release needs no write of the one who waited, and nobody can push in.
  */
 
-/** Somebody who holds the lock or waits for it: one call of `acquire`. */
-export interface Claim {
-  /** Names this call, at random. */
-  readonly nonce: string;
-  /** The session under which it is made. */
-  readonly session: string;
-  /** Who it is, for people. */
-  readonly host: string;
-  readonly pid: number;
-  readonly purpose?: string;
-}
+import type { Claim, Standing } from '../claims/claim-steps.js';
 
 /** Who holds it. */
 export interface Owner extends Claim {
@@ -37,9 +27,6 @@ export interface LockState {
   /** Those who wait, in order. */
   readonly queue: readonly Claim[];
 }
-
-/** Where a call stands. */
-export type Standing = 'owner' | 'waiting' | 'none';
 
 export function standingOf({ owner, queue }: LockState, nonce: string): Standing {
   if (owner?.nonce === nonce) return 'owner';
@@ -83,4 +70,11 @@ function without<S extends LockState>(state: S, isOut: (claim: Claim) => boolean
 function granted<S extends LockState>(state: S, [first, ...queue]: readonly Claim[], atMs: number): S {
   if (first === undefined) return { ...state, owner: null, queue: [] };
   return { ...state, fence: state.fence + 1, owner: { ...first, grantedAt: atMs }, queue };
+}
+
+/** The owner's session, and that of the ticket before: of the last one for who has no ticket yet. */
+export function rivalsOf({ owner, queue }: LockState, nonce: string): string[] {
+  const place = queue.findIndex((claim) => claim.nonce === nonce);
+  const before = queue[place < 0 ? queue.length - 1 : place - 1];
+  return [owner, before].flatMap((rival) => (rival === null || rival === undefined ? [] : [rival.session]));
 }

@@ -48,9 +48,24 @@ export function observersOf(table: AtomTable): SessionObserver {
   return made;
 }
 
-/** Whether the session `id` is known to be over: one strong read, no waiting. */
-export async function isSessionOver(table: AtomTable, id: string, options: CallLimits): Promise<boolean> {
-  return isOver(await sessionItem(table, id).read(options));
+/** Which of these sessions are known to be over: one strong read of each, no waiting. */
+export async function sessionsOver(
+  table: AtomTable,
+  ids: ReadonlySet<string>,
+  options: CallLimits,
+): Promise<ReadonlySet<string>> {
+  const all = [...ids];
+  const items = all.map((id) => sessionItem(table, id));
+  const [only, ...others] = items;
+  if (only === undefined) return new Set();
+  const states =
+    others.length === 0
+      ? [await only.read(options)]
+      : await table.getMany(
+          items.map(({ atom }) => atom),
+          options,
+        );
+  return new Set(all.filter((_, index) => isOver(states[index] as SessionState)));
 }
 
 class SessionObserver {

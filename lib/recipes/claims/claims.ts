@@ -1,0 +1,288 @@
+/**
+ * How a process comes to hold something, and how it gives it up: the steps of a recipe, made by swaps on one atom.
+ *
+ *   acquire: swap request ---- owner? ----------------------------------------> grant
+ *                     \--- ticket: watch the item until it names us ----------> grant
+ *                          meanwhile observe the sessions that we wait for;
+ *                          one that is over is evicted, and that grants what it held to the next
+ *   release: swap withdraw, which hands it to the first ticket
+ *
+ * Each step is a swap, so it happens once, whatever answers get lost. A step that depends on nothing but a few numbers may be left to
+ * the store, as a commute with a condition, where nobody waits: rivals are then not in its way, and it is exact as well.
+ *
+ * A call that gives up withdraws its claim; where even that can't be settled the claim is remembered as an orphan, and withdrawn by the
+ * next swap of this process or in the background. An orphan that outlives its process goes with its session.
+ */
+import type { CommuteResult } from '../../atom/index.js';
+import { after, type Clock } from '../../engine/index.js';
+import { isLeydenError } from '../../errors.js';
+import type { CallLimits, RecipeItem, RecipeState, WaitOptions } from '../recipe-item.js';
+import type { Lease } from '../session/lease.js';
+import type { Session } from '../session/session.js';
+import { sessionsOver } from '../session/session-observer.js';
+import type { BlindStep, Claim, ClaimSteps } from './claim-steps.js';
+import { Rivals } from './rivals.js';
+import { Waiting } from './waiting.js';
+
+/** Longest interval between two looks of somebody who waits, in milliseconds. */
+const pollMsMax = 1_000;
+/** Leases for which those are observed who hold what was found busy. */
+const lookoutLeases = 1.5;
+/** Pause before something is tried again that only frees others from waiting. */
+const againMs = 1_000;
+
+/** What was granted: the state that says so, and the lease under which it is held. */
+export interface Granted<S, C extends Claim = Claim> {
+  readonly claim: C;
+  readonly lease: Lease;
+  readonly state: S;
+}
+
+/** How something is claimed. */
+export interface ClaimTerms {
+  /** Tickets that the item holds at most. */
+  readonly queueMax: number;
+  /** Pause between the end of a session and the take-over of what it held. */
+  readonly graceMs: number;
+  /** Stands in the item, for people. */
+  readonly purpose: string | undefined;
+}
+
+/** Claims of one process on one item. */
+export class Claims<S extends RecipeState, C extends Claim = Claim> {
+  readonly session: Session;
+  readonly item: RecipeItem<S>;
+  readonly #terms: ClaimTerms;
+  readonly #steps: ClaimSteps<S, C>;
+  readonly #clock: Clock;
+  readonly #randomBytes: (count: number) => Uint8Array;
+  readonly #orphans = new Set<string>();
+  readonly #lookouts = new Set<string>();
+  #isTidying = false;
+
+  constructor(session: Session, item: RecipeItem<S>, terms: ClaimTerms, steps: ClaimSteps<S, C>) {
+    this.session = session;
+    this.item = item;
+    this.#terms = terms;
+    this.#steps = steps;
+    const { clock, randomBytes } = session.table.sources;
+    this.#clock = clock;
+    this.#randomBytes = randomBytes;
+  }
+
+  /** Claims it, and waits for it if need be. `extra` is what such a claim has beyond others. */
+  async acquire(options: WaitOptions, extra: object = {}): Promise<Granted<S, C>> {
+    const { waitMs = Number.POSITIVE_INFINITY, signal } = options;
+    if (!(waitMs >= 0)) {
+      throw new RangeError(`Cannot acquire ${this.item.subject}: waitMs must be a number of at least 0: ${waitMs}`);
+    }
+    signal?.throwIfAborted();
+    const deadlineAt = this.#clock.monotonicMs() + waitMs;
+    const limits = { signal, ...(waitMs < Number.POSITIVE_INFINITY && { timeoutMs: waitMs }) };
+    const { lease, claim } = await this.#claim(extra, limits);
+    const state = await this.#request(claim, this.#terms.queueMax, limits);
+    if (this.#steps.standingOf(state, claim.nonce) === 'owner') return this.#granted({ claim, lease, state });
+    return this.#wait({ claim, lease, state }, { waitMs, deadlineAt, signal });
+  }
+
+  /**
+   * Claims it if it is free, or if whoever holds it has a session that is over; `undefined` if not. In that case the sessions of those
+   * who hold it are observed for a while, so that one of the next calls finds them expired if they are silent.
+   */
+  async tryAcquire(limits: CallLimits, extra: object = {}): Promise<Granted<S, C> | undefined> {
+    limits.signal?.throwIfAborted();
+    const { lease, claim } = await this.#claim(extra, limits);
+    let state = await this.#request(claim, 0, limits);
+    if (this.#steps.standingOf(state, claim.nonce) !== 'owner') {
+      const rivals = this.#rivalsOf(state, claim);
+      const over = await sessionsOver(this.session.table, rivals, limits);
+      if (over.size > 0) state = await this.#request(claim, 0, limits, over);
+      for (const id of rivals) if (!over.has(id)) this.#lookOut(id);
+    }
+    return this.#steps.standingOf(state, claim.nonce) === 'owner' ? this.#granted({ claim, lease, state }) : undefined;
+  }
+
+  /** Gives it up; whether it was still held. What cannot be settled is tried again in the background. */
+  async release(nonce: string): Promise<boolean> {
+    try {
+      const blind = await this.#blindly(this.#steps.blindWithdraw?.(this.item.peek(), nonce), {});
+      if (blind?.applied === true) return true;
+      return await this.item.swapWith((state) => [
+        this.#steps.withdraw(this.#tidied(state), nonce, this.#clock.now()),
+        this.#steps.standingOf(state, nonce) === 'owner',
+      ]);
+    } catch (error) {
+      this.#abandon(nonce);
+      throw error;
+    }
+  }
+
+  async #claim(extra: object, { timeoutMs }: CallLimits): Promise<{ lease: Lease; claim: C }> {
+    const lease = await this.session.lease(timeoutMs === undefined ? {} : { timeoutMs });
+    const { purpose } = this.#terms;
+    const { host, pid } = this.session.info;
+    const nonce = Buffer.from(this.#randomBytes(9)).toString('base64url');
+    const claim = { nonce, session: lease.id, host, pid, ...(purpose !== undefined && { purpose }), ...extra };
+    return { lease, claim: claim as unknown as C };
+  }
+
+  /** Asks for it, or for a ticket; what was claimed under the sessions `over` goes first. */
+  async #request(claim: C, queueMax: number, limits: CallLimits, over?: ReadonlySet<string>): Promise<S> {
+    const next = (state: S): S => {
+      const now = this.#clock.now();
+      const tidy = this.#steps.evict(this.#tidied(state), (session) => over?.has(session) === true, now);
+      return this.#steps.request(tidy, claim, queueMax, now);
+    };
+    try {
+      const step = over === undefined ? this.#steps.blindRequest?.(this.item.peek(), claim) : undefined;
+      const blind = await this.#blindly(step, limits);
+      // What did not satisfy the condition was confirmed, so there may be nothing left to ask.
+      if (blind?.applied === true || (blind !== undefined && next(blind.value) === blind.value)) return blind.value;
+      return await this.item.swap(next, limits);
+    } catch (error) {
+      if (isLeydenError(error) && error.outcome !== 'not-done') this.#abandon(claim.nonce);
+      // The claim is taken back whatever became of it, so there is nothing that the caller has to be told beyond the own reason.
+      limits.signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** Leaves a step to the store, unless this process has something to tidy up by the way. */
+  async #blindly(step: BlindStep<S> | undefined, limits: CallLimits): Promise<CommuteResult<S> | undefined> {
+    if (step === undefined || this.#orphans.size > 0) return undefined;
+    const { applied, value } = await this.item.atom.commute(step.changes, { when: step.when, ...limits });
+    return { applied, value: this.item.mine(value) };
+  }
+
+  /** The sessions of others on which it waits. */
+  #rivalsOf(state: S, { nonce, session }: C): ReadonlySet<string> {
+    const rivals = new Set(this.#steps.rivalsOf(state, nonce));
+    rivals.delete(session);
+    return rivals;
+  }
+
+  /** A grant under a lease that has ended is none. */
+  #granted(granted: Granted<S, C>): Granted<S, C> {
+    const { lease, claim } = granted;
+    if (!lease.isLive()) this.#abandon(claim.nonce);
+    lease.assertLive();
+    return granted;
+  }
+
+  async #wait(
+    claimed: Granted<S, C>,
+    limits: { readonly waitMs: number; readonly deadlineAt: number; readonly signal: AbortSignal | undefined },
+  ): Promise<Granted<S, C>> {
+    const { claim, lease } = claimed;
+    const waiting = new Waiting(this.#clock, lease, limits);
+    const rivals = new Rivals(this.session, (id) => this.#evict(id, waiting.signal));
+    let { state } = claimed;
+    try {
+      for await (const value of this.item.atom.watch({ signal: waiting.signal, pollMsMax })) {
+        state = this.item.mine(value);
+        let standing = this.#steps.standingOf(state, claim.nonce);
+        if (standing === 'none') {
+          // No room for a ticket yet; or somebody took it away by hand.
+          state = await this.#request(claim, this.#terms.queueMax, { signal: waiting.signal });
+          standing = this.#steps.standingOf(state, claim.nonce);
+        }
+        if (standing === 'owner') return this.#granted({ claim, lease, state });
+        rivals.observe(this.#rivalsOf(state, claim));
+      }
+      throw new TypeError(`Cannot acquire ${this.item.subject}: its table was closed`);
+    } catch (error) {
+      return await this.#giveUp({ claim, lease, state }, error, waiting, limits, rivals.obstacle);
+    } finally {
+      waiting.end();
+      rivals.close();
+    }
+  }
+
+  /** Withdraws a claim that is not waited for any longer; who finds at its deadline that it was granted keeps it. */
+  async #giveUp(
+    { claim, lease, state }: Granted<S, C>,
+    error: unknown,
+    waiting: Waiting,
+    limits: { readonly waitMs: number },
+    obstacle: unknown,
+  ): Promise<Granted<S, C>> {
+    const { nonce } = claim;
+    const isTimeout = waiting.isTimeout(error);
+    try {
+      const stands = await this.item.swap((now) => {
+        const keeps =
+          isTimeout && lease.isLive() && !this.#orphans.has(nonce) && this.#steps.standingOf(now, nonce) === 'owner';
+        return keeps ? now : this.#steps.withdraw(this.#tidied(now), nonce, this.#clock.now());
+      });
+      if (this.#steps.standingOf(stands, nonce) === 'owner') return this.#granted({ claim, lease, state: stands });
+    } catch {
+      // The first error is what the caller has to know; the claim is withdrawn in the background.
+      this.#abandon(nonce);
+    }
+    if (isTimeout) throw this.#steps.timeoutError(this.item.subject, limits.waitMs, state, nonce, obstacle);
+    throw error;
+  }
+
+  /** Takes out what was claimed under a session that is over; tries until it is done or nobody waits here. */
+  async #evict(id: string, signal: AbortSignal): Promise<void> {
+    const { graceMs } = this.#terms;
+    try {
+      if (graceMs > 0) await this.#clock.sleep(graceMs, { signal, background: true });
+      while (!signal.aborted) {
+        const done = await this.item
+          .swap((state) => this.#steps.evict(this.#tidied(state), (session) => session === id, this.#clock.now()))
+          .then(
+            () => true,
+            () => false,
+          );
+        if (done) return;
+        await this.#clock.sleep(againMs, { signal, background: true });
+      }
+    } catch {
+      // Only the sleeps end here, when nobody waits any longer.
+    }
+  }
+
+  /** Observes the owner's session for somewhat longer than our own lease, and evicts it when it is over. */
+  #lookOut(id: string): void {
+    if (this.#lookouts.has(id)) return;
+    const end = new AbortController();
+    const close = () => {
+      observation.close();
+      end.abort();
+      this.#lookouts.delete(id);
+    };
+    const observation = this.session.observe(id, () => {
+      void this.#evict(id, end.signal).finally(close);
+    });
+    this.#lookouts.add(id);
+    after(this.#clock, lookoutLeases * this.session.leaseMs, close, true);
+  }
+
+  /** Without the claims that this process has given up. */
+  #tidied(state: S): S {
+    let tidy = state;
+    for (const nonce of this.#orphans) tidy = this.#steps.withdraw(tidy, nonce, this.#clock.now());
+    return tidy;
+  }
+
+  #abandon(nonce: string): void {
+    this.#orphans.add(nonce);
+    if (this.#isTidying) return;
+    this.#isTidying = true;
+    void this.#tidy();
+  }
+
+  async #tidy(): Promise<void> {
+    while (this.#orphans.size > 0 && !this.session.isClosed) {
+      const gone = [...this.#orphans];
+      try {
+        await this.item.swap((state) => this.#tidied(state));
+        for (const nonce of gone) this.#orphans.delete(nonce);
+      } catch {
+        await this.#clock.sleep(againMs, { background: true });
+      }
+    }
+    this.#isTidying = false;
+  }
+}
