@@ -17,6 +17,7 @@ import { faults } from './cases/faults.js';
 import { getMany } from './cases/get-many.js';
 import { layers } from './cases/layers.js';
 import { library } from './cases/library.js';
+import { locks } from './cases/locks.js';
 import { manyAtoms } from './cases/many-atoms.js';
 import { oneAtom } from './cases/one-atom.js';
 import { prevalenceCosts } from './cases/prevalence-costs.js';
@@ -51,6 +52,7 @@ const cases: Readonly<Record<string, Case>> = {
   transactions,
   commute,
   watches,
+  locks,
   prevalenceCosts,
   prevalenceFourProcesses,
   prevalenceWriters,

@@ -17,6 +17,8 @@ import type { Report } from './worker.js';
 /** A worker process. */
 export interface Worker {
   run<Name extends keyof Tasks>(task: Name, args: Parameters<Tasks[Name]>[0]): ReturnType<Tasks[Name]>;
+  /** Stops it, lets it go on, or ends it without a farewell. */
+  signal(name: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void;
   close(): Promise<void>;
 }
 
@@ -46,7 +48,7 @@ export function startWorker({ home, execArgv = [] }: WorkerOptions): Worker {
     if ('error' in report) throw new Error(`Task ${task} failed: ${report.error}`);
     return report.result;
   };
-  return { run: run as Worker['run'], close: () => end(child) };
+  return { run: run as Worker['run'], signal: (name) => void child.kill(name), close: () => end(child) };
 }
 
 export const engineNames = ['dynalite', 'DynamoDB Local'] as const;

@@ -4,6 +4,7 @@ import * as baselines from './baselines.js';
 import * as commuting from './commute.js';
 import * as eventJournals from './event-journals.js';
 import * as layers from './layers.js';
+import * as locks from './locks.js';
 import * as manyKeys from './many-keys.js';
 import { weigh } from './memory.js';
 import * as prevalence from './prevalence.js';
@@ -18,6 +19,7 @@ export type Tasks = typeof atoms &
   typeof commuting &
   typeof eventJournals &
   typeof layers &
+  typeof locks &
   typeof manyKeys &
   typeof prevalence &
   typeof recovery &
@@ -31,6 +33,7 @@ export const tasks: Tasks = {
   ...commuting,
   ...eventJournals,
   ...layers,
+  ...locks,
   ...manyKeys,
   ...prevalence,
   ...recovery,
