@@ -39,6 +39,8 @@ export interface ClaimSteps<S, C extends Claim> {
   evict(state: S, isOver: (session: string) => boolean, atMs: number): S;
   /** The sessions whose end would let a call go on. Each ticket must have somebody who looks after it. */
   rivalsOf(state: S, nonce: string): Iterable<string>;
+  /** Whether a ticket is the next one to be granted: it looks more often. */
+  isNext?(state: S, nonce: string): boolean;
   /** What a caller is told whose time is over. */
   timeoutError(subject: string, waitMs: number, state: S, nonce: string, cause: unknown): Error;
   /** `request` of a claim that is granted at once; `undefined` where, by what is known, it is not. */

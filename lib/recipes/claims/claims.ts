@@ -19,9 +19,9 @@ import { isLeydenError } from '../../errors.js';
 import type { CallLimits, RecipeItem, RecipeState, WaitOptions } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
-import { sessionsOver } from '../session/session-observer.js';
-import type { BlindStep, Claim, ClaimSteps } from './claim-steps.js';
-import { Rivals } from './rivals.js';
+import type { BlindStep, Claim, ClaimSteps, Standing } from './claim-steps.js';
+import { NextLooks } from './next-looks.js';
+import { Rivals, sessionsOver } from './rivals.js';
 import { Waiting } from './waiting.js';
 
 /** Longest interval between two looks of somebody who waits, in milliseconds. */
@@ -81,7 +81,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     const limits = { signal, ...(waitMs < Number.POSITIVE_INFINITY && { timeoutMs: waitMs }) };
     const { lease, claim } = await this.#claim(extra, limits);
     const state = await this.#request(claim, this.#terms.queueMax, limits);
-    if (this.#steps.standingOf(state, claim.nonce) === 'owner') return this.#granted({ claim, lease, state });
+    if (this.standingOf(state, claim.nonce) === 'owner') return this.#granted({ claim, lease, state });
     return this.#wait({ claim, lease, state }, { waitMs, deadlineAt, signal });
   }
 
@@ -93,13 +93,17 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     limits.signal?.throwIfAborted();
     const { lease, claim } = await this.#claim(extra, limits);
     let state = await this.#request(claim, 0, limits);
-    if (this.#steps.standingOf(state, claim.nonce) !== 'owner') {
+    if (this.standingOf(state, claim.nonce) !== 'owner') {
       const rivals = this.#rivalsOf(state, claim);
-      const over = await sessionsOver(this.session.table, rivals, limits);
+      const over = await sessionsOver(this.session, rivals, limits);
       if (over.size > 0) state = await this.#request(claim, 0, limits, over);
       for (const id of rivals) if (!over.has(id)) this.#lookOut(id);
     }
-    return this.#steps.standingOf(state, claim.nonce) === 'owner' ? this.#granted({ claim, lease, state }) : undefined;
+    return this.standingOf(state, claim.nonce) === 'owner' ? this.#granted({ claim, lease, state }) : undefined;
+  }
+
+  standingOf(state: S, nonce: string): Standing {
+    return this.#steps.standingOf(state, nonce);
   }
 
   /** Gives it up; whether it was still held. What cannot be settled is tried again in the background. */
@@ -109,7 +113,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       if (blind?.applied === true) return true;
       return await this.item.swapWith((state) => [
         this.#steps.withdraw(this.#tidied(state), nonce, this.#clock.now()),
-        this.#steps.standingOf(state, nonce) === 'owner',
+        this.standingOf(state, nonce) === 'owner',
       ]);
     } catch (error) {
       this.#abandon(nonce);
@@ -176,18 +180,22 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     const { claim, lease } = claimed;
     const waiting = new Waiting(this.#clock, lease, limits);
     const rivals = new Rivals(this.session, (id) => this.#evict(id, waiting.signal));
+    const looks = new NextLooks(this.#clock, () =>
+      this.item.atom.deref({ consistency: 'eventual', timeoutMs: againMs }),
+    );
     let { state } = claimed;
     try {
       for await (const value of this.item.atom.watch({ signal: waiting.signal, pollMsMax })) {
         state = this.item.mine(value);
-        let standing = this.#steps.standingOf(state, claim.nonce);
+        let standing = this.standingOf(state, claim.nonce);
         if (standing === 'none') {
           // No room for a ticket yet; or somebody took it away by hand.
           state = await this.#request(claim, this.#terms.queueMax, { signal: waiting.signal });
-          standing = this.#steps.standingOf(state, claim.nonce);
+          standing = this.standingOf(state, claim.nonce);
         }
         if (standing === 'owner') return this.#granted({ claim, lease, state });
         rivals.observe(this.#rivalsOf(state, claim));
+        looks.begin(this.#steps.isNext?.(state, claim.nonce) === true);
       }
       throw new TypeError(`Cannot acquire ${this.item.subject}: its table was closed`);
     } catch (error) {
@@ -195,6 +203,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     } finally {
       waiting.end();
       rivals.close();
+      looks.end();
     }
   }
 
@@ -211,10 +220,10 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     try {
       const stands = await this.item.swap((now) => {
         const keeps =
-          isTimeout && lease.isLive() && !this.#orphans.has(nonce) && this.#steps.standingOf(now, nonce) === 'owner';
+          isTimeout && lease.isLive() && !this.#orphans.has(nonce) && this.standingOf(now, nonce) === 'owner';
         return keeps ? now : this.#steps.withdraw(this.#tidied(now), nonce, this.#clock.now());
       });
-      if (this.#steps.standingOf(stands, nonce) === 'owner') return this.#granted({ claim, lease, state: stands });
+      if (this.standingOf(stands, nonce) === 'owner') return this.#granted({ claim, lease, state: stands });
     } catch {
       // The first error is what the caller has to know; the claim is withdrawn in the background.
       this.#abandon(nonce);

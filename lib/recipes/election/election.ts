@@ -1,6 +1,6 @@
 import { onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
-import { Claims } from '../lock/claims.js';
+import { LockClaims } from '../lock/lock-claims.js';
 import { claimTermsOf, type LockOptions } from '../lock/lock-options.js';
 import { RecipeItem, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
@@ -85,13 +85,13 @@ export interface ObserveOptions {
  */
 export class Election<V = unknown> {
   readonly name: string;
-  readonly #claims: Claims<ElectionState<V>>;
+  readonly #claims: LockClaims<ElectionState<V>>;
 
   /** Sends nothing. @throws TypeError, RangeError for a name or option that is none. */
   constructor(session: Session, name: string, options: ElectionOptions = {}) {
     const item = new RecipeItem<ElectionState<V>>(session.table, name, noElection());
     this.name = name;
-    this.#claims = new Claims(session, item, claimTermsOf(item.subject, options));
+    this.#claims = new LockClaims(session, item, claimTermsOf(item.subject, options));
   }
 
   /**

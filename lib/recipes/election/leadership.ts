@@ -1,5 +1,5 @@
 import type { CallOptions } from '../../atom/index.js';
-import type { Claims, Granted } from '../lock/claims.js';
+import type { Granted, LockClaims } from '../lock/lock-claims.js';
 import { LockGrant } from '../lock/lock-grant.js';
 import { NotLeaderError } from './election-errors.js';
 import { type ElectionState, leaderOf, proclaimed } from './election-state.js';
@@ -34,12 +34,12 @@ export class Leadership<V = unknown> implements AsyncDisposable {
   readonly name: string;
   /** Aborts when it is lost, before others can lead; each look at it looks at the clocks first. The reason is the error. */
   readonly signal: AbortSignal;
-  readonly #claims: Claims<ElectionState<V>>;
+  readonly #claims: LockClaims<ElectionState<V>>;
   readonly #nonce: string;
   readonly #grant: LockGrant<ElectionState<V>>;
 
   /** @internal Made by `Election`. */
-  constructor(claims: Claims<ElectionState<V>>, granted: Granted<ElectionState<V>>) {
+  constructor(claims: LockClaims<ElectionState<V>>, granted: Granted<ElectionState<V>>) {
     this.#claims = claims;
     this.#nonce = granted.claim.nonce;
     this.#grant = new LockGrant(claims, granted);

@@ -1,7 +1,6 @@
-import { LeaseLostError } from '../session/session-errors.js';
-import { watchfulSignal } from '../session/watchful-signal.js';
-import type { Claims, Granted } from './claims.js';
-import { type LockState, standingOf } from './lock-state.js';
+import { Grant } from '../claims/grant.js';
+import type { Granted, LockClaims } from './lock-claims.js';
+import type { LockState } from './lock-state.js';
 
 /**
  * A lock that was granted. `await using` releases it.
@@ -26,99 +25,9 @@ import { type LockState, standingOf } from './lock-state.js';
  * console.log(await new Lock(session, 'invoices').holder()); // => undefined
  * ```
  */
-export class LockGrant<S extends LockState = LockState> implements AsyncDisposable {
-  /** The fencing token: larger than that of every grant before. */
-  readonly token: bigint;
-  /** The name of the lock. */
-  readonly name: string;
-  /** Aborts when it is lost, before others can have it; each look at it looks at the clocks first. The reason is the error. */
-  readonly signal: AbortSignal;
-  readonly #claims: Claims<S>;
-  readonly #granted: Granted<S>;
-  readonly #controller = new AbortController();
-  /** Hears of the lease's end no longer. */
-  #leave: () => void = () => {};
-  #loss: Error | undefined;
-  #releasing: Promise<boolean> | undefined;
-
+export class LockGrant<S extends LockState = LockState> extends Grant<S> {
   /** @internal Made by `Lock`. */
-  constructor(claims: Claims<S>, granted: Granted<S>) {
-    this.#claims = claims;
-    this.#granted = granted;
-    this.token = BigInt(granted.state.fence);
-    this.name = claims.item.name;
-    this.#leave = granted.lease.onEnd((error) => this.#lose(error));
-    this.signal = watchfulSignal(this.#controller, () => void granted.lease.isLive());
-  }
-
-  /** Whether it may be relied on now. Looks at the clocks; costs nothing. */
-  get isHeld(): boolean {
-    return this.#releasing === undefined && this.loss === undefined;
-  }
-
-  /** Why it is lost; `undefined` while it is held, and after it was released. */
-  get loss(): Error | undefined {
-    this.#granted.lease.isLive();
-    return this.#loss;
-  }
-
-  /**
-   * Throws unless {@link LockGrant.isHeld}. Costs nothing.
-   *
-   * @throws {LeaseLostError} `ERR_LEASE_LOST`, `SessionClosedError` `ERR_SESSION_CLOSED`; TypeError after it was released.
-   */
-  assertHeld(): void {
-    const { loss } = this;
-    if (loss !== undefined) throw loss;
-    if (this.#releasing !== undefined) {
-      throw new TypeError(`Cannot rely on ${this.#claims.item.subject}: it was released by this process`);
-    }
-  }
-
-  /**
-   * Renews the lease now, and makes sure that nobody has taken the lock by force. Resolves when both are known.
-   *
-   * @cost 2 requests: 1 write unit for the beat, 1 strong read of the lock.
-   * @throws {LeaseLostError} `ERR_LEASE_LOST`; what `ItemAtom.swap` throws: then it is held until the lease ends, unless a later call succeeds.
-   */
-  async extend(): Promise<void> {
-    this.assertHeld();
-    const [state] = await Promise.all([this.#claims.item.read(), this.#granted.lease.beat()]);
-    this.see(state);
-    this.assertHeld();
-  }
-
-  /** @internal Whether its item, as it stands, says that it is held; if not, it is lost. */
-  see(state: S): boolean {
-    const { lease, claim } = this.#granted;
-    if (standingOf(state, claim.nonce) === 'owner') return true;
-    const facts = { reason: 'taken', session: lease.id, leaseMs: lease.leaseMs, token: this.token } as const;
-    this.#lose(new LeaseLostError(this.#claims.item.subject, facts));
-    return false;
-  }
-
-  /**
-   * Gives it up, and hands it to whoever waits first; whether it was held until then. Never frees what another holds. Later calls answer
-   * as the first.
-   *
-   * @cost Warm: 1 request, 1 write unit per KB of the item.
-   * @throws what `ItemAtom.swap` throws; the release is then tried again in the background, as long as the session lasts.
-   */
-  release(): Promise<boolean> {
-    const wasHeld = this.loss === undefined;
-    this.#leave();
-    this.#releasing ??= this.#claims.release(this.#granted.claim.nonce).then((was) => was && wasHeld);
-    return this.#releasing;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.release().catch(() => false);
-  }
-
-  #lose(error: Error): void {
-    if (this.#loss !== undefined || this.#releasing !== undefined) return;
-    this.#loss = error;
-    this.#leave();
-    this.#controller.abort(error);
+  constructor(claims: LockClaims<S>, granted: Granted<S>) {
+    super(claims, granted, granted.state.fence);
   }
 }

@@ -1,4 +1,4 @@
-import type { ClaimTerms } from './claims.js';
+import type { ClaimTerms } from '../claims/claims.js';
 
 /** Tickets in an item at most, unless said otherwise: about 150 bytes each. */
 const queueMaxDefault = 100;

@@ -33,6 +33,11 @@ export function standingOf({ owner, queue }: LockState, nonce: string): Standing
   return queue.some((claim) => claim.nonce === nonce) ? 'waiting' : 'none';
 }
 
+/** Whether it is the first ticket. */
+export function isNext({ queue }: LockState, nonce: string): boolean {
+  return queue[0]?.nonce === nonce;
+}
+
 /** Grants it if it is free, else adds a ticket if there is room; what is there already stays. */
 export function request<S extends LockState>(state: S, claim: Claim, queueMax: number, atMs: number): S {
   if (standingOf(state, claim.nonce) !== 'none') return state;

@@ -1,6 +1,6 @@
 import { RecipeItem, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
-import { Claims } from './claims.js';
+import { LockClaims } from './lock-claims.js';
 import { type Holder, holderOf } from './lock-errors.js';
 import { LockGrant } from './lock-grant.js';
 import { claimTermsOf, type LockOptions } from './lock-options.js';
@@ -41,13 +41,13 @@ import { force, type LockState } from './lock-state.js';
  */
 export class Lock {
   readonly name: string;
-  readonly #claims: Claims<LockState>;
+  readonly #claims: LockClaims<LockState>;
 
   /** Sends nothing. @throws TypeError, RangeError for a name or option that is none. */
   constructor(session: Session, name: string, options: LockOptions = {}) {
     const item = new RecipeItem<LockState>(session.table, name, { kind: 'lock', fence: 0, owner: null, queue: [] });
     this.name = name;
-    this.#claims = new Claims(session, item, claimTermsOf(item.subject, options));
+    this.#claims = new LockClaims(session, item, claimTermsOf(item.subject, options));
   }
 
   /**
