@@ -1,4 +1,6 @@
+import type { AttributeValue } from '../../codec/index.js';
 import { Grant } from '../claims/grant.js';
+import { type FenceCondition, type FenceConditionOptions, fenceCondition } from '../fence/fence-condition.js';
 import type { Granted, LockClaims } from './lock-claims.js';
 import type { LockState } from './lock-state.js';
 
@@ -29,5 +31,17 @@ export class LockGrant<S extends LockState = LockState> extends Grant<S> {
   /** @internal Made by `Lock`. */
   constructor(claims: LockClaims<S>, granted: Granted<S>) {
     super(claims, granted, granted.state.fence);
+  }
+
+  /**
+   * The condition and the attributes that make a write of an item of your own fail once a later holder has written; see
+   * {@link fenceCondition}. Sends nothing.
+   *
+   * @throws as `assertHeld`; TypeError for wrong options.
+   */
+  guard(options: FenceConditionOptions & { readonly client: 'plain' }): FenceCondition<AttributeValue>;
+  guard(options?: FenceConditionOptions): FenceCondition<number | string>;
+  guard(options: FenceConditionOptions = {}): FenceCondition<AttributeValue | number | string> {
+    return fenceCondition(this, options);
   }
 }
