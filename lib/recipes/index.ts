@@ -17,9 +17,23 @@ export { Lock } from './lock/lock.js';
 export { type Holder, LockTimeoutError } from './lock/lock-errors.js';
 export { LockGrant } from './lock/lock-grant.js';
 export type { LockOptions } from './lock/lock-options.js';
+export {
+  Once,
+  type OnceCallOptions,
+  type OnceOptions,
+  type OnceRecord,
+  type OnceRunOptions,
+  type OnceTransactOptions,
+  once,
+} from './once/once.js';
+export type { OnceContext } from './once/once-call.js';
+export { InProgressError, PayloadMismatchError, ResultNotStoredError } from './once/once-errors.js';
 export { RateLimitedError, type RateRefusal } from './rate-limit/rate-errors.js';
 export { type RateAnswer, RateLimit } from './rate-limit/rate-limit.js';
 export type { RateLimitOptions } from './rate-limit/rate-options.js';
+export { Member } from './membership/member.js';
+export { Membership, type WatchMembersOptions } from './membership/membership.js';
+export type { MemberEntry } from './membership/membership-state.js';
 export type { WaitOptions } from './recipe-item.js';
 export { type NextOptions, type NumberRange, Sequence, type SequenceOptions } from './sequence.js';
 export { Lease, type Renewal } from './session/lease.js';

@@ -1,6 +1,7 @@
 /** The same facts on every engine: two tables of one name, as if in two processes, and what calls cost. */
 import { afterAll, beforeAll } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
+import { type Clock, systemClock } from '../../lib/engine/index.js';
 import { describeEngine, type EngineRow, engines, type OpenEngine } from '../support/engines.js';
 import { type Step, steppedEngine } from '../support/stepped-engine.js';
 
@@ -10,6 +11,9 @@ export class Stage {
   table!: AtomTable;
   rival!: AtomTable;
   supports!: EngineRow['supports'];
+  /** Wall-clock time of both tables, where a spec says so. */
+  nowMs: number | undefined;
+  readonly clock: Clock = { ...systemClock, now: () => this.nowMs ?? Date.now() };
   #names = 0;
   #sent: Step[] = [];
 
@@ -21,8 +25,8 @@ export class Stage {
       this.#sent.push(step);
       return undefined;
     });
-    this.table = new AtomTable({ engine, tableName: this.tableName });
-    this.rival = new AtomTable({ engine: this.opened.engine, tableName: this.tableName });
+    this.table = new AtomTable({ engine, tableName: this.tableName, clock: this.clock });
+    this.rival = new AtomTable({ engine: this.opened.engine, tableName: this.tableName, clock: this.clock });
     await this.table.create();
     await this.opened.engine.supportsTransactions();
   }
