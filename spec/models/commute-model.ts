@@ -8,19 +8,24 @@
  *                        unsure -probe-> …, or cancelled by a fence, or given up
  *
  * The item is the store's own: the shipped expressions are judged on it. Its value is a shape that swaps turn over, `0` and `1`;
- * a commute is on condition of the shape that it saw. Blind writes rotate the generations whenever they like.
+ * a commute is on condition of the shape that it saw. Or it is the number of permits in use, which conditional commutes take and give
+ * back. Blind writes rotate the generations whenever they like.
  */
-import type { BlindAttempt } from '../../lib/atom/commute/blind-evidence.js';
+import type { BlindAttempt, BlindParts } from '../../lib/atom/commute/blind-evidence.js';
 import { type Attempt, type Lineage, originate, type Verdict } from '../../lib/atom/evidence.js';
 import { formatItem, attributeNamesDefault as names, parseItem } from '../../lib/atom/item-format.js';
 import type { Item } from '../../lib/codec/index.js';
-import { type CommuteProtocol, judgeOf, shippedCommutes } from './commute-protocol.js';
+import { conditionViolations, Permits } from './commute-permits.js';
+import { type CommuteProtocol, judgeOf, shapeParts, shippedCommutes } from './commute-protocol.js';
 import type { Write as LedgerWrite, Outcome } from './item-pool.js';
 import { type Ledger, openLedger, recordCommit, recordOutcome } from './ledger.js';
 import type { Model, Step } from './search.js';
 
 export interface CommuteCase {
-  /** One string per client, one letter per operation: `b` commute, `s` swap, `g` swap that turns the shape over. */
+  /**
+   * One string per client, one letter per operation: `b` commute, `s` swap, `g` swap that turns the shape over, `t` and `r` commutes
+   * that take and give back a permit.
+   */
   readonly clients: readonly string[];
   /** Writers per generation, as swaps count them. */
   readonly generation: number;
@@ -36,6 +41,11 @@ export interface CommuteCase {
    * then.
    */
   readonly echoes?: boolean;
+  /** Permits that there are, and those in use at first. */
+  readonly permits?: number;
+  readonly used?: number;
+  /** Whether commutes that take a permit go together where they follow each other. */
+  readonly combines?: boolean;
   readonly protocol?: CommuteProtocol;
 }
 
@@ -82,9 +92,10 @@ const key: Item = { id: { S: 'k' } };
 
 export class CommuteModel implements Model<CommuteState> {
   readonly first: CommuteState;
-  readonly verdicts: Set<Verdict | 'barred'> = new Set();
+  readonly verdicts: Set<Verdict | 'barred' | 'declined'> = new Set();
   readonly #case: CommuteCase;
   readonly #protocol: CommuteProtocol;
+  readonly #permits: Permits;
   readonly #items = new Map<string, Stored>();
   readonly #writes: Write[] = [];
   readonly #byKey = new Map<string, Write>();
@@ -92,8 +103,9 @@ export class CommuteModel implements Model<CommuteState> {
   constructor(commuteCase: CommuteCase) {
     this.#case = commuteCase;
     this.#protocol = commuteCase.protocol ?? shippedCommutes;
-    const { clients } = commuteCase;
-    const item = this.#life('_');
+    const { clients, permits = 1, used = 0 } = commuteCase;
+    this.#permits = new Permits(permits, this.#protocol);
+    const item = this.#life('_', String(used));
     this.first = {
       item,
       loose: [],
@@ -125,7 +137,10 @@ export class CommuteModel implements Model<CommuteState> {
       if (step !== undefined) steps.push({ ...step, name: `a loose copy of ${write.name} is accepted` });
     }
     if (this.#case.replaces && !state.replaced) {
-      steps.push({ name: 'the item is replaced', next: { ...state, item: this.#life('another'), replaced: true } });
+      steps.push({
+        name: 'the item is replaced',
+        next: { ...state, item: this.#life('another', '0'), replaced: true },
+      });
     }
     return steps;
   }
@@ -140,15 +155,55 @@ export class CommuteModel implements Model<CommuteState> {
       const next = put({ ...state, seqs, loose }, lane, { ...client, phase: 'waiting', write, sends: 1 });
       steps.push({ name: `${write.name} is sent on ${state.item.lineage.token}`, next });
     };
-    if (kind !== 'b') {
+    if (kind !== 'b' && !this.#permits.isConditional(kind)) {
       send(this.#swap(state.item, parts, kind === 'g'));
       return;
     }
     const { incarnation, version, rotatedAt } = state.item.lineage;
-    send(this.#blind({ ...parts, incarnation, seenAt: version }, shapeOf(state.item)));
-    if (this.#case.rotates) {
-      send(this.#blind({ ...parts, incarnation, seenAt: version, rotates: rotatedAt }, shapeOf(state.item)));
+    const sendBlind = (operations: readonly string[], done: BlindParts) => {
+      const blind = { ...parts, operations, incarnation, seenAt: version };
+      send(this.#blind(blind, done));
+      if (this.#case.rotates) send(this.#blind({ ...blind, rotates: rotatedAt }, done));
+    };
+    if (this.#permits.isConditional(kind)) this.#startConditional(state, lane, client, kind, sendBlind, steps);
+    else sendBlind(parts.operations, shapeParts(shapeOf(state.item)));
+  }
+
+  #startConditional(
+    state: CommuteState,
+    lane: number,
+    client: Client,
+    kind: string,
+    send: (operations: readonly string[], done: BlindParts) => void,
+    steps: Step<CommuteState>[],
+  ): void {
+    const permits = this.#permits;
+    const used = numberIn(state.item);
+    if (this.#protocol.declinesOnCache && permits.after(numberIn(this.first.item), [kind]) === undefined) {
+      this.#decline(state, lane, client, kind, 'declined on what was known', steps);
     }
+    if (permits.after(used, [kind]) === undefined) {
+      this.#decline(state, lane, client, kind, 'declined', steps);
+      return;
+    }
+    const operation = `${lane}${client.operation}`;
+    send([operation], permits.parts(used, [kind]));
+    const next = this.#case.clients[lane]?.[client.operation + 1];
+    if (this.#case.combines !== true || !permits.isConditional(next)) return;
+    if (permits.after(used, [kind, next]) === undefined) return;
+    send([operation, `${lane}${client.operation + 1}`], permits.parts(used, [kind, next]));
+  }
+
+  /** Tells a caller that the condition does not hold of what stands there. */
+  #decline(state: CommuteState, lane: number, client: Client, kind: string, name: string, steps: Step<CommuteState>[]) {
+    this.verdicts.add('declined');
+    const operations = [`${lane}${client.operation}`];
+    const write = this.#once(`declined/${operations}`, () => {
+      return { name: `no ${operations}`, operations, cas: undefined, blind: undefined, judge: () => undefined };
+    });
+    const told = this.#finish(state, lane, { ...client, write }, 'not-done', `${operations} is ${name}`);
+    const holds = this.#permits.after(numberIn(state.item), [kind]) !== undefined;
+    steps.push({ ...told, violation: told.violation ?? (holds ? conditionViolations.wrongNo : undefined) });
   }
 
   #wait(state: CommuteState, lane: number, client: Client, write: Write, steps: Step<CommuteState>[]): void {
@@ -162,6 +217,11 @@ export class CommuteModel implements Model<CommuteState> {
       const verdict = this.#decide(state, write);
       const believed = client.sends === 1 && verdict !== 'applied';
       const name = `${write.name} fails, ${verdict}`;
+      const kind = this.#kindsOf(write)[0];
+      const isNo = this.#permits.isConditional(kind) && this.#permits.after(numberIn(state.item), [kind]) === undefined;
+      if (this.#protocol.believesRefusal && isNo && client.sends === 1 && verdict === 'pending') {
+        this.#decline(after, lane, client, kind as string, `refused, and declined`, steps);
+      }
       if (write.blind !== undefined && client.victim === undefined && verdict === 'pending') {
         this.#bar(after, lane, client, `${name}: barred`, steps);
       } else this.#learn(after, lane, client, believed ? 'not-applied' : verdict, name, steps);
@@ -185,7 +245,7 @@ export class CommuteModel implements Model<CommuteState> {
     const { writer, incarnation, seenAt, seq: victim } = write.blind as BlindAttempt;
     const [seqs, seq] = number(state, lane);
     const fences = this.#protocol.fences(victim);
-    const fence = this.#blind({ writer, incarnation, seenAt, seq, fences, operations: [] }, undefined);
+    const fence = this.#blind({ writer, incarnation, seenAt, seq, fences, operations: [] }, shapeParts(undefined));
     const fenced = { ...client, phase: 'waiting', write: fence, sends: 1, victim: write } as const;
     return { name: `${name}; fenced by ${fence.name}`, next: put({ ...state, seqs }, lane, fenced) };
   }
@@ -246,7 +306,15 @@ export class CommuteModel implements Model<CommuteState> {
     const next = write.judge(state.item);
     if (next === undefined) return undefined;
     const { ledger, violation } = recordCommit(state.ledger, asLedger(write, state.item, next), state.item);
-    return { name: write.name, next: { ...state, item: next, ledger }, violation };
+    const kinds = this.#kindsOf(write);
+    const isConditional = kinds.some((kind) => this.#permits.isConditional(kind));
+    const isBroken = isConditional && this.#permits.after(numberIn(state.item), kinds) !== numberIn(next);
+    const broken = isBroken ? conditionViolations.broken : undefined;
+    return { name: write.name, next: { ...state, item: next, ledger }, violation: violation ?? broken };
+  }
+
+  #kindsOf({ operations }: Write): readonly string[] {
+    return operations.map(([lane, operation]) => this.#case.clients[Number(lane)]?.[Number(operation)] as string);
   }
 
   #decide({ item }: CommuteState, { cas, blind }: Write): Verdict {
@@ -260,8 +328,8 @@ export class CommuteModel implements Model<CommuteState> {
 
   // ---- items and writes, each distinct one once -------------------------------------------------------------------
 
-  #life(incarnation: string): Stored {
-    return this.#keep(asItem(originate(incarnation, incarnation, 0), '0'));
+  #life(incarnation: string, shape: string): Stored {
+    return this.#keep(asItem(originate(incarnation, incarnation, 0), shape));
   }
 
   #swap(base: Stored, { writer, seq, operations }: Parts, turns: boolean): Write {
@@ -275,9 +343,9 @@ export class CommuteModel implements Model<CommuteState> {
     });
   }
 
-  #blind({ operations, ...blind }: BlindAttempt & Pick<Parts, 'operations'>, shape: string | undefined): Write {
-    return this.#once(JSON.stringify([blind, shape, operations]), () => {
-      const judged = judgeOf(this.#protocol, blind, shape);
+  #blind({ operations, ...blind }: BlindAttempt & Pick<Parts, 'operations'>, done: BlindParts): Write {
+    return this.#once(JSON.stringify([blind, done, operations]), () => {
+      const judged = judgeOf(this.#protocol, blind, done);
       const known = new Map<number, Stored | undefined>();
       const judge = (stored: Stored): Stored | undefined => {
         if (known.has(stored.id)) return known.get(stored.id);
@@ -329,6 +397,10 @@ function asItem(lineage: Lineage, shape: string): Item {
 
 function shapeOf({ item }: Stored): string {
   return (item.d as { readonly N: string }).N;
+}
+
+function numberIn(stored: Stored): number {
+  return Number(shapeOf(stored));
 }
 
 function asLedger({ id, operations }: Write, base: Stored, next: Stored): LedgerWrite {

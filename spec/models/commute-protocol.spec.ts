@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { decideBlind } from '../../lib/atom/commute/blind-evidence.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { type CommuteCase, CommuteModel } from './commute-model.js';
+import { conditionViolations } from './commute-permits.js';
 import { plantedCommute } from './commute-protocol.js';
 import { violations } from './ledger.js';
 import { explore, type Found, wander } from './search.js';
@@ -24,6 +25,16 @@ const small: readonly Row[] = [
   ['cancels', { ...usual, clients: ['b', 'g'], cancels: true, rotates: true }, ['barred', 'not-applied']],
   ['another life of the item', { ...usual, clients: ['b', 's'], replaces: true }, ['incarnation-changed']],
   ['commute, then swap', { ...usual, clients: ['bs', 'b'], triesMax: 1 }, ['applied', 'pending']],
+  ['permits that two take', { ...usual, clients: ['t', 't'], rotates: true }, ['barred', 'declined']],
+  ['a permit taken and given back', { ...usual, clients: ['tr', 't'] }, ['barred', 'declined']],
+  [
+    'a permit given back that another waits for',
+    { ...usual, clients: ['r', 't'], used: 1, cancels: true },
+    ['declined'],
+  ],
+  ['permits and a swap', { ...usual, clients: ['t', 'gg'] }, ['barred', 'declined', 'not-applied']],
+  ['permits taken together', { ...usual, clients: ['tt', 't'], permits: 2, combines: true }, ['barred', 'declined']],
+  ['permits, duplicating network', { ...usual, clients: ['t', 'tr'], echoes: true }, ['barred', 'declined']],
   ['duplicating network', { ...usual, clients: ['b', 'gg'], generation: 8, echoes: true }, ['barred', 'applied']],
 ];
 
@@ -31,11 +42,17 @@ const large: readonly Row[] = [
   ['3 commutes that rotate', { ...usual, clients: ['b', 'b', 'b'], rotates: true, triesMax: 1 }, ['evidence-evicted']],
   ['2 commutes each that rotate', { ...usual, clients: ['bb', 'bb'], rotates: true, triesMax: 1 }, ['barred']],
   ['2 barred', { ...usual, clients: ['b', 'b', 'gg'], triesMax: 1 }, ['barred']],
+  ['3 take and give back', { ...usual, clients: ['tr', 'tr', 't'], permits: 2, triesMax: 1 }, ['barred', 'declined']],
+  ['permits in two lives', { ...usual, clients: ['tr', 't'], replaces: true }, ['incarnation-changed', 'declined']],
   ['all at once', { ...usual, clients: ['bs', 'gg'], rotates: true, cancels: true }, ['barred']],
 ];
 
 const walked: readonly (readonly [name: string, commuteCase: CommuteCase])[] = [
   ['4 clients', { ...usual, clients: ['bbs', 'bgb', 'sbb', 'gbg'], rotates: true, cancels: true }],
+  [
+    '4 clients with 2 permits',
+    { ...usual, clients: ['trt', 'ttr', 'rtr', 'str'], permits: 2, rotates: true, cancels: true, combines: true },
+  ],
   [
     '3 clients, 2 per generation',
     { ...usual, generation: 2, sendsMax: 3, clients: ['bbb', 'bbb', 'gsg'], rotates: true },
@@ -132,6 +149,43 @@ const bugs: readonly { readonly name: string; readonly commuteCase: CommuteCase;
       }),
     },
     violation: ghost,
+  },
+  {
+    name: 'the broken limit when the store is not asked whether the condition holds',
+    commuteCase: {
+      ...{ ...usual, clients: ['t', 't'] },
+      protocol: plantedCommute({ conditions: (calls) => calls.map(() => []) }),
+    },
+    violation: conditionViolations.broken,
+  },
+  {
+    name: 'the broken limit when those who go together are all judged by what was there before',
+    commuteCase: {
+      ...{ ...usual, clients: ['tt', 't'], permits: 2, combines: true },
+      protocol: plantedCommute({ conditions: (calls) => calls.map(({ when }) => when) }),
+    },
+    violation: conditionViolations.broken,
+  },
+  {
+    name: 'the ghost when "it does not hold" is believed of the only copy, which comes again',
+    commuteCase: {
+      ...{ ...usual, clients: ['t', 'tr'], sendsMax: 1 },
+      protocol: plantedCommute({ believesRefusal: true }),
+    },
+    violation: ghost,
+  },
+  {
+    name: 'the ghost when that is a copy that the network made',
+    commuteCase: {
+      ...{ ...usual, clients: ['t', 'tr'], sendsMax: 1, echoes: true },
+      protocol: plantedCommute({ believesRefusal: true }),
+    },
+    violation: ghost,
+  },
+  {
+    name: 'the wrong no when a cache is asked whether a condition holds',
+    commuteCase: { ...usual, clients: ['r', 't'], used: 1, protocol: plantedCommute({ declinesOnCache: true }) },
+    violation: conditionViolations.wrongNo,
   },
 ];
 

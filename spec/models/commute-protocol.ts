@@ -6,10 +6,12 @@
 import {
   type BlindAttempt,
   type BlindGuards,
+  type BlindParts,
   blindExpressions,
   blindGuards,
   decideBlind,
 } from '../../lib/atom/commute/blind-evidence.js';
+import { conditionsOf } from '../../lib/atom/commute/commute-together.js';
 import { decide, evolve } from '../../lib/atom/evidence.js';
 import { attributeNamesDefault as names } from '../../lib/atom/item-format.js';
 import type { Item } from '../../lib/codec/index.js';
@@ -29,6 +31,12 @@ export interface CommuteProtocol {
   readonly fences: (victim: number) => number | undefined;
   /** Whether a write that failed for the shape of the value alone is ruled out by a fence. */
   readonly fencesBarred: boolean;
+  /** What is asked of the state before all calls that go together. */
+  readonly conditions: typeof conditionsOf;
+  /** Whether "it does not hold" is said on the strength of what was known before the call. */
+  readonly declinesOnCache: boolean;
+  /** Whether "it does not hold" is said when the only copy was refused for that, with no fence. */
+  readonly believesRefusal: boolean;
   /** Whether a resend takes the next waiting operation along under the old number. */
   readonly rebatches: boolean;
 }
@@ -41,6 +49,9 @@ export const shippedCommutes: CommuteProtocol = {
   updates: (expression) => expression,
   fences: (victim) => victim,
   fencesBarred: true,
+  conditions: conditionsOf,
+  declinesOnCache: false,
+  believesRefusal: false,
   rebatches: false,
 };
 
@@ -49,21 +60,21 @@ export function plantedCommute(bug: Partial<CommuteProtocol>): CommuteProtocol {
   return { ...shippedCommutes, ...bug };
 }
 
+/** What is done beside the evidence: nothing, on condition of the shape, if one is given. */
+export function shapeParts(shape: string | undefined): BlindParts {
+  if (shape === undefined) return { sets: [], removes: [], conditions: [], names: {}, values: {} };
+  return {
+    ...{ sets: [], removes: [], conditions: ['#d = :0'] },
+    ...{ names: { '#d': names.data }, values: { ':0': { N: shape } } },
+  };
+}
+
 /** How the store judges a blind write of `attempt`: what it makes of an item, `undefined` when its condition fails. */
 export function judgeOf(
   protocol: CommuteProtocol,
   attempt: BlindAttempt,
-  shape: string | undefined,
+  parts: BlindParts,
 ): (item: Item) => Item | undefined {
-  const shaped = shape === undefined ? {} : { names: { '#d': names.data }, values: { ':0': { N: shape } } };
-  const parts = {
-    sets: [],
-    removes: [],
-    conditions: shape === undefined ? [] : ['#d = :0'],
-    names: {},
-    values: {},
-    ...shaped,
-  };
   const { update, condition } = blindExpressions(attempt, parts, names, protocol.guards(attempt));
   const rewritten = { ...update, expression: protocol.updates(update.expression) };
   const placeholders = new Placeholders(condition, rewritten);

@@ -1,6 +1,7 @@
 /**
  * Goal: what the store makes of a value is what `applyChanges` makes of it, also when the value is not the one that the
- * expressions were made from: then they apply and do the same, or their condition fails. Never anything else.
+ * expressions were made from: then they apply and do the same, or their condition fails. Never anything else. And it does so only if
+ * the conditions of the calls hold.
  * Method: fast-check over values, changes, and a second value that differs in shape or content; each plan is sent to a memory
  * engine and to DynamoDB Local. `FC_SEED` and `FC_RUNS` repeat or lengthen a run; a failure prints its seed.
  */
@@ -9,85 +10,23 @@ import fc from 'fast-check';
 import { blindExpressions } from '../../lib/atom/commute/blind-evidence.js';
 import { type Change, readChanges } from '../../lib/atom/commute/commute.js';
 import { applyChanges } from '../../lib/atom/commute/commute-apply.js';
+import { type Clause, readConditions, satisfies } from '../../lib/atom/commute/commute-condition.js';
 import { planChanges } from '../../lib/atom/commute/commute-expression.js';
 import { attributeNamesDefault as names } from '../../lib/atom/item-format.js';
 import { type Encoded, type Held, heldFrom, hold, type Item } from '../../lib/codec/index.js';
 import type { Expression, WriteAnswer } from '../../lib/engine/index.js';
 import { isLeydenError } from '../../lib/errors.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
+import { change, condition, value } from './commute-arbitraries.js';
 
 const seed = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) };
-
-const name = fc.constantFrom('a', 'b', 'c.d', '#x', 'size', '__proto__', 'constructor', '~constructor');
-const number = fc.oneof(
-  fc.integer({ min: -5, max: 5 }),
-  fc.constantFrom(0.1, 0.2, 1e-7, 2 ** 53 - 1, 1 - 2 ** 53, 2 ** 52, 1e20, 123456.789),
-);
-const scalar = fc.oneof(fc.constantFrom<unknown>('x', 'y', 'z', '', 1, 2, 0.1), number);
-const list = fc.array(scalar, { maxLength: 4 });
-const odd = fc.oneof(
-  fc.constantFrom<unknown>(null, undefined, true, 7n, Number.NaN, -0),
-  fc.constant(new Date(0)),
-  fc.constant(new Map([['a', 1]])),
-  fc.constant(new Uint8Array([1])),
-  fc.array(fc.constantFrom<unknown>({ a: 1 }, new Date(1), 'x'), { maxLength: 3 }),
-  fc.constant(new Error('e')),
-);
-const leaf = fc.oneof(
-  { weight: 4, arbitrary: number },
-  { weight: 3, arbitrary: list },
-  { weight: 3, arbitrary: list.map((members) => new Set(members)) },
-  { weight: 1, arbitrary: scalar },
-  { weight: 1, arbitrary: odd },
-);
-const value = fc.letrec<{ any: unknown; object: object }>((tie) => ({
-  any: fc.oneof({ maxDepth: 3 }, { weight: 3, arbitrary: leaf }, { weight: 2, arbitrary: tie('object') }),
-  object: named(tie('any')),
-}));
-
-function named(part: fc.Arbitrary<unknown>): fc.Arbitrary<object> {
-  return fc
-    .array(fc.tuple(name, part), { maxLength: 4 })
-    .map((entries) => Object.fromEntries(entries.map(([key, one]) => [key, one])) as object);
-}
-
-const operands = {
-  add: fc.oneof(
-    { weight: 5, arbitrary: number.filter((one) => one < 2 ** 53) },
-    { weight: 1, arbitrary: fc.constant(3n) },
-  ),
-  append: fc.array(
-    fc.oneof({ weight: 4, arbitrary: scalar }, { weight: 1, arbitrary: fc.constant({ constructor: 1 }) }),
-    {
-      maxLength: 3,
-    },
-  ),
-  union: fc.oneof(
-    list,
-    list.map((members) => new Set(members)),
-  ),
-  difference: list,
-  setIfAbsent: fc.oneof(
-    { weight: 4, arbitrary: leaf.filter((one) => one !== undefined && !(one instanceof Set)) },
-    { weight: 1, arbitrary: fc.constant({ a: 1, constructor: 2 }) },
-  ),
-  remove: fc.constant(true),
-};
-
-/** One change, at a place two names deep or less. */
-const change = fc.constantFrom(...(Object.keys(operands) as (keyof typeof operands)[])).chain((verb) =>
-  fc
-    .tuple(fc.array(name, { minLength: verb === 'remove' ? 1 : 0, maxLength: 2 }), operands[verb])
-    .map(([path, operand]) => ({
-      [verb]: path.reduceRight<unknown>((inner, step) => ({ [step]: inner }), operand),
-    })),
-);
 
 interface Case {
   readonly base: unknown;
   readonly asked: readonly unknown[];
   readonly meanwhile: readonly unknown[];
   readonly other: unknown;
+  readonly when: readonly object[];
 }
 
 const cases: fc.Arbitrary<Case> = fc.record({
@@ -98,6 +37,7 @@ const cases: fc.Arbitrary<Case> = fc.record({
     value.any.filter((one) => one !== undefined),
     { nil: undefined },
   ),
+  when: fc.array(condition, { maxLength: 2 }),
 });
 
 /** What changes make of a value; `undefined` where they do not fit. */
@@ -116,8 +56,13 @@ function readAll(asked: readonly unknown[]): readonly Change[] {
 }
 
 /** The whole update, as an atom sends it, of a plain plan: with the evidence and the notes. */
-function expressions(base: Encoded, after: Encoded, changes: readonly Change[]): Expressions | undefined {
-  const parts = planChanges(base, after, changes, names.data);
+function expressions(
+  base: Encoded,
+  after: Encoded,
+  changes: readonly Change[],
+  when: readonly Clause[],
+): Expressions | undefined {
+  const parts = planChanges(base, after, changes, names.data, when);
   if (parts === undefined) return undefined;
   const noted = base.annotations;
   const attempt = { writer: 'me', seq: 1, incarnation: 'e', seenAt: 1 };
@@ -143,7 +88,7 @@ for (const row of engines.filter((one) => one.name !== 'aws')) {
     let opened: OpenEngine;
     let table: string;
     let items = 0;
-    const tally = { planned: 0, applied: 0, failed: 0, elsewhere: 0 };
+    const tally = { planned: 0, applied: 0, failed: 0, elsewhere: 0, declined: 0 };
     beforeAll(async () => {
       opened = await row.open();
       table = opened.uniqueTable();
@@ -179,15 +124,21 @@ for (const row of engines.filter((one) => one.name !== 'aws')) {
         process.env.FC_RUNS ?? { memory: 1_500, dynalite: 80, 'dynamodb-local': 150 }[row.name as 'memory'],
       );
       await fc.assert(
-        fc.asyncProperty(cases, async ({ base, asked, meanwhile, other }) => {
+        fc.asyncProperty(cases, async ({ base, asked, meanwhile, other, when }) => {
           const from = hold(base);
           const changes = readAll(asked);
           const after = made(from, changes);
           if (after === undefined) return;
-          const told = expressions(from.encode(), after.encode(), changes);
+          const clauses = when.flatMap((one) => readConditions('k', one));
+          const told = expressions(from.encode(), after.encode(), changes, clauses);
           if (told === undefined) return;
           tally.planned += 1;
           const answer = await send(told, from.encode());
+          if (!satisfies(from.hand(), clauses)) {
+            expect(answer.status).toBe('condition-failed');
+            tally.declined += 1;
+            return;
+          }
           // It compares no lists.
           if (row.name === 'dynalite' && answer.status === 'condition-failed') return;
           if (answer.status !== 'applied') throw new Error(`on its own base: ${JSON.stringify(answer)}`);
@@ -204,6 +155,7 @@ for (const row of engines.filter((one) => one.name !== 'aws')) {
           }
           if (later.status !== 'applied') throw new Error(`on another value: ${JSON.stringify(later)}`);
           tally.elsewhere += 1;
+          expect(satisfies(moved.hand(), clauses)).toBe(true);
           const expected = made(moved, changes);
           expect(valueIn(later.image as Item).hand()).toEqual(expected?.hand());
         }),
@@ -211,7 +163,8 @@ for (const row of engines.filter((one) => one.name !== 'aws')) {
       );
       console.log(`${row.name}: ${JSON.stringify(tally)}`);
       expect(tally.applied).toBeGreaterThan(numRuns / 20);
-      if (numRuns >= 1_000) expect(Math.min(tally.failed, tally.elsewhere)).toBeGreaterThan(numRuns / 100);
+      if (numRuns >= 1_000)
+        expect(Math.min(tally.failed, tally.elsewhere, tally.declined)).toBeGreaterThan(numRuns / 100);
     }, 60_000);
   });
 }
