@@ -21,10 +21,23 @@ export function failureOf(error: unknown, tableName: string | undefined): Failur
     return { code: 'ERR_TABLE', message, exitCode: failed };
   }
   if (isLeydenError(error)) {
-    return { code: error.code, message: error.message, exitCode: failed, outcome: error.outcome };
+    const { code, outcome } = error;
+    return { code, message: inFlags(error.message), exitCode: failed, outcome };
   }
   const { name = 'Error', message = String(error) } = (error ?? {}) as Partial<Error>;
   return { code: name, message: message === '' ? name : `${message} [${name}]`, exitCode: failed };
+}
+
+/** The library's advice names its own options and methods. */
+const flagFor: readonly (readonly [advice: string, here: string])[] = [
+  ['use ensure() to accept it', 'accept it with --if-not-exists'],
+  ['set keyName and sortKeyName', 'give --key-name and --sort-key-name'],
+  ['or allowLastWriterWins', 'or --allow-last-writer-wins'],
+  ['raise timeoutMs', 'raise --timeout'],
+];
+
+function inFlags(message: string): string {
+  return flagFor.reduce((text, [advice, here]) => text.replace(advice, here), message);
 }
 
 /** Of a command that needs a table, the one that it was told. */

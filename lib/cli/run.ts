@@ -93,7 +93,12 @@ function usageOf(error: unknown): unknown {
   if (code === '') return error;
   if (code === 'commander.help') return new UsageError('Which command?');
   const { message } = error as Error;
-  return new UsageError(message.replace(/^error: /, '').replace(/^./, (first) => first.toUpperCase()));
+  return new UsageError(
+    message
+      .replace(/^error: /, '')
+      .replaceAll('\n', ' ')
+      .replace(/^./, (first) => first.toUpperCase()),
+  );
 }
 
 /** The help that would have told. */

@@ -5,6 +5,7 @@
  *     superjson  {"json":{"at":"2026-05-01T00:00:00.000Z"},"meta":{"values":…}}       the whole value, there and back
  */
 import type { Readable } from 'node:stream';
+import { types } from 'node:util';
 import { runInThisContext } from 'node:vm';
 import { jsonCodec } from '../codec/index.js';
 import { CommandError, UsageError } from './exit.js';
@@ -68,7 +69,7 @@ export function functionIn(text: string): (value: unknown) => unknown {
     };
     try {
       const result = f(value);
-      return result instanceof Promise ? result.catch(failed) : result;
+      return types.isPromise(result) ? result.catch(failed) : result;
     } catch (error) {
       return failed(error);
     }
