@@ -10,13 +10,21 @@ export type { Leader, Observed } from './election/election-state.js';
 export { Leadership } from './election/leadership.js';
 export { type DifferingFact, RecipeDiffersError, RecipeKindError } from './errors.js';
 export type { Fence, SeenToken } from './fence/fence.js';
-export { type FenceCondition, type FenceConditionOptions, fenceCondition } from './fence/fence-condition.js';
+export {
+  type FenceAttribute,
+  type FenceCondition,
+  type FenceConditionOptions,
+  fenceCondition,
+} from './fence/fence-condition.js';
 export { FenceMismatchError, StaleTokenError } from './fence/fence-errors.js';
 export { FencedAtom, type FencedOptions, type FencedSwapOptions, fenced } from './fence/fenced-atom.js';
 export { Lock } from './lock/lock.js';
 export { type Holder, LockTimeoutError } from './lock/lock-errors.js';
 export { LockGrant } from './lock/lock-grant.js';
 export type { LockOptions } from './lock/lock-options.js';
+export { Member } from './membership/member.js';
+export { Membership, type WatchMembersOptions } from './membership/membership.js';
+export type { MemberEntry } from './membership/membership-state.js';
 export {
   Once,
   type OnceCallOptions,
@@ -31,9 +39,6 @@ export { InProgressError, PayloadMismatchError, ResultNotStoredError } from './o
 export { RateLimitedError, type RateRefusal } from './rate-limit/rate-errors.js';
 export { type RateAnswer, RateLimit } from './rate-limit/rate-limit.js';
 export type { RateLimitOptions } from './rate-limit/rate-options.js';
-export { Member } from './membership/member.js';
-export { Membership, type WatchMembersOptions } from './membership/membership.js';
-export type { MemberEntry } from './membership/membership-state.js';
 export type { WaitOptions } from './recipe-item.js';
 export { type NextOptions, type NumberRange, Sequence, type SequenceOptions } from './sequence.js';
 export { Lease, type Renewal } from './session/lease.js';

@@ -6,7 +6,6 @@
  * Both must be in the same request as the data. A condition without the assignment lets older tokens in again; an assignment without the
  * condition does nothing at all.
  */
-import type { AttributeValue } from '../../codec/index.js';
 import { type Fence, refusalOf, requireFence, type SeenToken } from './fence.js';
 import type { FenceMismatchError, StaleTokenError } from './fence-errors.js';
 
@@ -29,6 +28,9 @@ export interface FenceConditionOptions {
    */
   readonly lockAttribute?: string;
 }
+
+/** A value of the plain client. */
+export type FenceAttribute = { readonly N: string } | { readonly S: string };
 
 /** What {@link fenceCondition} gives. `Value` is that of the client. */
 export interface FenceCondition<Value> {
@@ -76,23 +78,23 @@ export interface FenceCondition<Value> {
  * await using session = await openSession(table);
  * const documents = DynamoDBDocumentClient.from(client);
  *
- * const setTotal = (fence: { name: string; token: bigint }, total: number) => {
+ * const setAmount = (fence: { name: string; token: bigint }, amount: number) => {
  *   const guard = fenceCondition(fence);
  *   return documents.send(new UpdateCommand({
  *     TableName: 'state',
  *     Key: { id: 'my-item' },
- *     UpdateExpression: `SET total = :total, ${guard.assignments}`,
+ *     UpdateExpression: `SET amount = :amount, ${guard.assignments}`,
  *     ConditionExpression: guard.condition,
  *     ExpressionAttributeNames: guard.names,
- *     ExpressionAttributeValues: { ':total': total, ...guard.values },
+ *     ExpressionAttributeValues: { ':amount': amount, ...guard.values },
  *   }));
  * };
  * const lock = new Lock(session, 'invoices');
  * const first = await lock.acquire();
  * await first.release();
  * const second = await lock.acquire();
- * await setTotal(second, 6);
- * await setTotal({ name: 'invoices', token: first.token }, 5).catch((error) => console.log(error.name));
+ * await setAmount(second, 6);
+ * await setAmount({ name: 'invoices', token: first.token }, 5).catch((error) => console.log(error.name));
  * // => ConditionalCheckFailedException
  * await second.release();
  * client.destroy();
@@ -101,12 +103,12 @@ export interface FenceCondition<Value> {
 export function fenceCondition(
   fence: Fence,
   options: FenceConditionOptions & { readonly client: 'plain' },
-): FenceCondition<AttributeValue>;
+): FenceCondition<FenceAttribute>;
 export function fenceCondition(fence: Fence, options?: FenceConditionOptions): FenceCondition<number | string>;
 export function fenceCondition(
   fence: Fence,
   options: FenceConditionOptions = {},
-): FenceCondition<AttributeValue | number | string> {
+): FenceCondition<FenceAttribute | number | string> {
   const { client = 'document', tokenAttribute = 'fence', lockAttribute = 'fenceOf' } = options;
   for (const name of [tokenAttribute, lockAttribute]) {
     if (typeof name !== 'string' || name === '') {

@@ -127,8 +127,8 @@ export class FencedAtom<T, V = T | undefined> {
    * A grant that is known to be lost is refused before anything is sent, also when that shows while `f` runs. `f` is not run for a token
    * that is older than the newest seen.
    *
-   * @cost As `ItemAtom.swap`: uncontended and warm 1 request, 1 write unit per KB; cold 1 read more. A refusal costs nothing where this process
-   * knows of the newer token, else 1 read at most.
+   * @cost As `ItemAtom.swap`: uncontended and warm 1 request, 1 write unit per KB; cold 1 read more. A refusal costs 1 strong read: what
+   * this process knew is confirmed before it is thrown.
    * @iam dynamodb:PutItem, dynamodb:GetItem
    * @throws {StaleTokenError} `ERR_STALE_TOKEN`, {@link FenceMismatchError} `ERR_FENCE_MISMATCH`, `LeaseLostError` `ERR_LEASE_LOST` of the
    * grant, {@link RecipeKindError} `ERR_RECIPE_KIND`, what `ItemAtom.swap` throws; TypeError, RangeError for what is no fence.
@@ -237,16 +237,10 @@ export class FencedAtom<T, V = T | undefined> {
     if (typeof f !== 'function') {
       throw new TypeError(`Cannot ${action} atom ${this.key}: must be given a function: ${typeof f}`);
     }
-    const admitted = (stored: FencedState): FencedState => {
-      const refusal = refusalOf(`atom ${this.key}`, seenBy(this.#mine(stored)), held);
-      if (refusal !== undefined) throw refusal;
-      return stored;
-    };
-    // Tokens never decrease, so what is too old for a state that was seen once is too old for ever.
-    const known = this.#atom.peek();
-    if (known !== undefined) admitted(known);
     const step = (stored: FencedState, context: SwapContext): FencedState | Promise<FencedState> => {
-      const state = admitted(stored);
+      const state = this.#mine(stored);
+      const refusal = refusalOf(`atom ${this.key}`, seenBy(state), held);
+      if (refusal !== undefined) throw refusal;
       return after(change(state, { ...context, exists: hasValue(state) }), (data) => {
         fence.assertHeld?.();
         return data === undefined ? state : { kind, lock: held.lock, fence: Number(held.token), ...data };

@@ -1,6 +1,10 @@
-import type { AttributeValue } from '../../codec/index.js';
 import { Grant } from '../claims/grant.js';
-import { type FenceCondition, type FenceConditionOptions, fenceCondition } from '../fence/fence-condition.js';
+import {
+  type FenceAttribute,
+  type FenceCondition,
+  type FenceConditionOptions,
+  fenceCondition,
+} from '../fence/fence-condition.js';
 import type { Granted, LockClaims } from './lock-claims.js';
 import type { LockState } from './lock-state.js';
 
@@ -39,9 +43,9 @@ export class LockGrant<S extends LockState = LockState> extends Grant<S> {
    *
    * @throws as `assertHeld`; TypeError for wrong options.
    */
-  guard(options: FenceConditionOptions & { readonly client: 'plain' }): FenceCondition<AttributeValue>;
+  guard(options: FenceConditionOptions & { readonly client: 'plain' }): FenceCondition<FenceAttribute>;
   guard(options?: FenceConditionOptions): FenceCondition<number | string>;
-  guard(options: FenceConditionOptions = {}): FenceCondition<AttributeValue | number | string> {
+  guard(options: FenceConditionOptions = {}): FenceCondition<FenceAttribute | number | string> {
     return fenceCondition(this, options);
   }
 }
