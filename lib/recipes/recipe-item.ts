@@ -44,6 +44,19 @@ export function requireCount(action: string, what: string, value: unknown): asse
   }
 }
 
+/** Longest purpose, in bytes of UTF-8: it stands in each claim. */
+const purposeBytesMax = 256;
+
+/** @throws TypeError, RangeError for what is no purpose. */
+export function requirePurpose(action: string, purpose: unknown): asserts purpose is string | undefined {
+  if (purpose === undefined) return;
+  if (typeof purpose !== 'string') throw new TypeError(`Cannot ${action}: purpose must be a string: ${typeof purpose}`);
+  const bytes = Buffer.byteLength(purpose);
+  if (bytes > purposeBytesMax) {
+    throw new RangeError(`Cannot ${action}: purpose must have at most ${purposeBytesMax} bytes: ${bytes}`);
+  }
+}
+
 /** How the item of a recipe is opened. */
 export interface RecipeItemOptions<S> extends Pick<AtomOptions<S>, 'ttlMs'> {
   /**

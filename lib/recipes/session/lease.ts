@@ -18,7 +18,16 @@ import { Alarm, after, type Clock } from '../../engine/index.js';
 import type { RecipeItem } from '../recipe-item.js';
 import { elapsedMs, type Moment, momentOf } from './own-time.js';
 import { LeaseLostError, type LostReason, SessionClosedError } from './session-errors.js';
-import { closed, isOver, renewed, type SessionInfo, type SessionState, sessionItem } from './session-item.js';
+import {
+  closed,
+  isOver,
+  renewed,
+  type SessionInfo,
+  type SessionState,
+  sessionId,
+  sessionItem,
+} from './session-item.js';
+import { tellAll } from './told.js';
 import { watchfulSignal } from './watchful-signal.js';
 
 /** The share of a lease that its holder relies on. */
@@ -70,7 +79,7 @@ export class Lease {
   /** @internal Made by `Session`. */
   constructor(table: AtomTable, terms: LeaseTerms) {
     const { clock, random, randomBytes } = table.sources;
-    this.id = Buffer.from(randomBytes(12)).toString('base64url');
+    this.id = sessionId(randomBytes(12), terms.leaseMs);
     this.leaseMs = terms.leaseMs;
     this.#terms = terms;
     this.#clock = clock;
@@ -115,14 +124,16 @@ export class Lease {
     return () => this.#enders.delete(call);
   }
 
-  /** @internal Writes the item of the session, once. */
-  open(timeoutMs?: number): Promise<void> {
+  /** @internal Writes the item of the session, once. Callers share it, so no one's time or signal ends it. */
+  open(): Promise<void> {
     this.assertLive();
-    this.#opening ??= this.#write(timeoutMs).catch((error: unknown) => {
+    this.#opening ??= this.#write().catch((error: unknown) => {
       // Whoever asks next tries again: the item is nobody's but ours.
       this.#opening = undefined;
       throw error;
     });
+    // Those who asked for it may have left by then.
+    this.#opening.catch(() => {});
     return this.#opening;
   }
 
@@ -142,19 +153,17 @@ export class Lease {
     const wasOpened = this.#opening !== undefined;
     const wasLost = this.#end !== undefined;
     this.#finish(new SessionClosedError('rely on what was held'));
-    await this.#opening?.catch(() => {});
     if (!wasOpened || wasLost) return !wasLost;
     return isOver(await this.#item.swap(closed, { timeoutMs }));
   }
 
   /** Creates the item, or meets its own. */
-  async #write(timeoutMs: number | undefined): Promise<void> {
+  async #write(): Promise<void> {
     const { leaseMs, info } = this.#terms;
     const sentAt = momentOf(this.#clock);
-    const limits = timeoutMs === undefined ? {} : { timeoutMs };
     const stands = await this.#item.swap((state) => {
       return state.state === 'none' ? { ...state, state: 'live', leaseMs, info } : renewed(state);
-    }, limits);
+    });
     this.#prove(stands, sentAt);
     this.assertLive();
     this.#schedule();
@@ -245,7 +254,7 @@ export class Lease {
     this.#alarm.clear();
     this.#callOff?.();
     this.#controller.abort(error);
-    for (const call of [...this.#enders]) call(error);
+    tellAll(this.#enders, error);
     this.#enders.clear();
   }
 }

@@ -4,13 +4,14 @@
  *   live, beat 0 -> live, beat 1 -> ...        by its owner, once per heartbeat
  *        |               |
  *        +-------------> closed                by its owner: good-bye
- *        +-------------> expired               by whoever saw one beat unchanged for a whole lease, if it is still that beat
+ *        +-------------> expired               by whoever saw the item unchanged for a whole lease, if it still is
  *
  * From `closed` and `expired` no way leads back, so whoever has seen either may take what the session held, however late. And a
  * beat that finds either tells its owner that all is lost. The item holds a duration and a number, never a time of day.
  */
 import type { AtomTable } from '../../atom/index.js';
 import { RecipeItem } from '../recipe-item.js';
+import type { LocalProcess } from './local-death.js';
 
 /** What is stored of a session. `none`: nothing is. */
 export interface SessionState {
@@ -18,7 +19,7 @@ export interface SessionState {
   readonly state: 'none' | 'live' | 'closed' | 'expired';
   /** Number of the last renewal. */
   readonly beat: number;
-  /** How long one renewal lasts, in milliseconds. */
+  /** How long one renewal lasts, in milliseconds; for people. What counts stands in the name. */
   readonly leaseMs: number;
   /** Who it is, for people: host, process, and what the user says. */
   readonly info?: SessionInfo;
@@ -30,15 +31,31 @@ export interface SessionInfo {
   readonly pid: number;
   /** The user's own words. */
   readonly purpose?: string;
+  /** What tells others on this host that it is dead; absent unless the session asks for it. */
+  readonly local?: LocalProcess;
 }
 
 const none: SessionState = { kind: 'session', state: 'none', beat: 0, leaseMs: 0 };
 
-/**
- * Items of sessions that nobody ended or expired vanish after this time without a beat. No lease is nearly as long, and no two wall
- * clocks should be so far apart.
- */
+/** Items of sessions that nobody ended or expired vanish after this time without a beat. No lease is nearly as long. */
 const forgottenMs = 7 * 24 * 60 * 60 * 1_000;
+
+/** Longest lease in milliseconds: an hour. So long may others have to wait for what a process held that died. */
+export const leaseMsMax: number = 60 * 60 * 1_000;
+
+/**
+ * A name for one life of a session. The lease stands in it, so that whoever meets the name knows how long to wait, also when the item
+ * can't be seen: removed, or past its time by a wall clock that is wrong.
+ */
+export function sessionId(randomBytes: Uint8Array, leaseMs: number): string {
+  return `${Buffer.from(randomBytes).toString('base64url')}.${leaseMs}`;
+}
+
+/** How long a session of this name has to be silent, in milliseconds; the longest there is for a name that does not say it. */
+export function leaseMsOf(id: string): number {
+  const leaseMs = Number(id.slice(id.indexOf('.') + 1));
+  return leaseMs > 0 && leaseMs <= leaseMsMax ? leaseMs : leaseMsMax;
+}
 
 export function sessionItem(table: AtomTable, id: string): RecipeItem<SessionState> {
   return new RecipeItem(table, id, none, { ttlMs: forgottenMs });
@@ -54,10 +71,9 @@ export function renewed(state: SessionState): SessionState {
   return state.state === 'live' ? { ...state, beat: state.beat + 1 } : state;
 }
 
-/** Expired, if the session has not beaten since `beat` was seen. A session of which nothing is left has no beat to come. */
-export function expiredAt(state: SessionState, beat: number): SessionState {
-  if (state.state === 'none') return { ...state, state: 'expired' };
-  return state.state === 'live' && state.beat === beat ? { ...state, state: 'expired' } : state;
+/** Expired. Written only over the very item that was silent. */
+export function expired(state: SessionState): SessionState {
+  return { ...state, state: 'expired' };
 }
 
 /** Closed by its owner. */

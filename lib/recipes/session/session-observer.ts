@@ -1,18 +1,24 @@
 /**
  * Watches the sessions of others, and finds out when they are over.
  *
- *   observer's clock:   |--- beat 7 seen first ------------ a whole lease ------------|-- still 7? compare-and-swap to `expired`
+ *   observer's clock:   |--- write 7 seen first ----------- a whole lease -----------|-- still 7? compare-and-swap to `expired`
  *
  * Counted from after the answer came, on this process's monotonic clock. So it is never early: the beat was sent before it was seen.
  * What is cached or read late only makes it later. The compare-and-swap is judged on the session's own item, where a beat that came in
  * meanwhile wins; two items could not be compared at one instant.
  *
+ * A sign of life is any other write of the item, whatever can be seen of its value. An item that is gone, or past its time by this
+ * machine's wall clock, is waited for like any other: somebody may still rely on the beat before.
+ *
  * All sessions that are observed in one table by one process share one batch read per interval.
  */
-import type { AtomTable } from '../../atom/index.js';
+import type { AtomSnapshot, AtomTable } from '../../atom/index.js';
 import type { Clock, Random } from '../../engine/index.js';
+import { isLeydenError } from '../../errors.js';
 import type { CallLimits, RecipeItem } from '../recipe-item.js';
-import { expiredAt, isOver, type SessionState, sessionItem } from './session-item.js';
+import { isDeadHere } from './local-death.js';
+import { expired, isOver, leaseMsOf, type SessionState, sessionItem } from './session-item.js';
+import { tellAll } from './told.js';
 
 /** Longest and shortest pause between two looks, in milliseconds. */
 const pollMsMax = 1_000;
@@ -32,9 +38,12 @@ export interface Observation {
 
 interface Observed {
   readonly item: RecipeItem<SessionState>;
+  readonly leaseMs: number;
   readonly callbacks: Set<() => void>;
+  /** Whether somebody trusts what this host knows of its processes. */
+  localDeath: boolean;
   /** What was seen last, and when it was seen first. */
-  seen: { readonly beat: number; readonly leaseMs: number; readonly atMs: number } | undefined;
+  seen: { readonly snapshot: AtomSnapshot<SessionState>; readonly atMs: number } | undefined;
 }
 
 const observers = new WeakMap<AtomTable, SessionObserver>();
@@ -48,24 +57,29 @@ export function observersOf(table: AtomTable): SessionObserver {
   return made;
 }
 
+/** Whether the session `id` is known to be over: one strong read, no waiting. */
+export async function isSessionOver(table: AtomTable, id: string, options: CallLimits): Promise<boolean> {
+  return (await sessionsOver(table, [id], options)).size > 0;
+}
+
 /** Which of these sessions are known to be over: one strong read of each, no waiting. */
 export async function sessionsOver(
   table: AtomTable,
-  ids: ReadonlySet<string>,
+  ids: Iterable<string>,
   options: CallLimits,
 ): Promise<ReadonlySet<string>> {
   const all = [...ids];
   const items = all.map((id) => sessionItem(table, id));
   const [only, ...others] = items;
   if (only === undefined) return new Set();
-  const states =
-    others.length === 0
-      ? [await only.read(options)]
-      : await table.getMany(
-          items.map(({ atom }) => atom),
-          options,
-        );
+  const atoms = items.map(({ atom }) => atom);
+  const states = others.length === 0 ? [await only.read(options)] : await table.getMany(atoms, options);
   return new Set(all.filter((_, index) => isOver(states[index] as SessionState)));
+}
+
+/** How long it takes at most to find out that the session `id` is silent, by the observer's clock, while the store answers. */
+export function patienceMs(id: string): number {
+  return leaseMsOf(id) + 2 * (pollMsMax + attemptMs);
 }
 
 class SessionObserver {
@@ -85,15 +99,18 @@ class SessionObserver {
     this.#random = random;
   }
 
-  observe(id: string, callback: () => void): Observation {
-    const observed = this.#observed.get(id) ?? {
+  observe(id: string, callback: () => void, localDeath = false): Observation {
+    const observed: Observed = this.#observed.get(id) ?? {
       item: sessionItem(this.#table, id),
+      leaseMs: leaseMsOf(id),
       callbacks: new Set(),
+      localDeath: false,
       seen: undefined,
     };
     // Each has a callback of its own, also when the same function is given twice.
     const call = () => callback();
     observed.callbacks.add(call);
+    observed.localDeath ||= localDeath;
     if (!this.#observed.has(id)) {
       this.#observed.set(id, observed);
       this.#start();
@@ -121,14 +138,17 @@ class SessionObserver {
   async #run(): Promise<void> {
     while (this.#observed.size > 0) {
       this.#wake = new AbortController();
-      await this.#look();
+      this.#obstacle = await this.#look().catch((error: unknown) => error);
+      // Of a table that was closed nothing is ever learnt again.
+      if (isLeydenError(this.#obstacle, 'ERR_CLOSED')) this.#observed.clear();
       if (this.#observed.size === 0) break;
       await this.#clock.sleep(this.#pauseMs(), { signal: this.#wake.signal, background: true }).catch(() => {});
     }
     this.#isRunning = false;
   }
 
-  async #look(): Promise<void> {
+  /** Looks at all of them; resolves with what stood in the way, if anything did. */
+  async #look(): Promise<unknown> {
     const all = [...this.#observed.values()];
     const atoms = all.map(({ item }) => item.atom);
     let obstacle: unknown;
@@ -137,54 +157,52 @@ class SessionObserver {
       obstacle = error;
     });
     const atMs = this.#clock.monotonicMs();
-    for (const observed of all) {
-      try {
-        this.#see(observed, observed.item.peek(), atMs);
-      } catch (error) {
-        obstacle = error;
-      }
-    }
-    this.#obstacle = obstacle;
-    await Promise.all(all.filter((observed) => this.#isSilent(observed)).map((observed) => this.#expire(observed)));
+    const note = (error: unknown) => {
+      obstacle = error;
+    };
+    await Promise.all(all.map((observed) => this.#see(observed, atMs).catch(note)));
+    await Promise.all(all.filter((observed) => this.#isSilent(observed)).map((one) => this.#expire(one).catch(note)));
+    return obstacle;
   }
 
-  #see(observed: Observed, state: SessionState | undefined, atMs: number): void {
-    if (state === undefined) return;
-    if (isOver(state)) this.#tell(observed);
-    // Nothing is left of it, so nothing can come of it; it is marked all the same before anybody is told.
-    else if (state.state === 'none') observed.seen = { beat: -1, leaseMs: 0, atMs };
-    else if (observed.seen?.beat !== state.beat) observed.seen = { beat: state.beat, leaseMs: state.leaseMs, atMs };
+  async #see(observed: Observed, atMs: number): Promise<void> {
+    const { item, seen } = observed;
+    // Nothing was ever read of it; a snapshot would ask again.
+    if (item.peek() === undefined) return;
+    const snapshot = await item.atom.snapshot({ consistency: 'cached' });
+    if (isOver(item.mine(snapshot.value))) this.#tell(observed);
+    else if (seen === undefined || seen.snapshot.token !== snapshot.token) observed.seen = { snapshot, atMs };
   }
 
-  /** Whether a whole lease has passed since the last sign of life was seen. */
-  #isSilent({ callbacks, seen }: Observed): boolean {
-    return callbacks.size > 0 && seen !== undefined && this.#clock.monotonicMs() - seen.atMs >= seen.leaseMs;
+  /** Whether a whole lease has passed since the last sign of life was seen, or none can come any more. */
+  #isSilent({ callbacks, seen, leaseMs, localDeath }: Observed): boolean {
+    if (callbacks.size === 0 || seen === undefined) return false;
+    if (this.#clock.monotonicMs() - seen.atMs >= leaseMs) return true;
+    const { state, info } = seen.snapshot.value;
+    return localDeath && state === 'live' && info?.local !== undefined && isDeadHere(info.local);
   }
 
   async #expire(observed: Observed): Promise<void> {
-    const beat = observed.seen?.beat as number;
-    try {
-      const state = await observed.item.swap((now) => expiredAt(now, beat), { timeoutMs: attemptMs });
-      this.#see(observed, state, this.#clock.monotonicMs());
-    } catch (error) {
-      this.#obstacle = error;
-    }
+    const { snapshot } = observed.seen as NonNullable<Observed['seen']>;
+    const limits = { timeoutMs: attemptMs };
+    if (await observed.item.atom.compareAndSet(snapshot, expired(snapshot.value), limits)) this.#tell(observed);
   }
 
   #tell(observed: Observed): void {
     for (const [id, other] of this.#observed) if (other === observed) this.#observed.delete(id);
     const callbacks = [...observed.callbacks];
     observed.callbacks.clear();
-    for (const callback of callbacks) callback();
+    tellAll(callbacks);
   }
 
   #pauseMs(): number {
     const now = this.#clock.monotonicMs();
     let pauseMs = pollMsMax * (1 - 0.1 * this.#random.next());
-    for (const { seen } of this.#observed.values()) {
-      if (seen === undefined) continue;
-      pauseMs = Math.min(pauseMs, Math.max(seen.leaseMs / looksPerLease, pollMsMin));
-      pauseMs = Math.min(pauseMs, seen.atMs + seen.leaseMs - now);
+    // What could not be read, or not be expired, is not asked for more often than that.
+    if (this.#obstacle !== undefined) return pauseMs;
+    for (const { seen, leaseMs } of this.#observed.values()) {
+      pauseMs = Math.min(pauseMs, Math.max(leaseMs / looksPerLease, pollMsMin));
+      if (seen !== undefined) pauseMs = Math.min(pauseMs, seen.atMs + leaseMs - now);
     }
     return Math.max(pollMsMin, pauseMs);
   }

@@ -1,18 +1,22 @@
 import { hostname } from 'node:os';
-import type { AtomTable } from '../../atom/index.js';
+import { type AtomTable, DeadlineError } from '../../atom/index.js';
+import { after, onAbort } from '../../engine/index.js';
+import { type CallLimits, requirePurpose } from '../recipe-item.js';
 import { Lease, type LeaseTerms, type Renewal } from './lease.js';
+import { localProcess } from './local-death.js';
 import { LeaseLostError, SessionClosedError } from './session-errors.js';
-import type { SessionInfo } from './session-item.js';
+import { leaseMsMax, type SessionInfo } from './session-item.js';
 import { type Observation, observersOf } from './session-observer.js';
+import { tellAll } from './told.js';
 
 /** Shortest lease in milliseconds: below it, one lost answer costs the lease. */
 export const leaseMsMin = 300;
-/** Longest lease in milliseconds: an hour. So long may others have to wait for what a process held that died. */
-export const leaseMsMax: number = 60 * 60 * 1_000;
 /** Heartbeats in one lease at least, so that one may fail. */
 const heartbeatsMin = 3;
 /** How long `close` tries to say good-bye. */
 const closeMs = 5_000;
+/** However little time a caller has, so long an opening is waited for: one attempt. */
+const attemptMs = 2_000;
 
 /** Options of {@link Session}. */
 export interface SessionOptions {
@@ -33,8 +37,17 @@ export interface SessionOptions {
    * @defaultValue 'auto'
    */
   readonly renewal?: Renewal;
-  /** What it is for, in your words; stands in the item, for people. */
+  /** What it is for, in your words; stands in the item, for people. At most 256 bytes. */
   readonly purpose?: string;
+  /**
+   * Whether others on this host need not wait for the lease of this process when it is dead for certain, nor this process for theirs:
+   * both must ask for it. A process is dead when the same boot of the same kernel, in the same namespaces, has no process of its pid and
+   * start; read from `/proc`, so it changes nothing elsewhere than on Linux.
+   *
+   * Leave it off where a running machine may be copied (snapshots of virtual machines, Lambda's SnapStart): copies can't be told apart.
+   * @defaultValue false
+   */
+  readonly localDeath?: boolean;
 }
 
 /**
@@ -102,11 +115,12 @@ export class Session implements AsyncDisposable {
    * @iam dynamodb:GetItem, dynamodb:PutItem
    * @throws {SessionClosedError} `ERR_SESSION_CLOSED`; what `ItemAtom.swap` throws.
    */
-  async lease(options: { readonly timeoutMs?: number } = {}): Promise<Lease> {
+  async lease(limits: CallLimits = {}): Promise<Lease> {
     if (this.#closing !== undefined) throw new SessionClosedError('hold anything');
+    limits.signal?.throwIfAborted();
     if (this.#lease.end !== undefined) this.#lease = this.#next();
     const lease = this.#lease;
-    await lease.open(options.timeoutMs);
+    await this.#opened(lease, limits);
     return lease;
   }
 
@@ -149,7 +163,7 @@ export class Session implements AsyncDisposable {
    * @iam dynamodb:BatchGetItem, dynamodb:PutItem
    */
   observe(id: string, isOver: () => void): Observation {
-    return observersOf(this.table).observe(id, isOver);
+    return observersOf(this.table).observe(id, isOver, this.#terms.info.local !== undefined);
   }
 
   /**
@@ -168,11 +182,30 @@ export class Session implements AsyncDisposable {
     await this.close();
   }
 
+  /** Waits for an opening that others may share, as long as this caller has; the opening goes on. */
+  async #opened(lease: Lease, { timeoutMs = Number.POSITIVE_INFINITY, signal }: CallLimits): Promise<void> {
+    const { clock } = this.table.sources;
+    const leaves: (() => void)[] = [];
+    const left = new Promise<never>((_, reject) => {
+      leaves.push(lease.onEnd(reject));
+      if (signal !== undefined) leaves.push(onAbort(signal, () => reject(signal.reason)));
+      if (timeoutMs === Number.POSITIVE_INFINITY) return;
+      const facts = { key: lease.id, attempts: 1, conflicts: 0, subject: `session ${lease.id}` };
+      const tooLate = () => reject(new DeadlineError('open', facts, timeoutMs));
+      leaves.push(after(clock, Math.max(timeoutMs, attemptMs), tooLate));
+    });
+    try {
+      await Promise.race([lease.open(), left]);
+    } finally {
+      for (const leave of leaves) leave();
+    }
+  }
+
   #next(): Lease {
     const lease = new Lease(this.table, this.#terms);
     lease.onEnd((error) => {
       if (!(error instanceof LeaseLostError)) return;
-      for (const call of [...this.#losers]) call(error);
+      tellAll(this.#losers, error);
     });
     return lease;
   }
@@ -191,12 +224,12 @@ export async function openSession(table: AtomTable, options?: SessionOptions): P
 }
 
 function termsOf(options: SessionOptions): LeaseTerms {
-  const { leaseMs = 15_000, renewal = 'auto', purpose } = options;
-  const { heartbeatMs = Number(leaseMs) / 5 } = options;
-  if (!(leaseMs >= leaseMsMin && leaseMs <= leaseMsMax)) {
+  const { leaseMs = 15_000, renewal = 'auto', purpose, localDeath = false } = options;
+  if (!(typeof leaseMs === 'number' && leaseMs >= leaseMsMin && leaseMs <= leaseMsMax)) {
     throw new RangeError(`Cannot open a session: leaseMs must be ${leaseMsMin} to ${leaseMsMax}: ${String(leaseMs)}`);
   }
-  if (!(heartbeatMs > 0 && heartbeatMs * heartbeatsMin <= leaseMs)) {
+  const { heartbeatMs = leaseMs / 5 } = options;
+  if (!(typeof heartbeatMs === 'number' && heartbeatMs > 0 && heartbeatMs * heartbeatsMin <= leaseMs)) {
     throw new RangeError(
       `Cannot open a session: leaseMs ${leaseMs} must be at least ${heartbeatsMin} heartbeats, so heartbeatMs at most ` +
         `${leaseMs / heartbeatsMin}: ${String(heartbeatMs)}`,
@@ -205,6 +238,8 @@ function termsOf(options: SessionOptions): LeaseTerms {
   if (!['auto', 'manual', 'progress'].includes(renewal)) {
     throw new TypeError(`Cannot open a session: renewal must be 'auto', 'manual' or 'progress': ${String(renewal)}`);
   }
-  const info = { host: hostname(), pid: process.pid, ...(purpose !== undefined && { purpose: String(purpose) }) };
-  return { leaseMs, heartbeatMs, renewal, info };
+  requirePurpose('open a session', purpose);
+  const local = localDeath ? localProcess() : undefined;
+  const told = { ...(purpose !== undefined && { purpose }), ...(local !== undefined && { local }) };
+  return { leaseMs, heartbeatMs, renewal, info: { host: hostname(), pid: process.pid, ...told } };
 }
