@@ -36,6 +36,14 @@ export {
 } from './once/once.js';
 export type { OnceContext } from './once/once-call.js';
 export { InProgressError, PayloadMismatchError, ResultNotStoredError } from './once/once-errors.js';
+export { PermitTimeoutError, SemaphoreFullError } from './permits/permit-errors.js';
+export {
+  ReadWriteGrant,
+  type ReadWriteHolders,
+  ReadWriteLock,
+  type ReadWriteLockOptions,
+} from './permits/read-write-lock.js';
+export { type PermitHolder, Semaphore, SemaphoreGrant, type SemaphoreOptions } from './permits/semaphore.js';
 export { RateLimitedError, type RateRefusal } from './rate-limit/rate-errors.js';
 export { type RateAnswer, RateLimit } from './rate-limit/rate-limit.js';
 export type { RateLimitOptions } from './rate-limit/rate-options.js';
