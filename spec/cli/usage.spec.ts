@@ -89,7 +89,7 @@ describe('wrong usage', () => {
       'leyden lock run --help',
     ],
   ] as const)('%j ends with 2 and says what to do', async (args, message, help) => {
-    const table =
+    const env =
       args.includes('--table' as never) || message.startsWith('Which table') ? {} : { LEYDEN_TABLE: 'some-table' };
     const { code, stdout, stderr } = await typed(args, { env });
     expect([code, stdout]).toEqual([2, '']);
