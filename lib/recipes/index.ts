@@ -3,6 +3,12 @@
  *
  * @module
  */
+export {
+  CountDownLatch,
+  type CountDownLatchOptions,
+  type GenerationOptions,
+  type LatchStanding,
+} from './count-down-latch.js';
 export { Counter, type CountOptions } from './counter.js';
 export { Election, type ElectionOptions, type LeadOptions, type ObserveOptions } from './election/election.js';
 export { NotLeaderError } from './election/election-errors.js';
