@@ -152,10 +152,9 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   }
 
   /** Leaves a step to the store, unless this process has something to tidy up by the way. */
-  async #blindly(step: BlindStep<S> | undefined, limits: CallLimits): Promise<CommuteResult<S> | undefined> {
+  #blindly(step: BlindStep<S> | undefined, limits: CallLimits): Promise<CommuteResult<S>> | undefined {
     if (step === undefined || this.#orphans.size > 0) return undefined;
-    const { applied, value } = await this.item.atom.commute(step.changes, { when: step.when, ...limits });
-    return { applied, value: this.item.mine(value) };
+    return this.item.commute(step.changes, step.when, limits);
   }
 
   /** The sessions of others on which it waits. */
