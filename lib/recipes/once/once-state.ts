@@ -89,7 +89,7 @@ export function begun(state: OnceState, { run, payload, nowMs }: Request): OnceS
   return {
     ...untouched,
     state: 'running',
-    fence: Math.max(state.fence + 1, nowMs),
+    fence: Math.max(state.fence + 1, Math.ceil(nowMs)),
     attempt: state.attempt + 1,
     run,
     ...(payload !== undefined && { payload }),

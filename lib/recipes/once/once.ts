@@ -114,7 +114,7 @@ export class Once {
   constructor(session: Session, name: string, options: OnceOptions = {}) {
     const { ttlMs = dayMs, keepFailures = false } = options;
     this.#prefix = prefixOf(name);
-    if (!(ttlMs >= 1 && ttlMs <= ttlMsMax)) {
+    if (!(Number.isFinite(ttlMs) && ttlMs >= 1 && ttlMs <= ttlMsMax)) {
       throw new RangeError(`Cannot open once ${name}: ttlMs must be a number from 1 to ${ttlMsMax}: ${String(ttlMs)}`);
     }
     if (typeof keepFailures !== 'boolean' && typeof keepFailures !== 'function') {
