@@ -10,6 +10,7 @@ export {
   type LatchStanding,
 } from './count-down-latch.js';
 export { Counter, type CountOptions } from './counter.js';
+export { type ClaimOptions, CronSlot, type CronSlotOptions, type RunEveryOptions, type RunOnce } from './cron-slot.js';
 export { Election, type ElectionOptions, type LeadOptions, type ObserveOptions } from './election/election.js';
 export { NotLeaderError } from './election/election-errors.js';
 export type { Leader, Observed } from './election/election-state.js';

@@ -1,0 +1,179 @@
+/**
+ * Work that is due at fixed times, done by one of many processes, and by none twice.
+ *
+ *   slot      12:00           12:01           12:02
+ *   A       --claim: won      claim: won
+ *   B       ---claim: lost    (dead)          claim: won
+ *   item      slotAt 12:00    slotAt 12:01    slotAt 12:02
+ *
+ * Whoever moves the item on to a slot has won it, and the item only moves on. So a slot is won once for ever, without a lease and
+ * whatever the clocks say: a clock that is off makes its process come early or late, never a second time.
+ *
+ * ShedLock does this with a lock that is held for at least and at most some time, which a clock that is off, or a run that takes longer,
+ * can let in twice; here there is nothing that runs out.
+ */
+import type { AtomTable, CallOptions } from '../atom/index.js';
+import { RecipeItem, requireCount } from './recipe-item.js';
+
+interface CronSlotState {
+  readonly kind: 'cron-slot';
+  /** Beginning of the last slot that was won, in epoch milliseconds. */
+  readonly slotAt: number;
+}
+
+const never: CronSlotState = { kind: 'cron-slot', slotAt: -1 };
+
+/** Options of {@link CronSlot}. */
+export interface CronSlotOptions {
+  /** Length of a slot, in whole milliseconds. Slots begin at multiples of it since 1970-01-01T00:00Z. */
+  readonly everyMs: number;
+  /**
+   * How much later than at these multiples.
+   * @defaultValue 0
+   */
+  readonly offsetMs?: number;
+}
+
+/** Options of {@link CronSlot.claim} and {@link CronSlot.runOnce}. */
+export interface ClaimOptions extends CallOptions {
+  /**
+   * Beginning of the slot, in epoch milliseconds, for times that do not lie evenly: those of a calendar, as a cron library reckons them.
+   * @defaultValue that of the slot which it is by the own clock
+   */
+  readonly slotAt?: number;
+}
+
+/** Options of {@link CronSlot.runEvery}. */
+export interface RunEveryOptions {
+  /** Ends it, once a run under way has ended. */
+  readonly signal: AbortSignal;
+  /** Told of what the function throws, and of slots that could not be claimed. It goes on with the next slot. */
+  readonly onError: (error: unknown, slotAt: number) => void;
+}
+
+/** What `runOnce` answers. */
+export type RunOnce<R> =
+  | { readonly ran: true; readonly slotAt: number; readonly result: R }
+  | { readonly ran: false; readonly slotAt: number };
+
+/**
+ * One process in each slot.
+ *
+ * **Guarantee.** A slot is won at most once, by however many processes, at whatever times of their clocks; later slots are won later. Of
+ * processes that call in a slot, one wins it, unless a later slot has been won.
+ *
+ * **It can not** promise that the work is done: who wins and dies leaves the slot without it (at most once; `CronJob` does it again, at
+ * least once). A process whose clock is ahead takes slots early, and the others lose those for as long as it was ahead. A run that takes
+ * longer than a slot does not keep another process from the next one.
+ *
+ * **If the answer is lost**, that is settled before `claim` returns. Where it can't be, `claim` throws with `outcome: 'unknown'`, and
+ * the slot may be nobody's.
+ *
+ * @example
+ * ```ts
+ * import { AtomTable } from 'leyden-jar';
+ * import { MemoryEngine } from 'leyden-jar/engine';
+ * import { CronSlot } from 'leyden-jar/recipes';
+ *
+ * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+ * await table.create();
+ * const nightly = new CronSlot(table, 'nightly', { everyMs: 86_400_000, offsetMs: 3 * 3_600_000 });
+ * const report = () => 'sent';
+ * const first = await nightly.runOnce(report); // in this process
+ * const second = await nightly.runOnce(report); // in another one, or again
+ * console.log(first.ran, second.ran); // => true false
+ * ```
+ */
+export class CronSlot {
+  readonly #item: RecipeItem<CronSlotState>;
+  readonly #everyMs: number;
+  readonly #offsetMs: number;
+
+  /** Sends nothing. @throws TypeError, RangeError for wrong arguments. */
+  constructor(table: AtomTable, name: string, options: CronSlotOptions) {
+    const { everyMs, offsetMs = 0 } = options;
+    requireCount('open a cron slot', 'everyMs', everyMs);
+    if (!Number.isSafeInteger(offsetMs) || offsetMs < 0 || offsetMs >= everyMs) {
+      throw new RangeError(
+        `Cannot open a cron slot: offsetMs must be an integer from 0 to below everyMs ${everyMs}: ${offsetMs}`,
+      );
+    }
+    this.#item = new RecipeItem(table, name, never, { closesWithTable: true });
+    this.#everyMs = everyMs;
+    this.#offsetMs = offsetMs;
+  }
+
+  /** Beginning of the slot that it is, in epoch milliseconds by the own clock. */
+  slotAt(): number {
+    const now = this.#item.table.sources.clock.now();
+    return Math.floor((now - this.#offsetMs) / this.#everyMs) * this.#everyMs + this.#offsetMs;
+  }
+
+  /**
+   * Tries to win the slot. Resolves with its beginning if this call has won it, else with `undefined`.
+   *
+   * @cost Won: 1 request, 1 write unit; the first time 1 read more. Lost: nothing, if this process knows of it; else 1 read, or 1
+   * request and 1 write unit for a race that was lost.
+   * @iam dynamodb:PutItem, dynamodb:GetItem
+   * @throws {RecipeKindError} `ERR_RECIPE_KIND`; what `ItemAtom.swap` throws; RangeError when `slotAt` is no time.
+   */
+  async claim(options: ClaimOptions = {}): Promise<number | undefined> {
+    const { slotAt = this.slotAt(), ...rest } = options;
+    if (!Number.isSafeInteger(slotAt) || slotAt < 0) {
+      throw new RangeError(
+        `Cannot claim ${this.#item.subject}: slotAt must be whole milliseconds since 1970: ${slotAt}`,
+      );
+    }
+    options.signal?.throwIfAborted();
+    // The item only moves on, so what is known to be won stays so.
+    const known = this.#item.peek();
+    if (known !== undefined && known.slotAt >= slotAt) return undefined;
+    const hasWon = await this.#item.swapWith<boolean>(
+      (state) => (state.slotAt < slotAt ? [{ ...state, slotAt }, true] : [state, false]),
+      rest,
+    );
+    return hasWon ? slotAt : undefined;
+  }
+
+  /**
+   * Runs `f` if this call wins the slot. What it throws reaches you unchanged; the slot is spent.
+   *
+   * @cost As {@link CronSlot.claim}.
+   * @iam dynamodb:PutItem, dynamodb:GetItem
+   * @throws What {@link CronSlot.claim} throws, and what `f` throws.
+   */
+  async runOnce<R>(f: (slotAt: number) => R | Promise<R>, options: ClaimOptions = {}): Promise<RunOnce<R>> {
+    const { slotAt = this.slotAt() } = options;
+    if ((await this.claim({ ...options, slotAt })) === undefined) return { ran: false, slotAt };
+    return { ran: true, slotAt, result: await f(slotAt) };
+  }
+
+  /**
+   * At the beginning of each slot from the next one on: runs `f` if this process wins it. Resolves once `signal` has aborted. Slots that
+   * begin while `f` runs are left to the others.
+   *
+   * @cost As {@link CronSlot.claim}, in each slot, in each process.
+   * @iam dynamodb:PutItem, dynamodb:GetItem
+   */
+  async runEvery(f: (slotAt: number) => unknown, { signal, onError }: RunEveryOptions): Promise<void> {
+    while (await this.#nextSlot(signal)) {
+      const slotAt = this.slotAt();
+      try {
+        await this.runOnce(f, { slotAt, signal });
+      } catch (error) {
+        if (!signal.aborted || error !== signal.reason) onError(error, slotAt);
+      }
+    }
+  }
+
+  /** Waits for the next slot to begin; false when `signal` aborts before. */
+  async #nextSlot(signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#item.table.sources;
+    const begin = this.slotAt() + this.#everyMs;
+    // A timer may be early, and the wall clock may be set back meanwhile.
+    for (let leftMs = begin - clock.now(); leftMs > 0 && !signal.aborted; leftMs = begin - clock.now()) {
+      await clock.sleep(Math.ceil(leftMs), { signal }).catch(() => {});
+    }
+    return !signal.aborted;
+  }
+}
