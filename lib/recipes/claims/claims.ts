@@ -13,23 +13,29 @@
  * A call that gives up withdraws its claim; where even that can't be settled the claim is remembered as an orphan, and withdrawn by the
  * next swap of this process or in the background. An orphan that outlives its process goes with its session.
  */
-import type { CommuteResult } from '../../atom/index.js';
+import { type CommuteResult, TableClosedError } from '../../atom/index.js';
 import { after, type Clock } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { CallLimits, RecipeItem, RecipeState, WaitOptions } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
+import { patienceMs, sessionsOver } from '../session/session-observer.js';
 import type { BlindStep, Claim, ClaimSteps, Standing } from './claim-steps.js';
 import { NextLooks } from './next-looks.js';
-import { Rivals, sessionsOver } from './rivals.js';
+import { Rivals } from './rivals.js';
 import { Waiting } from './waiting.js';
 
 /** Longest interval between two looks of somebody who waits, in milliseconds. */
 const pollMsMax = 1_000;
-/** Leases for which those are observed who hold what was found busy. */
-const lookoutLeases = 1.5;
-/** Pause before something is tried again that only frees others from waiting. */
+/** Pause before something is tried again that only frees others from waiting; it doubles up to the longest. */
 const againMs = 1_000;
+const againMsMax = 60_000;
+/** How long a caller who gives up is kept for the withdrawal; from then on it goes on in the background. */
+const giveUpLimits: CallLimits = { timeoutMs: 2_000 };
+/** Codes of a call whose time was over. What it may have written all the same is taken back. */
+const timeoutCodes: ReadonlySet<unknown> = new Set(['ERR_DEADLINE', 'ERR_CONTENTION', 'ERR_UNKNOWN_OUTCOME']);
+
+const nobody: ReadonlySet<string> = new Set();
 
 /** What was granted: the state that says so, and the lease under which it is held. */
 export interface Granted<S, C extends Claim = Claim> {
@@ -73,16 +79,25 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   /** Claims it, and waits for it if need be. `extra` is what such a claim has beyond others. */
   async acquire(options: WaitOptions, extra: object = {}): Promise<Granted<S, C>> {
     const { waitMs = Number.POSITIVE_INFINITY, signal } = options;
-    if (!(waitMs >= 0)) {
+    if (!(typeof waitMs === 'number' && waitMs >= 0)) {
       throw new RangeError(`Cannot acquire ${this.item.subject}: waitMs must be a number of at least 0: ${waitMs}`);
     }
     signal?.throwIfAborted();
     const deadlineAt = this.#clock.monotonicMs() + waitMs;
     const limits = { signal, ...(waitMs < Number.POSITIVE_INFINITY && { timeoutMs: waitMs }) };
-    const { lease, claim } = await this.#claim(extra, limits);
-    const state = await this.#request(claim, this.#terms.queueMax, limits);
-    if (this.standingOf(state, claim.nonce) === 'owner') return this.#granted({ claim, lease, state });
-    return this.#wait({ claim, lease, state }, { waitMs, deadlineAt, signal });
+    let nonce = '';
+    try {
+      const { lease, claim } = await this.#claim(extra, limits);
+      nonce = claim.nonce;
+      const state = await this.#request(claim, this.#terms.queueMax, limits);
+      if (this.standingOf(state, nonce) === 'owner') return this.#granted({ claim, lease, state });
+      return await this.#wait({ claim, lease, state }, { waitMs, deadlineAt, signal });
+    } catch (error) {
+      if (!isLeydenError(error) || !timeoutCodes.has(error.code) || this.#clock.monotonicMs() < deadlineAt) throw error;
+      const known = this.item.peek();
+      if (known === undefined) throw error;
+      throw this.#steps.timeoutError(this.item.subject, waitMs, known, nonce, error);
+    }
   }
 
   /**
@@ -95,9 +110,10 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     let state = await this.#request(claim, 0, limits);
     if (this.standingOf(state, claim.nonce) !== 'owner') {
       const rivals = this.#rivalsOf(state, claim);
-      const over = await sessionsOver(this.session, rivals, limits);
+      // Where there is a pause of grace, nobody is taken from before it is over.
+      const over = this.#terms.graceMs > 0 ? nobody : await sessionsOver(this.session.table, rivals, limits);
       if (over.size > 0) state = await this.#request(claim, 0, limits, over);
-      for (const id of rivals) if (!over.has(id)) this.#lookOut(id);
+      for (const id of rivals) if (!over.has(id)) this.#lookOut(id, lease);
     }
     return this.standingOf(state, claim.nonce) === 'owner' ? this.#granted({ claim, lease, state }) : undefined;
   }
@@ -121,8 +137,8 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     }
   }
 
-  async #claim(extra: object, { timeoutMs }: CallLimits): Promise<{ lease: Lease; claim: C }> {
-    const lease = await this.session.lease(timeoutMs === undefined ? {} : { timeoutMs });
+  async #claim(extra: object, limits: CallLimits): Promise<{ lease: Lease; claim: C }> {
+    const lease = await this.session.lease(limits);
     const { purpose } = this.#terms;
     const { host, pid } = this.session.info;
     const nonce = Buffer.from(this.#randomBytes(9)).toString('base64url');
@@ -187,8 +203,8 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       for await (const value of this.item.atom.watch({ signal: waiting.signal, pollMsMax })) {
         state = this.item.mine(value);
         let standing = this.standingOf(state, claim.nonce);
-        if (standing === 'none') {
-          // No room for a ticket yet; or somebody took it away by hand.
+        // No room for a ticket yet; or somebody took it away by hand.
+        if (standing === 'none' && this.#canRequest(state, claim)) {
           state = await this.#request(claim, this.#terms.queueMax, { signal: waiting.signal });
           standing = this.standingOf(state, claim.nonce);
         }
@@ -196,7 +212,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
         rivals.observe(this.#rivalsOf(state, claim));
         looks.begin(this.#steps.isNext?.(state, claim.nonce) === true);
       }
-      throw new TypeError(`Cannot acquire ${this.item.subject}: its table was closed`);
+      throw new TableClosedError('acquire', this.item.subject);
     } catch (error) {
       return await this.#giveUp({ claim, lease, state }, error, waiting, limits, rivals.obstacle);
     } finally {
@@ -204,6 +220,11 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       rivals.close();
       looks.end();
     }
+  }
+
+  /** Whether a request would change anything, by what is known. */
+  #canRequest(state: S, claim: C): boolean {
+    return this.#steps.request(state, claim, this.#terms.queueMax, this.#clock.now()) !== state;
   }
 
   /** Withdraws a claim that is not waited for any longer; who finds at its deadline that it was granted keeps it. */
@@ -221,7 +242,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
         const keeps =
           isTimeout && lease.isLive() && !this.#orphans.has(nonce) && this.standingOf(now, nonce) === 'owner';
         return keeps ? now : this.#steps.withdraw(this.#tidied(now), nonce, this.#clock.now());
-      });
+      }, giveUpLimits);
       if (this.standingOf(stands, nonce) === 'owner') return this.#granted({ claim, lease, state: stands });
     } catch {
       // The first error is what the caller has to know; the claim is withdrawn in the background.
@@ -251,20 +272,24 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     }
   }
 
-  /** Observes the owner's session for somewhat longer than our own lease, and evicts it when it is over. */
-  #lookOut(id: string): void {
+  /** Observes a session as long as it takes to find out that it is silent, and evicts what it holds when it is over. */
+  #lookOut(id: string, lease: Lease): void {
     if (this.#lookouts.has(id)) return;
     const end = new AbortController();
-    const close = () => {
-      observation.close();
-      end.abort();
-      this.#lookouts.delete(id);
-    };
+    let leave = () => {};
     const observation = this.session.observe(id, () => {
       void this.#evict(id, end.signal).finally(close);
     });
+    const close = () => {
+      observation.close();
+      end.abort();
+      callOff();
+      leave();
+      this.#lookouts.delete(id);
+    };
     this.#lookouts.add(id);
-    after(this.#clock, lookoutLeases * this.session.leaseMs, close, true);
+    const callOff = after(this.#clock, patienceMs(id) + this.#terms.graceMs, close, true);
+    leave = lease.onEnd(close);
   }
 
   /** Without the claims that this process has given up. */
@@ -282,13 +307,15 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   }
 
   async #tidy(): Promise<void> {
+    let pauseMs = againMs;
     while (this.#orphans.size > 0 && !this.session.isClosed) {
       const gone = [...this.#orphans];
       try {
         await this.item.swap((state) => this.#tidied(state));
         for (const nonce of gone) this.#orphans.delete(nonce);
       } catch {
-        await this.#clock.sleep(againMs, { background: true });
+        await this.#clock.sleep(pauseMs, { background: true });
+        pauseMs = Math.min(2 * pauseMs, againMsMax);
       }
     }
     this.#isTidying = false;

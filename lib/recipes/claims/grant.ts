@@ -36,7 +36,7 @@ export class Grant<S extends RecipeState, C extends Claim = Claim> implements As
     this.name = claims.item.name;
     this.kind = claims.item.kind;
     this.#leave = granted.lease.onEnd((error) => this.#lose(error));
-    this.signal = watchfulSignal(this.#controller, () => void granted.lease.isLive());
+    this.signal = watchfulSignal(this.#controller, () => void this.loss);
   }
 
   /** Whether it may be relied on now. Looks at the clocks; costs nothing. */
@@ -46,7 +46,9 @@ export class Grant<S extends RecipeState, C extends Claim = Claim> implements As
 
   /** Why it is lost; `undefined` while it is held, and after it was released. */
   get loss(): Error | undefined {
-    this.#granted.lease.isLive();
+    // Others may hear of the lease's end before this grant does.
+    const { end } = this.#granted.lease;
+    if (end !== undefined) this.#lose(end);
     return this.#loss;
   }
 

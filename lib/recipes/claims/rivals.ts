@@ -1,15 +1,15 @@
 import type { CallLimits } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
-import { isOver, type SessionState, sessionItem } from '../session/session-item.js';
-import type { Observation } from '../session/session-observer.js';
+import { type Observation, sessionsOver as over } from '../session/session-observer.js';
 
 /** The sessions on which a claim waits, observed as long as it does. */
 export class Rivals {
   readonly #session: Session;
-  readonly #onOver: (id: string) => void;
+  readonly #onOver: (id: string) => void | Promise<void>;
   readonly #observed = new Map<string, Observation>();
 
-  constructor(session: Session, onOver: (id: string) => void) {
+  /** `onOver` is called once a session is over; again, after what it promised is done, if it is still waited for. */
+  constructor(session: Session, onOver: (id: string) => void | Promise<void>) {
     this.#session = session;
     this.#onOver = onOver;
   }
@@ -29,10 +29,13 @@ export class Rivals {
     }
     for (const id of ids) {
       if (this.#observed.has(id)) continue;
-      this.#observed.set(
-        id,
-        this.#session.observe(id, () => this.#onOver(id)),
-      );
+      const observation = this.#session.observe(id, () => {
+        void this.#onOver(id)?.finally(() => {
+          // Who was dead may have come in once more before it knew.
+          if (this.#observed.get(id) === observation) this.#observed.delete(id);
+        });
+      });
+      this.#observed.set(id, observation);
     }
   }
 
@@ -42,16 +45,10 @@ export class Rivals {
 }
 
 /** Which of these sessions are known to be over: one strong read of each, no waiting. */
-export async function sessionsOver(
+export function sessionsOver(
   { table }: Session,
   ids: ReadonlySet<string>,
   limits: CallLimits,
 ): Promise<ReadonlySet<string>> {
-  const all = [...ids];
-  const items = all.map((id) => sessionItem(table, id));
-  const [only, ...others] = items;
-  if (only === undefined) return new Set();
-  const atoms = items.map(({ atom }) => atom);
-  const states = others.length === 0 ? [await only.read(limits)] : await table.getMany(atoms, limits);
-  return new Set(all.filter((_, index) => isOver(states[index] as SessionState)));
+  return over(table, ids, limits);
 }

@@ -57,11 +57,6 @@ export function observersOf(table: AtomTable): SessionObserver {
   return made;
 }
 
-/** Whether the session `id` is known to be over: one strong read, no waiting. */
-export async function isSessionOver(table: AtomTable, id: string, options: CallLimits): Promise<boolean> {
-  return (await sessionsOver(table, [id], options)).size > 0;
-}
-
 /** Which of these sessions are known to be over: one strong read of each, no waiting. */
 export async function sessionsOver(
   table: AtomTable,
