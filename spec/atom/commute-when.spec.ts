@@ -299,6 +299,19 @@ describe('commute() with when', () => {
     expect(await take('y')).toEqual({ applied: false, value: { n: 1 } });
     expect(await atom.deref()).toEqual({ n: -5 });
     await expect(atom.commute({ add: { n: 1 } }, { opId: 'x' })).rejects.toMatchObject({ code: 'ERR_OP_ID_REUSED' });
+    // What it keeps has the atom's own form.
+    const codec = {
+      name: 'url',
+      encode: (url: unknown) => ({ S: (url as URL).href }),
+      decode: (form: { readonly S: string }) => Object.assign(new URL(form.S), { ours: true }),
+    } as never;
+    const page = table.atom<URL>('page', { codec, initial: new URL('https://a.example') });
+    for (const opId of ['p', 'p']) {
+      const told = await page.commute({ setIfAbsent: new URL('https://b.example') }, { when: { present: true }, opId });
+      expect(told).toMatchObject({ applied: true, value: { ours: true } });
+      const value = await page.commute({ setIfAbsent: new URL('https://b.example') }, { opId: `${opId}2` });
+      expect(value).toMatchObject({ ours: true });
+    }
     const missing = table.atom<{ n: number }>('b');
     expect(await missing.commute({ add: { n: 1 } }, { when: { present: true }, opId: 'z' })).toEqual({
       applied: false,

@@ -34,7 +34,7 @@ const memories: Readonly<Record<Verb, Memory>> = {
   reset: one,
   resetVals: both,
   delete: own,
-  commute: own,
+  commute: one,
   commuteWhen: conditional,
 };
 
