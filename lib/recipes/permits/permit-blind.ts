@@ -9,7 +9,9 @@
  * changes the numbers, and the store adds to what it finds.
  *
  * Where somebody waits the store is not asked: what becomes free is to be handed on in the same write, and that takes a look at the
- * queue. Pure.
+ * queue.
+ *
+ * That a step is made once, whatever is sent again, is the atom's business. Pure.
  */
 import type { BlindStep } from '../claims/claim-steps.js';
 import { growth, holdersMax, isFree, type PermitClaim, type PermitState } from './permit-state.js';
@@ -26,11 +28,7 @@ export function blindRequest(
       add: { used: n, count: 1, fence: growth[kind]('grant', n) },
       setIfAbsent: { holders: { [nonce]: { n, session } } },
     },
-    when: {
-      is: { max },
-      atMost: { used: max - n, count: holdersMax - 1, waiting: 0 },
-      absent: { holders: { [nonce]: true } },
-    },
+    when: { is: { max }, atMost: { used: max - n, count: holdersMax - 1, waiting: 0 } },
   };
 }
 

@@ -55,9 +55,9 @@ export interface PermitClaim extends Claim {
   readonly max: number;
 }
 
-/** What stands there before the first write. */
+/** What stands there before the first write. Readers that come before any writer have a token too, and tokens begin with 1. */
 export function noPermits(kind: PermitState['kind'], max: number): PermitState {
-  return { kind, fence: 0, max, used: 0, count: 0, holders: {}, waiting: 0, queue: [] };
+  return { kind, fence: kind === 'rw-lock' ? 1 : 0, max, used: 0, count: 0, holders: {}, waiting: 0, queue: [] };
 }
 
 /**

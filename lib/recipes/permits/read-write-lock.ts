@@ -1,6 +1,6 @@
 import { Grant } from '../claims/grant.js';
 import { whileHeld } from '../claims/while-held.js';
-import { claimTermsOf, type LockOptions } from '../lock/lock-options.js';
+import { claimTermsOf, type TicketOptions } from '../lock/lock-options.js';
 import { RecipeItem, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { type GrantedPermits, PermitClaims } from './permit-claims.js';
@@ -10,7 +10,7 @@ import { holdersMax, noPermits, type PermitClaim, type PermitState } from './per
 const permitsOf = { read: 1, write: holdersMax } as const;
 
 /** Options of {@link ReadWriteLock}. */
-export type ReadWriteLockOptions = Omit<LockOptions, 'purpose'>;
+export type ReadWriteLockOptions = Omit<TicketOptions, 'purpose'>;
 
 /** Who holds a read-write lock: sessions. */
 export interface ReadWriteHolders {
@@ -63,9 +63,9 @@ export class ReadWriteGrant extends Grant<PermitState, PermitClaim> {
  * await table.create();
  * await using session = await openSession(table);
  * const catalogue = new ReadWriteLock(session, 'catalogue');
- * await catalogue.withWrite(async ({ token }) => console.log('rebuilt under', token)); // => rebuilt under 1
+ * await catalogue.withWrite(async ({ token }) => console.log('rebuilt under', token)); // => rebuilt under 2
  * const [one, two] = await Promise.all([catalogue.read(), catalogue.read({ waitMs: 1_000 })]);
- * console.log(one.token, two.token, await catalogue.tryWrite()); // => 2n 2n undefined
+ * console.log(one.token, two.token, await catalogue.tryWrite()); // => 3n 3n undefined
  * await Promise.all([one.release(), two.release()]);
  * ```
  */

@@ -1,13 +1,13 @@
 import { Grant } from '../claims/grant.js';
 import { whileHeld } from '../claims/while-held.js';
-import { claimTermsOf, type LockOptions } from '../lock/lock-options.js';
+import { claimTermsOf, type TicketOptions } from '../lock/lock-options.js';
 import { RecipeItem, requireCount, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { type GrantedPermits, PermitClaims } from './permit-claims.js';
 import { noPermits, type PermitClaim, type PermitState, resize } from './permit-state.js';
 
 /** Options of {@link Semaphore}. */
-export interface SemaphoreOptions extends Omit<LockOptions, 'purpose'> {
+export interface SemaphoreOptions extends Omit<TicketOptions, 'purpose'> {
   /** The capacity, a positive integer. Stands in the item: all who use the semaphore must say the same. */
   readonly permits: number;
 }
