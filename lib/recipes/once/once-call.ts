@@ -24,6 +24,7 @@ import { errorOf, failureFrom, InProgressError, PayloadMismatchError, ResultNotS
 import {
   begun,
   done,
+  ended,
   failed,
   forgotten,
   isOf,
@@ -251,15 +252,8 @@ export class OnceCall {
     }
   }
 
-  /**
-   * The end of a run, if it is this one that stands in the item and goes on. Where nothing stands, the item has vanished (it was removed,
-   * or the run has taken longer than items are kept): while the lease lives nobody can have taken the run over, so it is ours.
-   */
   #ending({ state: own, lease }: Begun, change: (state: OnceState) => OnceState): (state: OnceState) => OnceState {
-    return (state) => {
-      const isOurs = isOf(state, own) ? state.state === 'running' : state.fence === 0 && lease.isLive();
-      return isOurs ? change(own) : state;
-    };
+    return (state) => ended(state, own, lease.isLive(), change);
   }
 
   /** A run that was perhaps begun, and that nobody goes on with, is as if it had not been begun. */

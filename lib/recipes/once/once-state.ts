@@ -101,6 +101,20 @@ export function isOf({ run, fence }: OnceState, begunAs: OnceState): boolean {
   return run !== null && run.nonce === begunAs.run?.nonce && fence === begunAs.fence;
 }
 
+/**
+ * The end of the run `own`, if it is this one that stands in the item and goes on. Where nothing stands, the item has vanished (it was
+ * removed, or the run took longer than items are kept): while the lease lives nobody can have taken the run over, so it is ours.
+ */
+export function ended(
+  state: OnceState,
+  own: OnceState,
+  isLive: boolean,
+  change: (state: OnceState) => OnceState,
+): OnceState {
+  const isOurs = isOf(state, own) ? state.state === 'running' : state.fence === 0 && isLive;
+  return isOurs ? change(own) : state;
+}
+
 /** The result of a run is stored. */
 export function done(state: OnceState, result: unknown, keepUntil: number): OnceState {
   return { ...state, state: 'done', attempt: 0, keepUntil, result };
