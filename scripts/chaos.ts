@@ -8,11 +8,13 @@ import { parseArgs } from 'node:util';
 import { engineFaultProfiles } from '../lib/engine/index.js';
 import { type FaultProfile, faultProfiles, findDynamoDBLocal } from '../lib/testing/index.js';
 import { counterRun } from '../spec/histories/counter-run.js';
+import { failoverRun, failoverSummary } from '../spec/histories/failover/run.js';
 import { Crew, type NetworkRunOptions, networkRun } from '../spec/histories/network-run.js';
 import { chaosCommand, type PlannedRun, planRuns } from '../spec/histories/plans.js';
 import { assertClean, simulationComplaints, suiteSeed, summary } from '../spec/histories/reports.js';
 import { simulate } from '../spec/histories/simulation.js';
 import type { StoreName } from '../spec/histories/stores.js';
+import { holdersOnStores } from './chaos/fencing.js';
 import { ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
 import { Stores } from './chaos/stores.js';
 
@@ -36,6 +38,8 @@ Usage: npm run chaos -- [options]
   --rate R          share of requests that are disturbed                                   (default 0.2)
   --kills N         workers killed (-9) in a run; --stops N: stopped for 0.1 to 10 s; --restarts N: engine killed (-9)
   --prevalence      instead: runs of prevalent systems; --stales N: workers stopped until others have pruned beyond them
+  --fencing         instead: runs with --stops N (default 100) holders of locks that are stopped beyond their leases
+  --failovers N     instead: N leaders of five candidates, a process each, killed (-9) or stopped beyond their lease
   --count N         instead: N counted writes, half of all writes disturbed, with the SDK's retries and without
 
 Exit code: 0 = all runs were clean; 1 = at least one was not; 2 = wrong usage.
@@ -57,7 +61,9 @@ const flags = {
   restarts: { type: 'string' },
   stales: { type: 'string' },
   prevalence: { type: 'boolean' },
+  fencing: { type: 'boolean' },
   count: { type: 'string' },
+  failovers: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
 
@@ -73,7 +79,7 @@ const given = readFlags();
 
 class UsageError extends Error {}
 
-function numberOf(name: Exclude<keyof typeof given, 'help' | 'prevalence'>): number | undefined {
+function numberOf(name: Exclude<keyof typeof given, 'help' | 'prevalence' | 'fencing'>): number | undefined {
   const text = given[name];
   if (text === undefined) return undefined;
   const number = Number(text);
@@ -218,6 +224,28 @@ async function chaosCounting(firstSeed: number, engines: readonly StoreName[], w
   }
 }
 
+async function chaosOfFailovers(firstSeed: number, engines: readonly StoreName[], failovers: number): Promise<void> {
+  const stores = new Stores();
+  try {
+    for (const turn of turns(numberOf('runs') ?? 1)) {
+      for (const engine of engines) {
+        const seed = firstSeed + turn;
+        const command = chaosCommand({ engine, seed, failovers, runs: 1 });
+        console.log(command);
+        await stores
+          .within(engine, false, async (store) => {
+            const report = await failoverRun(store, { seed, failovers, candidates: numberOf('processes') });
+            console.log(`  ${failoverSummary(report)}`);
+            if (report.findings.length > 0) fail(`${report.findings.slice(0, 5).join('\n')}\nrepeat: ${command}`);
+          })
+          .catch(fail);
+      }
+    }
+  } finally {
+    await stores.close();
+  }
+}
+
 async function chaosOfLedgers(firstSeed: number, engine: StoreName | 'memory' | undefined): Promise<void> {
   const options = {
     ...{ firstSeed, turns, fail, profile: oneOf('profile', faultProfiles) },
@@ -227,6 +255,13 @@ async function chaosOfLedgers(firstSeed: number, engine: StoreName | 'memory' | 
   };
   if (engine === 'memory') await ledgersInMemory(options);
   else await ledgersOnStores(options, enginesHere(engine));
+}
+
+async function chaosOfHolders(firstSeed: number, engine: StoreName | 'memory' | undefined): Promise<void> {
+  if (engine === 'memory')
+    throw new UsageError('--fencing stops real processes, so it needs another --engine than memory');
+  const options = { firstSeed, turns, fail, runs: numberOf('runs'), stops: numberOf('stops') };
+  await holdersOnStores(options, enginesHere(engine));
 }
 
 /** The engines that are wished and to be had. */
@@ -245,8 +280,11 @@ async function main(): Promise<void> {
   const seed = numberOf('seed') ?? suiteSeed();
   const engine = oneOf('engine', ['dynalite', 'dynamodb-local', 'memory']);
   const writes = numberOf('count');
+  const failovers = numberOf('failovers');
   if (given.prevalence === true) await chaosOfLedgers(seed, engine);
+  else if (given.fencing === true) await chaosOfHolders(seed, engine);
   else if (engine === 'memory') await chaosInMemory(seed);
+  else if (failovers !== undefined) await chaosOfFailovers(seed, enginesHere(engine), failovers);
   else if (writes === undefined) await chaosOnStores(seed, enginesHere(engine));
   else await chaosCounting(seed, enginesHere(engine), writes);
   console.log(failures.length === 0 ? 'all clean' : `${failures.length} runs FAILED`);

@@ -1,7 +1,7 @@
 import { onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { LockClaims } from '../lock/lock-claims.js';
-import { claimTermsOf, type LockOptions } from '../lock/lock-options.js';
+import { claimTermsOf, type TicketOptions } from '../lock/lock-options.js';
 import { RecipeItem, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { watchfulSignal } from '../session/watchful-signal.js';
@@ -23,7 +23,7 @@ const pollMsMaxDefault = 1_000;
 const againMs = 1_000;
 
 /** Options of {@link Election}. */
-export type ElectionOptions = LockOptions;
+export type ElectionOptions = TicketOptions;
 
 /** Options of {@link Election.lead}. */
 export interface LeadOptions<V> {

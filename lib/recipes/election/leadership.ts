@@ -32,6 +32,8 @@ export class Leadership<V = unknown> implements AsyncDisposable {
   readonly term: bigint;
   /** The name of the election. */
   readonly name: string;
+  /** The kind of the recipe: terms have nothing to do with the tokens of a lock. */
+  readonly kind: string;
   /** Aborts when it is lost, before others can lead; each look at it looks at the clocks first. The reason is the error. */
   readonly signal: AbortSignal;
   readonly #claims: LockClaims<ElectionState<V>>;
@@ -45,6 +47,7 @@ export class Leadership<V = unknown> implements AsyncDisposable {
     this.#grant = new LockGrant(claims, granted);
     this.term = this.#grant.token;
     this.name = this.#grant.name;
+    this.kind = this.#grant.kind;
     this.signal = this.#grant.signal;
   }
 
@@ -70,6 +73,11 @@ export class Leadership<V = unknown> implements AsyncDisposable {
    */
   assertLeader(): void {
     if (!this.isLeader) throw this.#notLeader(this.#claims.item.peek());
+  }
+
+  /** As {@link Leadership.assertLeader}: so a `FencedAtom` takes a leadership for a fence. */
+  assertHeld(): void {
+    this.assertLeader();
   }
 
   /**
