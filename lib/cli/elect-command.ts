@@ -1,8 +1,9 @@
 /** `leyden elect`: running a command on the one machine that leads. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Leadership } from '../recipes/index.js';
 import { type Command, command } from './command.js';
 import { asUsage, exitCodeOf } from './exit.js';
-import { type HeldFlags, heldFlags, heldText, openHeld, purposeOf, termsOf } from './held.js';
+import { type HeldFlags, heldFlags, heldText, leave, openHeld, purposeOf, termsOf } from './held.js';
 import { stopSignals } from './signals.js';
 import { supervise } from './supervise.js';
 
@@ -12,6 +13,11 @@ const againMs = 1_000;
 interface ElectFlags extends HeldFlags {
   readonly value?: string;
   readonly restart?: boolean;
+}
+
+/** Resigns what is not lost. What can't be told is settled by the end of the session. */
+async function resigned(leadership: Leadership<string>): Promise<void> {
+  if (leadership.loss === undefined) await leadership.resign().catch(() => false);
 }
 
 export const electCommand: Command = command<ElectFlags>(
@@ -51,8 +57,8 @@ export const electCommand: Command = command<ElectFlags>(
             output.note('leading', { election: name, term: String(term) }, `leading ${name} in term ${term}`);
           }
           const env = { ...shell.env, LEYDEN_FENCING_TOKEN: String(term), LEYDEN_ELECTION_NAME: name };
-          const ended = await supervise(termsOf(flags, call.command, env), leadership.signal, output);
-          await leadership.resign().catch(() => false);
+          const terms = termsOf(flags, call.command, env);
+          const ended = await supervise(terms, leadership.signal, output).finally(() => resigned(leadership));
           const isOver = ended.loss === undefined && !flags.restart;
           if (isOver || ended.asked !== undefined) return ended.exitCode;
           await sleep(againMs, undefined, { signal: stop.signal });
@@ -61,7 +67,7 @@ export const electCommand: Command = command<ElectFlags>(
         if (stop.by !== undefined && stop.signal.aborted) return exitCodeOf(stop.by);
         throw error;
       } finally {
-        await session.close();
+        await leave(session);
         stop.close();
       }
     }),

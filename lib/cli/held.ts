@@ -1,4 +1,5 @@
 /** What `lock run` and `elect` share: the session that they hold something under, and the command that they run meanwhile. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AtomTable } from '../atom/index.js';
 import type { Session } from '../recipes/index.js';
 import type { Flag } from './command.js';
@@ -8,6 +9,8 @@ import type { Terms } from './supervise.js';
 
 const leaseMsDefault = 15_000;
 const killAfterMsDefault = 10_000;
+/** How long a good-bye may take. */
+const leaveMsMax = 2_000;
 /** Looks in one lease whether it was taken by force. */
 const looksPerLease = 3;
 
@@ -58,6 +61,14 @@ export async function openHeld(table: AtomTable, flags: HeldFlags, words: readon
 /** For people who look at the table. Arguments are left out: there may be secrets among them. */
 export function purposeOf(flags: HeldFlags, words: readonly string[]): string {
   return flags.purpose ?? (words[0] as string);
+}
+
+/** Ends the session, so that others need not wait. Where nobody hears it they do; this process is not kept for it. */
+export async function leave(session: Session): Promise<void> {
+  const late = new AbortController();
+  const { signal } = late;
+  await Promise.race([session.close(), sleep(leaveMsMax, undefined, { signal }).catch(() => {})]);
+  late.abort();
 }
 
 export function termsOf(flags: HeldFlags, words: readonly string[], env: NodeJS.ProcessEnv): Terms {

@@ -4,7 +4,7 @@ import type { Holder, Lock, LockGrant } from '../recipes/index.js';
 import { type Call, type CommandGroup, command } from './command.js';
 import { asUsage, CommandError, exitCodeOf, exitCodes } from './exit.js';
 import { duration, exitCode } from './flag-values.js';
-import { type HeldFlags, heldFlags, heldText, keepLooking, openHeld, purposeOf, termsOf } from './held.js';
+import { type HeldFlags, heldFlags, heldText, keepLooking, leave, openHeld, purposeOf, termsOf } from './held.js';
 import { sessionLooksSilent } from './holders.js';
 import { stopSignals } from './signals.js';
 import { supervise } from './supervise.js';
@@ -73,6 +73,9 @@ async function withinMs(lock: Lock, waitMs: number, signal: AbortSignal): Promis
   }
 }
 
+/** Whether it was held until now. What can't be told is settled by the end of the session. */
+const released = (grant: LockGrant): Promise<boolean> => grant.release().catch(() => true);
+
 const run = command<RunFlags>(
   {
     words: 'run <name>',
@@ -112,16 +115,21 @@ const run = command<RunFlags>(
       try {
         const grant = await acquire(lock, flags.wait ?? Number.POSITIVE_INFINITY, call, stop.signal, another);
         stop.signal.throwIfAborted();
-        const env = { ...shell.env, LEYDEN_FENCING_TOKEN: String(grant.token), LEYDEN_LOCK_NAME: name };
-        const watching = keepLooking(() => grant.extend(), session.leaseMs);
-        const ended = await supervise(termsOf(flags, call.command, env), grant.signal, output).finally(watching);
-        if (ended.loss !== undefined) return flags.lostExitCode ?? exitCodes.lost;
-        return (await grant.release().catch(() => true)) ? ended.exitCode : (flags.lostExitCode ?? exitCodes.lost);
+        let isLost = false;
+        try {
+          const env = { ...shell.env, LEYDEN_FENCING_TOKEN: String(grant.token), LEYDEN_LOCK_NAME: name };
+          const watching = keepLooking(() => grant.extend(), session.leaseMs);
+          const ended = await supervise(termsOf(flags, call.command, env), grant.signal, output).finally(watching);
+          isLost = ended.loss !== undefined || !(await released(grant));
+          return isLost ? (flags.lostExitCode ?? exitCodes.lost) : ended.exitCode;
+        } finally {
+          if (!isLost) await released(grant);
+        }
       } catch (error) {
         if (stop.by !== undefined && error === stop.signal.reason) return exitCodeOf(stop.by);
         throw error;
       } finally {
-        await session.close();
+        await leave(session);
         stop.close();
       }
     }),

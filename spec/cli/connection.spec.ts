@@ -52,21 +52,21 @@ const get = ['atom', 'get', 'k', '--table', 'state'];
 
 describe('a wrong endpoint', () => {
   it.each([
-    ['where nobody listens', 'http://127.0.0.1:1', 'nobody listens there (ECONNREFUSED)'],
-    ['where there is no host', 'http://leyden-jar.invalid:8000', 'E'],
-  ])('%s ends reads and writes with 1, soon', async (_where, url, reason) => {
+    ['where nobody listens', 'http://127.0.0.1:1', 'nobody listens there'],
+    ['where there is no host', 'http://leyden-jar.invalid:8000', '(ENOTFOUND|EAI_AGAIN)'],
+  ])('%s ends everything with 1 within 5 s', async (_where, url, reason) => {
+    const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_REGION: 'local', LEYDEN_TABLE: 'state' };
+    const lines = [
+      ['atom', 'get', 'k', '--endpoint-url', url],
+      ['atom', 'set', 'k', '1', '--endpoint-url', url],
+      ['lock', 'run', 'a', '--endpoint-url', url, '--', 'echo', 'ran'],
+    ];
     const startedMs = performance.now();
-    for (const args of [get, ['atom', 'set', 'k', '1', '--table', 'state'], ['table', 'create', '--table', 'state']]) {
-      const { code, stderr } = await typed([...args, '--endpoint-url', url, '--region', 'local'], {
-        env: { AWS_ACCESS_KEY_ID: 'x' },
-      });
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/^leyden: Cannot (use|find)/)]);
+    for (const { code, stdout, stderr } of await Promise.all(lines.map((line) => command.start(line, env).ended))) {
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toMatch(new RegExp(`^leyden: Cannot use ${url}: .*${reason}`));
     }
-    const there = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_REGION: 'local', LEYDEN_TABLE: 'state' };
-    const end = await command.start(['lock', 'run', 'a', '--endpoint-url', url, '--', 'echo', 'ran'], there).ended;
-    expect([end.code, end.stdout, end.stderr]).toEqual([1, '', expect.stringContaining(`Cannot use ${url}`)]);
-    expect(end.stderr).toContain(reason);
-    expect(performance.now() - startedMs).toBeLessThan(20_000);
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
   });
 
   it.each([
@@ -175,11 +175,8 @@ describe('leyden dev', () => {
 
 describe('standard output', () => {
   it('that nobody reads any longer ends it quietly', async () => {
-    const { url } = await recorder();
-    const run = command.start(['--help'], { LEYDEN_TABLE: 'state', AWS_ENDPOINT_URL: url });
+    const run = command.start(['dev']);
     run.child.stdout?.destroy();
-    const { code, stderr } = await run.ended;
-    expect([0, 141]).toContain(code);
-    expect(stderr).toBe('');
+    expect(await run.ended).toMatchObject({ code: 141, stderr: '' });
   });
 });
