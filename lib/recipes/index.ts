@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { Config, type ConfigListener, type ConfigOptions } from './config.js';
 export {
   CountDownLatch,
   type CountDownLatchOptions,
@@ -26,9 +27,10 @@ export {
 export { FenceMismatchError, StaleTokenError } from './fence/fence-errors.js';
 export { FencedAtom, type FencedOptions, type FencedSwapOptions, fenced } from './fence/fenced-atom.js';
 export { Lock } from './lock/lock.js';
-export { type Holder, LockTimeoutError } from './lock/lock-errors.js';
+export { type Holder, LockTimeoutError, ReentrantLockError } from './lock/lock-errors.js';
 export { LockGrant } from './lock/lock-grant.js';
 export type { LockOptions } from './lock/lock-options.js';
+export { type HeldLocks, withLocks } from './lock/with-locks.js';
 export { Member } from './membership/member.js';
 export { Membership, type WatchMembersOptions } from './membership/membership.js';
 export type { MemberEntry } from './membership/membership-state.js';
