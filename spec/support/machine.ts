@@ -16,7 +16,7 @@ import {
   seededRandom,
 } from '../../lib/engine/index.js';
 import type { VirtualClock } from '../../lib/testing/index.js';
-import { type OnStep, steppedEngine } from './stepped-engine.js';
+import { isWriteStep, type OnStep, steppedEngine } from './stepped-engine.js';
 
 interface MachineOptions {
   readonly seed?: number;
@@ -42,8 +42,9 @@ export class Machine {
   readonly #rate: number;
   #stoppedUntilMs = 0;
   #stepMs = 0;
-  /** Requests that were sent. */
+  /** Requests that were sent, and the writes among them. */
   requests = 0;
+  writes = 0;
 
   constructor(engine: Engine, clock: VirtualClock, options: MachineOptions = {}) {
     const { seed = 1, rate = 1, offsetMs = 0, rules = [], onStep } = options;
@@ -64,6 +65,7 @@ export class Machine {
       const send = async () => {
         await this.#gate();
         this.requests += 1;
+        if (isWriteStep(step)) this.writes += 1;
         try {
           return await (onStep?.(step) ?? step.send());
         } finally {

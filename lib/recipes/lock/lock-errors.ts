@@ -45,3 +45,14 @@ export class LockTimeoutError extends LeydenError {
     this.ahead = ahead;
   }
 }
+
+/** `ERR_LOCK_REENTRANT`: a lock was asked for inside its own `withLock`, and would have waited for itself for ever. Nothing was done. */
+export class ReentrantLockError extends LeydenError {
+  constructor(subject: string) {
+    super(
+      'ERR_LOCK_REENTRANT',
+      `Cannot acquire ${subject}: called inside a withLock of this very lock; use the grant that the function was given, or open the lock with reentrant: true`,
+      { outcome: 'not-done', retryable: false },
+    );
+  }
+}

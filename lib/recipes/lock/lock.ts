@@ -1,7 +1,8 @@
 import { RecipeItem, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
+import { Holding } from './holding.js';
 import { LockClaims } from './lock-claims.js';
-import { type Holder, holderOf } from './lock-errors.js';
+import { type Holder, holderOf, ReentrantLockError } from './lock-errors.js';
 import { LockGrant } from './lock-grant.js';
 import { claimTermsOf, type LockOptions } from './lock-options.js';
 import { force, type LockState } from './lock-state.js';
@@ -19,7 +20,7 @@ import { force, type LockState } from './lock-state.js';
  * **If the process dies**, who waits takes over after `leaseMs` of the dead one's session, counted on the waiter's own clock from the
  * last sign of life. If an answer is lost, the atom settles it: nobody waits for a claim of their own, and nothing is granted twice.
  *
- * A lock hangs on a session, which is renewed once for all that hangs on it. It is not reentrant. Its item is never removed: the
+ * A lock hangs on a session, which is renewed once for all that hangs on it. Its item is never removed: the
  * token must not begin anew. Don't delete it.
  *
  * @example
@@ -41,12 +42,16 @@ import { force, type LockState } from './lock-state.js';
  */
 export class Lock {
   readonly name: string;
+  readonly session: Session;
   readonly #claims: LockClaims<LockState>;
+  readonly #isReentrant: boolean;
 
   /** Sends nothing. @throws TypeError, RangeError for a name or option that is none. */
   constructor(session: Session, name: string, options: LockOptions = {}) {
     const item = new RecipeItem<LockState>(session.table, name, { kind: 'lock', fence: 0, owner: null, queue: [] });
     this.name = name;
+    this.session = session;
+    this.#isReentrant = options.reentrant === true;
     this.#claims = new LockClaims(session, item, claimTermsOf(item.subject, options));
   }
 
@@ -63,6 +68,7 @@ export class Lock {
    * lost meanwhile; `SessionClosedError` `ERR_SESSION_CLOSED`; `RecipeKindError` `ERR_RECIPE_KIND`; RangeError; what `ItemAtom.swap` throws.
    */
   async acquire(options: WaitOptions = {}): Promise<LockGrant> {
+    if (this.#around() !== undefined) throw new ReentrantLockError(this.#claims.item.subject);
     return new LockGrant(this.#claims, await this.#claims.acquire(options));
   }
 
@@ -83,23 +89,16 @@ export class Lock {
    * Runs `f` while holding it, and releases it; returns what `f` returned. When it was lost before `f` had ended, it throws that loss: somebody
    * else may have been at work at the same time. An error of `f` reaches you unchanged.
    *
+   * Inside `f`, and in all that it sets going until it has ended, the same lock can't be had once more: that would wait for itself, so it throws
+   * `ERR_LOCK_REENTRANT`. With the option `reentrant` a `withLock` inside runs at once, under the same grant, and the last to end releases it.
+   *
    * @cost As {@link Lock.acquire} and {@link LockGrant.release}.
-   * @throws {LeaseLostError} `ERR_LEASE_LOST`; what {@link Lock.acquire} throws.
+   * @throws {LeaseLostError} `ERR_LEASE_LOST`; {@link ReentrantLockError} `ERR_LOCK_REENTRANT`; what {@link Lock.acquire} throws.
    */
   async withLock<R>(f: (grant: LockGrant) => R | Promise<R>, options: WaitOptions = {}): Promise<R> {
-    const grant = await this.acquire(options);
-    let result: R;
-    try {
-      result = await f(grant);
-    } catch (error) {
-      await grant.release().catch(() => false);
-      throw error;
-    }
-    const lost = grant.loss;
-    // An answer that is lost here is settled in the background: the work is done.
-    await grant.release().catch(() => false);
-    if (lost !== undefined) throw lost;
-    return result;
+    const around = this.#around();
+    if (around !== undefined && !this.#isReentrant) throw new ReentrantLockError(this.#claims.item.subject);
+    return (around ?? new Holding(this.session.table, await this.acquire(options))).run(f);
   }
 
   /**
@@ -128,5 +127,10 @@ export class Lock {
       const next = force(state, token, clock.now());
       return [next, next !== state];
     });
+  }
+
+  /** The `withLock` of this lock that the caller runs under. */
+  #around(): Holding | undefined {
+    return Holding.around(this.session.table, this.name);
   }
 }

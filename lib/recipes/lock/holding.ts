@@ -1,0 +1,49 @@
+/**
+ * The stretch of work that a `withLock` covers: from its grant to the end of all that runs under it.
+ *
+ *   withLock ──granted──> f ... withLock of the same lock inside ... ──> released by whoever ends last
+ *
+ * It travels with the asynchronous context, through all that `f` awaits or sets going. So a call inside is known for what it is,
+ * which would otherwise wait for itself for ever. Once it is over, what still runs in that context counts as outside.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { AtomTable } from '../../atom/index.js';
+import type { LockGrant } from './lock-grant.js';
+
+const holdings = new AsyncLocalStorage<Holding>();
+
+export class Holding {
+  readonly #table: AtomTable;
+  readonly #grant: LockGrant;
+  readonly #outer: Holding | undefined = holdings.getStore();
+  #holds = 0;
+
+  constructor(table: AtomTable, grant: LockGrant) {
+    this.#table = table;
+    this.#grant = grant;
+  }
+
+  /** The one that the caller runs under, of this lock. */
+  static around(table: AtomTable, name: string): Holding | undefined {
+    for (let holding = holdings.getStore(); holding !== undefined; holding = holding.#outer) {
+      if (holding.#holds > 0 && holding.#table === table && holding.#grant.name === name) return holding;
+    }
+    return undefined;
+  }
+
+  /** Runs `f` under it; throws what it was lost by, if it was before `f` had ended. The last to end releases it. */
+  async run<R>(f: (grant: LockGrant) => R | Promise<R>): Promise<R> {
+    const grant = this.#grant;
+    this.#holds += 1;
+    try {
+      const result = await holdings.run(this, async () => f(grant));
+      const { loss } = grant;
+      if (loss !== undefined) throw loss;
+      return result;
+    } finally {
+      this.#holds -= 1;
+      // An answer that is lost here is settled in the background: the work is done.
+      if (this.#holds === 0) await grant.release().catch(() => false);
+    }
+  }
+}
