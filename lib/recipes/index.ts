@@ -3,6 +3,11 @@
  *
  * @module
  */
+
+export { Barrier, type BarrierOptions, type BarrierPass, type BarrierView } from './barrier/barrier.js';
+export { BarrierTimeoutError, BrokenBarrierError } from './barrier/barrier-errors.js';
+export type { BrokenReason } from './barrier/barrier-state.js';
+export { DoubleBarrier } from './barrier/double-barrier.js';
 export { Config, type ConfigListener, type ConfigOptions } from './config.js';
 export {
   CountDownLatch,
@@ -11,7 +16,9 @@ export {
   type LatchStanding,
 } from './count-down-latch.js';
 export { Counter, type CountOptions } from './counter.js';
-export { type ClaimOptions, CronSlot, type CronSlotOptions, type RunEveryOptions, type RunOnce } from './cron-slot.js';
+export { CronJob, type CronJobOptions, type CronWork } from './cron/cron-job.js';
+export { type ClaimOptions, CronSlot } from './cron/cron-slot.js';
+export type { RunEveryOptions, RunOnce, SlotOptions } from './cron/slots.js';
 export { Election, type ElectionOptions, type LeadOptions, type ObserveOptions } from './election/election.js';
 export { NotLeaderError } from './election/election-errors.js';
 export type { Leader, Observed } from './election/election-state.js';

@@ -1,0 +1,222 @@
+/**
+ * How a process comes to a barrier, and waits there: the steps of `barrier-state.ts`, made by swaps on one atom.
+ *
+ *   enter: swap enter ---- complete? ------------------------------------------> passed
+ *                    \---- watch the item until the generation is over --------> passed, or broken
+ *                          meanwhile observe the session of the next one in the ring; if it is over, break the generation
+ *
+ * Each step is a swap, so it happens once, whatever answers get lost. A call that gives up breaks the generation in which it waits, or finds
+ * that it has passed; where even that can't be settled it is tried again in the background, until the session goes with it.
+ */
+import { TableClosedError } from '../../atom/index.js';
+import type { Clock } from '../../engine/index.js';
+import { isLeydenError } from '../../errors.js';
+import { Rivals } from '../claims/rivals.js';
+import { Waiting } from '../claims/waiting.js';
+import { RecipeDiffersError } from '../errors.js';
+import { insist } from '../insist.js';
+import { RecipeItem, requireCount, type WaitOptions } from '../recipe-item.js';
+import type { Lease } from '../session/lease.js';
+import type { Session } from '../session/session.js';
+import { BarrierTimeoutError, BrokenBarrierError } from './barrier-errors.js';
+import {
+  type BarrierState,
+  enter,
+  evict,
+  giveUp,
+  leave,
+  neighbourOf,
+  outcomeOf,
+  reset,
+  untouched,
+} from './barrier-state.js';
+
+/** Longest interval between two looks of somebody who waits, in milliseconds. */
+const pollMsMax = 1_000;
+/** Each member takes about 50 bytes of the item, which all who wait read again and again. */
+const partiesMax = 1_000;
+
+/** Somebody who has entered. */
+export interface Member {
+  readonly nonce: string;
+  readonly generation: number;
+}
+
+/** What a wait is for. */
+interface Wanted extends Member {
+  /** `member`: that all enter; `leaver`: that all leave; `outsider`: that the place is free. */
+  readonly role: 'member' | 'leaver' | 'outsider';
+}
+
+/** What is left of a call's time. */
+interface Limits {
+  readonly waitMs: number;
+  readonly deadlineAt: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export class Gathering {
+  readonly item: RecipeItem<BarrierState>;
+  readonly #session: Session;
+  readonly #parties: number;
+  readonly #isDouble: boolean;
+  readonly #clock: Clock;
+  readonly #randomBytes: (count: number) => Uint8Array;
+
+  constructor(session: Session, kind: 'barrier' | 'double-barrier', name: string, parties: number) {
+    this.item = new RecipeItem<BarrierState>(session.table, name, untouched(kind));
+    requireCount(`open ${this.item.subject}`, 'parties', parties);
+    if (parties > partiesMax) {
+      throw new RangeError(`Cannot open ${this.item.subject}: parties must be at most ${partiesMax}: ${parties}`);
+    }
+    const { clock, randomBytes } = session.table.sources;
+    this.#session = session;
+    this.#parties = parties;
+    this.#isDouble = kind === 'double-barrier';
+    this.#clock = clock;
+    this.#randomBytes = randomBytes;
+  }
+
+  /** Enters, and waits until all have. */
+  async enter(options: WaitOptions): Promise<Member & { readonly isLast: boolean }> {
+    const limits = this.#limitsOf('enter', options);
+    const lease = await this.#session.lease();
+    const nonce = Buffer.from(this.#randomBytes(9)).toString('base64url');
+    for (;;) {
+      const [before, after] = await this.#arrive(nonce, lease, limits.signal);
+      const { generation } = before;
+      if (before.phase === 'broken') throw new BrokenBarrierError(this.item.subject, generation, before);
+      // Those of the generation before are still inside.
+      if (before.phase === 'inside') await this.#wait({ nonce, generation, role: 'outsider' }, lease, limits);
+      else {
+        const member = { nonce, generation };
+        const isLast = outcomeOf(after, member, 'gathering') === 'passed';
+        if (!isLast) await this.#wait({ ...member, role: 'member' }, lease, limits);
+        return { ...member, isLast };
+      }
+    }
+  }
+
+  /** Leaves at once, whatever ends the wait, and waits until all have. */
+  async leave({ nonce, generation }: Member, options: WaitOptions): Promise<void> {
+    const limits = this.#limitsOf('leave', options);
+    const lease = await this.#session.lease();
+    const step = (now: BarrierState) => (now.generation === generation ? leave(now, nonce) : now);
+    let state: BarrierState;
+    try {
+      state = await this.item.swap(step);
+    } catch (error) {
+      // The others must not wait for one who wants to leave.
+      void insist(this.#clock, lease, () => this.item.swap(step));
+      throw error;
+    }
+    const wanted = { nonce, generation, role: 'leaver' } as const;
+    if (!this.#isPast(state, wanted)) await this.#wait(wanted, lease, limits);
+  }
+
+  /** Begins the generation after `generation`; whether it was this call that did. */
+  async reset(generation: number): Promise<boolean> {
+    if (!(Number.isSafeInteger(generation) && generation >= 0)) {
+      throw new RangeError(
+        `Cannot reset ${this.item.subject}: generation must be an integer of at least 0: ${String(generation)}`,
+      );
+    }
+    return this.item.swapWith((state) => {
+      const after = reset(state, generation);
+      return [after, after !== state];
+    });
+  }
+
+  #limitsOf(action: string, { waitMs = Number.POSITIVE_INFINITY, signal }: WaitOptions): Limits {
+    if (!(waitMs >= 0)) {
+      throw new RangeError(
+        `Cannot ${action} ${this.item.subject}: waitMs must be a number of at least 0: ${String(waitMs)}`,
+      );
+    }
+    signal?.throwIfAborted();
+    return { waitMs, deadlineAt: this.#clock.monotonicMs() + waitMs, signal };
+  }
+
+  async #arrive(
+    nonce: string,
+    lease: Lease,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly [before: BarrierState, after: BarrierState]> {
+    try {
+      return await this.item.swapWith(
+        (state) => {
+          this.#assertAgreed(state);
+          const after = enter(state, { nonce, session: lease.id }, this.#parties, this.#isDouble);
+          return [after, [state, after] as const];
+        },
+        { signal },
+      );
+    } catch (error) {
+      // Perhaps it has entered, and nobody waits for it here: the others must not count on it.
+      if (isLeydenError(error) && error.outcome !== 'not-done') this.#giveUpLater(nonce, lease);
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** @throws {RecipeDiffersError} */
+  #assertAgreed({ parties }: BarrierState): void {
+    if (parties === 0 || parties === this.#parties) return;
+    const facts = { fact: 'parties', given: this.#parties, stored: parties };
+    throw new RecipeDiffersError(this.item.atom.key, facts, 'open it with that everywhere, or under another name');
+  }
+
+  /** Whether it is over, one way. @throws {BrokenBarrierError} the other way. */
+  #isPast(state: BarrierState, wanted: Wanted): boolean {
+    if (wanted.role === 'outsider') return state.generation !== wanted.generation || state.phase !== 'inside';
+    const outcome = outcomeOf(state, wanted, wanted.role === 'member' ? 'gathering' : 'inside');
+    if (outcome === 'broken') throw new BrokenBarrierError(this.item.subject, wanted.generation, state);
+    return outcome === 'passed';
+  }
+
+  async #wait(wanted: Wanted, lease: Lease, limits: Limits): Promise<void> {
+    limits.signal?.throwIfAborted();
+    const waiting = new Waiting(this.#clock, lease, limits);
+    const rivals = new Rivals(this.#session, (id) => void this.#evict(id, lease));
+    let seen: BarrierState | undefined;
+    try {
+      waiting.signal.throwIfAborted();
+      for await (const value of this.item.atom.watch({ signal: waiting.signal, pollMsMax })) {
+        seen = this.item.mine(value);
+        if (this.#isPast(seen, wanted)) return;
+        const neighbour = neighbourOf(seen, wanted.nonce, lease.id);
+        rivals.observe(new Set(neighbour === undefined ? [] : [neighbour]));
+      }
+      throw new TableClosedError('wait at', this.item.subject);
+    } catch (error) {
+      if (isLeydenError(error, 'ERR_BROKEN_BARRIER')) throw error;
+      if (wanted.role === 'member' && (await this.#giveUp(wanted, lease))) return;
+      if (!waiting.isTimeout(error)) throw error;
+      const last = seen ?? { ...untouched(this.item.kind), parties: this.#parties };
+      throw new BarrierTimeoutError(this.item.subject, limits.waitMs, wanted.generation, last, rivals.obstacle);
+    } finally {
+      waiting.end();
+      rivals.close();
+    }
+  }
+
+  /** Breaks what it waits in, unless that has passed meanwhile: then all have come, and it has passed too. */
+  async #giveUp(wanted: Wanted, lease: Lease): Promise<boolean> {
+    try {
+      const state = await this.item.swap((now) => giveUp(now, wanted.nonce));
+      return outcomeOf(state, wanted, 'gathering') === 'passed';
+    } catch {
+      // What ended the wait is what the caller has to know.
+      this.#giveUpLater(wanted.nonce, lease);
+      return false;
+    }
+  }
+
+  #giveUpLater(nonce: string, lease: Lease): void {
+    void insist(this.#clock, lease, () => this.item.swap((now) => giveUp(now, nonce)));
+  }
+
+  #evict(id: string, lease: Lease): Promise<boolean> {
+    return insist(this.#clock, lease, () => this.item.swap((now) => evict(now, id)));
+  }
+}
