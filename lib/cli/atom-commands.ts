@@ -1,71 +1,24 @@
 /** `leyden atom …`: the verbs of an atom. */
-import type { AtomTable, ItemAtom } from '../atom/index.js';
-import { type Call, type CommandGroup, command, type Flag } from './command.js';
+import {
+  type FormFlags,
+  formFlags,
+  formOf,
+  type KeyFlags,
+  keyFlags,
+  opIdFlag,
+  type WriteFlags,
+  withAtom,
+  writeFlags,
+} from './atom-flags.js';
+import { type CommandGroup, command } from './command.js';
 import { CommandError, exitCodeOf, exitCodes, UsageError } from './exit.js';
 import { duration, wholeNumber } from './flag-values.js';
 import { stopSignals } from './signals.js';
-import { documentOf, type Form, functionIn, readAll, textOf, valueIn } from './value-text.js';
-
-interface KeyFlags {
-  readonly jsonKey?: boolean;
-  readonly sortKey?: string;
-}
-
-interface FormFlags extends KeyFlags {
-  readonly superjson?: boolean;
-}
-
-interface WriteFlags extends FormFlags {
-  readonly ttl?: number;
-  readonly opId?: string;
-}
-
-const keyFlags: readonly Flag[] = [
-  { words: '--sort-key <value>', about: 'sort key of the atom, in a table with one (default: #)' },
-  { words: '--json-key', about: 'KEY (and --sort-key) is JSON: a number, a list, an object' },
-];
-const formFlags: readonly Flag[] = [
-  ...keyFlags,
-  { words: '--superjson', about: "values in superjson's form, which keeps Date, Map, Set, bigint and the like" },
-];
-const opIdFlag: Flag = { words: '--op-id <id>', about: 'does it once for ever under this id, however often it is run' };
-const writeFlags: readonly Flag[] = [
-  ...formFlags,
-  { words: '--ttl <duration>', about: 'the value expires after this time (default: never)', read: duration('--ttl') },
-  opIdFlag,
-];
-
-const formOf = ({ superjson }: FormFlags): Form => (superjson ? 'superjson' : 'plain');
-
-function keyOf(word: string, { jsonKey, sortKey, sortKeyName }: KeyFlags & { readonly sortKeyName?: string }): unknown {
-  const part = (text: string, what: string) => {
-    if (!jsonKey) return text;
-    try {
-      return JSON.parse(text) as unknown;
-    } catch (error) {
-      throw new UsageError(`${what} is no JSON: ${(error as Error).message}`);
-    }
-  };
-  if (sortKeyName === undefined) {
-    if (sortKey !== undefined) throw new UsageError('--sort-key is for a table with a sort key; give --sort-key-name');
-    return part(word, 'KEY');
-  }
-  return { pk: part(word, 'KEY'), sk: sortKey === undefined ? '#' : part(sortKey, '--sort-key') };
-}
-
-/** Opens the atom that the first operand names. */
-function withAtom<F extends KeyFlags, R>(
-  { operands, flags, withTable }: Call<F>,
-  f: (atom: ItemAtom<unknown>, table: AtomTable) => Promise<R>,
-): Promise<R> {
-  const key = keyOf(operands[0] as string, flags);
-  const { ttl } = flags as WriteFlags;
-  return withTable((table) => f(table.atom<unknown>(key, ttl === undefined ? {} : { ttlMs: ttl }), table));
-}
+import { documentOf, functionIn, readAll, textOf, valueIn } from './value-text.js';
 
 const nothing = (key: string): CommandError => new CommandError('ERR_NO_VALUE', `There is no value at ${key}`);
 
-const get = command<FormFlags & { readonly initial?: string }>(
+const get = command<FormFlags>(
   {
     words: 'get <key>',
     about: 'print the value of an atom as JSON',

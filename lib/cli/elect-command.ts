@@ -1,18 +1,41 @@
 /** `leyden elect`: running a command on the one machine that leads. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Leadership } from '../recipes/index.js';
+import type { Election, Leadership } from '../recipes/index.js';
 import { type Command, command } from './command.js';
 import { asUsage, exitCodeOf } from './exit.js';
-import { type HeldFlags, heldFlags, heldText, leave, openHeld, purposeOf, termsOf } from './held.js';
+import {
+  type HeldFlags,
+  heldFlags,
+  heldText,
+  leave,
+  openHeld,
+  pause,
+  pauseIfItMayPass,
+  purposeOf,
+  termsOf,
+} from './held.js';
+import type { Output } from './output.js';
 import { stopSignals } from './signals.js';
 import { supervise } from './supervise.js';
-
-/** Pause before the command is run again, so that another machine may lead where it fails at once. */
-const againMs = 1_000;
 
 interface ElectFlags extends HeldFlags {
   readonly value?: string;
   readonly restart?: boolean;
+}
+
+/** Stands until it leads. The first try tells at once what is wrong; afterwards what may pass is waited for. */
+async function elected(
+  election: Election<string>,
+  value: string | undefined,
+  signal: AbortSignal,
+  output: Output,
+): Promise<Leadership<string>> {
+  for (;;) {
+    try {
+      return await election.campaign(value, { signal });
+    } catch (error) {
+      await pauseIfItMayPass(error, signal, output);
+    }
+  }
 }
 
 /** Resigns what is not lost. What can't be told is settled by the end of the session. */
@@ -50,7 +73,7 @@ export const electCommand: Command = command<ElectFlags>(
       const stop = stopSignals();
       try {
         for (;;) {
-          const leadership = await election.campaign(flags.value, { signal: stop.signal });
+          const leadership = await elected(election, flags.value, stop.signal, output);
           stop.signal.throwIfAborted();
           const { term } = leadership;
           if (!flags.quiet) {
@@ -61,10 +84,11 @@ export const electCommand: Command = command<ElectFlags>(
           const ended = await supervise(terms, leadership.signal, output).finally(() => resigned(leadership));
           const isOver = ended.loss === undefined && !flags.restart;
           if (isOver || ended.asked !== undefined) return ended.exitCode;
-          await sleep(againMs, undefined, { signal: stop.signal });
+          // Another machine may lead where it fails at once.
+          await pause(stop.signal);
         }
       } catch (error) {
-        if (stop.by !== undefined && stop.signal.aborted) return exitCodeOf(stop.by);
+        if (stop.by !== undefined && error === stop.signal.reason) return exitCodeOf(stop.by);
         throw error;
       } finally {
         await leave(session);

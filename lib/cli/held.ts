@@ -1,14 +1,18 @@
 /** What `lock run` and `elect` share: the session that they hold something under, and the command that they run meanwhile. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AtomTable } from '../atom/index.js';
+import { isLeydenError } from '../errors.js';
 import type { Session } from '../recipes/index.js';
 import type { Flag } from './command.js';
 import { asUsage } from './exit.js';
 import { duration, exitCode } from './flag-values.js';
+import type { Output } from './output.js';
 import type { Terms } from './supervise.js';
 
 const leaseMsDefault = 15_000;
 const killAfterMsDefault = 10_000;
+/** Pause before something is tried again. */
+const againMs = 1_000;
 /** How long a good-bye may take. */
 const leaveMsMax = 2_000;
 /** Looks in one lease whether it was taken by force. */
@@ -61,6 +65,24 @@ export async function openHeld(table: AtomTable, flags: HeldFlags, words: readon
 /** For people who look at the table. Arguments are left out: there may be secrets among them. */
 export function purposeOf(flags: HeldFlags, words: readonly string[]): string {
   return flags.purpose ?? (words[0] as string);
+}
+
+/**
+ * Waits a moment after an error of a wait that another try may not meet: a lost lease, a store that did not answer.
+ *
+ * @throws any other error; the reason of `signal`.
+ */
+export async function pauseIfItMayPass(error: unknown, signal: AbortSignal, output: Output): Promise<void> {
+  signal.throwIfAborted();
+  if (!isLeydenError(error) || !(error.retryable || error.outcome === 'unknown')) throw error;
+  const { code, message } = error;
+  output.note('obstacle', { code, message }, `${message}; trying again`);
+  await pause(signal);
+}
+
+/** @throws the reason of `signal`. */
+export async function pause(signal: AbortSignal): Promise<void> {
+  await sleep(againMs, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
 /** Ends the session, so that others need not wait. Where nobody hears it they do; this process is not kept for it. */

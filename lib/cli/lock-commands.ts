@@ -1,11 +1,23 @@
 /** `leyden lock …`: running a command while holding a lock. */
 import type { AtomTable } from '../atom/index.js';
+import { isLeydenError } from '../errors.js';
 import type { Holder, Lock, LockGrant } from '../recipes/index.js';
 import { type Call, type CommandGroup, command } from './command.js';
 import { asUsage, CommandError, exitCodeOf, exitCodes } from './exit.js';
 import { duration, exitCode } from './flag-values.js';
-import { type HeldFlags, heldFlags, heldText, keepLooking, leave, openHeld, purposeOf, termsOf } from './held.js';
+import {
+  type HeldFlags,
+  heldFlags,
+  heldText,
+  keepLooking,
+  leave,
+  openHeld,
+  pauseIfItMayPass,
+  purposeOf,
+  termsOf,
+} from './held.js';
 import { sessionLooksSilent } from './holders.js';
+import type { Output } from './output.js';
 import { stopSignals } from './signals.js';
 import { supervise } from './supervise.js';
 
@@ -45,7 +57,7 @@ async function acquire(
   if (waitMs > 0 && !flags.quiet) {
     output.note('waiting', factsOf(lock.name, seen), `${holderText(lock.name, seen)}; waiting`);
   }
-  const granted = await withinMs(lock, waitMs, signal);
+  const granted = await withinMs(lock, waitMs, signal, output);
   if (granted !== undefined) return granted;
   const holder = await lock.holder();
   const silentMs = holder === undefined ? 0 : await sessionLooksSilent(another(), holder.session);
@@ -56,21 +68,30 @@ async function acquire(
       `${holderText(lock.name, holder)}, which looks dead; taking over`,
     );
   }
-  const late = await withinMs(lock, silentMs, signal);
+  const late = await (holder === undefined ? lock.tryAcquire({ signal }) : withinMs(lock, silentMs, signal, output));
   if (late !== undefined) return late;
   const { busy } = exitCodes;
   const text = holderText(lock.name, holder).replace(/^l/, 'L');
   throw new CommandError('ERR_BUSY', `${text}; the command was not run`, { exitCode: flags.busyExitCode ?? busy });
 }
 
-async function withinMs(lock: Lock, waitMs: number, signal: AbortSignal): Promise<LockGrant | undefined> {
-  if (waitMs === 0) return undefined;
-  try {
-    return await lock.acquire({ waitMs, signal });
-  } catch (error) {
-    if ((error as { readonly code?: unknown }).code === 'ERR_LOCK_TIMEOUT') return undefined;
-    throw error;
+/** `undefined` when it is not granted in that time. What may pass is no reason to give up a wait. */
+async function withinMs(
+  lock: Lock,
+  waitMs: number,
+  signal: AbortSignal,
+  output: Output,
+): Promise<LockGrant | undefined> {
+  const endAt = performance.now() + waitMs;
+  for (let leftMs = waitMs; leftMs > 0; leftMs = endAt - performance.now()) {
+    try {
+      return await lock.acquire({ waitMs: leftMs, signal });
+    } catch (error) {
+      if (isLeydenError(error, 'ERR_LOCK_TIMEOUT')) return undefined;
+      await pauseIfItMayPass(error, signal, output);
+    }
   }
+  return undefined;
 }
 
 /** Whether it was held until now. What can't be told is settled by the end of the session. */

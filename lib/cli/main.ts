@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** `leyden`: the process around one run. */
-import { constants } from 'node:os';
+import { exitCodeOf } from './exit.js';
 import { run } from './run.js';
 
 // As it was found: what this process sets for itself is not for the commands that it runs.
@@ -9,12 +9,14 @@ const env = { ...process.env };
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 // Whoever reads has gone (`leyden atom watch key | head -1`): a quiet end, as by SIGPIPE.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(128 + constants.signals.SIGPIPE);
-  });
-}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodeOf('SIGPIPE'));
+});
+// Nobody hears the notes; the command that runs under a lock is not stopped for that.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 
 // Timers of leases keep no process alive; a run does, until it has ended.
 const alive = setInterval(() => {}, 2 ** 30);
