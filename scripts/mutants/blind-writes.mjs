@@ -5,11 +5,17 @@ const commutes = 'spec/atom/commute.spec.ts';
 const commuteSchedules = 'spec/atom/commute-schedules.spec.ts';
 const commuteSealed = 'spec/atom/commute-sealed.spec.ts';
 const commuteCrowd = 'spec/atom/commute-crowd.spec.ts';
+const commuteWhen = 'spec/atom/commute-when.spec.ts';
+const whenSchedules = 'spec/atom/commute-when-schedules.spec.ts';
+const whenProperty = 'spec/properties/commute-when.property.spec.ts';
 const commuteProperty = 'spec/properties/commute.property.spec.ts';
 const commuteModel = 'spec/models/commute-protocol.spec.ts';
 const blindEvidence = 'lib/atom/commute/blind-evidence.ts';
 const commuteExpression = 'lib/atom/commute/commute-expression.ts';
 const commuteWriter = 'lib/atom/commute/commute-writer.ts';
+const commuteCondition = 'lib/atom/commute/commute-condition.ts';
+const conditionExpression = 'lib/atom/commute/condition-expression.ts';
+const commuteTogether = 'lib/atom/commute/commute-together.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const blindWrites = [
@@ -332,5 +338,165 @@ export const blindWrites = [
     'const ways = Object.keys(notes);',
     'spec/codec/notes.spec.ts',
     'whatever the order of names',
+  ),
+  mutant(
+    'commute when: the store is asked',
+    commuteExpression,
+    'conditions.every((clause) => requireClause(clause, before, sheet))',
+    'conditions.every((clause) => requireClause(clause, before, new Sheet(data)))',
+    whenSchedules,
+    'is told no once a fence has made sure',
+  ),
+  mutant(
+    'commute when: places within notes are not asked for',
+    conditionExpression,
+    'form.isVeiled(place) || ',
+    '',
+    whenProperty,
+    'says no other than',
+  ),
+  mutant(
+    'commute when: places with notes are not asked for',
+    conditionExpression,
+    'form.notesAt(place).length > 0 || ',
+    '',
+    whenProperty,
+    'says no other than',
+  ),
+  mutant(
+    'commute when: no empty name is sent',
+    conditionExpression,
+    " || place.includes('')",
+    '',
+    commuteWhen,
+    'sends no empty name',
+  ),
+  mutant(
+    'commute when: what is equal has no notes',
+    conditionExpression,
+    '      if (annotations !== undefined) return false;\n',
+    '',
+    whenProperty,
+    'says no other than',
+  ),
+  mutant(
+    'commute when: a missing number counts as 0',
+    conditionExpression,
+    "test === 'atMost' ? ['<=', bound >= 0] : ['>=', bound <= 0]",
+    "test === 'atMost' ? ['<=', bound > 0] : ['>=', bound < 0]",
+    whenProperty,
+    'says what the store says',
+  ),
+  mutant(
+    'commute when: a number and a bigint are not compared',
+    commuteCondition,
+    '      if (typeof number !== typeof bound) return false;\n',
+    '',
+    commuteWhen,
+    'a bigint has a bound of its kind',
+  ),
+  mutant(
+    'commute when: undefined is no condition',
+    commuteCondition,
+    '    if (!isObject(given)) {\n',
+    '    if (given === undefined) return;\n    if (!isObject(given)) {\n',
+    commuteWhen,
+    'refuses undefined',
+  ),
+  mutant(
+    'commute when: a condition must be there',
+    commuteCondition,
+    "  if (reader.clauses.length === 0) throw reader.wrong('when', [], 'must have a condition', asked);\n",
+    '',
+    commuteWhen,
+    'refuses no condition',
+  ),
+  mutant(
+    'commute when: a call sees what those before it add',
+    commuteTogether,
+    'sum(-added, clause.bound)',
+    'sum(0, clause.bound)',
+    whenProperty,
+    'holds of the state before them',
+  ),
+  mutant(
+    'commute when: what those before it touch otherwise is not told in advance',
+    commuteTogether,
+    "if (clause.test !== 'atMost' && clause.test !== 'atLeast') return undefined;",
+    "if (clause.test !== 'atMost' && clause.test !== 'atLeast') return clause;",
+    whenProperty,
+    'holds of the state before them',
+  ),
+  mutant(
+    'commute when: nor what they make within it',
+    commuteTogether,
+    'this.#above.has(text) || ',
+    '',
+    whenProperty,
+    'holds of the state before them',
+  ),
+  mutant(
+    'commute when: nor what holds it',
+    commuteTogether,
+    ' || parentsOf(clause.path).some((parent) => this.#sums.has(parent))',
+    '',
+    whenProperty,
+    'go together, or not, for what lies within',
+  ),
+  mutant(
+    'commute when: sums are exact',
+    commuteTogether,
+    'Number.isSafeInteger(right) && Number.isSafeInteger(result)',
+    'Number.isFinite(result)',
+    whenProperty,
+    'go together, or not, for bounds beyond',
+  ),
+  mutant(
+    'commute when: who is declined is in no update',
+    commuteWriter,
+    'const able = runs.filter((run) => !isDeclined(run));',
+    'const able = runs;',
+    whenSchedules,
+    'is told no beside others',
+  ),
+  mutant(
+    'commute when: who is declined is told before the others go on',
+    'lib/atom/lane.ts',
+    'const told = open === undefined ? 0 : declinedCount(runs, base);',
+    'const told = open === undefined ? 0 : 0 * declinedCount(runs, base);',
+    whenSchedules,
+    'is not put off for ever',
+  ),
+  mutant(
+    'commute when: no is not told on what was known before the call',
+    'lib/atom/lane.ts',
+    '!isDeclined(run) || base.since < run.operation.calledAt',
+    '!isDeclined(run)',
+    whenSchedules,
+    'is told no beside others',
+  ),
+  mutant(
+    'commute when: what failed for its condition goes as an update again',
+    'lib/atom/lane.ts',
+    'this.#commutes?.isDeclinedBy(fate.met, runs) !== true',
+    'this.#commutes !== undefined',
+    whenSchedules,
+    'is sent again as an update',
+  ),
+  mutant(
+    'commute when: what the store does not find satisfied is put',
+    commuteWriter,
+    'return !satisfies(heldFrom(met.encoded, this.#register.keyText).hand(), when);',
+    'return heldFrom(met.encoded, this.#register.keyText) !== undefined;',
+    whenSchedules,
+    'puts what the store does not find satisfied',
+  ),
+  mutant(
+    'commute when: an opId knows a call with a condition from one without',
+    'lib/atom/item-atom.ts',
+    "options, 'commuteWhen');",
+    "options, 'commute');",
+    commuteWhen,
+    'gives the first answer to every call',
   ),
 ];

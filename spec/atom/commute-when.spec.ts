@@ -88,7 +88,8 @@ for (const row of engines.filter((one) => one.name !== 'aws')) {
       const atom = await stored<Permits>(permits);
       const value = applied ? { ...permits, used: 1 } : permits;
       expect(await atom.commute({ add: { used: 1 } }, { when })).toEqual({ applied, value });
-      expect(kinds()).toEqual([applied ? 'update' : 'get']);
+      // Elsewhere an answer may be late.
+      if (row.name === 'memory') expect(kinds()).toEqual([applied ? 'update' : 'get']);
       // The store judges likewise what this process does not know of.
       await new AtomTable({ engine: opened.engine, tableName }).atom<Permits>(atom.key).reset(permits);
       sent = [];
@@ -240,8 +241,8 @@ describe('commute() with when', () => {
     ['no place', { is: {} }],
     ['no place further in', { absent: { a: {} } }],
     ['an unknown condition', { atmost: { n: 1 } }],
-    ['undefined at a place', { is: { n: undefined } }],
-    ['undefined as a condition', { is: undefined }],
+    ['undefined at a place', { is: { n: undefined, m: 1 } }],
+    ['undefined as a condition', { is: undefined, present: { m: true } }],
     ['no scalar', { is: { n: new Date() } }],
     ['a list to be equal to', { is: { n: [1] } }],
     ['NaN to be equal to', { is: { n: Number.NaN } }],
@@ -276,6 +277,24 @@ describe('commute() with when', () => {
     expect(await add(other)).toEqual({ applied: true, value: { n: 3 } });
     expect(await add(atom)).toEqual({ applied: false, value: { n: 3 } });
     expect(kinds()).toEqual(name === 'ttlMs' ? ['get', 'update', 'update', 'update'] : ['get', 'put', 'put']);
+  });
+
+  it('sends no empty name', async () => {
+    const atom = table.atom<Record<string, number>>('a', { initial: { n: 0 } });
+    await atom.swap((same) => same, { noop: 'write' });
+    sent = [];
+    expect(await atom.commute({ add: { n: 1 } }, { when: { absent: { '': true } } })).toMatchObject({ applied: true });
+    expect(kinds()).toEqual(['put']);
+  });
+
+  it('a bigint has a bound of its kind, as a number has', async () => {
+    const atom = table.atom<Record<string, unknown>>('a', { initial: { n: 1, big: 1n } });
+    for (const when of [{ atMost: { n: 5n } }, { atLeast: { big: 0 } }, { is: { n: 1n } }]) {
+      expect(await atom.commute({ add: { n: 1 } }, { when })).toMatchObject({ applied: false });
+    }
+    for (const when of [{ atMost: { big: 1n } }, { atLeast: { none: 0n } }, { is: { big: 1n } }]) {
+      expect(await atom.commute({ add: { n: 1 } }, { when })).toMatchObject({ applied: true });
+    }
   });
 
   it('stands for nothing once the value has expired', async () => {

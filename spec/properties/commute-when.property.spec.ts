@@ -58,6 +58,25 @@ describe('satisfies()', () => {
   });
 });
 
+describe('the store', () => {
+  it.each<[string, unknown, object]>([
+    ['a text is a bigint', { a: '7' }, { is: { a: 7n } }],
+    ['a bigint is a text', { a: 7n }, { is: { a: '7' } }],
+    ['undefined is absent', { a: undefined }, { absent: { a: true } }],
+    ['-0 is 0', { a: -0 }, { is: { a: 0 } }],
+    ['-0 is at most 0', { a: -0 }, { atMost: { a: 0 } }],
+    ['an error has parts', { a: new Error('e') }, { absent: { a: { message: true } } }],
+    ['a Date has none', { a: new Date(0) }, { present: { a: { x: true } } }],
+    ['an empty name is there', { '': 1 }, { is: { '': 1 } }],
+    ['an escaped name is there', { '~a': 1, b: new Date(0) }, { is: { '~a': 1 } }],
+  ])('says no other than what is said here, or is not asked, whether %s', (_, known, when) => {
+    const held = hold(known);
+    const clauses = readConditions('k', when);
+    const told = asked(clauses, held.encode(), held.encode());
+    if (told !== undefined) expect(told).toBe(satisfies(held.hand(), clauses));
+  });
+});
+
 describe('conditionsOf()', () => {
   const place = fc.constantFrom('a', 'b', 'c');
   const small = fc.oneof(

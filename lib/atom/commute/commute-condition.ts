@@ -52,13 +52,13 @@ function holdsOf(found: unknown, clause: Clause): boolean {
     case 'is':
       return found === clause.operand;
     case 'atMost':
-      return found === undefined
-        ? 0 <= clause.bound
-        : typeof found === typeof clause.bound && (found as number) <= clause.bound;
-    case 'atLeast':
-      return found === undefined
-        ? 0 >= clause.bound
-        : typeof found === typeof clause.bound && (found as number) >= clause.bound;
+    case 'atLeast': {
+      const { test, bound } = clause;
+      const zero = typeof bound === 'bigint' ? 0n : 0;
+      const number = found === undefined ? zero : found;
+      if (typeof number !== typeof bound) return false;
+      return test === 'atMost' ? (number as typeof bound) <= bound : (number as typeof bound) >= bound;
+    }
     case 'absent':
       return found === undefined;
     case 'present':
