@@ -175,6 +175,9 @@ export class Gathering {
   }
 
   async #wait(wanted: Wanted, lease: Lease, limits: Limits): Promise<void> {
+    // Those of one process that come together share a write, and know at once.
+    const known = this.item.peek();
+    if (known !== undefined && this.#isPast(known, wanted)) return;
     limits.signal?.throwIfAborted();
     const waiting = new Waiting(this.#clock, lease, limits);
     const rivals = new Rivals(this.#session, (id) => void this.#evict(id, lease));
