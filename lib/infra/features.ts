@@ -36,6 +36,8 @@ export type Feature =
   | 'query'
   /** `query` with `fresh`. */
   | 'query-fresh'
+  /** Recipes: locks, elections, semaphores and the rest; what they do inside `transact` needs that as well. */
+  | 'recipes'
   /** Prevalent systems: opening read-only, following, the past. */
   | 'prevalence-read'
   /** Prevalent systems: handling events, snapshots. */
@@ -83,6 +85,7 @@ export const permissions: Readonly<Record<Feature, Permissions>> = {
   'scan-partition': { items: ['Query'] },
   query: { indexes: ['Query'] },
   'query-fresh': { indexes: ['Query'], items: ['BatchGetItem'] },
+  recipes: { items: ['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'] },
   'prevalence-read': { items: ['BatchGetItem', 'GetItem'] },
   prevalence: { items: ['BatchGetItem', 'GetItem', 'PutItem'] },
   'prevalence-prune': { items: ['DeleteItem', 'GetItem', 'PutItem'] },

@@ -16,6 +16,7 @@ import {
   policyFor,
 } from '../../lib/infra/index.js';
 import { atomStorage, openPrevayler } from '../../lib/prevalence/index.js';
+import { Counter, Election, Lock, Semaphore, Session } from '../../lib/recipes/index.js';
 import { VirtualClock } from '../../lib/testing/virtual-clock.js';
 import { overridden } from '../atom/bench.js';
 import { Asked } from '../support/asked-engine.js';
@@ -112,6 +113,21 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
     await table.atom<{ a: number }>('o').focus('a').reset(1);
     await atom.setValidator(() => true);
     await atom.delete();
+  },
+  async recipes({ memory, table, others }) {
+    const onlooker = new AtomTable({ engine: memory, tableName: 'state' });
+    await using session = new Session(table);
+    await using rival = new Session(others);
+    const theirs = await new Lock(rival, 'report').acquire();
+    const waiting = new Lock(session, 'report').acquire();
+    await onlooker.atom<{ queue: unknown[] }>('lock:report').waitFor((lock) => lock?.queue.length === 1);
+    await theirs.release();
+    await (await waiting).release();
+    const permits = new Semaphore(session, 'slots', { permits: 2 });
+    for (let round = 0; round < 2; round += 1) await (await permits.acquire(1)).release();
+    const campaign = await new Election<string>(session, 'leader').campaign('me');
+    await campaign.resign();
+    expect(await new Counter(table, 'hits').inc()).toBe(1);
   },
   async 'prevalence-read'(stage) {
     await useTill(stage);
