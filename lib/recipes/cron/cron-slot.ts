@@ -12,8 +12,9 @@
  * ShedLock does this with a lock that is held for at least and at most some time, which a clock that is off, or a run that takes longer,
  * can let in twice; here there is nothing that runs out.
  */
-import type { AtomTable, CallOptions } from '../atom/index.js';
-import { RecipeItem, requireCount } from './recipe-item.js';
+import type { AtomTable, CallOptions } from '../../atom/index.js';
+import { RecipeItem } from '../recipe-item.js';
+import { type RunEveryOptions, type RunOnce, requireSlotAt, type SlotOptions, Slots } from './slots.js';
 
 interface CronSlotState {
   readonly kind: 'cron-slot';
@@ -23,17 +24,6 @@ interface CronSlotState {
 
 const never: CronSlotState = { kind: 'cron-slot', slotAt: -1 };
 
-/** Options of {@link CronSlot}. */
-export interface CronSlotOptions {
-  /** Length of a slot, in whole milliseconds. Slots begin at multiples of it since 1970-01-01T00:00Z. */
-  readonly everyMs: number;
-  /**
-   * How much later than at these multiples.
-   * @defaultValue 0
-   */
-  readonly offsetMs?: number;
-}
-
 /** Options of {@link CronSlot.claim} and {@link CronSlot.runOnce}. */
 export interface ClaimOptions extends CallOptions {
   /**
@@ -42,19 +32,6 @@ export interface ClaimOptions extends CallOptions {
    */
   readonly slotAt?: number;
 }
-
-/** Options of {@link CronSlot.runEvery}. */
-export interface RunEveryOptions {
-  /** Ends it, once a run under way has ended. */
-  readonly signal: AbortSignal;
-  /** Told of what the function throws, and of slots that could not be claimed. It goes on with the next slot. */
-  readonly onError: (error: unknown, slotAt: number) => void;
-}
-
-/** What `runOnce` answers. */
-export type RunOnce<R> =
-  | { readonly ran: true; readonly slotAt: number; readonly result: R }
-  | { readonly ran: false; readonly slotAt: number };
 
 /**
  * One process in each slot.
@@ -86,27 +63,17 @@ export type RunOnce<R> =
  */
 export class CronSlot {
   readonly #item: RecipeItem<CronSlotState>;
-  readonly #everyMs: number;
-  readonly #offsetMs: number;
+  readonly #slots: Slots;
 
   /** Sends nothing. @throws TypeError, RangeError for wrong arguments. */
-  constructor(table: AtomTable, name: string, options: CronSlotOptions) {
-    const { everyMs, offsetMs = 0 } = options;
-    requireCount('open a cron slot', 'everyMs', everyMs);
-    if (!Number.isSafeInteger(offsetMs) || offsetMs < 0 || offsetMs >= everyMs) {
-      throw new RangeError(
-        `Cannot open a cron slot: offsetMs must be an integer from 0 to below everyMs ${everyMs}: ${offsetMs}`,
-      );
-    }
+  constructor(table: AtomTable, name: string, options: SlotOptions) {
+    this.#slots = new Slots(table.sources.clock, options);
     this.#item = new RecipeItem(table, name, never, { closesWithTable: true });
-    this.#everyMs = everyMs;
-    this.#offsetMs = offsetMs;
   }
 
   /** Beginning of the slot that it is, in epoch milliseconds by the own clock. */
   slotAt(): number {
-    const now = this.#item.table.sources.clock.now();
-    return Math.floor((now - this.#offsetMs) / this.#everyMs) * this.#everyMs + this.#offsetMs;
+    return this.#slots.now();
   }
 
   /**
@@ -119,11 +86,7 @@ export class CronSlot {
    */
   async claim(options: ClaimOptions = {}): Promise<number | undefined> {
     const { slotAt = this.slotAt(), ...rest } = options;
-    if (!Number.isSafeInteger(slotAt) || slotAt < 0) {
-      throw new RangeError(
-        `Cannot claim ${this.#item.subject}: slotAt must be whole milliseconds since 1970: ${slotAt}`,
-      );
-    }
+    requireSlotAt(`claim ${this.#item.subject}`, slotAt);
     options.signal?.throwIfAborted();
     // The item only moves on, so what is known to be won stays so.
     const known = this.#item.peek();
@@ -155,25 +118,7 @@ export class CronSlot {
    * @cost As {@link CronSlot.claim}, in each slot, in each process.
    * @iam dynamodb:PutItem, dynamodb:GetItem
    */
-  async runEvery(f: (slotAt: number) => unknown, { signal, onError }: RunEveryOptions): Promise<void> {
-    while (await this.#nextSlot(signal)) {
-      const slotAt = this.slotAt();
-      try {
-        await this.runOnce(f, { slotAt, signal });
-      } catch (error) {
-        if (!signal.aborted || error !== signal.reason) onError(error, slotAt);
-      }
-    }
-  }
-
-  /** Waits for the next slot to begin; false when `signal` aborts before. */
-  async #nextSlot(signal: AbortSignal): Promise<boolean> {
-    const { clock } = this.#item.table.sources;
-    const begin = this.slotAt() + this.#everyMs;
-    // A timer may be early, and the wall clock may be set back meanwhile.
-    for (let leftMs = begin - clock.now(); leftMs > 0 && !signal.aborted; leftMs = begin - clock.now()) {
-      await clock.sleep(Math.ceil(leftMs), { signal }).catch(() => {});
-    }
-    return !signal.aborted;
+  runEvery(f: (slotAt: number) => unknown, options: RunEveryOptions): Promise<void> {
+    return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options);
   }
 }

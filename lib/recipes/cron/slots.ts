@@ -1,0 +1,80 @@
+/** Slots: stretches of time of one length, which begin at multiples of it. Which one it is depends on the clock of who asks. */
+import type { Clock } from '../../engine/index.js';
+import { requireCount } from '../recipe-item.js';
+
+/** How slots lie. */
+export interface SlotOptions {
+  /** Length of a slot, in whole milliseconds. Slots begin at multiples of it since 1970-01-01T00:00Z. */
+  readonly everyMs: number;
+  /**
+   * How much later than at these multiples.
+   * @defaultValue 0
+   */
+  readonly offsetMs?: number;
+}
+
+/** Options of the loops over slots. */
+export interface RunEveryOptions {
+  /** Ends it, once a run under way has ended. */
+  readonly signal: AbortSignal;
+  /** Told of what the function throws, and of slots of which it can't be told whose they are. It goes on with the next slot. */
+  readonly onError: (error: unknown, slotAt: number) => void;
+}
+
+/** What `runOnce` answers. */
+export type RunOnce<R> =
+  | { readonly ran: true; readonly slotAt: number; readonly result: R }
+  | { readonly ran: false; readonly slotAt: number };
+
+export class Slots {
+  readonly everyMs: number;
+  readonly #offsetMs: number;
+  readonly #clock: Clock;
+
+  /** @throws RangeError for wrong options. */
+  constructor(clock: Clock, { everyMs, offsetMs = 0 }: SlotOptions) {
+    requireCount('open a cron slot', 'everyMs', everyMs);
+    if (!Number.isSafeInteger(offsetMs) || offsetMs < 0 || offsetMs >= everyMs) {
+      throw new RangeError(
+        `Cannot open a cron slot: offsetMs must be an integer from 0 to below everyMs ${everyMs}: ${offsetMs}`,
+      );
+    }
+    this.everyMs = everyMs;
+    this.#offsetMs = offsetMs;
+    this.#clock = clock;
+  }
+
+  /** Beginning of the slot that it is. */
+  now(): number {
+    return Math.floor((this.#clock.now() - this.#offsetMs) / this.everyMs) * this.everyMs + this.#offsetMs;
+  }
+
+  /** Calls `run` at the beginning of each slot from the next one on, one call after the other, until `signal` aborts. */
+  async runEach(run: (slotAt: number) => Promise<unknown>, { signal, onError }: RunEveryOptions): Promise<void> {
+    while (await this.#next(signal)) {
+      const slotAt = this.now();
+      try {
+        await run(slotAt);
+      } catch (error) {
+        if (!signal.aborted || error !== signal.reason) onError(error, slotAt);
+      }
+    }
+  }
+
+  /** Waits for the next slot to begin; false when `signal` aborts before. */
+  async #next(signal: AbortSignal): Promise<boolean> {
+    const begin = this.now() + this.everyMs;
+    // A timer may be early, and the wall clock may be set back meanwhile.
+    for (let leftMs = begin - this.#clock.now(); leftMs > 0 && !signal.aborted; leftMs = begin - this.#clock.now()) {
+      await this.#clock.sleep(Math.ceil(leftMs), { signal }).catch(() => {});
+    }
+    return !signal.aborted;
+  }
+}
+
+/** @throws RangeError for what is no beginning of a slot. */
+export function requireSlotAt(action: string, slotAt: number): void {
+  if (!Number.isSafeInteger(slotAt) || slotAt < 0) {
+    throw new RangeError(`Cannot ${action}: slotAt must be whole milliseconds since 1970: ${slotAt}`);
+  }
+}
