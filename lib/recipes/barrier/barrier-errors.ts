@@ -1,5 +1,5 @@
 import { LeydenError } from '../../errors.js';
-import { type BarrierState, type BrokenReason, sizeOf } from './barrier-state.js';
+import type { BarrierState, BrokenReason } from './barrier-state.js';
 
 const reasons: Readonly<Record<BrokenReason, string>> = {
   'session-over': 'the session of somebody in it was over',
@@ -36,7 +36,7 @@ export class BarrierTimeoutError extends LeydenError {
   readonly parties: number;
 
   constructor(subject: string, waitMs: number, generation: number, state: BarrierState, cause: unknown) {
-    const members = sizeOf(state);
+    const members = state.count;
     super(
       'ERR_BARRIER_TIMEOUT',
       `Cannot pass ${subject}: waitMs ${waitMs} passed, ${members} of ${state.parties} were there in generation ${generation}; wait longer, or see what keeps the others`,

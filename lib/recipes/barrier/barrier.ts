@@ -1,7 +1,7 @@
 import type { CallOptions } from '../../atom/index.js';
 import type { WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
-import { sizeOf } from './barrier-state.js';
+import { settled } from './barrier-state.js';
 import { Gathering } from './gathering.js';
 
 /** Options of {@link Barrier} and {@link DoubleBarrier}. */
@@ -122,7 +122,7 @@ export class Barrier {
 }
 
 export async function viewOf({ item }: Gathering, options: CallOptions): Promise<BarrierView> {
-  const state = await item.read(options);
+  const state = settled(await item.read(options));
   const { generation, parties, phase } = state;
-  return { generation, parties, members: sizeOf(state), isBroken: phase === 'broken' };
+  return { generation, parties, members: state.count, isBroken: phase === 'broken' };
 }

@@ -3,7 +3,8 @@ import type { WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { type BarrierOptions, type BarrierView, viewOf } from './barrier.js';
 import { BrokenBarrierError } from './barrier-errors.js';
-import { Gathering, type Member } from './gathering.js';
+import type { Member } from './barrier-state.js';
+import { Gathering } from './gathering.js';
 
 /**
  * A double barrier: `parties` members begin together and end together, as with Curator's `DistributedDoubleBarrier`. One object is one member.

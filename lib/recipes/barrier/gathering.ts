@@ -1,11 +1,11 @@
 /**
- * How a process comes to a barrier, and waits there: the steps of `barrier-state.ts`, made by swaps on one atom.
+ * How a process comes to a barrier, and waits there: the steps of `barrier-state.ts`, made by swaps and commutes on one atom.
  *
- *   enter: swap enter ---- complete? ------------------------------------------> passed
+ *   enter: ---------------- complete? ------------------------------------------> passed
  *                    \---- watch the item until the generation is over --------> passed, or broken
  *                          meanwhile observe the session of the next one in the ring; if it is over, break the generation
  *
- * Each step is a swap, so it happens once, whatever answers get lost. A call that gives up breaks the generation in which it waits, or finds
+ * Each step is a swap, or a commute where the store can make it by itself, so it happens once, whatever answers get lost. A call that gives up breaks the generation in which it waits, or finds
  * that it has passed; where even that can't be settled it is tried again in the background, until the session goes with it.
  */
 import { TableClosedError } from '../../atom/index.js';
@@ -21,13 +21,18 @@ import type { Session } from '../session/session.js';
 import { BarrierTimeoutError, BrokenBarrierError } from './barrier-errors.js';
 import {
   type BarrierState,
+  blindEnter,
+  blindLeave,
   enter,
   evict,
   giveUp,
   leave,
+  type Member,
   neighbourOf,
+  type Outcome,
   outcomeOf,
   reset,
+  settled,
   untouched,
 } from './barrier-state.js';
 
@@ -36,16 +41,16 @@ const pollMsMax = 1_000;
 /** Each member takes about 50 bytes of the item, which all who wait read again and again. */
 const partiesMax = 1_000;
 
-/** Somebody who has entered. */
-export interface Member {
-  readonly nonce: string;
-  readonly generation: number;
-}
-
 /** What a wait is for. */
 interface Wanted extends Member {
   /** `member`: that all enter; `leaver`: that all leave; `outsider`: that the place is free. */
   readonly role: 'member' | 'leaver' | 'outsider';
+}
+
+/** What a call to enter has come to. */
+interface Arrival {
+  readonly before: BarrierState;
+  readonly isLast: boolean;
 }
 
 /** What is left of a call's time. */
@@ -59,7 +64,6 @@ export class Gathering {
   readonly item: RecipeItem<BarrierState>;
   readonly #session: Session;
   readonly #parties: number;
-  readonly #isDouble: boolean;
   readonly #clock: Clock;
   readonly #randomBytes: (count: number) => Uint8Array;
 
@@ -72,7 +76,6 @@ export class Gathering {
     const { clock, randomBytes } = session.table.sources;
     this.#session = session;
     this.#parties = parties;
-    this.#isDouble = kind === 'double-barrier';
     this.#clock = clock;
     this.#randomBytes = randomBytes;
   }
@@ -83,14 +86,13 @@ export class Gathering {
     const lease = await this.#session.lease();
     const nonce = Buffer.from(this.#randomBytes(9)).toString('base64url');
     for (;;) {
-      const [before, after] = await this.#arrive(nonce, lease, limits.signal);
+      const { before, isLast } = await this.#arrive(nonce, lease, limits.signal);
       const { generation } = before;
       if (before.phase === 'broken') throw new BrokenBarrierError(this.item.subject, generation, before);
+      const member = { nonce, generation };
       // Those of the generation before are still inside.
-      if (before.phase === 'inside') await this.#wait({ nonce, generation, role: 'outsider' }, lease, limits);
+      if (before.phase === 'inside') await this.#wait({ ...member, role: 'outsider' }, lease, limits);
       else {
-        const member = { nonce, generation };
-        const isLast = outcomeOf(after, member, 'gathering') === 'passed';
         if (!isLast) await this.#wait({ ...member, role: 'member' }, lease, limits);
         return { ...member, isLast };
       }
@@ -98,19 +100,18 @@ export class Gathering {
   }
 
   /** Leaves at once, whatever ends the wait, and waits until all have. */
-  async leave({ nonce, generation }: Member, options: WaitOptions): Promise<void> {
+  async leave(member: Member, options: WaitOptions): Promise<void> {
     const limits = this.#limitsOf('leave', options);
     const lease = await this.#session.lease();
-    const step = (now: BarrierState) => (now.generation === generation ? leave(now, nonce) : now);
+    const wanted: Wanted = { ...member, role: 'leaver' };
     let state: BarrierState;
     try {
-      state = await this.item.swap(step);
+      state = await this.#depart(member);
     } catch (error) {
       // The others must not wait for one who wants to leave.
-      void insist(this.#clock, lease, () => this.item.swap(step));
+      void insist(this.#clock, lease, () => this.#depart(member));
       throw error;
     }
-    const wanted = { nonce, generation, role: 'leaver' } as const;
     if (!this.#isPast(state, wanted)) await this.#wait(wanted, lease, limits);
   }
 
@@ -122,8 +123,9 @@ export class Gathering {
       );
     }
     return this.item.swapWith((state) => {
-      const after = reset(state, generation);
-      return [after, after !== state];
+      const now = settled(state);
+      const after = reset(now, generation);
+      return [after, after !== now];
     });
   }
 
@@ -137,26 +139,61 @@ export class Gathering {
     return { waitMs, deadlineAt: this.#clock.monotonicMs() + waitMs, signal };
   }
 
-  async #arrive(
-    nonce: string,
-    lease: Lease,
-    signal: AbortSignal | undefined,
-  ): Promise<readonly [before: BarrierState, after: BarrierState]> {
+  /** Enters; `before` is what it has entered, or could not enter. */
+  async #arrive(nonce: string, lease: Lease, signal: AbortSignal | undefined): Promise<Arrival> {
     try {
-      return await this.item.swapWith(
-        (state) => {
-          this.#assertAgreed(state);
-          const after = enter(state, { nonce, session: lease.id }, this.#parties, this.#isDouble);
-          return [after, [state, after] as const];
-        },
-        { signal },
-      );
+      return (await this.#arriveBlindly(nonce, lease, signal)) ?? (await this.#arriveInTurn(nonce, lease, signal));
     } catch (error) {
       // Perhaps it has entered, and nobody waits for it here: the others must not count on it.
       if (isLeydenError(error) && error.outcome !== 'not-done') this.#giveUpLater(nonce, lease);
       signal?.throwIfAborted();
       throw error;
     }
+  }
+
+  #arriveInTurn(nonce: string, lease: Lease, signal: AbortSignal | undefined): Promise<Arrival> {
+    return this.item.swapWith(
+      (state) => {
+        this.#assertAgreed(state);
+        const before = settled(state);
+        const after = enter(state, nonce, lease.id, this.#parties);
+        const { generation, phase } = before;
+        const isLast = phase === 'gathering' && outcomeOf(after, { nonce, generation }, 'gathering') === 'passed';
+        return [after, { before, isLast }];
+      },
+      { signal },
+    );
+  }
+
+  /** Has the store enter it; `undefined` when that can't be, or has turned out not to be possible. */
+  async #arriveBlindly(nonce: string, lease: Lease, signal: AbortSignal | undefined): Promise<Arrival | undefined> {
+    const known = this.item.peek();
+    const step = known && blindEnter(known, nonce, lease.id, this.#parties);
+    if (known === undefined || step === undefined) return undefined;
+    const { applied, value } = await this.item.commute(step.changes, step.when, { signal });
+    if (!applied) return undefined;
+    const before = settled(known);
+    return { before, isLast: settled(value) !== value && (await this.#settle(before.generation)) };
+  }
+
+  async #depart(member: Member): Promise<BarrierState> {
+    const known = this.item.peek();
+    const step = known && blindLeave(known, member);
+    if (step !== undefined) {
+      const { applied, value } = await this.item.commute(step.changes, step.when);
+      if (applied && settled(value) !== value) await this.#settle(member.generation);
+      if (applied) return value;
+    }
+    return this.item.swap((now) => leave(now, member));
+  }
+
+  /** Makes a complete generation the next one; whether it was this call that did. What fails is left to whoever comes next. */
+  #settle(generation: number): Promise<boolean> {
+    const step = (state: BarrierState): readonly [BarrierState, boolean] => {
+      const after = state.generation === generation ? settled(state) : state;
+      return [after, after !== state];
+    };
+    return this.item.swapWith(step).catch(() => false);
   }
 
   /** @throws {RecipeDiffersError} */
@@ -168,8 +205,7 @@ export class Gathering {
 
   /** Whether it is over, one way. @throws {BrokenBarrierError} the other way. */
   #isPast(state: BarrierState, wanted: Wanted): boolean {
-    if (wanted.role === 'outsider') return state.generation !== wanted.generation || state.phase !== 'inside';
-    const outcome = outcomeOf(state, wanted, wanted.role === 'member' ? 'gathering' : 'inside');
+    const outcome = outcomeFor(state, wanted);
     if (outcome === 'broken') throw new BrokenBarrierError(this.item.subject, wanted.generation, state);
     return outcome === 'passed';
   }
@@ -177,7 +213,7 @@ export class Gathering {
   async #wait(wanted: Wanted, lease: Lease, limits: Limits): Promise<void> {
     // Those of one process that come together share a write, and know at once.
     const known = this.item.peek();
-    if (known !== undefined && this.#isPast(known, wanted)) return;
+    if (known !== undefined && outcomeFor(known, wanted) === 'passed') return;
     limits.signal?.throwIfAborted();
     const waiting = new Waiting(this.#clock, lease, limits);
     const rivals = new Rivals(this.#session, (id) => void this.#evict(id, lease));
@@ -222,4 +258,10 @@ export class Gathering {
   #evict(id: string, lease: Lease): Promise<boolean> {
     return insist(this.#clock, lease, () => this.item.swap((now) => evict(now, id)));
   }
+}
+
+function outcomeFor(state: BarrierState, wanted: Wanted): Outcome {
+  if (wanted.role !== 'outsider') return outcomeOf(state, wanted, wanted.role === 'member' ? 'gathering' : 'inside');
+  const { generation, phase } = settled(state);
+  return generation === wanted.generation && phase === 'inside' ? 'waiting' : 'passed';
 }
