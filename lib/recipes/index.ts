@@ -71,3 +71,5 @@ export { LeaseLostError, type LostReason, SessionClosedError } from './session/s
 export type { SessionInfo } from './session/session-item.js';
 export type { Observation } from './session/session-observer.js';
 export { ShardedCounter, type ShardedCounterOptions } from './sharded-counter.js';
+export { Snowflake, type SnowflakeOptions } from './snowflake/snowflake.js';
+export { WorkersBusyError } from './snowflake/snowflake-state.js';
