@@ -125,7 +125,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   /** Gives it up; whether it was still held. What cannot be settled is tried again in the background. */
   async release(nonce: string): Promise<boolean> {
     try {
-      const blind = await this.#blindly(this.#steps.blindWithdraw?.(this.item.peek(), nonce), {});
+      const blind = await this.#blindly(this.#steps.blindWithdraw?.(this.#known(), nonce), {});
       if (blind?.applied === true) return true;
       return await this.item.swapWith((state) => [
         this.#steps.withdraw(this.#tidied(state), nonce, this.#clock.now()),
@@ -154,7 +154,12 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       return this.#steps.request(tidy, claim, queueMax, now);
     };
     try {
-      const step = over === undefined ? this.#steps.blindRequest?.(this.item.peek(), claim) : undefined;
+      if (this.#isIdle(next)) {
+        // A read is enough to make sure; a swap might wait for its turn among those who have something to write.
+        const state = await this.item.read(limits);
+        if (next(state) === state) return state;
+      }
+      const step = over === undefined ? this.#steps.blindRequest?.(this.#known(), claim) : undefined;
       const blind = await this.#blindly(step, limits);
       // What did not satisfy the condition was confirmed, so there may be nothing left to ask.
       if (blind?.applied === true || (blind !== undefined && next(blind.value) === blind.value)) return blind.value;
@@ -164,6 +169,25 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       // The claim is taken back whatever became of it, so there is nothing that the caller has to be told beyond the own reason.
       limits.signal?.throwIfAborted();
       throw error;
+    }
+  }
+
+  /** What this process knows; nothing, if that is of another kind: the item may have become ours since. */
+  #known(): S | undefined {
+    try {
+      return this.item.peek();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Whether a step would change nothing, by what is known. What it throws is to be judged by what stands there. */
+  #isIdle(step: (state: S) => S): boolean {
+    const known = this.#known();
+    try {
+      return known !== undefined && step(known) === known;
+    } catch {
+      return false;
     }
   }
 
