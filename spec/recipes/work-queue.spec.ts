@@ -213,7 +213,7 @@ describe('take()', () => {
     });
   });
 
-  it('waits out a store that does not answer, and rejects when the session is closed', async () => {
+  it('rejects when the session is closed', async () => {
     const { first, run } = await world();
     await run(async () => {
       await first.session.close();

@@ -94,9 +94,11 @@ export class QueueItems<P> {
       });
       if (isIn) return;
     }
-    const id_ = this.newId();
-    await tx.reset(this.segment(id_).atom, openSegment([entry]));
-    await tx.swap(this.head.atom, (state) => this.#linked(state, last, id_));
+    // It is there before the head names it, whatever becomes of the transaction: what the head names and is not there is done with.
+    const next = this.newId();
+    await this.segment(next).swap(() => openSegment);
+    await tx.swap(this.segment(next).atom, (state) => appended(state, entry));
+    await tx.swap(this.head.atom, (state) => this.#linked(state, last, next));
   }
 
   /** Puts a copy of a job under the id that it has elsewhere; whatever is there already stays. */
@@ -121,7 +123,7 @@ export class QueueItems<P> {
     const last = await this.#lastOf(options);
     if (last !== full) return last;
     const id = this.newId();
-    await this.segment(id).swap(() => openSegment([]), options);
+    await this.segment(id).swap(() => openSegment, options);
     const { segments } = await this.head.swap((state) => this.#linked(state, full, id), options);
     // Somebody else was first. What is left of ours is nobody's.
     if (!segments.includes(id)) await this.segment(id).atom.delete();

@@ -63,9 +63,7 @@ export const noQueue: QueueState = { kind: 'work-queue', segments: [], deliverie
 export const noSegment: SegmentState = { kind: 'work-queue-segment', isOpen: false, count: 0, entries: [] };
 export const noJob: JobState<never> = { kind: 'work-queue-job', state: 'none', deliveries: 0 };
 
-export function openSegment(entries: readonly string[]): SegmentState {
-  return { ...noSegment, isOpen: true, count: entries.length, entries };
-}
+export const openSegment: SegmentState = { ...noSegment, isOpen: true };
 
 export function isFull({ count }: SegmentState): boolean {
   return count >= segmentMax;

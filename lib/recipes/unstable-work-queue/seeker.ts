@@ -1,45 +1,23 @@
 /**
- * Finds jobs for those in this process who wait for one.
+ * Hands jobs to those in this process who wait for one.
  *
- *   look:  head and segments ──► entries, in order ──► their jobs, ten at a time, until there are enough that can be handed out
+ *   look:  `reach.ts`; one look serves all who wait here
  *   claim: a compare-and-swap on the job's own item; whoever loses it looks again
  *
- * One look serves all who wait here. What makes a claim safe is in the item alone; a look may be old, and then the claim fails.
- *
- * A job of a group is handed out only when all before it in the group are done. Done is for ever, so that needs no lock: it is as true at
- * the claim as it was at the look.
- *
- * An entry whose item is not there is done if the item was there once (its tombstone says so). Where nothing is left to say so it is
- * believed after a while: of a transaction, the entry may be seen a moment before the job.
+ * What makes a claim safe is in the item alone. What was claimed and has nobody any more who waits for it is given back, as if it had never
+ * been handed out.
  */
-import type { AnyAtom } from '../../atom/index.js';
 import { after, type Clock } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
-import { Rivals } from '../claims/rivals.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
 import type { QueueItems } from './queue-items.js';
-import {
-  claimed,
-  type Entry,
-  type GivenBack,
-  givenBack,
-  isDoneWith,
-  isFree,
-  type JobState,
-  prefixOf,
-  type SegmentState,
-} from './queue-state.js';
+import { claimed, type GivenBack, givenBack, type JobState } from './queue-state.js';
+import { Reach, type Seen } from './reach.js';
 
-/** Segments that a look reaches over. */
-const reachMax = 4;
-/** Jobs that are read at once. */
-const chunk = 10;
 /** Pauses between looks: after something happened, and when nothing does. */
 const pollMsMin = 100;
 const pollMsMax = 1_000;
-/** How long an entry without a trace of its job is not believed to be done. */
-const traceMs = 10_000;
 /** Jobs among which one is drawn, once others were found to go for the same. */
 const spreadMax = 8;
 /** Leases for which the holders of jobs are observed after somebody has looked. */
@@ -63,26 +41,12 @@ export interface Found<P> {
   readonly state: JobState<P>;
 }
 
-/** A job as it was seen. */
-export interface Seen<P> {
-  readonly entry: Entry;
-  readonly state: JobState<P>;
-}
-
 export class Seeker<P> {
   readonly #session: Session;
   readonly #items: QueueItems<P>;
-  readonly #bury: (seen: Seen<P>) => Promise<void>;
+  readonly #reach: Reach<P>;
   readonly #clock: Clock;
   readonly #waiting: Seeking<P>[] = [];
-  readonly #rivals: Rivals;
-  readonly #over = new Set<string>();
-  /** Entries in reach that are done, for ever. */
-  readonly #done = new Set<string>();
-  /** Since when an entry in reach has been without a trace; since when a job has had its pause. */
-  readonly #missing = new Map<string, number>();
-  readonly #pauses = new Map<string, { readonly deliveries: number; readonly atMs: number }>();
-  readonly #clearing = new Set<string>();
   readonly #orphans = new Map<string, { readonly id: string; readonly facts: GivenBack }>();
   #isRunning = false;
   #isTidying = false;
@@ -95,12 +59,8 @@ export class Seeker<P> {
   constructor(session: Session, items: QueueItems<P>, bury: (seen: Seen<P>) => Promise<void>) {
     this.#session = session;
     this.#items = items;
-    this.#bury = bury;
     this.#clock = session.table.sources.clock;
-    this.#rivals = new Rivals(session, (id) => {
-      this.#over.add(id);
-      this.stir();
-    });
+    this.#reach = new Reach(session, items, { bury, stir: () => this.stir() });
   }
 
   /** Adds somebody who waits; gives what takes them out again. */
@@ -138,9 +98,10 @@ export class Seeker<P> {
       this.#wake = new AbortController();
       const asked = [...this.#waiting];
       try {
-        const found = await this.#look(asked.length);
-        if (found > 0) this.#pauseMs = 0;
-        for (const seeking of asked) if (seeking.isOnce && found < asked.length) this.#leave(seeking)?.give(undefined);
+        const { found, lost } = await this.#look(asked.length);
+        if (found + lost > 0) this.#pauseMs = 0;
+        // Who has lost a race has not seen that there is nothing.
+        else for (const seeking of asked) if (seeking.isOnce) this.#leave(seeking)?.give(undefined);
       } catch (error) {
         for (const seeking of asked) if (seeking.isOnce || !passes(error)) this.#leave(seeking)?.fail(error);
       }
@@ -148,7 +109,7 @@ export class Seeker<P> {
       await this.#clock.sleep(this.#nextPauseMs(), { signal: this.#wake.signal }).catch(() => {});
     }
     this.#isRunning = false;
-    this.#callOff = after(this.#clock, lookoutLeases * this.#session.leaseMs, () => this.#rivals.close(), true);
+    this.#callOff = after(this.#clock, lookoutLeases * this.#session.leaseMs, () => this.#reach.rest(), true);
   }
 
   #leave(seeking: Seeking<P>): Seeking<P> | undefined {
@@ -162,106 +123,17 @@ export class Seeker<P> {
     return pauseMs * (1 - 0.1 * this.#session.table.sources.random.next());
   }
 
-  /** One look, and the claims that it leads to; how many jobs were handed out. */
-  async #look(count: number): Promise<number> {
+  /** One look, and the claims that it leads to: how many jobs were handed out, and how many others had first. */
+  async #look(count: number): Promise<{ found: number; lost: number }> {
     const lease = await this.#session.lease();
-    const { names, segments } = await this.#segments();
-    const entries = prefixOf(segments);
-    this.#forget(new Set(entries.map(({ id }) => id)));
-    const ready = await this.#ready(entries, count + this.#spread, lease.id);
-    segments.forEach((segment, index) => {
-      if (isDoneWith(segment, this.#done)) this.#clear(names[index] as string);
-    });
-    const chosen = this.#draw(ready, count);
+    const chosen = this.#draw(await this.#reach.ready(count + this.#spread, lease.id), count);
     const claims = await Promise.allSettled(chosen.map((seen) => this.#claim(seen, lease)));
     const found = claims.flatMap((claim) => (claim.status === 'fulfilled' && claim.value ? [claim.value] : []));
-    this.#spread = found.length < chosen.length ? spreadMax : this.#spread >> 1;
+    const lost = chosen.length - found.length;
+    this.#spread = lost > 0 ? spreadMax : this.#spread >> 1;
     for (const one of found) this.#handOut(one);
-    for (const claim of claims) if (claim.status === 'rejected' && !passes(claim.reason)) throw claim.reason;
-    return found.length;
-  }
-
-  /** The first segments of the queue, as they stand. */
-  async #segments(): Promise<{ names: readonly string[]; segments: SegmentState[] }> {
-    const { head } = this.#items;
-    const names = this.#items.mine(await head.read()).segments.slice(0, reachMax);
-    const items = names.map((name) => this.#items.segment(name));
-    const states = await this.#read<SegmentState>(items.map(({ atom }) => atom));
-    return { names, segments: states.map((state, index) => (items[index] as (typeof items)[number]).mine(state)) };
-  }
-
-  /** The first jobs that can be handed out, up to `count`; on the way it learns what is done, and who holds what. */
-  async #ready(entries: readonly Entry[], count: number, own: string): Promise<Seen<P>[]> {
-    const open = entries.filter(({ id }) => !this.#done.has(id));
-    const ready: Seen<P>[] = [];
-    const groups = new Set<string>();
-    const holders = new Set<string>();
-    for (let from = 0; from < open.length && ready.length < count; from += chunk) {
-      for (const seen of await this.#jobs(open.slice(from, from + chunk))) {
-        const { group } = seen.entry;
-        const { claim, deliveries } = seen.state;
-        const isBehind = group !== undefined && groups.has(group);
-        if (group !== undefined) groups.add(group);
-        if (claim !== undefined && claim.session !== own) holders.add(claim.session);
-        if (isBehind || !isFree(seen.state, this.#over)) continue;
-        if (deliveries >= this.#items.deliveriesMax) await this.#bury(seen);
-        else if (!this.#isPaused(seen)) ready.push(seen);
-      }
-    }
-    for (const id of this.#over) if (!holders.has(id)) this.#over.delete(id);
-    this.#rivals.observe(holders);
-    return ready;
-  }
-
-  /** Jobs as they stand, without those that are done. */
-  async #jobs(entries: readonly Entry[]): Promise<Seen<P>[]> {
-    const items = entries.map(({ id }) => this.#items.job(id));
-    const states = await this.#read<JobState<P>>(items.map(({ atom }) => atom));
-    const seen: Seen<P>[] = [];
-    for (const [index, entry] of entries.entries()) {
-      const item = items[index] as (typeof items)[number];
-      const state = item.mine(states[index] as JobState<P>);
-      if (state.state === 'none') {
-        // The tombstone has a version, and is in the cache of the atom that was read.
-        const { version } = await item.atom.snapshot({ consistency: 'cached' });
-        if (version > 0 || this.#isMissing(entry.id)) {
-          this.#done.add(entry.id);
-          continue;
-        }
-      }
-      seen.push({ entry, state });
-    }
-    return seen;
-  }
-
-  async #read<S>(atoms: readonly AnyAtom[]): Promise<S[]> {
-    return atoms.length === 0 ? [] : ((await this.#items.table.getMany(atoms)) as S[]);
-  }
-
-  /** Whether nothing has been there for so long that nothing will be. */
-  #isMissing(id: string): boolean {
-    const now = this.#clock.monotonicMs();
-    const since = this.#missing.get(id) ?? now;
-    this.#missing.set(id, since);
-    return now - since >= traceMs;
-  }
-
-  #isPaused({ entry, state: { delayMs, deliveries } }: Seen<P>): boolean {
-    if (delayMs === undefined) return false;
-    const now = this.#clock.monotonicMs();
-    let pause = this.#pauses.get(entry.id);
-    if (pause?.deliveries !== deliveries) {
-      pause = { deliveries, atMs: now };
-      this.#pauses.set(entry.id, pause);
-    }
-    return now - pause.atMs < delayMs;
-  }
-
-  /** Remembers nothing of what is out of reach. */
-  #forget(inReach: ReadonlySet<string>): void {
-    for (const known of [this.#done, this.#missing, this.#pauses]) {
-      for (const id of known.keys()) if (!inReach.has(id)) known.delete(id);
-    }
+    for (const claim of claims) if (claim.status === 'rejected') throw claim.reason;
+    return { found: found.length, lost };
   }
 
   /** The first ones; where others were found to go for the same, any of them. */
@@ -291,16 +163,6 @@ export class Seeker<P> {
     const seeking = this.#waiting.shift();
     if (seeking === undefined) this.abandon(found.id, found.nonce, { isUntouched: true });
     else seeking.give(found);
-  }
-
-  #clear(segment: string): void {
-    if (this.#clearing.has(segment)) return;
-    this.#clearing.add(segment);
-    void this.#items
-      .clear(segment)
-      // The next look tries again.
-      .catch(() => {})
-      .finally(() => this.#clearing.delete(segment));
   }
 
   async #tidy(): Promise<void> {

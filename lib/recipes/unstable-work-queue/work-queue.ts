@@ -5,7 +5,8 @@ import type { Session } from '../session/session.js';
 import { Job } from './job.js';
 import { QueueItems } from './queue-items.js';
 import { entryOf, freshJob, isSame } from './queue-state.js';
-import { type Found, Seeker, type Seen } from './seeker.js';
+import type { Seen } from './reach.js';
+import { type Found, Seeker } from './seeker.js';
 
 /** Names of jobs and segments stand behind that of the queue. */
 const nameBytesMax = 400;
