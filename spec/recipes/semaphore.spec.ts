@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { hold, itemBytes } from '../../lib/codec/index.js';
 import { RecipeDiffersError, Semaphore, type SemaphoreOptions } from '../../lib/recipes/index.js';
-import { holdersMax, noPermits, type PermitState } from '../../lib/recipes/permits/permit-state.js';
+import { holdersMax, noPermits, type PermitState, rivalsOf } from '../../lib/recipes/permits/permit-state.js';
 import type { Step } from '../support/stepped-engine.js';
 import { type PermitProcess, PermitWorld } from './permit-world.js';
 
@@ -298,6 +298,46 @@ describe('Semaphore', () => {
       expect(tries).toBeGreaterThanOrEqual(14);
       expect(tries).toBeLessThanOrEqual(18);
     });
+  });
+
+  it('takes over from a process that died when it only ever waits for less than a lease', async () => {
+    const [first, second] = (await open(3)) as [Opened, Opened];
+    await run(async () => {
+      await first.pool.acquire(3);
+      first.machine.die();
+      const startedAt = world.clock.monotonicMs();
+      for (let grant: unknown; grant === undefined; ) {
+        grant = await second.pool.acquire(3, { waitMs: 2_000 }).catch(() => undefined);
+        await world.clock.sleep(500);
+      }
+      expect(world.clock.monotonicMs() - startedAt).toBeLessThanOrEqual(18_500);
+    });
+  });
+
+  it('costs those behind one lease when a holder died together with the call that was next', async () => {
+    const [first, second, third] = (await open(3, 3)) as [Opened, Opened, Opened];
+    await run(async () => {
+      await first.pool.acquire(3);
+      void second.pool.acquire(1).catch(() => {});
+      await world.clock.sleep(500);
+      const waiting = third.pool.acquire(3);
+      await world.clock.sleep(1_500);
+      first.machine.die();
+      second.machine.die();
+      const startedAt = world.clock.monotonicMs();
+      await waiting;
+      expect(world.clock.monotonicMs() - startedAt).toBeLessThanOrEqual(17_500);
+    });
+  });
+
+  it('leaves many holders to the call that is next', async () => {
+    const holders = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`h${at}`, { n: 1, session: `s${at}` }]));
+    const queue = ['a', 'b'].map((nonce) => ({ nonce, n: 9, session: nonce }));
+    const few = { ...noPermits('semaphore', 99), holders: holders(20), count: 20, queue, waiting: 2 };
+    const many = { ...few, holders: holders(21), count: 21 };
+    expect(['a', 'b', 'c'].map((nonce) => rivalsOf(few, nonce).length)).toEqual([20, 21, 22]);
+    expect(['a', 'b', 'c'].map((nonce) => rivalsOf(many, nonce).length)).toEqual([21, 1, 23]);
   });
 
   it('tells a holder that its lease is over, and takes nothing back from others for it', async () => {

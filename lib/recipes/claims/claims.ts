@@ -238,6 +238,8 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       }
       throw new TableClosedError('acquire', this.item.subject);
     } catch (error) {
+      // Who comes again and again for less than a lease must find out as well that somebody has died.
+      for (const id of this.#rivalsOf(state, claim)) this.#lookOut(id, lease);
       return await this.#giveUp({ claim, lease, state }, error, waiting, limits, rivals.obstacle);
     } finally {
       waiting.end();

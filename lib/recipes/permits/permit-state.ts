@@ -117,13 +117,17 @@ export function resize(state: PermitState, max: number): PermitState {
   return handedOn({ ...state, max, queue, waiting: queue.length });
 }
 
+/** Holders that all tickets look after; of more than these only the first ticket does. */
+const lookedAfterByAllMax = 20;
+
 /**
- * The sessions whose end would let a call go on. Each ticket looks after the one before it, the first after all holders; who has no
- * ticket, after all of them.
+ * The sessions whose end would let a call go on. Each ticket looks after the one before it, and after the holders, so that a holder that
+ * dies together with tickets costs one lease and not several. Where there are many holders that is left to the first ticket, as each
+ * look has its price. Who has no ticket looks after all.
  */
-export function rivalsOf({ holders, queue }: PermitState, nonce: string): string[] {
+export function rivalsOf({ holders, count, queue }: PermitState, nonce: string): string[] {
   const place = queue.findIndex((ticket) => ticket.nonce === nonce);
-  const held = place > 0 ? [] : Object.values(holders);
+  const held = place > 0 && count > lookedAfterByAllMax ? [] : Object.values(holders);
   const before = place < 0 ? queue : queue.slice(Math.max(0, place - 1), place);
   return [...held, ...before].map(({ session }) => session);
 }
