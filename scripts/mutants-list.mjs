@@ -2,6 +2,7 @@
 
 import { belief } from './mutants/belief.mjs';
 import { blindWrites } from './mutants/blind-writes.mjs';
+import { countingAndLimiting } from './mutants/counting-and-limiting.mjs';
 import { evidence } from './mutants/evidence.mjs';
 import { fairness } from './mutants/fairness.mjs';
 import { journalAndSnapshots } from './mutants/journal-and-snapshots.mjs';
@@ -43,4 +44,5 @@ export const mutants = [
   ...largeValues,
   ...blindWrites,
   ...transacting,
+  ...countingAndLimiting,
 ];

@@ -74,12 +74,11 @@ export interface LatchStanding {
  * await using table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
  * await table.create();
  * const imported = new CountDownLatch(table, 'import-2026-01', { count: 2 });
- * const all = imported.wait({ waitMs: 60_000 }).then(() => console.log('all parts are in'));
+ * const all = imported.wait({ waitMs: 60_000 }).then(() => console.log('done')); // => done
  * console.log((await imported.countDown('part-1')).left); // => 1
  * console.log((await imported.countDown('part-1')).left); // => 1
  * await imported.countDown('part-2');
  * await all;
- * // => all parts are in
  * ```
  */
 export class CountDownLatch {

@@ -53,6 +53,18 @@ onEngines((stage) => {
       expect(await a.countDown('x')).toEqual({ left: 0, isOpen: true, generation: 2 });
     });
 
+    it('counts nothing in a generation that is not meant', async () => {
+      const name = stage.name();
+      const a = new CountDownLatch(stage.table, name, { count: 2 });
+      const b = new CountDownLatch(stage.rival, name, { count: 2 });
+      await a.countDown('x');
+      await b.countDown('y');
+      await b.reset();
+      // This process has last seen the first generation shut.
+      expect(await a.countDown('z', { generation: 1 })).toEqual({ left: 0, isOpen: true, generation: 1 });
+      expect(await b.standing()).toEqual({ left: 2, isOpen: false, generation: 2 });
+    });
+
     it('costs one update, whoever else comes by, and a read where there is nothing to count', async () => {
       const name = stage.name();
       const a = new CountDownLatch(stage.table, name, { count: 4 });

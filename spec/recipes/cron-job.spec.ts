@@ -85,6 +85,32 @@ describe('CronJob', () => {
     await clock.run(clock.sleep(0));
   });
 
+  it('is not done on the word of a process whose lease has ended, though nobody has taken over', async () => {
+    const { process, run } = await world();
+    const { job, machine } = process();
+    const first = job.runOnce(async () => {
+      machine.stop(20_000);
+      await machine.clock.sleep(1_000);
+    });
+    await expect(run(() => first)).rejects.toMatchObject({ code: 'ERR_LEASE_LOST' });
+    expect(await run(() => job.runOnce(() => 'again'))).toMatchObject({ ran: true, result: 'again' });
+  });
+
+  it('is not done on the word of a process from which it was taken by hand', async () => {
+    const { clock, engine, process, run } = await world();
+    const operator = new Machine(engine, clock, { seed: 9 }).table.atom<Record<string, unknown>>('cron-job:j');
+    const { job } = process();
+    const first = job.runOnce(() => operator.swap((state) => ({ ...state, owner: null })));
+    await expect(run(() => first)).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'taken' });
+    expect(await run(() => job.runOnce(() => 'again'))).toMatchObject({ ran: true, result: 'again' });
+  });
+
+  it('is not begun again by a process that has just started', async () => {
+    const { process, run } = await world();
+    expect((await run(() => process().job.runOnce(() => 1))).ran).toBe(true);
+    expect((await run(() => process().job.runOnce(() => 2))).ran).toBe(false);
+  });
+
   it('is nobody’s after retryWithinMs', async () => {
     const { clock, process, run } = await world();
     const { job } = process({ retryWithinMs: 5_000 });

@@ -61,6 +61,17 @@ onEngines((stage) => {
       await expect(old.take()).rejects.toMatchObject({ given: 5, stored: 7 });
     });
 
+    it('refuses another rate also where the store decides', async () => {
+      const name = stage.name();
+      const old = new RateLimit(stage.table, name, optionsOf(by, 5));
+      const young = new RateLimit(stage.rival, name, optionsOf(by, 7));
+      await old.take();
+      await young.redefine();
+      await young.take();
+      await expect(old.take()).rejects.toMatchObject({ code: 'ERR_RECIPE_DIFFERS', given: 5, stored: 7 });
+      expect(await young.take()).toMatchObject({ remaining: 5 });
+    });
+
     it('takes a share by one write and spends it from memory', async () => {
       const name = stage.name();
       const limit = new RateLimit(stage.table, name, optionsOf(by, 100, 10));

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { engineFaultProfiles, engineFaultRules } from '../../lib/engine/index.js';
 import { Sequence } from '../../lib/recipes/index.js';
-import { type Bench, openBench } from '../atom/bench.js';
+import { type Bench, openBench, outcomeOf } from '../atom/bench.js';
 import { dyingEngine } from '../support/stepped-engine.js';
 import { onEngines } from './on-engines.js';
 
@@ -70,7 +70,7 @@ onEngines((stage) => {
         const sequence = new Sequence(table, name);
         return table.transact(async (tx) => {
           const number = await sequence.nextIn(tx);
-          if (stage.supports.transactions) tx.reset(table.atom(`${name}-${number}`), { number });
+          if (stage.supports.transactions) void tx.reset(table.atom(`${name}-${number}`), { number });
           if (fails) throw new RangeError('no');
           return number;
         });
@@ -170,6 +170,23 @@ describe('Sequence', () => {
     expect(await bench.run(stays)).toBe(6);
     expect(await sequence.next()).toBe(7);
     await expect(sequence.next({ signal: AbortSignal.abort('before') })).rejects.toBe('before');
+  });
+
+  it('gives nobody a number that was taken for a caller who has left, without blocks', async () => {
+    const sequence = new Sequence(bench.table(), 's');
+    const rival = new Sequence(bench.calm(), 's');
+    expect(await bench.run(sequence.next())).toBe(1);
+    bench.faulty.hold();
+    const leaves = new AbortController();
+    const left = outcomeOf(sequence.next({ signal: leaves.signal }));
+    const message = await bench.message(0);
+    await message.deliver();
+    leaves.abort('enough');
+    bench.faulty.release();
+    message.answer();
+    await bench.run(left.done);
+    const taken = await bench.run(rival.next());
+    expect(await bench.run(sequence.next())).toBeGreaterThan(taken);
   });
 
   it('tries again for those who waited when the caller who fetched has failed', async () => {

@@ -3,7 +3,12 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { engineFaultProfiles, engineFaultRules, seededRandom } from '../../lib/engine/index.js';
 import { Snowflake } from '../../lib/recipes/index.js';
-import { type SnowflakeState, takeStretch, workersMax } from '../../lib/recipes/snowflake/snowflake-state.js';
+import {
+  type SnowflakeState,
+  type Stretch,
+  takeStretch,
+  workersMax,
+} from '../../lib/recipes/snowflake/snowflake-state.js';
 import type { VirtualClock } from '../../lib/testing/virtual-clock.js';
 import { type Bench, openBench } from '../atom/bench.js';
 import { dyingEngine } from '../support/stepped-engine.js';
@@ -162,11 +167,16 @@ describe('takeStretch()', () => {
     const random = seededRandom(Number(process.env.LEYDEN_SEED ?? 1));
     let state: SnowflakeState = { kind: 'snowflake', epochMs: 1, upTo: [] };
     const ends = new Map<number, number>();
+    const owned: Stretch[] = [];
     const overlaps: unknown[] = [];
     for (let step = 0; step < 3_000; step += 1) {
-      const taken = takeStretch(state, random.int(10_000_000), undefined);
+      // By a new process, or by one of three that go on, whose clocks may show anything by now.
+      const process = random.int(4);
+      const taken = takeStretch(state, random.int(10_000_000), owned[process]);
       if (taken === undefined) continue;
-      const [next, { worker, from, to }] = taken;
+      const [next, stretch] = taken;
+      const { worker, from, to } = stretch;
+      if (process < 3) owned[process] = stretch;
       if (from < (ends.get(worker) ?? 0) || to <= from) overlaps.push({ step, worker, from });
       ends.set(worker, to);
       state = next;
