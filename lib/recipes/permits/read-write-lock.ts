@@ -45,7 +45,7 @@ export class ReadWriteGrant extends Grant<PermitState, PermitClaim> {
  * as one reader has shown its token, and a reader whose time is over as soon as the next writer has.
  *
  * **It can not** keep a process from reading or writing after its lease has ended (see `Lock`); the token makes that harmless where it is
- * checked. A grant to read can't be made one to write: two readers that wait for each other to leave would wait for ever.
+ * checked. It is not reentrant, and a grant to read can't be made one to write: two readers that wait for each other to leave would wait for ever.
  *
  * **If the process dies**, who waits goes on after `leaseMs` of silence, counted on the waiter's own clock. If an answer is lost, that is
  * settled: nobody enters twice, and nobody leaves twice.
@@ -63,7 +63,7 @@ export class ReadWriteGrant extends Grant<PermitState, PermitClaim> {
  * await table.create();
  * await using session = await openSession(table);
  * const catalogue = new ReadWriteLock(session, 'catalogue');
- * await catalogue.withWrite(async ({ token }) => console.log('rebuilt under', token)); // => rebuilt under 2
+ * await catalogue.withWrite(async ({ token }) => console.log('rebuilt under', token)); // => rebuilt under 2n
  * const [one, two] = await Promise.all([catalogue.read(), catalogue.read({ waitMs: 1_000 })]);
  * console.log(one.token, two.token, await catalogue.tryWrite()); // => 3n 3n undefined
  * await Promise.all([one.release(), two.release()]);

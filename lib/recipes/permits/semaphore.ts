@@ -45,8 +45,9 @@ export class SemaphoreGrant extends Grant<PermitState, PermitClaim> {
  *
  * **It can not** keep a process from going on after its lease has ended (see `Lock`). Then, for a while, more may be at work than there
  * are permits. A resource can't tell these by the token as it can with a lock, since holders of older tokens may be there rightly:
- * watch `grant.signal`, and call `grant.assertHeld()` before each step. What the token does tell is order: permits that came back are
- * granted again under a larger one only.
+ * watch `grant.signal`, and call `grant.assertHeld()` before each step. What is written in a transaction with `grant.check(tx)` is written
+ * only while they are held. What the token does tell is order: permits that came back are granted again under a larger one only. It is
+ * not reentrant: a call that waits for what its own process holds waits for ever.
  *
  * **If the process dies**, who waits takes its permits after `leaseMs` of silence, counted on the waiter's own clock. If an answer is
  * lost, that is settled: nothing is taken twice, and nothing is given back twice.
