@@ -11,7 +11,7 @@ import { startStore } from '../histories/stores.js';
 
 const seed = suiteSeed();
 const stops = 100;
-const limitMs = 180_000;
+const limitMs = 300_000;
 
 describe('a holder that is stopped beyond its lease', () => {
   const crew = new Crew(fencingWorker);

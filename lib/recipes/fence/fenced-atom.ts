@@ -1,8 +1,6 @@
 /**
  * An atom that takes writes of the newest holder of a lock only.
  *
- *   { kind: 'fenced-atom', lock: 'lock:invoices', fence: 7, value: … }
- *
  * Token and data are one item, so what is compared is what is overwritten: there is no instant between the check and the write. The
  * token is part of the value, so a write of equal data under a newer token is written all the same, and only no-ops under one token
  * are skipped. Taking the data away leaves the token.
@@ -20,18 +18,17 @@ import type {
 import { type Held, hold } from '../../codec/index.js';
 import { RecipeKindError } from '../errors.js';
 import { type Fence, refusalOf, requireFence, type SeenToken } from './fence.js';
-
-const kind = 'fenced-atom';
-
-/** What is stored. */
-interface FencedState {
-  readonly kind: typeof kind;
-  /** `null`: nothing is stored yet. */
-  readonly lock: string | null;
-  readonly fence: number;
-  /** Absent when it was deleted. */
-  readonly value?: unknown;
-}
+import {
+  after,
+  type Data,
+  dataOf,
+  type FencedState,
+  hasValue,
+  kind,
+  nothing,
+  schemaOf,
+  seenBy,
+} from './fenced-state.js';
 
 /**
  * Options of {@link fenced}, as those of `AtomTable.atom`. There is no `ttlMs`: with the value the token would expire, and an old holder
@@ -87,7 +84,6 @@ export class FencedAtom<T, V = T | undefined> {
 
   /** @internal Made by `fenced`. */
   constructor(table: AtomTable, key: unknown, { initial, schema, ...options }: FencedOptions<T>) {
-    const nothing: FencedState = { kind, lock: null, fence: 0 };
     this.#initial = initial === undefined ? undefined : hold(initial);
     this.#atom = table.atom<FencedState>(key, {
       ...options,
@@ -269,23 +265,8 @@ export class FencedAtom<T, V = T | undefined> {
   }
 }
 
-/** What is stored beside the token. */
-interface Data {
-  readonly value?: unknown;
-}
-
 /** What becomes of a state; `undefined`: nothing. */
 type Change = (state: FencedState, context: SwapContext) => Data | undefined | Promise<Data | undefined>;
-
-/** `f` of what was made, now or later. */
-function after<A, B>(made: A | Promise<A>, f: (made: A) => B): B | Promise<B> {
-  return isPromise(made) ? made.then(f) : f(made);
-}
-
-/** Also one of another realm. */
-function isPromise<A>(made: A | Promise<A>): made is Promise<A> {
-  return typeof (made as { then?: unknown } | null | undefined)?.then === 'function';
-}
 
 function heldOf(value: unknown): Held | undefined {
   return value === undefined ? undefined : hold(value);
@@ -293,45 +274,6 @@ function heldOf(value: unknown): Held | undefined {
 
 function same(one: Held | undefined, other: Held | undefined): boolean {
   return one === undefined || other === undefined ? one === other : one.equals(other);
-}
-
-function hasValue(state: FencedState): boolean {
-  return state.lock !== null && 'value' in state;
-}
-
-function dataOf(state: FencedState): Data {
-  return hasValue(state) ? { value: state.value } : {};
-}
-
-function seenBy({ lock, fence }: FencedState): SeenToken | undefined {
-  return lock === null ? undefined : { lock, token: BigInt(fence) };
-}
-
-type Schema = NonNullable<AtomOptions<unknown>['schema']>;
-
-/** Handles of one key are to have the same schema, so each schema is wrapped once. */
-const wrapped = new WeakMap<object, Schema>();
-
-/** The user's schema, applied to the value inside the state. */
-function schemaOf(schema: Schema): NonNullable<AtomOptions<FencedState>['schema']> {
-  let made = wrapped.get(schema);
-  if (made === undefined) {
-    const { vendor, validate } = schema['~standard'];
-    made = {
-      '~standard': {
-        version: 1,
-        vendor,
-        async validate(state) {
-          // An item of another kind is refused for that.
-          if ((state as FencedState | null)?.kind !== kind || !('value' in (state as object))) return { value: state };
-          const result = await validate((state as FencedState).value);
-          return result.issues === undefined ? { value: { ...(state as FencedState), value: result.value } } : result;
-        },
-      },
-    };
-    wrapped.set(schema, made);
-  }
-  return made as NonNullable<AtomOptions<FencedState>['schema']>;
 }
 
 /**
