@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
-import { type Engine, MemoryEngine } from '../../lib/engine/index.js';
+import { type Engine, engineFaultRules, FaultyEngine, MemoryEngine } from '../../lib/engine/index.js';
 import {
   Election,
   type ElectionOptions,
@@ -13,6 +13,8 @@ import {
   type SessionOptions,
 } from '../../lib/recipes/index.js';
 import { VirtualClock } from '../../lib/testing/index.js';
+import { dyingEngine } from '../support/stepped-engine.js';
+import { onEngines } from './on-engines.js';
 
 async function world() {
   const clock = new VirtualClock();
@@ -27,7 +29,7 @@ async function world() {
   /** Somebody with rights on the table. */
   const byHand = (key: string) => new AtomTable({ engine, tableName: 'state', clock }).atom<object>(key);
   const run = <R>(work: () => Promise<R>) => clock.run(work());
-  return { clock, process, first, run, byHand };
+  return { clock, engine, process, first, run, byHand };
 }
 
 /** What an observer sees until `enough`. */
@@ -352,6 +354,107 @@ describe('Election', () => {
       ).toEqual([1, 1]);
       expect(await spent(() => leadership.proclaim('b'))).toEqual([1, 1]);
       expect(await spent(() => leadership.resign())).toEqual([1, 1]);
+    });
+  });
+});
+
+describe('an election', () => {
+  it('gets over the death of a candidate at each of its requests', async () => {
+    const counts: number[] = [];
+    for (const when of ['before', 'after'] as const) {
+      for (let at = 0; ; at += 1) {
+        const { clock, engine, process, first, run } = await world();
+        const isOver = await run(async () => {
+          const dying = dyingEngine(engine, at, when);
+          const mortal = process({ engine: dying.engine, renewal: 'manual' });
+          const life = (async () => {
+            const leadership = await mortal.election.campaign('mortal');
+            await leadership.proclaim('still');
+            return leadership.resign();
+          })();
+          const end = await Promise.race([life, dying.died.then(() => false)]);
+          const startedAt = clock.monotonicMs();
+          const two = await first.election.campaign('b');
+          expect(clock.monotonicMs() - startedAt).toBeLessThanOrEqual(11_500);
+          expect(await process().election.leader()).toMatchObject({ term: two.term, value: 'b' });
+          return end;
+        });
+        if (isOver) {
+          counts.push(at);
+          break;
+        }
+      }
+    }
+    expect(counts).toEqual([6, 6]);
+  });
+
+  it('has one leader in each term, whatever answers get lost', async () => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const { clock, engine, process, run } = await world();
+      const faulty = new FaultyEngine(engine, { clock, seed, rules: engineFaultRules('reset-after', 0.3) });
+      const terms: bigint[] = [];
+      await run(async () => {
+        const serve = async () => {
+          const { election } = process({ engine: faulty });
+          for (let i = 0; i < 4; i += 1) {
+            const leadership = await election.campaign('x');
+            terms.push(leadership.term);
+            await leadership.proclaim('y').catch(() => {});
+            await leadership[Symbol.asyncDispose]();
+          }
+        };
+        await Promise.all([serve(), serve(), serve()]);
+      });
+      expect({ seed, once: new Set(terms).size, inOrder: terms.every((t, i) => t > (terms[i - 1] ?? 0n)) }).toEqual({
+        ...{ seed, once: terms.length, inOrder: true },
+      });
+    }
+  });
+
+  it('leaves nothing with its session once it resigned', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      const lease = await first.session.lease();
+      const listeners = new Set<unknown>();
+      const own = lease.onEnd.bind(lease);
+      lease.onEnd = (call) => {
+        const leave = own(call);
+        listeners.add(call);
+        return () => {
+          listeners.delete(call);
+          leave();
+        };
+      };
+      const leadership = await first.election.campaign('a');
+      expect(listeners.size).toBe(1);
+      await leadership.resign();
+      expect(listeners.size).toBe(0);
+    });
+  });
+});
+
+describe('Election on all engines', () => {
+  onEngines((stage) => {
+    it('hands over from one to the next, and tells who observes', async () => {
+      const name = stage.name();
+      const [session, rival] = [stage.table, stage.rival].map((table) => new Session(table)) as [Session, Session];
+      const [here, there] = [new Election<string>(session, name), new Election<string>(rival, name)];
+      const one = await here.campaign('a');
+      const all = seen(there, ({ value }) => value === 'c');
+      const next = there.campaign('b');
+      await one.proclaim('still a');
+      await one.resign();
+      const two = await next;
+      expect([one.term, two.term, await here.leader()]).toMatchObject([1n, 2n, { term: 2n, value: 'b' }]);
+      await two.proclaim('c');
+      expect((await all).at(-1)).toBe('2 c');
+      const { sent } = await stage.cost(async () => {
+        await two.resign();
+        await here.campaign('d');
+      });
+      // The item has moved on, as the one put that fails finds out.
+      expect(sent.filter((kind) => kind === 'put').length).toBeLessThanOrEqual(2);
+      await Promise.all([session.close(), rival.close()]);
     });
   });
 });

@@ -9,6 +9,7 @@ import { type MemberEntry, Membership, Session, type SessionOptions } from '../.
 import { following } from '../../lib/recipes/membership/membership-state.js';
 import { VirtualClock } from '../../lib/testing/index.js';
 import { dyingEngine, isWriteStep, steppedEngine } from '../support/stepped-engine.js';
+import { onEngines } from './on-engines.js';
 
 const leaseMs = 10_000;
 
@@ -261,5 +262,23 @@ describe('following()', () => {
     expect([...following(all, 'f', 2)]).toEqual(['g', 'a']);
     expect([...following(all, 'z', 9)]).toEqual(['a', 'c', 'e', 'g']);
     expect([...following(new Set(), 'z', 9)]).toEqual([]);
+  });
+});
+
+describe('Membership on all engines', () => {
+  onEngines((stage) => {
+    it('has those who joined until they leave or close their session', async () => {
+      const name = stage.name();
+      const [session, rival] = [stage.table, stage.rival].map((table) => new Session(table)) as [Session, Session];
+      const [here, there] = [new Membership<string>(session, name), new Membership<string>(rival, name)];
+      const [a, b] = await Promise.all([here.join('a'), there.join('b')]);
+      expect(infos(await there.members())).toEqual(['a', 'b']);
+      const { sent, writeUnits } = await stage.cost(async () => (await here.join('c')).leave());
+      expect([sent.filter((kind) => kind === 'update').length, writeUnits]).toEqual([2, 2]);
+      expect(await a.leave()).toBe(true);
+      await rival.close();
+      expect([b.isMember, infos(await here.members())]).toEqual([false, []]);
+      await session.close();
+    });
   });
 });

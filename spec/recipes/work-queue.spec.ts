@@ -8,6 +8,8 @@ import { type Engine, MemoryEngine } from '../../lib/engine/index.js';
 import { Session, type SessionOptions } from '../../lib/recipes/index.js';
 import { WorkQueue, type WorkQueueOptions } from '../../lib/recipes/unstable-work-queue/index.js';
 import { VirtualClock } from '../../lib/testing/index.js';
+import { dyingEngine } from '../support/stepped-engine.js';
+import { onEngines } from './on-engines.js';
 
 const leaseMs = 10_000;
 
@@ -394,6 +396,84 @@ describe('WorkQueue', () => {
           job = await first.queue.take();
         }),
       ).toEqual([4, 1]);
+    });
+  });
+
+  it('works in a table with a sort key', async () => {
+    const { clock, engine, run } = await world();
+    await run(async () => {
+      const table = new AtomTable({ engine, tableName: 'sorted', clock, keyName: 'pk', sortKeyName: 'sk' });
+      await table.create();
+      const queue = new WorkQueue<string>(new Session(table), 'mails');
+      await queue.put('a');
+      expect(await drain(queue)).toEqual(['a']);
+    });
+  });
+
+  it('gets over the death of a putter and of a worker at each of their requests', async () => {
+    const counts: number[] = [];
+    for (const when of ['before', 'after'] as const) {
+      for (let at = 0; ; at += 1) {
+        const { engine, process, first, run } = await world();
+        const isOver = await run(async () => {
+          await first.queue.put('a', { group: 'g' });
+          const dying = dyingEngine(engine, at, when);
+          const mortal = process({ engine: dying.engine, renewal: 'manual' });
+          let acked = false;
+          const life = (async () => {
+            await mortal.queue.put('mortal');
+            acked = await (await mortal.queue.take()).ack();
+            return true;
+          })();
+          const end = await Promise.race([life, dying.died.then(() => false)]);
+          await first.queue.put('b', { group: 'g' });
+          const left: string[] = [];
+          for (;;) {
+            const job = await first.queue.take({ waitMs: 1.5 * leaseMs });
+            if (job === undefined) break;
+            left.push(job.payload);
+            await job.ack();
+          }
+          // Its own ack may have come in although it never heard of it.
+          const ofGroup = left.filter((payload) => payload !== 'mortal');
+          expect([['a', 'b'], ['b']]).toContainEqual(ofGroup);
+          if (acked) expect(ofGroup).toEqual(['b']);
+          return end;
+        });
+        if (isOver) {
+          counts.push(at);
+          break;
+        }
+      }
+    }
+    expect(counts).toEqual([12, 12]);
+  });
+});
+
+describe('WorkQueue on all engines', () => {
+  onEngines((stage) => {
+    it('hands jobs of one process to another, in the order of their group, and puts them in transactions', async () => {
+      const name = stage.name();
+      const [session, rival] = [stage.table, stage.rival].map((table) => new Session(table)) as [Session, Session];
+      const [here, there] = [new WorkQueue<string>(session, name), new WorkQueue<string>(rival, name)];
+      for (const payload of ['a', 'b']) await here.put(payload, { group: 'g' });
+      const job = await there.take();
+      expect([job.payload, await here.tryTake()]).toEqual(['a', undefined]);
+      expect(await job.nack()).toBe(true);
+      expect(await (await there.take()).ack()).toBe(true);
+      const next = await here.take();
+      const moving = stage.table.transact(async (tx) => {
+        await next.ackIn(tx);
+        await here.putIn(tx, 'c');
+      });
+      if (stage.supports.transactions) {
+        await moving;
+        expect((await there.take()).payload).toBe('c');
+      } else {
+        await expect(moving).rejects.toMatchObject({ code: 'ERR_ENGINE_LACKS_TRANSACTIONS' });
+        expect(await next.ack()).toBe(true);
+      }
+      await Promise.all([session.close(), rival.close()]);
     });
   });
 });
