@@ -69,10 +69,10 @@ export const countingAndLimiting = [
     'takes numbers in a row, and skips',
   ),
   mutant(
-    'limiting: the time of a bucket never goes back',
+    'limiting: no time of a bucket drains it twice',
     'lib/recipes/rate-limit/token-bucket.ts',
-    'const at = Math.max(level.at, nowMs);',
-    'const at = nowMs;',
+    'return { at, used: Math.max(0, level.used - (at - level.at) * this.#limit) };',
+    'return { at: nowMs, used: Math.max(0, level.used - (at - level.at) * this.#limit) };',
     rulesSpec,
     'bucket allows no more than is promised',
   ),

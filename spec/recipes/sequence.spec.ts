@@ -178,13 +178,18 @@ describe('Sequence', () => {
     expect(await bench.run(sequence.next())).toBe(1);
     bench.faulty.hold();
     const leaves = new AbortController();
-    const left = outcomeOf(sequence.next({ signal: leaves.signal }));
-    const message = await bench.message(0);
-    await message.deliver();
+    const calls = [outcomeOf(sequence.next())];
+    const first = await bench.message(0);
+    calls.push(outcomeOf(sequence.next()), outcomeOf(sequence.next({ signal: leaves.signal })));
+    await first.deliver();
+    first.answer();
+    // The other two go together, and one of them leaves.
+    const second = await bench.message(1);
+    await second.deliver();
     leaves.abort('enough');
     bench.faulty.release();
-    message.answer();
-    await bench.run(left.done);
+    second.answer();
+    await bench.run(Promise.all(calls.map(({ done }) => done)));
     const taken = await bench.run(rival.next());
     expect(await bench.run(sequence.next())).toBeGreaterThan(taken);
   });
