@@ -1,5 +1,5 @@
 import { LeydenError } from '../../errors.js';
-import type { BarrierState, BrokenReason } from './barrier-state.js';
+import { type BarrierState, type BrokenReason, generationOf } from './barrier-state.js';
 
 const reasons: Readonly<Record<BrokenReason, string>> = {
   'session-over': 'the session of somebody in it was over',
@@ -16,7 +16,7 @@ export class BrokenBarrierError extends LeydenError {
   readonly reason: BrokenReason;
 
   constructor(subject: string, generation: number, state: BarrierState) {
-    const reason = (state.generation === generation ? state.reason : null) ?? 'reset';
+    const reason = (generationOf(state) === generation ? state.reason : null) ?? 'reset';
     super(
       'ERR_BROKEN_BARRIER',
       `Cannot pass ${subject}: its generation ${generation} is broken, as ${reasons[reason]}; call reset({ generation: ${generation} }) to begin anew`,
@@ -36,7 +36,7 @@ export class BarrierTimeoutError extends LeydenError {
   readonly parties: number;
 
   constructor(subject: string, waitMs: number, generation: number, state: BarrierState, cause: unknown) {
-    const members = state.count;
+    const members = Object.keys(state.members).length;
     super(
       'ERR_BARRIER_TIMEOUT',
       `Cannot pass ${subject}: waitMs ${waitMs} passed, ${members} of ${state.parties} were there in generation ${generation}; wait longer, or see what keeps the others`,

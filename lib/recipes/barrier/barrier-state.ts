@@ -1,29 +1,29 @@
 /**
  * Barriers as values, and the steps from one to the next. Pure: the whole protocol is here; all else is waiting.
  *
- *   barrier          gathering --complete: all have entered--> gathering, generation + 1
- *   double barrier   gathering --complete: all have entered--> inside --all have left--> gathering, generation + 1
- *   both             gathering, inside --somebody died or gave up--> broken --reset--> gathering, generation + 1
+ *   barrier          stage 0 --all have entered--> stage 1 --all have entered--> ...
+ *   double barrier   stage 0 --all have entered--> stage 1 --all have left--> stage 2 --all have entered--> ...
+ *   both             broken, when somebody died or gave up, until it is reset: that is the first stage of the next generation
  *
- * Entering and leaving can be left to the store (`blindEnter`, `blindLeave`), so that all may come at once and nobody loses a race. The
- * store counts and cannot go on to the next generation; so a value that is complete *is* the next one to all who look at it, and each
- * step begins by making it so (`settled`). It does not matter who does.
+ * Entering, leaving and going on to the next stage can be left to the store (`blind...`), so that all may come at once and nobody loses a
+ * race. The store counts, and can't compare with what it has just counted, so going on is a step of its own. Whoever dies before it does no harm: a
+ * stage that is complete *is* the next one to all who look at it, and each other step begins by making it so (`settled`).
  *
- * Invariants: `count` is the number of `members`; `generation` only grows; nothing takes a member out of a generation that is complete, so
- * whoever has seen that may pass; nobody enters one that is complete. A generation that was broken stays so: it is remembered beyond
- * its reset, because those who waited in it may look late.
+ * Invariants: `stage` only grows; `count` says how many have entered (or left) in this stage, each once; nothing is taken back from a
+ * stage that is complete, so whoever has seen that may pass; nobody enters one that is complete. A generation that was broken stays so: it is
+ * remembered beyond its reset, because those who waited in it may look late.
  */
 import type { CommuteChanges, CommuteCondition } from '../../atom/index.js';
 
 export interface BarrierState {
   readonly kind: 'barrier' | 'double-barrier';
-  /** How many have to enter; 0 while nobody has said. */
+  /** How many have to come; 0 while nobody has said. */
   readonly parties: number;
-  readonly generation: number;
-  readonly phase: 'gathering' | 'inside' | 'broken';
+  readonly stage: number;
+  /** How many have come in this stage. */
+  readonly count: number;
   /** Who has entered, and not left: names of calls, at random, and the sessions under which they were made. */
   readonly members: Readonly<Record<string, string>>;
-  readonly count: number;
   /** Why it is broken, if it is. */
   readonly reason: BrokenReason | null;
   /** The last generations that were reset, oldest first. */
@@ -42,31 +42,46 @@ export interface Member {
 /** Generations that were reset and are remembered. Of older ones it is not known, so they count as broken: nobody passes by mistake. */
 const resetsMax = 32;
 
+/** Members that one update of the store can name. */
+const namedMax = 50;
+
 export function untouched(kind: BarrierState['kind']): BarrierState {
-  return { kind, parties: 0, generation: 0, phase: 'gathering', members: {}, count: 0, reason: null, resets: [] };
+  return { kind, parties: 0, stage: 0, count: 0, members: {}, reason: null, resets: [] };
 }
 
-/** What a complete value is to all who look at it. */
+export function generationOf({ kind, stage }: BarrierState): number {
+  return kind === 'double-barrier' ? Math.floor(stage / 2) : stage;
+}
+
+/** Whether one can enter; if not, all are inside, or it is broken. */
+export function isGathering({ kind, stage, reason }: BarrierState): boolean {
+  return reason === null && (kind === 'barrier' || stage % 2 === 0);
+}
+
+function isComplete({ parties, count, reason }: BarrierState): boolean {
+  return reason === null && parties > 0 && count >= parties;
+}
+
+/** What a complete stage is to all who look at it. */
 export function settled(state: BarrierState): BarrierState {
-  const { kind, parties, phase, count } = state;
-  if (phase === 'inside') return count === 0 ? next(state) : state;
-  if (phase !== 'gathering' || parties === 0 || count < parties) return state;
-  return kind === 'double-barrier' ? { ...state, phase: 'inside' } : next(state);
+  if (!isComplete(state)) return state;
+  const next = { ...state, stage: state.stage + 1, count: 0 };
+  return generationOf(next) === generationOf(state) ? next : { ...next, members: {} };
 }
 
-/** Enters, if the generation is gathering. */
+/** Enters, if one can. */
 export function enter(state: BarrierState, nonce: string, session: string, parties: number): BarrierState {
   const now = settled(state);
-  if (now.phase !== 'gathering' || Object.hasOwn(now.members, nonce)) return now;
+  if (!isGathering(now) || Object.hasOwn(now.members, nonce)) return now;
   return settled({ ...now, parties, members: { ...now.members, [nonce]: session }, count: now.count + 1 });
 }
 
-/** Leaves the inside; the last one opens the next generation. */
+/** Leaves, if it is inside. */
 export function leave(state: BarrierState, { nonce, generation }: Member): BarrierState {
   const now = settled(state);
-  if (now.generation !== generation || now.phase !== 'inside' || !Object.hasOwn(now.members, nonce)) return now;
+  if (generationOf(now) !== generation || isGathering(now) || !Object.hasOwn(now.members, nonce)) return now;
   const { [nonce]: _, ...members } = now.members;
-  return settled({ ...now, members, count: now.count - 1 });
+  return settled({ ...now, members, count: now.count + 1 });
 }
 
 /** A step that the store can make by itself, and the condition on which it is the same. */
@@ -75,39 +90,52 @@ export interface BlindStep {
   readonly when: CommuteCondition<BarrierState>;
 }
 
-/** `enter` by one who, for all that is known, is not the last. */
+/** `enter`, into the stage that is known, or that follows from it. */
 export function blindEnter(
   known: BarrierState,
   nonce: string,
   session: string,
   parties: number,
 ): BlindStep | undefined {
-  const { generation, phase, count, parties: agreed } = settled(known);
-  if (phase !== 'gathering' || agreed !== parties || count + 1 >= parties) return undefined;
+  const now = settled(known);
+  if (!isGathering(now) || now.parties !== parties) return undefined;
   return {
     changes: { add: { count: 1 }, setIfAbsent: { members: { [nonce]: session } } },
     when: {
-      is: { generation, phase, parties },
+      is: { stage: now.stage, parties, reason: null },
       atMost: { count: parties - 1 },
       absent: { members: { [nonce]: true } },
     },
   };
 }
 
-/** `leave` by one who, for all that is known, is not the last. */
+/** `leave`. */
 export function blindLeave(known: BarrierState, { nonce, generation }: Member): BlindStep | undefined {
-  const { phase, count } = known;
-  if (known.generation !== generation || phase !== 'inside' || count <= 1) return undefined;
+  const { stage, reason } = settled(known);
+  if (stage !== 2 * generation + 1 || reason !== null) return undefined;
+  const place = { members: { [nonce]: true } } as const;
+  return { changes: { add: { count: 1 }, remove: place }, when: { is: { stage, reason }, present: place } };
+}
+
+/** `settled`; `undefined` when it is, or when there are too many members to name. */
+export function blindSettle(state: BarrierState): BlindStep | undefined {
+  if (!isComplete(state)) return undefined;
+  const { stage, parties, members } = state;
+  const gone = generationOf(settled(state)) === generationOf(state) ? [] : Object.keys(members);
+  if (gone.length > namedMax) return undefined;
   return {
-    changes: { add: { count: -1 }, remove: { members: { [nonce]: true } } },
-    when: { is: { generation, phase }, present: { members: { [nonce]: true } } },
+    changes: {
+      add: { stage: 1, count: -parties },
+      ...(gone.length > 0 && { remove: gone.map((nonce) => ['members', nonce]) }),
+    },
+    when: { is: { stage, parties, reason: null }, atLeast: { count: parties } },
   };
 }
 
 /** Breaks the generation in which `nonce` waits for others to enter. */
 export function giveUp(state: BarrierState, nonce: string): BarrierState {
   const now = settled(state);
-  return now.phase === 'gathering' && Object.hasOwn(now.members, nonce) ? broken(now, 'gave-up') : now;
+  return isGathering(now) && Object.hasOwn(now.members, nonce) ? broken(now, 'gave-up') : now;
 }
 
 /** Breaks the generation if somebody is in it whose session is over. */
@@ -119,27 +147,28 @@ export function evict(state: BarrierState, session: string): BarrierState {
 /** Begins the generation after `generation`, whether that is broken or not; what is past already, or empty, stays. */
 export function reset(state: BarrierState, generation: number): BarrierState {
   const now = settled(state);
-  if (now.generation !== generation || (now.phase === 'gathering' && now.count === 0)) return now;
-  return { ...next(now), resets: [...now.resets, generation].slice(-resetsMax) };
+  if (generationOf(now) !== generation || (isGathering(now) && now.count === 0)) return now;
+  const stage = now.kind === 'double-barrier' ? 2 * (generation + 1) : generation + 1;
+  const resets = [...now.resets, generation].slice(-resetsMax);
+  return { ...now, stage, count: 0, members: {}, reason: null, resets };
 }
 
 /** `broken` is also what can't be told: the item was removed by hand, or too many generations were reset since. */
 export type Outcome = 'waiting' | 'passed' | 'broken';
 
-/** What became of a generation for a member that has entered it (`gathering`), or that has left it (`inside`). */
-export function outcomeOf(
-  state: BarrierState,
-  { nonce, generation }: Member,
-  awaited: 'gathering' | 'inside',
-): Outcome {
+/** What became of a generation for a member that has entered it (`enter`), or that has left it (`leave`). */
+export function outcomeOf(state: BarrierState, { nonce, generation }: Member, step: 'enter' | 'leave'): Outcome {
   const now = settled(state);
-  const { resets, members, phase } = now;
-  if (now.generation === generation) {
-    if (phase === awaited) return phase === 'inside' || Object.hasOwn(members, nonce) ? 'waiting' : 'broken';
-    return phase === 'inside' ? 'passed' : 'broken';
+  const { resets, reason } = now;
+  const current = generationOf(now);
+  if (current === generation) {
+    if (reason !== null) return 'broken';
+    if (step === 'leave') return isGathering(now) ? 'broken' : 'waiting';
+    if (!isGathering(now)) return 'passed';
+    return Object.hasOwn(now.members, nonce) ? 'waiting' : 'broken';
   }
   const isForgotten = resets.length === resetsMax && generation < (resets[0] as number);
-  return now.generation < generation || isForgotten || resets.includes(generation) ? 'broken' : 'passed';
+  return current < generation || isForgotten || resets.includes(generation) ? 'broken' : 'passed';
 }
 
 /**
@@ -154,10 +183,6 @@ export function neighbourOf({ members }: BarrierState, nonce: string, session: s
   return neighbour === undefined ? undefined : members[neighbour];
 }
 
-function next(state: BarrierState): BarrierState {
-  return { ...state, generation: state.generation + 1, phase: 'gathering', members: {}, count: 0, reason: null };
-}
-
 function broken(state: BarrierState, reason: BrokenReason): BarrierState {
-  return { ...state, phase: 'broken', members: {}, count: 0, reason };
+  return { ...state, count: 0, members: {}, reason };
 }

@@ -1,7 +1,7 @@
 import type { CallOptions } from '../../atom/index.js';
 import type { WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
-import { settled } from './barrier-state.js';
+import { generationOf, settled } from './barrier-state.js';
 import { Gathering } from './gathering.js';
 
 /** Options of {@link Barrier} and {@link DoubleBarrier}. */
@@ -123,6 +123,6 @@ export class Barrier {
 
 export async function viewOf({ item }: Gathering, options: CallOptions): Promise<BarrierView> {
   const state = settled(await item.read(options));
-  const { generation, parties, phase } = state;
-  return { generation, parties, members: state.count, isBroken: phase === 'broken' };
+  const members = Object.keys(state.members).length;
+  return { generation: generationOf(state), parties: state.parties, members, isBroken: state.reason !== null };
 }

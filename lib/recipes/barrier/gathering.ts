@@ -23,9 +23,12 @@ import {
   type BarrierState,
   blindEnter,
   blindLeave,
+  blindSettle,
   enter,
   evict,
+  generationOf,
   giveUp,
+  isGathering,
   leave,
   type Member,
   neighbourOf,
@@ -40,6 +43,9 @@ import {
 const pollMsMax = 1_000;
 /** Each member takes about 50 bytes of the item, which all who wait read again and again. */
 const partiesMax = 1_000;
+
+/** How often the store is asked to enter a call before that is done in its turn. */
+const blindTries = 3;
 
 /** What a wait is for. */
 interface Wanted extends Member {
@@ -87,11 +93,11 @@ export class Gathering {
     const nonce = Buffer.from(this.#randomBytes(9)).toString('base64url');
     for (;;) {
       const { before, isLast } = await this.#arrive(nonce, lease, limits.signal);
-      const { generation } = before;
-      if (before.phase === 'broken') throw new BrokenBarrierError(this.item.subject, generation, before);
+      const generation = generationOf(before);
+      if (before.reason !== null) throw new BrokenBarrierError(this.item.subject, generation, before);
       const member = { nonce, generation };
       // Those of the generation before are still inside.
-      if (before.phase === 'inside') await this.#wait({ ...member, role: 'outsider' }, lease, limits);
+      if (!isGathering(before)) await this.#wait({ ...member, role: 'outsider' }, lease, limits);
       else {
         if (!isLast) await this.#wait({ ...member, role: 'member' }, lease, limits);
         return { ...member, isLast };
@@ -157,8 +163,7 @@ export class Gathering {
         this.#assertAgreed(state);
         const before = settled(state);
         const after = enter(state, nonce, lease.id, this.#parties);
-        const { generation, phase } = before;
-        const isLast = phase === 'gathering' && outcomeOf(after, { nonce, generation }, 'gathering') === 'passed';
+        const isLast = isGathering(before) && after.stage > before.stage;
         return [after, { before, isLast }];
       },
       { signal },
@@ -167,13 +172,17 @@ export class Gathering {
 
   /** Has the store enter it; `undefined` when that can't be, or has turned out not to be possible. */
   async #arriveBlindly(nonce: string, lease: Lease, signal: AbortSignal | undefined): Promise<Arrival | undefined> {
-    const known = this.item.peek();
-    const step = known && blindEnter(known, nonce, lease.id, this.#parties);
-    if (known === undefined || step === undefined) return undefined;
-    const { applied, value } = await this.item.commute(step.changes, step.when, { signal });
-    if (!applied) return undefined;
-    const before = settled(known);
-    return { before, isLast: settled(value) !== value && (await this.#settle(before.generation)) };
+    let known = this.item.peek();
+    for (let tries = 0; known !== undefined && tries < blindTries; tries += 1) {
+      const step = blindEnter(known, nonce, lease.id, this.#parties);
+      if (step === undefined) break;
+      const { applied, value } = await this.item.commute(step.changes, step.when, { signal });
+      const wasLast = await this.#settle(value);
+      if (applied) return { before: settled(known), isLast: wasLast };
+      // Somebody came in before; now it is known where it stands.
+      known = value;
+    }
+    return undefined;
   }
 
   async #depart(member: Member): Promise<BarrierState> {
@@ -181,19 +190,26 @@ export class Gathering {
     const step = known && blindLeave(known, member);
     if (step !== undefined) {
       const { applied, value } = await this.item.commute(step.changes, step.when);
-      if (applied && settled(value) !== value) await this.#settle(member.generation);
-      if (applied) return value;
+      if (applied) {
+        await this.#settle(value);
+        return value;
+      }
     }
     return this.item.swap((now) => leave(now, member));
   }
 
-  /** Makes a complete generation the next one; whether it was this call that did. What fails is left to whoever comes next. */
-  #settle(generation: number): Promise<boolean> {
-    const step = (state: BarrierState): readonly [BarrierState, boolean] => {
-      const after = state.generation === generation ? settled(state) : state;
-      return [after, after !== state];
+  /** Goes on from a complete stage; whether it was this call that did. What fails is left to whoever comes next. */
+  async #settle(state: BarrierState): Promise<boolean> {
+    if (settled(state) === state) return false;
+    const step = blindSettle(state);
+    const goOn = (now: BarrierState): readonly [BarrierState, boolean] => {
+      const after = now.stage === state.stage ? settled(now) : now;
+      return [after, after !== now];
     };
-    return this.item.swapWith(step).catch(() => false);
+    const work = step
+      ? this.item.commute(step.changes, step.when).then(({ applied }) => applied)
+      : this.item.swapWith(goOn);
+    return work.catch(() => false);
   }
 
   /** @throws {RecipeDiffersError} */
@@ -243,7 +259,7 @@ export class Gathering {
   async #giveUp(wanted: Wanted, lease: Lease): Promise<boolean> {
     try {
       const state = await this.item.swap((now) => giveUp(now, wanted.nonce));
-      return outcomeOf(state, wanted, 'gathering') === 'passed';
+      return outcomeOf(state, wanted, 'enter') === 'passed';
     } catch {
       // What ended the wait is what the caller has to know.
       this.#giveUpLater(wanted.nonce, lease);
@@ -261,7 +277,7 @@ export class Gathering {
 }
 
 function outcomeFor(state: BarrierState, wanted: Wanted): Outcome {
-  if (wanted.role !== 'outsider') return outcomeOf(state, wanted, wanted.role === 'member' ? 'gathering' : 'inside');
-  const { generation, phase } = settled(state);
-  return generation === wanted.generation && phase === 'inside' ? 'waiting' : 'passed';
+  if (wanted.role !== 'outsider') return outcomeOf(state, wanted, wanted.role === 'member' ? 'enter' : 'leave');
+  const now = settled(state);
+  return generationOf(now) === wanted.generation && !isGathering(now) && now.reason === null ? 'waiting' : 'passed';
 }
