@@ -6,7 +6,7 @@
  * entry outlives its session only while nobody looks.
  */
 import type { CallOptions } from '../../atom/index.js';
-import { after, type Clock } from '../../engine/index.js';
+import { after, type Clock, onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { RecipeItem } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
@@ -182,16 +182,25 @@ export class Membership<I = unknown> {
     }
   }
 
-  /** Looks after those who are in the directory, for somewhat longer than a lease. */
+  /** Looks after those who are in the directory, for somewhat longer than a lease, or as long as the own one lasts. */
   #lookOut(state: MembershipState<I>): void {
+    const { signal } = this.#session;
+    if (signal.aborted) return;
     this.#lookout?.callOff();
     const care = this.#lookout?.care ?? new Care(this.#session, this.#item, this.#place);
     care.see(state);
     const end = () => {
+      callOff();
       care.close();
       this.#lookout = undefined;
     };
-    this.#lookout = { care, callOff: after(this.#clock, lookoutLeases * this.#session.leaseMs, end, true) };
+    const timer = after(this.#clock, lookoutLeases * this.#session.leaseMs, end, true);
+    const leave = onAbort(signal, end);
+    const callOff = () => {
+      timer();
+      leave();
+    };
+    this.#lookout = { care, callOff };
   }
 
   #abandon(id: string): void {

@@ -7,7 +7,7 @@
  * What makes a claim safe is in the item alone. What was claimed and has nobody any more who waits for it is given back, as if it had never
  * been handed out.
  */
-import { after, type Clock } from '../../engine/index.js';
+import { after, type Clock, onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
@@ -109,7 +109,26 @@ export class Seeker<P> {
       await this.#clock.sleep(this.#nextPauseMs(), { signal: this.#wake.signal }).catch(() => {});
     }
     this.#isRunning = false;
-    this.#callOff = after(this.#clock, lookoutLeases * this.#session.leaseMs, () => this.#reach.rest(), true);
+    this.#lookOut();
+  }
+
+  /** Those who hold jobs are observed a while longer, so that who tries again finds what they leave. */
+  #lookOut(): void {
+    const { signal } = this.#session;
+    const rest = () => {
+      this.#callOff?.();
+      this.#reach.rest();
+    };
+    if (signal.aborted) {
+      rest();
+      return;
+    }
+    const timer = after(this.#clock, lookoutLeases * this.#session.leaseMs, rest, true);
+    const leave = onAbort(signal, rest);
+    this.#callOff = () => {
+      timer();
+      leave();
+    };
   }
 
   #leave(seeking: Seeking<P>): Seeking<P> | undefined {
