@@ -264,6 +264,7 @@ describe.each(forms)('RateLimit by %s', (by) => {
     await expect(limit.waitFor(6)).rejects.toThrow(RangeError);
     await expect(limit.waitFor(1, { waitMs: -1 })).rejects.toThrow(RangeError);
     expect(() => new RateLimit(table, 'l', optionsOf(by, 5, 6))).toThrow('share must be at most 5');
+    expect(() => new RateLimit(table, 'l', { ...optionsOf(by, 5, 2), shareMs: 999 })).toThrow('at least 1000');
     expect(() => new RateLimit(table, 'l', optionsOf(by, 2 ** 40))).toThrow(RangeError);
     expect(() => new RateLimit(table, 'l', { ...optionsOf(by, 5), by: 'leaky' as 'bucket' })).toThrow(TypeError);
     expect(bench.memory.spent().requests).toBe(sent);

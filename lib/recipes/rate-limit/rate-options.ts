@@ -14,8 +14,8 @@ interface RateLimitBaseOptions {
    */
   readonly share?: number;
   /**
-   * How long a process may keep tokens that it took.
-   * @defaultValue `perMs`, at most a minute
+   * How long a process may keep tokens that it took, a second at least.
+   * @defaultValue `perMs`, but a second at least and a minute at most
    */
   readonly shareMs?: number;
 }
@@ -49,6 +49,8 @@ export interface RateSettings {
 }
 
 const algorithms: readonly RateAlgorithm[] = ['bucket', 'window', 'sliding-window'];
+/** Shorter than an answer may take, tokens would be lost as soon as they are there. */
+const shareMsMin = 1_000;
 const shareMsDefaultMax = 60_000;
 
 /** Fills in the defaults. @throws TypeError, RangeError for wrong options. */
@@ -60,10 +62,12 @@ export function settingsOf(options: RateLimitOptions): RateSettings {
   }
   requireCount(action, 'limit', limit);
   requireCount(action, 'perMs', perMs);
-  const { burst = limit, shareMs = Math.min(perMs, shareMsDefaultMax) } = options;
+  const { burst = limit, shareMs = Math.max(shareMsMin, Math.min(perMs, shareMsDefaultMax)) } = options;
   requireCount(action, 'burst', burst);
   requireCount(action, 'share', share);
   requireCount(action, 'shareMs', shareMs);
+  if (shareMs < shareMsMin)
+    throw new RangeError(`Cannot ${action}: shareMs must be at least ${shareMsMin}: ${shareMs}`);
   if (by !== 'bucket' && burst !== limit) {
     throw new TypeError(`Cannot ${action}: burst is for by 'bucket'; a window has its limit at once: ${burst}`);
   }
