@@ -55,7 +55,11 @@ export const devCommand: Command = command<DevFlags>(
         },
         {},
       );
-      await table.ensure().finally(close);
+      try {
+        await table.ensure();
+      } finally {
+        await close();
+      }
       const lines = Object.entries(env).map(([name, value]) => `export ${name}=${value}`);
       output.result({ endpoint, table: tableName, env }, [`# ${endpoint}`, ...lines].join('\n'));
       output.note(

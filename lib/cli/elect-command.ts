@@ -80,10 +80,13 @@ export const electCommand: Command = command<ElectFlags>(
             output.note('leading', { election: name, term: String(term) }, `leading ${name} in term ${term}`);
           }
           const env = { ...shell.env, LEYDEN_FENCING_TOKEN: String(term), LEYDEN_ELECTION_NAME: name };
-          const terms = termsOf(flags, call.command, env);
-          const ended = await supervise(terms, leadership.signal, output).finally(() => resigned(leadership));
-          const isOver = ended.loss === undefined && !flags.restart;
-          if (isOver || ended.asked !== undefined) return ended.exitCode;
+          try {
+            const ended = await supervise(termsOf(flags, call.command, env), leadership.signal, output);
+            const isOver = ended.loss === undefined && !flags.restart;
+            if (isOver || ended.asked !== undefined) return ended.exitCode;
+          } finally {
+            await resigned(leadership);
+          }
           // Another machine may lead where it fails at once.
           await pause(stop.signal);
         }

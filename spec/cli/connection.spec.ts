@@ -69,6 +69,16 @@ describe('a wrong endpoint', () => {
     expect(performance.now() - startedMs).toBeLessThan(5_000);
   });
 
+  it('is told in words for people, as JSON for programs', async () => {
+    const args = [...get, '--endpoint-url', 'http://127.0.0.1:1'];
+    const message =
+      'Cannot use http://127.0.0.1:1: nobody listens there (ECONNREFUSED); check --endpoint-url and --region';
+    expect(await typed(args)).toEqual({ code: 1, stdout: '', stderr: `leyden: ${message}\n` });
+    expect(JSON.parse((await typed([...args, '--json'])).stderr)).toEqual({
+      error: { code: 'ERR_UNREACHABLE', message },
+    });
+  });
+
   it.each([
     [200, '<html>hello</html>'],
     [404, '<html>not found</html>'],
@@ -177,6 +187,6 @@ describe('standard output', () => {
   it('that nobody reads any longer ends it quietly', async () => {
     const run = command.start(['dev']);
     run.child.stdout?.destroy();
-    expect(await run.ended).toMatchObject({ code: 141, stderr: '' });
+    expect(await run.ended).toMatchObject({ code: 141, signal: null });
   });
 });

@@ -2,12 +2,12 @@
  * Goal: a command runs under its lock and not without it, whoever is killed, stopped or cut off, and the exit code tells what happened.
  * Method: the compiled command in processes of its own, as two shells would run it, on real stores.
  */
-import { spawnSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Embedded, startEmbedded } from '../../lib/embedded/index.js';
 import { AtomTable, createClient } from '../../lib/index.js';
 import { Lock, Session } from '../../lib/recipes/index.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
+import { lives, until } from '../support/processes.js';
 import { type Compiled, compileCommand, type Run } from '../support/typed.js';
 
 const leaseMs = 1_500;
@@ -28,20 +28,6 @@ const envFor = (endpoint: string, table: string) => ({
 });
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-
-/** Whether a process runs. One that has ended may be there still, for whoever adopted it to look at. */
-function lives(pid: number): boolean {
-  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
-  return stdout.trim() !== '' && !stdout.startsWith('Z');
-}
-
-async function until(what: () => boolean, timeoutMs = 10_000): Promise<void> {
-  const endAt = performance.now() + timeoutMs;
-  while (!what()) {
-    if (performance.now() > endAt) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await pause(20);
-  }
-}
 
 /** Says its own process id and that of what it has started, and sleeps. */
 const sleeper = ['sh', '-c', 'sleep 60 & echo pids $$ $!; wait'];
@@ -144,36 +130,6 @@ describe('on dynalite', () => {
     name = `lock-${names}`;
     return command.start(['lock', 'run', name, ...flags, '--', ...words], env);
   };
-
-  describe('the exit code', () => {
-    it.each([
-      ['that of the command', ['sh', '-c', 'exit 7'], 7],
-      ['128 + n of a command that a signal has ended', ['sh', '-c', 'kill -9 $$'], 137],
-      ['127 of a command that is not there', ['nonesuch-command'], 127],
-      ['126 of a command that is none', ['/etc/passwd'], 126],
-    ])('is %s', async (_what, words, code) => {
-      expect((await lockRun([], ...words).ended).code).toBe(code);
-    });
-
-    it('is what was asked for when it is busy', async () => {
-      const holding = lockRun([], ...sleeper);
-      await pidsOf(holding);
-      const flags = ['--wait', '200ms', '--busy-exit-code', '9', '--json'];
-      const { code, stderr } = await command.start(['lock', 'run', name, ...flags, '--', 'echo', 'ran'], env).ended;
-      const [waiting, busy] = stderr
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line));
-      expect([code, waiting.event, waiting.holder.pid, busy.error.code]).toEqual([
-        9,
-        'waiting',
-        holding.child.pid,
-        'ERR_BUSY',
-      ]);
-      holding.signal('SIGTERM');
-      expect((await holding.ended).code).toBe(143);
-    });
-  });
 
   describe('a signal', () => {
     it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(

@@ -1,0 +1,137 @@
+/** Goal: `leyden lock run` and `elect` run their command when they hold what it needs, and give back what they held. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Embedded, startEmbedded } from '../../lib/embedded/index.js';
+import { AtomTable, createClient } from '../../lib/index.js';
+import { Election, Lock, Session } from '../../lib/recipes/index.js';
+import { type Said, typed } from '../support/typed.js';
+
+let store: Embedded;
+let client: ReturnType<typeof createClient>;
+let table: AtomTable;
+let session: Session;
+let folder = '';
+let where: string[] = [];
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'leyden-lock-'));
+  store = await startEmbedded();
+  client = createClient(store.clientConfig);
+  table = new AtomTable({ client, tableName: 'state' });
+  await table.create();
+  session = new Session(table);
+  where = ['--table', 'state', '--endpoint-url', store.endpoint];
+});
+afterAll(async () => {
+  await session.close();
+  await table.close();
+  client.destroy();
+  await store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const sessions: Session[] = [];
+afterEach(async () => {
+  for (const one of sessions.splice(0)) await one.close();
+});
+
+const lockRun = (name: string, flags: readonly string[], ...words: readonly string[]): Promise<Said> =>
+  typed(['lock', 'run', name, ...flags, ...where, '--', ...words]);
+
+/** Holds a lock and never renews it. */
+async function holdSilently(name: string, leaseMs: number) {
+  const silent = new Session(table, { leaseMs, renewal: 'manual' });
+  sessions.push(silent);
+  return new Lock(silent, name, { purpose: 'silence' }).acquire();
+}
+
+describe('lock run', () => {
+  it('runs the command with the token and the name, and releases the lock', async () => {
+    const file = path.join(folder, 'env');
+    const script = `echo $LEYDEN_LOCK_NAME $LEYDEN_FENCING_TOKEN > ${file}; exit 5`;
+    for (const token of [1, 2]) {
+      expect(await lockRun('plain', [], 'sh', '-c', script)).toEqual({ code: 5, stdout: '', stderr: '' });
+      expect(readFileSync(file, 'utf8')).toBe(`plain ${token}\n`);
+    }
+    expect(await new Lock(session, 'plain').holder()).toBeUndefined();
+  });
+
+  it('releases the lock when the command can not be run', async () => {
+    const { code, stderr } = await lockRun('absent', ['--json'], 'nonesuch-command');
+    expect([code, JSON.parse(stderr).error.code]).toEqual([127, 'ERR_COMMAND']);
+    expect(await new Lock(session, 'absent').holder()).toBeUndefined();
+  });
+
+  it('says whom a living holder is, at once, with 75', async () => {
+    await using _grant = await new Lock(session, 'busy').acquire();
+    const { code, stderr } = await lockRun('busy', ['--wait', '0'], 'true');
+    expect([code, stderr]).toEqual([
+      75,
+      expect.stringMatching(
+        /^leyden: Lock busy is held by process \d+ on .+, since .+Z under token 1; the command was not run\n$/,
+      ),
+    ]);
+    const other = await lockRun('busy', ['--wait', '0', '--busy-exit-code', '0', '--json'], 'true');
+    expect([other.code, JSON.parse(other.stderr).error.code]).toEqual([0, 'ERR_BUSY']);
+  });
+
+  it('says for whom it waits, unless it is to be quiet', async () => {
+    await using _grant = await new Lock(session, 'waited').acquire();
+    const { code, stderr } = await lockRun('waited', ['--wait', '100ms', '--json'], 'true');
+    const [waiting, busy] = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect([code, waiting, busy.error.code]).toEqual([
+      75,
+      { event: 'waiting', lock: 'waited', holder: expect.objectContaining({ pid: process.pid, token: '1' }) },
+      'ERR_BUSY',
+    ]);
+    expect((await lockRun('waited', ['--wait', '100ms', '--quiet'], 'true')).stderr).toMatch(/^leyden: Lock/);
+  });
+
+  it('takes over from a holder that looks dead, although it would not wait', async () => {
+    await holdSilently('dead', 600);
+    const living = await lockRun('dead', ['--wait', '0'], 'true');
+    expect([living.code, living.stderr]).toEqual([75, expect.not.stringContaining('looks dead')]);
+    await new Promise((done) => setTimeout(done, 700));
+    const { code, stderr } = await lockRun('dead', ['--wait', '0'], 'sh', '-c', '[ $LEYDEN_FENCING_TOKEN = 2 ]');
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining('under token 1, for silence, which looks dead; taking over'),
+    ]);
+  });
+
+  it('stops the command when the lock is taken by force, and says so', async () => {
+    const lock = new Lock(session, 'forced');
+    const running = lockRun('forced', ['--lease', '600ms', '--lost-exit-code', '9'], 'sleep', '30');
+    let token: bigint | undefined;
+    while (token === undefined) token = (await lock.holder())?.token;
+    await lock.forceRelease({ token });
+    expect(await running).toMatchObject({ code: 9, stderr: expect.stringContaining('it was released by force') });
+  });
+
+  it('is ended by a signal while it waits, and leaves no ticket', async () => {
+    const lock = new Lock(session, 'signalled');
+    await using _grant = await lock.acquire();
+    const waiting = lockRun('signalled', [], 'true');
+    while ((await lock.holder())?.waiting !== 1);
+    process.emit('SIGTERM', 'SIGTERM');
+    expect((await waiting).code).toBe(143);
+    expect((await lock.holder())?.waiting).toBe(0);
+  });
+});
+
+describe('elect', () => {
+  it('runs the command as the leader, shows its value, and resigns', async () => {
+    const election = new Election<string>(session, 'boss');
+    const script = '[ $LEYDEN_ELECTION_NAME = boss ] && sleep 0.5; exit $LEYDEN_FENCING_TOKEN';
+    const running = typed(['elect', 'boss', '--value', 'here:1', ...where, '--', 'sh', '-c', script]);
+    let value: string | undefined;
+    while (value === undefined) value = (await election.leader())?.value;
+    expect(value).toBe('here:1');
+    expect(await running).toEqual({ code: 1, stdout: '', stderr: 'leyden: leading boss in term 1\n' });
+    expect(await election.leader()).toBeUndefined();
+  });
+});
