@@ -47,7 +47,7 @@ export class PermitWorld {
 
   process(options: MachineOptions = {}, session: ConstructorParameters<typeof Session>[1] = {}): PermitProcess {
     this.#seed += 1;
-    const watched: OnStep = (step) => (isWriteStep(step) ? step.send().finally(() => this.look()) : undefined);
+    const watched: OnStep = (step) => (isWriteStep(step) ? this.#seen(step.send()) : undefined);
     const engine = steppedEngine(this.#engine, watched);
     const machine = new Machine(engine, this.clock, { seed: this.#seed, ...options });
     return { machine, session: new Session(machine.table, { leaseMs: 15_000, ...session }) };
@@ -72,6 +72,14 @@ export class PermitWorld {
   /** Notes that it has given up relying on it. */
   leave(grant: Grant): void {
     this.#held.delete(grant);
+  }
+
+  async #seen(sent: Promise<unknown>): Promise<unknown> {
+    try {
+      return await sent;
+    } finally {
+      await this.look();
+    }
   }
 
   /** Looks at the version that stands there now. */

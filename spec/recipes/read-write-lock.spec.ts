@@ -134,7 +134,7 @@ describe('ReadWriteLock', () => {
       await world.clock.sleep(500);
       second.machine.die();
       const startedAt = world.clock.monotonicMs();
-      const other = await third.lock.read();
+      const other = await third.lock.read({ waitMs: 60_000 });
       expect(world.clock.monotonicMs() - startedAt).toBeLessThanOrEqual(17_000);
       expect(reader.isHeld).toBe(true);
       expect(other.token).toBe(reader.token);

@@ -114,7 +114,7 @@ describe('Semaphore', () => {
     const [first, second] = (await open(5)) as [Opened, Opened];
     await run(async () => {
       const [three, two] = [await first.pool.acquire(3), await second.pool.acquire(2)];
-      const refused = expect(second.pool.acquire(4)).rejects.toMatchObject({ given: 5, stored: 3 });
+      const refused = expect(second.pool.acquire(4, { waitMs: 60_000 })).rejects.toMatchObject({ given: 5, stored: 3 });
       await world.clock.sleep(100);
       const waiting = first.pool.acquire(1);
       await world.clock.sleep(100);
@@ -136,7 +136,7 @@ describe('Semaphore', () => {
     const [first, second] = (await open(2)) as [Opened, Opened];
     await run(async () => {
       const two = await first.pool.acquire(2);
-      const waiting = second.pool.acquire(1);
+      const waiting = second.pool.acquire(1, { waitMs: 60_000 });
       await world.clock.sleep(100);
       await first.pool.resize(3);
       expect((await waiting).isHeld).toBe(true);
@@ -188,7 +188,7 @@ describe('Semaphore', () => {
       const names = Array.from({ length: holdersMax }, (_, index) => `holder-${String(index).padStart(5, '0')}`);
       const holders = Object.fromEntries(names.map((nonce) => [nonce, { n: 1, session: id }]));
       await world.put({ ...noPermits('semaphore', 2_000), used: holdersMax, count: holdersMax, holders });
-      for (const call of [() => pool.acquire(1_000), () => pool.tryAcquire()]) {
+      for (const call of [() => pool.acquire(1_000, { waitMs: 1_000 }), () => pool.tryAcquire()]) {
         await expect(call()).rejects.toMatchObject({
           code: 'ERR_SEMAPHORE_FULL',
           holders: holdersMax,
@@ -306,7 +306,7 @@ describe('Semaphore', () => {
       await first.pool.acquire(3);
       first.machine.die();
       const startedAt = world.clock.monotonicMs();
-      for (let grant: unknown; grant === undefined; ) {
+      for (let [grant, tries] = [undefined as unknown, 0]; grant === undefined && tries < 20; tries += 1) {
         grant = await second.pool.acquire(3, { waitMs: 2_000 }).catch(() => undefined);
         await world.clock.sleep(500);
       }
@@ -328,16 +328,6 @@ describe('Semaphore', () => {
       await waiting;
       expect(world.clock.monotonicMs() - startedAt).toBeLessThanOrEqual(17_500);
     });
-  });
-
-  it('leaves many holders to the call that is next', async () => {
-    const holders = (count: number) =>
-      Object.fromEntries(Array.from({ length: count }, (_, at) => [`h${at}`, { n: 1, session: `s${at}` }]));
-    const queue = ['a', 'b'].map((nonce) => ({ nonce, n: 9, session: nonce }));
-    const few = { ...noPermits('semaphore', 99), holders: holders(20), count: 20, queue, waiting: 2 };
-    const many = { ...few, holders: holders(21), count: 21 };
-    expect(['a', 'b', 'c'].map((nonce) => rivalsOf(few, nonce).length)).toEqual([20, 21, 22]);
-    expect(['a', 'b', 'c'].map((nonce) => rivalsOf(many, nonce).length)).toEqual([21, 1, 23]);
   });
 
   it('tells a holder that its lease is over, and takes nothing back from others for it', async () => {
@@ -466,5 +456,17 @@ describe('Semaphore', () => {
         }),
       ).toBe(2);
     });
+  });
+});
+
+describe('rivalsOf()', () => {
+  it('leaves many holders to the call that is next', async () => {
+    const holders = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`h${at}`, { n: 1, session: `s${at}` }]));
+    const queue = ['a', 'b'].map((nonce) => ({ nonce, n: 9, session: nonce }));
+    const few = { ...noPermits('semaphore', 99), holders: holders(20), count: 20, queue, waiting: 2 };
+    const many = { ...few, holders: holders(21), count: 21 };
+    expect(['a', 'b', 'c'].map((nonce) => rivalsOf(few, nonce).length)).toEqual([20, 21, 22]);
+    expect(['a', 'b', 'c'].map((nonce) => rivalsOf(many, nonce).length)).toEqual([21, 1, 23]);
   });
 });

@@ -22,13 +22,13 @@ import { SemaphoreFullError } from './permit-errors.js';
 export const holdersMax = 1_000;
 
 /** Permits that one call has, or waits for. */
-export interface Holding {
+interface Holding {
   readonly n: number;
   readonly session: string;
 }
 
 /** A call that waits. */
-export interface Ticket extends Holding {
+interface Ticket extends Holding {
   readonly nonce: string;
 }
 
