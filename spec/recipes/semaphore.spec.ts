@@ -347,6 +347,30 @@ describe('Semaphore', () => {
     });
   });
 
+  it('commits a transaction that checks the grant only while the item names it', async () => {
+    const [{ machine, pool }] = (await open(3, 1)) as [Opened];
+    const sold = machine.table.atom<number>('sold', { initial: 0 });
+    await run(async () => {
+      const grant = await pool.acquire(2);
+      const sell = () =>
+        machine.table.transact((tx) => {
+          void grant.check(tx);
+          return tx.swap(sold, (n) => n + 1);
+        });
+      expect(await sell()).toBe(1);
+      const other = await pool.acquire();
+      expect(await sell()).toBe(2);
+      await other.release();
+      // As if others had found its session to be over, of which it does not know yet.
+      await world.put({ ...noPermits('semaphore', 3), fence: 9 });
+      expect(grant.isHeld).toBe(true);
+      await expect(sell()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'taken' });
+      expect(grant.isHeld).toBe(false);
+      expect(await sold.deref()).toBe(2);
+      expect(await grant.release()).toBe(false);
+    });
+  });
+
   it('returns what the work returned, passes its error on, and gives the permits back either way', async () => {
     const [{ pool }] = (await open(3, 1)) as [Opened];
     await run(async () => {
