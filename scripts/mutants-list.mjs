@@ -2,18 +2,22 @@
 
 import { belief } from './mutants/belief.mjs';
 import { blindWrites } from './mutants/blind-writes.mjs';
+import { commandLine } from './mutants/command-line.mjs';
 import { countingAndLimiting } from './mutants/counting-and-limiting.mjs';
 import { evidence } from './mutants/evidence.mjs';
 import { fairness } from './mutants/fairness.mjs';
+import { fencing } from './mutants/fencing.mjs';
 import { journalAndSnapshots } from './mutants/journal-and-snapshots.mjs';
 import { journals } from './mutants/journals.mjs';
 import { largeValues } from './mutants/large-values.mjs';
 import { layersAndKeys } from './mutants/layers-and-keys.mjs';
+import { leadersGroupsJobs } from './mutants/leaders-groups-jobs.mjs';
 import { leaving } from './mutants/leaving.mjs';
 import { manyAtoms } from './mutants/many-atoms.mjs';
 import { order } from './mutants/order.mjs';
 import { partsAndTables } from './mutants/parts-and-tables.mjs';
 import { payloads } from './mutants/payloads.mjs';
+import { permits } from './mutants/permits.mjs';
 import { prevalence } from './mutants/prevalence.mjs';
 import { readsAndCache } from './mutants/reads-and-cache.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
@@ -44,5 +48,9 @@ export const mutants = [
   ...largeValues,
   ...blindWrites,
   ...transacting,
+  ...permits,
   ...countingAndLimiting,
+  ...fencing,
+  ...commandLine,
+  ...leadersGroupsJobs,
 ];

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { type Fence, type FencedAtom, fenced, Lock, Session } from '../../lib/recipes/index.js';
-import { type Bench, openBench } from '../atom/bench.js';
+import { type Bench, breathe, openBench, outcomeOf } from '../atom/bench.js';
 import { onEngines } from './on-engines.js';
 
 const lockA = (token: bigint): Fence => ({ name: 'a', token });
@@ -110,15 +110,14 @@ onEngines((stage) => {
       expect(sent.filter((kind) => kind === 'put')).toHaveLength(1);
     });
 
-    it('tells watchers of values, not of tokens', async () => {
+    it('tells watchers of what others write', async () => {
       const { atom, rival } = open();
       await atom.reset(lockA(1n), 1);
       const seen: number[] = [];
       for await (const value of rival.watch({ pollMsMax: 20 })) {
         seen.push(value);
         if (value === 3) break;
-        if (value === 1) await rival.claim(lockA(2n));
-        await rival.reset(lockA(2n), value + 1);
+        await atom.reset(lockA(2n), value + 1);
       }
       expect(seen).toEqual([1, 2, 3]);
     });
@@ -199,12 +198,28 @@ describe('FencedAtom', () => {
     expect(() => atom.watch()).toThrow('ERR_CLOSED');
   });
 
+  it('tells watchers of values, not of tokens', async () => {
+    const { bench, atom } = await opened();
+    const loop = atom.watch();
+    expect(await bench.run(loop.next())).toEqual({ value: 0, done: false });
+    const next = outcomeOf(loop.next());
+    for (const token of [1n, 2n]) await bench.run(atom.claim(lockA(token)));
+    await breathe();
+    expect(next.settled).toBe(false);
+    await bench.run(atom.reset(lockA(2n), 5));
+    await next.done;
+    expect(next.value).toEqual({ value: 5, done: false });
+    await loop.return();
+  });
+
   it('refuses calls of itself from inside its function', async () => {
     const { bench, atom } = await opened();
     const fence = lockA(1n);
-    await expect(bench.run(atom.swap(fence, async () => atom.deref()))).rejects.toMatchObject({
-      code: 'ERR_REENTRANT',
-    });
+    const calls = async () => {
+      await Promise.resolve();
+      return atom.reset(fence, 1);
+    };
+    await expect(bench.run(atom.swap(fence, calls))).rejects.toMatchObject({ code: 'ERR_REENTRANT' });
     await expect(bench.run(atom.swap(fence, () => atom.reset(fence, 1)))).rejects.toMatchObject({
       code: 'ERR_REENTRANT',
     });

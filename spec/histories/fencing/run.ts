@@ -36,7 +36,7 @@ export interface FencingRunReport {
   readonly stops: number;
   readonly seconds: number;
   readonly grants: number;
-  /** First looks after a stop of a lease or longer that did not see the grant aborted. */
+  /** First looks a lease or longer after the last renewal that did not see the grant aborted. */
   readonly blind: number;
   /** Tokens that were granted twice, or that did not grow. */
   readonly repeated: number;
@@ -174,7 +174,7 @@ class Lane {
   #hear(child: Child, note: HolderNote): void {
     if (note.said === 'woke') {
       this.#woken += 1;
-      if (!note.aborted) this.#blind += 1;
+      if (!note.aborted && note.silentMs >= this.#order.leaseMs) this.#blind += 1;
     } else if (note.said === 'granted') this.#holder = { child, token: note.token };
     else this.#written = Math.max(this.#written, note.token);
     this.#wake();

@@ -9,9 +9,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { AtomTable } from '../../../lib/atom/index.js';
-import { createClient, type Random, seededRandom } from '../../../lib/engine/index.js';
+import { createClient, isTransient, type Random, SdkEngine, seededRandom } from '../../../lib/engine/index.js';
 import { isLeydenError } from '../../../lib/errors.js';
 import { fenceCondition, Lock, type LockGrant, Session } from '../../../lib/recipes/index.js';
+import { steppedEngine } from '../../support/stepped-engine.js';
 import { serve, tell } from '../processes.js';
 import { appended, keysOf, resourceOf } from './resources.js';
 
@@ -24,11 +25,14 @@ export interface HolderOrder {
   readonly leaseMs: number;
 }
 
-/** What a holder says unasked. `woke`: its first look after it was stopped for a lease or longer. */
+/**
+ * What a holder says unasked. `woke`: its first look after nothing ran here for a lease or longer. `silentMs`: since the last renewal was
+ * sent, whatever became of it: from a lease on, the grant must be seen aborted.
+ */
 export type HolderNote =
   | { readonly said: 'granted'; readonly token: number }
   | { readonly said: 'wrote'; readonly token: number }
-  | { readonly said: 'woke'; readonly token: number; readonly aborted: boolean };
+  | { readonly said: 'woke'; readonly token: number; readonly aborted: boolean; readonly silentMs: number };
 
 /** What a holder has seen in all. */
 export interface HolderReport {
@@ -81,19 +85,29 @@ class Holder {
   readonly #surprises: string[] = [];
   readonly #counts = { accepted: 0, refusedByAtom: 0, refusedByItem: 0 };
   readonly #over = new AbortController();
+  #renewedAt = performance.now();
+  #running: Promise<void> | undefined;
 
   constructor(order: HolderOrder) {
     const { endpoint, table: tableName, lane, seed, leaseMs } = order;
     this.#order = order;
     this.#client = createClient({ ...localConfig, endpoint });
-    const table = new AtomTable({ client: this.#client, tableName });
+    const engine = steppedEngine(new SdkEngine(this.#client), ({ kind, text }) => {
+      if (kind === 'put' && text.includes('"session:')) this.#renewedAt = performance.now();
+      return undefined;
+    });
+    const table = new AtomTable({ engine, tableName });
     this.#session = new Session(table, { leaseMs });
     this.#lock = new Lock(this.#session, lane);
     this.#atom = resourceOf(table, lane);
     this.#random = seededRandom(seed);
   }
 
-  async run(): Promise<void> {
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async #run(): Promise<void> {
     while (!this.#over.signal.aborted) {
       try {
         const grant = await this.#lock.acquire({ signal: this.#over.signal });
@@ -110,6 +124,7 @@ class Holder {
 
   async end(): Promise<HolderReport> {
     this.#over.abort();
+    await this.#running;
     await this.#session.close();
     this.#standstill.end();
     this.#client.destroy();
@@ -134,9 +149,10 @@ class Holder {
   /** First thing after a wait. */
   #look(grant: LockGrant): boolean {
     const { aborted } = grant.signal;
+    const silentMs = performance.now() - this.#renewedAt;
     const stoodMs = this.#standstill.take();
     if (stoodMs >= this.#order.leaseMs) {
-      tell({ said: 'woke', token: Number(grant.token), aborted } satisfies HolderNote);
+      tell({ said: 'woke', token: Number(grant.token), aborted, silentMs } satisfies HolderNote);
     }
     return aborted;
   }
@@ -149,16 +165,21 @@ class Holder {
       await this.#atom.swap(fence, (log) => appended(log, Number(token)), { timeoutMs: 5_000 });
       this.#counts.accepted += 1;
     } catch (error) {
+      // Any other outcome is one that a call may have whose process was stopped beyond its deadline.
       if (isLeydenError(error, 'ERR_STALE_TOKEN')) this.#counts.refusedByAtom += 1;
-      else this.#surprises.push(String(error));
+      else if (!isLeydenError(error)) this.#surprises.push(String(error));
     }
     try {
-      await this.#append(keysOf(lane).guarded, Number(token), fenceCondition(fence, { client: 'plain' }));
+      await this.#append(keysOf(lane).guarded, Number(token), guardOf(fence));
     } catch (error) {
       if ((error as Error).name === 'ConditionalCheckFailedException') this.#counts.refusedByItem += 1;
-      else this.#surprises.push(String(error));
+      else if (!isTransient(error)) this.#surprises.push(String(error));
     }
-    await this.#append(keysOf(lane).unguarded, Number(token));
+    try {
+      await this.#append(keysOf(lane).unguarded, Number(token));
+    } catch (error) {
+      if (!isTransient(error)) this.#surprises.push(String(error));
+    }
   }
 
   async #append(id: string, token: number, guard?: ReturnType<typeof guardOf>): Promise<void> {
@@ -179,16 +200,13 @@ function guardOf(fence: Parameters<typeof fenceCondition>[0]) {
 }
 
 let holder: Holder | undefined;
-let running: Promise<void> | undefined;
 
 serve({
   hold(order: HolderOrder): void {
     holder = new Holder(order);
-    running = holder.run();
+    holder.start();
   },
   async end(): Promise<HolderReport | undefined> {
-    const report = await holder?.end();
-    await running;
-    return report;
+    return holder?.end();
   },
 });
