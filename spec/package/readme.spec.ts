@@ -1,5 +1,5 @@
 /**
- * Goal: what the README shows compiles, runs, and prints what it says.
+ * Goal: what the README shows, and what pages of folders show, compiles, runs, and prints what it says.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -10,9 +10,11 @@ import { differences, runSnippets, type SnippetReport, snippetsOf } from '../sup
 /** Fences that need an AWS account or another server may stay unproven; no more than these. */
 const unprovenMax = 5;
 
-const snippets = snippetsOf(readFileSync(path.join(repository, 'README.md'), 'utf8'), 'README.md');
+const pages = ['README.md', 'lib/recipes/membership/README.md'];
 
-describe('README.md', () => {
+const snippets = pages.flatMap((page) => snippetsOf(readFileSync(path.join(repository, page), 'utf8'), page));
+
+describe(pages.join(', '), () => {
   let report: SnippetReport = { typeErrors: [], runs: [] };
   beforeAll(async () => {
     report = await runSnippets(snippets);

@@ -7,6 +7,7 @@ import { AtomTable } from '../../lib/atom/index.js';
 import { type Engine, MemoryEngine } from '../../lib/engine/index.js';
 import { Session, type SessionOptions } from '../../lib/recipes/index.js';
 import { WorkQueue, type WorkQueueOptions } from '../../lib/recipes/unstable-work-queue/index.js';
+import { noSegment, prefixOf, type SegmentState } from '../../lib/recipes/unstable-work-queue/queue-state.js';
 import { VirtualClock } from '../../lib/testing/index.js';
 import { dyingEngine } from '../support/stepped-engine.js';
 import { onEngines } from './on-engines.js';
@@ -76,7 +77,7 @@ describe('put()', () => {
       const order = table.atom<string>('order');
       const put = (payload: string, fails: boolean) =>
         table.transact(async (tx) => {
-          tx.reset(order, payload);
+          await tx.reset(order, payload);
           await queue.putIn(tx, payload);
           if (fails) throw new RangeError('no');
         });
@@ -247,6 +248,18 @@ describe('take()', () => {
   });
 });
 
+describe('prefixOf()', () => {
+  it('ends at a segment that was read as not full, since the one behind it may have been read later', () => {
+    const segment = (entries: readonly string[]) => ({ ...noSegment, isOpen: true, count: entries.length, entries });
+    const full = segment(Array.from({ length: 50 }, (_, i) => `f${i}`));
+    const ids = (...segments: SegmentState[]) => prefixOf(segments).map(({ id }) => id);
+    expect(ids(segment(['a']), segment(['b']))).toEqual(['a']);
+    expect(ids(full, segment(['b', 'b g', 'c']))).toHaveLength(52);
+    // One that is gone is done with, and hides nothing.
+    expect(ids(noSegment, segment(['b']))).toEqual(['b']);
+  });
+});
+
 describe('group', () => {
   it('has one job out at a time, in the order of puts, whoever takes', async () => {
     const { clock, first, process, run } = await world();
@@ -321,11 +334,11 @@ describe('Job', () => {
       const job = await first.queue.take();
       await first.table.transact(async (tx) => {
         await job.ackIn(tx);
-        tx.swap(sent, (n) => n + 1);
+        await tx.swap(sent, (n) => n + 1);
       });
       const late = silent.table.transact(async (tx) => {
         await slow.ackIn(tx);
-        tx.swap(silent.table.atom<number>('sent', { initial: 0 }), (n) => n + 1);
+        await tx.swap(silent.table.atom<number>('sent', { initial: 0 }), (n) => n + 1);
       });
       await expect(late).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'taken' });
       await job[Symbol.asyncDispose]();

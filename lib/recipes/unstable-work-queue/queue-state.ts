@@ -65,7 +65,7 @@ export const noJob: JobState<never> = { kind: 'work-queue-job', state: 'none', d
 
 export const openSegment: SegmentState = { ...noSegment, isOpen: true };
 
-export function isFull({ count }: SegmentState): boolean {
+function isFull({ count }: SegmentState): boolean {
   return count >= segmentMax;
 }
 
@@ -89,7 +89,7 @@ export function entryOf(id: string, group: string | undefined): string {
   return group === undefined ? id : `${id} ${group}`;
 }
 
-export function readEntry(entry: string): Entry {
+function readEntry(entry: string): Entry {
   const at = entry.indexOf(' ');
   return at < 0 ? { id: entry, group: undefined } : { id: entry.slice(0, at), group: entry.slice(at + 1) };
 }

@@ -11,7 +11,7 @@ export type CandidateNote =
   | { readonly kind: 'failed'; readonly why: string };
 
 /** Writes in a row by one leader in one term. */
-export interface Stretch {
+interface Stretch {
   readonly term: number;
   readonly who: string;
   readonly writes: number;

@@ -47,7 +47,7 @@ export interface FailoverReport {
 const leaderlessMsMax = 30_000;
 
 /** The failover that a share of all were at most as long as. */
-export function quantile(sorted: readonly number[], share: number): number {
+function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
