@@ -96,11 +96,14 @@ describe('supervise()', () => {
   });
 
   it('looks at the clocks when the command has ended', async () => {
+    // Over, and nobody was told yet, as after a thaw.
+    let isOver = false;
     const held = new AbortController();
-    Object.defineProperties(held.signal, { aborted: { get: () => true }, reason: { get: () => lost } });
-    // What is over, but was not told yet, as after a thaw.
-    held.signal.addEventListener = () => {};
-    expect(await running('exit 0', {}, held).ended).toMatchObject({ loss: lost });
+    Object.defineProperties(held.signal, { aborted: { get: () => isOver }, reason: { get: () => lost } });
+    const run = running('echo pids $$; sleep 0.2', {}, held);
+    await run.pids();
+    isOver = true;
+    expect(await run.ended).toMatchObject({ exitCode: 0, loss: lost });
   });
 
   it('hands a signal on to the whole group, and says that it came', async () => {
