@@ -30,16 +30,22 @@ onEngines((stage) => {
       await Promise.all(sessions.map((session) => session.close()));
     });
 
-    it('costs one write to enter', async () => {
+    it('costs one write to enter, and one to go on', async () => {
       const session = sessionOf(stage.table);
       const barrier = new Barrier(session, stage.name(), { parties: 1 });
       expect((await stage.cost(() => barrier.enter())).sent.slice(2)).toEqual(['get', 'put']);
-      expect(await stage.cost(() => barrier.enter())).toEqual({ sent: ['put'], readUnits: 0, writeUnits: 1 });
+      expect(await stage.cost(() => barrier.enter())).toEqual({
+        sent: ['update', 'update'],
+        readUnits: 0,
+        writeUnits: 2,
+      });
       const two = new Barrier(session, stage.name(), { parties: 2 });
       const { sent } = await stage.cost(() => Promise.all([two.enter(), two.enter()]));
       expect(sent).toEqual(['get', 'put']);
+      const again = await stage.cost(() => Promise.all([two.enter(), two.enter()]));
+      expect(again).toEqual({ sent: ['update', 'update'], readUnits: 0, writeUnits: 2 });
       expect((await stage.cost(() => two.look())).sent).toEqual(['get']);
-      expect((await stage.cost(() => two.reset({ generation: 0 }))).writeUnits).toBe(0);
+      expect((await stage.cost(() => two.reset({ generation: 2 }))).writeUnits).toBe(0);
     });
 
     it('refuses another number of parties, and writes nothing', async () => {

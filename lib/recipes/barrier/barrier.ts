@@ -14,7 +14,7 @@ export interface BarrierOptions {
 export interface BarrierPass {
   /** Number of the generation, from 0 on. */
   readonly generation: number;
-  /** Whether this call completed it: of one generation at most one is told so; none, if that one's process died right then. */
+  /** Whether this call went on from it: of one generation at most one is told so; none, if that one's process died right then. */
   readonly isLast: boolean;
 }
 
@@ -85,9 +85,10 @@ export class Barrier {
    * Enters, and waits until all parties have. Who gives up, by `waitMs` or `signal`, breaks the generation for all who wait in it; if it has
    * passed meanwhile, the call returns as if nothing had been. Each call counts, also two of one process.
    *
-   * @cost Warm: 1 request, 1 write unit per KB of the item (about 50 bytes for each who waits); cold: 1 read more; a lost race: 1 request. Waiting: 1 read, then at
-   * 0.1 to 1 s a batch read of the item and one of one session. Parties of one process that enter at the same time share one write.
-   * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:BatchGetItem
+   * @cost Warm: 1 request, 1 write unit per KB of the item (about 50 bytes for each who waits), however many come at once; the last one: 1 more. Cold: 1 read
+   * more. The first generation: lost races, 1 request each. Waiting: 1 read, then at 0.1 to 1 s a batch read of the item and one of one session.
+   * Parties of one process that come at the same time share one write.
+   * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:BatchGetItem
    * @throws {BrokenBarrierError} `ERR_BROKEN_BARRIER`, {@link BarrierTimeoutError} `ERR_BARRIER_TIMEOUT`; `signal.reason`;
    * `RecipeDiffersError` `ERR_RECIPE_DIFFERS` when the item says another number of parties; `LeaseLostError` `ERR_LEASE_LOST`;
    * `SessionClosedError` `ERR_SESSION_CLOSED`; `RecipeKindError` `ERR_RECIPE_KIND`; RangeError; what `ItemAtom.swap` throws.

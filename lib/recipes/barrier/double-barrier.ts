@@ -61,7 +61,7 @@ export class DoubleBarrier {
    * generation; if all have come meanwhile, the call returns as if nothing had been.
    *
    * @cost As `Barrier.enter`.
-   * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:BatchGetItem
+   * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:BatchGetItem
    * @throws As `Barrier.enter`; TypeError when this member is inside already.
    */
   async enter(options: WaitOptions = {}): Promise<{ readonly generation: number }> {
@@ -76,7 +76,7 @@ export class DoubleBarrier {
    * Leaves at once, and waits until all have left. After `BarrierTimeoutError`, or `signal`, it may be called again to go on waiting.
    *
    * @cost As `Barrier.enter`.
-   * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:BatchGetItem
+   * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:BatchGetItem
    * @throws As `Barrier.enter`; TypeError when this member is not inside.
    */
   async leave(options: WaitOptions = {}): Promise<void> {
