@@ -25,8 +25,10 @@ export class Stage {
       this.#sent.push(step);
       return undefined;
     });
-    this.table = new AtomTable({ engine, tableName: this.tableName, clock: this.clock });
-    this.rival = new AtomTable({ engine: this.opened.engine, tableName: this.tableName, clock: this.clock });
+    // Requests are counted, so a busy machine must not have them sent again.
+    const retry = { attemptTimeoutMs: 20_000 };
+    this.table = new AtomTable({ engine, tableName: this.tableName, clock: this.clock, retry });
+    this.rival = new AtomTable({ engine: this.opened.engine, tableName: this.tableName, clock: this.clock, retry });
     await this.table.create();
     await this.opened.engine.supportsTransactions();
   }
