@@ -223,10 +223,11 @@ describe('CountDownLatch', () => {
   });
 
   it('holds its largest number of participants in one item', async () => {
-    const latch = new CountDownLatch(bench.calm(), 'l', { count: 1_000 });
     const ids = Array.from({ length: 1_000 }, (_, i) => `${i}`.padStart(64, 'x'));
-    await bench.run(Promise.all(ids.map((id) => latch.countDown(id))));
-    expect(await bench.run(latch.standing())).toMatchObject({ isOpen: true });
+    const done = new Set(ids.slice(1));
+    await bench.calm().atom('latch:l').reset({ kind: 'latch', count: 1_000, generation: 1, done });
+    const latch = new CountDownLatch(bench.calm(), 'l', { count: 1_000 });
+    expect(await bench.run(latch.countDown(ids[0]))).toMatchObject({ isOpen: true });
     expect((await bench.calm().atom('latch:l').snapshot()).bytes).toBeLessThan(70_000);
   });
 
