@@ -57,7 +57,7 @@ export const leadersGroupsJobs = [
     '    this.assertLeader();\n    const stands',
     '    const stands',
     electionSpec,
-    'a term that has ended',
+    'although nobody else leads yet',
   ),
   mutant(
     'election: the function is not told of a loss',
@@ -121,7 +121,7 @@ export const leadersGroupsJobs = [
     '    this.#rivals.observe(following(sessions, this.#place, observedMax));\n    this.#clear();',
     '    this.#rivals.observe(following(sessions, this.#place, observedMax));',
     membershipSpec,
-    'under a session that is over',
+    'busy elsewhere',
   ),
   mutant(
     'membership: nobody looks after whom they found',
@@ -153,7 +153,7 @@ export const leadersGroupsJobs = [
     'is: { isOpen: true }, ',
     '',
     queueSpec,
-    'several segments',
+    'done and gone',
   ),
   mutant(
     'queue: two segments follow one',

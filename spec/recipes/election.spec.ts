@@ -120,6 +120,16 @@ describe('proclaim()', () => {
     });
   });
 
+  it('is refused once the own lease has ended, although nobody else leads yet', async () => {
+    const { first, process, run, clock } = await world();
+    await run(async () => {
+      const one = await process({ renewal: 'manual' }).election.campaign('a');
+      await clock.sleep(8_500);
+      await expect(one.proclaim('late')).rejects.toMatchObject({ code: 'ERR_NOT_LEADER', leader: undefined });
+      expect(await first.election.leader()).toMatchObject({ term: 1n, value: 'a' });
+    });
+  });
+
   it('finds out that another one leads although the own clock says nothing yet', async () => {
     const { first, process, run, byHand } = await world();
     await run(async () => {
@@ -244,7 +254,7 @@ describe('lead()', () => {
           log.push(`leads ${leadership.term}`);
           if (leadership.term > 1n) return stop.abort();
           await clock.sleep(60_000, { signal }).catch(() => {});
-          log.push(`lost ${leadership.loss?.name}`);
+          log.push(`lost ${leadership.loss?.name} after ${clock.monotonicMs()}`);
           await clock.sleep(5_000);
           log.push('ends');
           throw new Error('of whatever it was about');
@@ -255,7 +265,7 @@ describe('lead()', () => {
       await clock.sleep(5_000);
       await two.resign();
       await led;
-      expect(log).toEqual(['leads 1', 'lost LeaseLostError', 'ends', 'leads 3']);
+      expect(log).toEqual(['leads 1', 'lost LeaseLostError after 8000', 'ends', 'leads 3']);
     });
   });
 

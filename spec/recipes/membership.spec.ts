@@ -73,22 +73,25 @@ describe('join()', () => {
   });
 
   it.each([
-    ['its lease ended before it was in', 900, 'ERR_LEASE_LOST'],
-    ['nobody can tell in time whether it is in', leaseMs, 'ERR_UNKNOWN_OUTCOME'],
-  ])('leaves nothing behind when %s', async (_case, slowMs, code) => {
+    ['its lease ended before it was in', 900, 'manual', 'ERR_LEASE_LOST'],
+    ['nobody can tell in time whether it is in', leaseMs, 'auto', 'ERR_UNKNOWN_OUTCOME'],
+  ] as const)('leaves nothing behind when %s', async (_case, slowMs, renewal, code) => {
     const { clock, engine, process, run, stored } = await world();
     await run(async () => {
+      let isSlow = true;
       const slow = steppedEngine(engine, (step) =>
-        isWriteStep(step) && step.text.includes('membership:')
+        isSlow && isWriteStep(step) && step.text.includes('membership:')
           ? clock.sleep(slowMs).then(() => step.send())
           : undefined,
       );
-      const late = process({ engine: slow, renewal: 'manual' });
+      const late = process({ engine: slow, renewal });
       await late.session.lease();
       await clock.sleep(0.75 * leaseMs);
       await expect(late.group.join('late')).rejects.toMatchObject({ code });
+      isSlow = false;
       await clock.sleep(5 * leaseMs);
       expect(await stored()).toEqual({});
+      await late.session.close();
     });
   });
 });
@@ -160,6 +163,28 @@ describe('watch()', () => {
       }
       stop.abort();
       await watching;
+    });
+  });
+
+  it('removes whoever came in late while the loop was busy elsewhere', async () => {
+    const { clock, first, process, run, byHand, stored } = await world();
+    await run(async () => {
+      const gone = process();
+      await gone.group.join('gone');
+      const entry = Object.values(await stored())[0] as object;
+      let turns = 0;
+      for await (const _members of first.group.watch()) {
+        turns += 1;
+        if (turns === 2) break;
+        await clock.sleep(2_000);
+        await gone.session.close();
+        await clock.sleep(3_000);
+        expect(await stored()).toEqual({});
+        await byHand('membership:workers').swap((state) => ({ ...state, members: { late: entry } }));
+        await clock.sleep(3_000);
+      }
+      await clock.sleep(1);
+      expect(await stored()).toEqual({});
     });
   });
 

@@ -70,6 +70,21 @@ describe('put()', () => {
     });
   });
 
+  it('finds the queue also when the segment that its process knows is done and gone', async () => {
+    const { clock, first, process, run, keys } = await world();
+    await run(async () => {
+      const other = process();
+      await first.queue.put('a');
+      for (let i = 0; i < 49; i += 1) await other.queue.put('x');
+      expect(await drain(other.queue)).toHaveLength(50);
+      await clock.sleep(2_000);
+      expect(await keys()).toEqual(['work-queue']);
+      await first.queue.put('b');
+      await first.table.transact((tx) => first.queue.putIn(tx, 'c'));
+      expect(await drain(other.queue)).toEqual(['b', 'c']);
+    });
+  });
+
   it('is undone with its transaction', async () => {
     const { first, process, run } = await world();
     await run(async () => {
@@ -145,7 +160,7 @@ describe('take()', () => {
       expect([job.isHeld, await job.nack()]).toEqual([false, false]);
       const again = await other.queue.take();
       expect([again.id, again.deliveries]).toEqual([id, 2]);
-      expect(await job.ack()).toBe(false);
+      expect([await job.ack(), await job.nack(), await first.queue.tryTake()]).toEqual([false, false, undefined]);
       expect(await again.ack()).toBe(true);
       expect(await again.ack()).toBe(true);
       expect(await other.queue.tryTake()).toBeUndefined();
