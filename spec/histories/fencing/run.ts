@@ -63,7 +63,7 @@ export function fencingComplaints(report: FencingRunReport): string[] {
 }
 
 /** How long anything may take that is waited for. */
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 const localConfig = { region: 'local', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 let runs = 0;
 
@@ -80,7 +80,13 @@ export async function fencingRun(store: Store, crew: Crew, options: FencingRunOp
     const order = { endpoint: store.endpoint, table: tableName, leaseMs, lane: `lane-${at}` };
     return new Lane(crew, order, holders, seededRandom(seed * 100 + at), quota);
   });
-  const done = await Promise.all(lanes.map((lane) => lane.run()));
+  const done = await Promise.all(lanes.map((lane) => lane.run())).catch(async (error: unknown) => {
+    // Holders that nobody stops and asks any more would go on for ever.
+    quota.left = 0;
+    await Promise.all(lanes.map((lane) => lane.kill()));
+    client.destroy();
+    throw error;
+  });
   const late = await Promise.all(
     lanes.map(async ({ name }) => {
       const log = await resourceOf(table, name).deref();
@@ -148,6 +154,10 @@ class Lane {
       ...{ accepted: sum('accepted'), refusedByAtom: sum('refusedByAtom'), refusedByItem: sum('refusedByItem') },
       surprises: reports.flatMap(({ surprises }) => surprises),
     };
+  }
+
+  async kill(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.end()));
   }
 
   /** Stops a holder until another one has written; whether it held the lock when it was stopped. */
