@@ -1,9 +1,13 @@
 /**
  * Goal: L2 to L6, and that everybody comes to an end once the faults stop. Method: seeded runs, see `lock-simulation.ts`. LEYDEN_LOCK_GRANTS sets
- * the size of each (10000 is that of the requirements), LEYDEN_SEED the first seed.
+ * the size of each (10000 is that of the requirements, which takes an hour), LEYDEN_SEED the first seed.
  */
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { AtomTable } from '../../lib/atom/index.js';
+import { MemoryEngine } from '../../lib/engine/index.js';
+import { VirtualClock } from '../../lib/testing/index.js';
 import { type LockReport, lostAnswers, mixedFaults, simulateLocks } from './lock-simulation.js';
+import { lostBeats, lostReleases } from './lost-answers.js';
 
 const grants = Number(process.env.LEYDEN_LOCK_GRANTS ?? 100);
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
@@ -84,6 +88,23 @@ describe('locks under faults', () => {
       );
       expect(run.findings).toEqual([]);
       expect(run.calmMs).toBeLessThan(calmMsMax);
+    },
+    timeoutMs,
+  );
+
+  it.each([
+    ['L4: 10 renewals', lostBeats],
+    ['10 releases', lostReleases],
+  ] as const)(
+    '%s for each grant of these runs, with answers lost: each is done once, and nothing is lost',
+    async (_, run) => {
+      const count = 10 * grants;
+      const clock = new VirtualClock({ runMsMax: 365 * 86_400_000 });
+      const engine = new MemoryEngine({ clock, latency: () => 2 });
+      await clock.run(new AtomTable({ engine, tableName: 'state', clock }).create());
+      const { unclear, ...books } = await clock.run(run({ engine, tableName: 'state', clock, name: 'lost' }, count));
+      expect(books).toEqual({ done: count, counted: count, losses: 0 });
+      expect(unclear).toBeGreaterThan(count / 5);
     },
     timeoutMs,
   );
