@@ -8,10 +8,15 @@
  * It runs in a process group (and session) of its own, so that what it has started in turn is stopped with it, and Ctrl-C reaches it
  * once. With `foreground` it stays in our group, for commands that want the terminal; then it is stopped alone.
  *
- * Invariant: when this process ends, in whatever way, the guardian's pipe ends, and the guardian stops the command. What no process
- * can do is to notice that it was stopped itself (SIGSTOP, a suspended machine): the fencing token is for that.
+ * Invariant: the command begins after the guardian has heard of it. When this process ends, in whatever way, the guardian's pipe
+ * ends, and the guardian stops the command. What no process can do is to notice that it was stopped itself (SIGSTOP, a suspended
+ * machine): the fencing token is for that.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Writable } from 'node:stream';
 import { CommandError, exitCodeOf, exitCodes } from './exit.js';
 
 /** How a command is run. */
@@ -30,6 +35,9 @@ const guardianScript = `trap '' HUP INT QUIT TERM
 read -r target || exit 0
 read -r word && exit 0
 kill -s TERM -- "$target" && kill -s CONT -- "$target" && sleep "$1" && kill -s KILL -- "$target"`;
+
+/** The command begins when the guardian knows of it, and never if we have ended before. */
+const gateScript = 'read -r word <&3 || exit 125; exec 3<&-; exec "$@"';
 
 const isPosix = process.platform !== 'win32';
 
@@ -57,9 +65,16 @@ export class Child {
   /** Starts it. @throws CommandError with the shell's exit code when it can't be. */
   static async start(words: readonly string[], options: ChildOptions): Promise<Child> {
     const { env, foreground, graceMs } = options;
-    const guardian = isPosix ? startGuardian(graceMs) : undefined;
     const [file, ...args] = words as [string, ...string[]];
-    const started = spawn(file, args, { stdio: 'inherit', env, detached: isPosix && !foreground });
+    const place = isPosix ? await placeOf(file, env) : file;
+    const guardian = isPosix ? startGuardian(graceMs) : undefined;
+    const started = isPosix
+      ? spawn('/bin/sh', ['-c', gateScript, 'leyden', place, ...args], {
+          stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+          env,
+          detached: !foreground,
+        })
+      : spawn(file, args, { stdio: 'inherit', env });
     const child = new Child(started, guardian, options);
     try {
       await new Promise<void>((done, failed) => {
@@ -72,6 +87,9 @@ export class Child {
     }
     started.on('error', () => {});
     guardian?.stdin?.write(`${child.#target}\n`);
+    const gate = started.stdio[3] as Writable | undefined;
+    // A signal may have been quicker.
+    gate?.on('error', () => {}).end('begin\n');
     return child;
   }
 
@@ -125,6 +143,22 @@ function startGuardian(graceMs: number): ChildProcess {
   guardian.stdin.on('error', () => {});
   guardian.unref();
   return guardian;
+}
+
+/** The path of a command. @throws CommandError when it can't be run. */
+async function placeOf(file: string, { PATH = '' }: NodeJS.ProcessEnv): Promise<string> {
+  const places = file.includes('/') ? [file] : PATH.split(':').map((folder) => path.join(folder || '.', file));
+  let failure: NodeJS.ErrnoException = Object.assign(new Error('it is nowhere in PATH'), { code: 'ENOENT' });
+  for (const place of places) {
+    try {
+      await access(place, constants.X_OK);
+      if ((await stat(place)).isFile()) return path.resolve(place);
+      failure = Object.assign(new Error('it is no file'), { code: 'EACCES' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') failure = error as NodeJS.ErrnoException;
+    }
+  }
+  throw startFailure(file, failure);
 }
 
 function startFailure(file: string, cause: NodeJS.ErrnoException): CommandError {

@@ -122,9 +122,10 @@ describe('on dynalite', () => {
 
   it('is taken over from a dead one by runs that would not wait', async () => {
     const first = lockRun(lease, ...sleeper);
-    await pidsOf(first);
+    const pids = await pidsOf(first);
     first.signal('SIGKILL');
     await pause(leaseMs);
+    expect(pids.filter(lives)).toEqual([]);
     const later = await command.start(['lock', 'run', name, '--wait', '0', '--', 'echo', 'ran'], env).ended;
     expect([later.code, later.stdout, later.stderr]).toEqual([
       0,
