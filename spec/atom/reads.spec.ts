@@ -26,6 +26,19 @@ const spentBy = async (body: () => Promise<unknown>) => {
 };
 
 describe('a strong deref', () => {
+  it('of a store that nobody can reach ends at the deadline, and says what was in the way', async () => {
+    bench = await openBench();
+    const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' });
+    const engine = overridden(bench.memory, { get: () => Promise.reject(refused) });
+    const retry = { timeoutMs: 2_000 };
+    atom = bench.table({ engine, retry }).atom<number>('n', { initial: 0 });
+    for (const timeoutMs of [undefined, 500, 2_000, 9_000]) {
+      const limits = timeoutMs === undefined ? {} : { timeoutMs };
+      const failure = await bench.run(atom.deref(limits).catch((error: unknown) => error));
+      expect(failure).toMatchObject({ code: 'ERR_DEADLINE', outcome: 'not-done', cause: refused });
+    }
+  });
+
   it('1,000 at once cost at most 3 requests', async () => {
     await bench.run(rival.reset(7));
     const all = () => Promise.all(Array.from({ length: 1_000 }, () => atom.deref()));
