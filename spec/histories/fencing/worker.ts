@@ -146,11 +146,11 @@ class Holder {
     }
   }
 
-  /** First thing after a wait. */
+  /** First thing after a wait. The clocks come before the look: between the two it may be stopped as anywhere. */
   #look(grant: LockGrant): boolean {
-    const { aborted } = grant.signal;
     const silentMs = performance.now() - this.#renewedAt;
     const stoodMs = this.#standstill.take();
+    const { aborted } = grant.signal;
     if (stoodMs >= this.#order.leaseMs) {
       tell({ said: 'woke', token: Number(grant.token), aborted, silentMs } satisfies HolderNote);
     }
