@@ -186,6 +186,28 @@ describe('Lock', () => {
     await clock.run(held.release());
   });
 
+  it('is not waited for once its signal has aborted, at whatever moment of the call that was', async () => {
+    const outcomes = new Set<unknown>();
+    for (let turns = 0; turns < 60; turns += 1) {
+      const { clock, process, first } = await world();
+      const second = process();
+      await clock.run(first.lock.acquire());
+      await clock.run(Promise.all([second.session.lease(), second.lock.holder()]));
+      const abort = new AbortController();
+      const reason = new Error('no longer wanted');
+      let outcome: unknown = 'waits';
+      void second.lock.acquire({ signal: abort.signal }).catch((error: unknown) => {
+        outcome = error === reason ? 'gave up' : error;
+      });
+      for (let turn = 0; turn < turns; turn += 1) await undefined;
+      abort.abort(reason);
+      await clock.advance(5_000);
+      outcomes.add(outcome);
+      expect(await clock.run(first.lock.holder())).toMatchObject({ waiting: 0 });
+    }
+    expect([...outcomes]).toEqual(['gave up']);
+  });
+
   it('gives a lost grant no other face to those who hear of the loss first', async () => {
     const { clock, process } = await world();
     const { lock, session } = process({ session: { renewal: 'manual' } });
@@ -471,6 +493,24 @@ describe('withLocks()', () => {
     await expect(clock.run(call)).rejects.toThrow(LeaseLostError);
     expect(seen).toBe(true);
     void process;
+  });
+
+  it('begins nothing when one was lost while another was waited for', async () => {
+    const { clock, process, first } = await world();
+    const closing = new Session(first.table);
+    const held = await clock.run(new Lock(process().session, 'b').acquire());
+    let begun = false;
+    const call = withLocks([new Lock(closing, 'a'), new Lock(first.session, 'b')], () => {
+      begun = true;
+    });
+    const refused = expect(call).rejects.toMatchObject({ code: 'ERR_SESSION_CLOSED' });
+    await clock.advance(2_000);
+    await clock.run(closing.close());
+    await clock.run(held.release());
+    await clock.advance(5_000);
+    await refused;
+    expect(begun).toBe(false);
+    expect(await clock.run(new Lock(first.session, 'b').holder())).toBeUndefined();
   });
 
   it('refuses none, one twice, and those of several tables', async () => {

@@ -67,6 +67,8 @@ export async function withLocks<R>(
     };
     const leaves = grants.map(({ signal }) => onAbort(signal, look));
     try {
+      const { loss } = grants.find((grant) => grant.loss !== undefined) ?? {};
+      if (loss !== undefined) throw loss;
       return await f({ grants, signal: watchfulSignal(controller, look) });
     } finally {
       for (const leave of leaves) leave();
