@@ -13,7 +13,9 @@ import { largeValues } from './mutants/large-values.mjs';
 import { layersAndKeys } from './mutants/layers-and-keys.mjs';
 import { leadersGroupsJobs } from './mutants/leaders-groups-jobs.mjs';
 import { leaving } from './mutants/leaving.mjs';
+import { locks } from './mutants/locks.mjs';
 import { manyAtoms } from './mutants/many-atoms.mjs';
+import { onceAndBarriers } from './mutants/once-and-barriers.mjs';
 import { order } from './mutants/order.mjs';
 import { partsAndTables } from './mutants/parts-and-tables.mjs';
 import { payloads } from './mutants/payloads.mjs';
@@ -53,4 +55,6 @@ export const mutants = [
   ...fencing,
   ...commandLine,
   ...leadersGroupsJobs,
+  ...onceAndBarriers,
+  ...locks,
 ];

@@ -66,12 +66,12 @@ describe('claims', () => {
     const dead = actor();
     await clock.run(dead.lock.acquire());
     let refusals = 0;
-    const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+    const denied = { status: 'not-applied', kind: 'refused', error: new Error('no access') };
     const next = actor((step) => {
       // Its ticket has gone through; the evictions have not.
       if (!writesLock(step) || clock.monotonicMs() < 2_000 || refusals >= 2) return undefined;
       refusals += 1;
-      return Promise.reject(denied);
+      return Promise.resolve(denied);
     });
     const waiting = next.lock.acquire();
     dead.machine.die();

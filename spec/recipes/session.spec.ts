@@ -2,10 +2,10 @@
  * Goal: a session is lost when it must be and only then, tells all who hang on it, and leaves nothing behind. Method: processes with clocks
  * of their own on one memory engine, in virtual time; each spec is a way in which a session could be wrong.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, expect, it } from '@jest/globals';
-import { type EngineFaultRule, MemoryEngine } from '../../lib/engine/index.js';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { type EngineFaultRule, MemoryEngine, seededRandom } from '../../lib/engine/index.js';
 import { LeaseLostError, openSession, Session, SessionClosedError } from '../../lib/recipes/index.js';
 import { isDeadHere, localProcess } from '../../lib/recipes/session/local-death.js';
 import { VirtualClock } from '../../lib/testing/index.js';
@@ -49,10 +49,23 @@ describe('Session', () => {
     expect(one.requests - before).toBeGreaterThanOrEqual(100);
     expect(one.requests - before).toBeLessThanOrEqual(112);
     expect(await clock.run(session.close())).toBe(true);
+    expect(clock.pending).toBe(0);
     const closed = one.requests;
     await clock.advance(60_000);
     expect(one.requests).toBe(closed);
-    expect(clock.pending).toBe(0);
+  });
+
+  it('lives on a store whose answers take longer than the interval of its heartbeats', async () => {
+    const clock = new VirtualClock({ runMsMax: 30 * 86_400_000 });
+    const latencies = seededRandom(7);
+    const engine = new MemoryEngine({ clock, latency: () => 210 + 30 * latencies.next() });
+    const { table } = new Machine(engine, clock);
+    await clock.run(table.create());
+    const session = new Session(table, { leaseMs: 1_000, heartbeatMs: 200 });
+    const lease = await clock.run(session.lease());
+    await clock.advance(100_000);
+    expect(lease.isLive()).toBe(true);
+    await clock.run(session.close());
   });
 
   it('is closed within its time when the store does not answer, while it is being opened as well', async () => {
@@ -167,6 +180,59 @@ describe('Session', () => {
     expect(signal.aborted).toBe(true);
     expect(heard).toBe(true);
     await clock.advance(5_000);
+    await clock.run(session.close());
+  });
+
+  it('counts from before a beat was sent, however late the answer is', async () => {
+    const { clock, process } = await world();
+    const one = process({ rules: [{ fault: { kind: 'delay', delayMs: 900 }, on: 'writes' }] });
+    const session = await clock.run(openSession(one.table, { renewal: 'manual' }));
+    const lease = await session.lease();
+    for (let beat = 0; beat < 3; beat += 1) {
+      expect(lease.leftMs).toBeLessThanOrEqual(12_000 - 900);
+      await clock.advance(2_000);
+      await clock.run(session.beat());
+    }
+    // A beat that is answered when the lease that it was to renew has ended.
+    await clock.advance(11_000);
+    const beat = expect(clock.run(session.beat())).rejects.toThrow(LeaseLostError);
+    one.stop(13_000);
+    await beat;
+    expect(lease.isLive()).toBe(false);
+    await clock.run(session.close());
+  });
+
+  it('is not lost by beats that fail, as long as one comes through in time', async () => {
+    const { clock, process } = await world();
+    const denied = { status: 'not-applied', kind: 'refused', error: new Error('no access') };
+    let isDenied = false;
+    const one = process({ onStep: ({ kind }) => (isDenied && kind === 'put' ? Promise.resolve(denied) : undefined) });
+    const session = await clock.run(openSession(one.table));
+    const lease = await session.lease();
+    for (let turn = 0; turn < 5; turn += 1) {
+      isDenied = true;
+      await clock.advance(8_000);
+      isDenied = false;
+      await clock.advance(4_000);
+    }
+    expect(lease.isLive()).toBe(true);
+    isDenied = true;
+    await clock.advance(16_000);
+    expect(lease.end).toMatchObject({ reason: 'silent' });
+    expect(lease.end?.cause).toBe(denied.error);
+    await clock.run(session.close());
+  });
+
+  it('is lost in time when its wall clock was put back', async () => {
+    const { clock, process } = await world();
+    const one = process();
+    const session = await clock.run(openSession(one.table, { renewal: 'manual' }));
+    const lease = await session.lease();
+    one.stepWallClock(-3_600_000);
+    await clock.advance(11_999);
+    expect(lease.isLive()).toBe(true);
+    await clock.advance(1);
+    expect(lease.isLive()).toBe(false);
     await clock.run(session.close());
   });
 
@@ -324,8 +390,8 @@ describe('observe()', () => {
   it('asks at most once a second when it may not expire what is silent', async () => {
     const { clock, process } = await world();
     const silent = await clock.run(openSession(process().table, { leaseMs: 300, renewal: 'manual' }));
-    const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
-    const readOnly = process({ onStep: (step: Step) => (step.kind === 'put' ? Promise.reject(denied) : undefined) });
+    const denied = { status: 'not-applied', kind: 'refused', error: new Error('no access') };
+    const readOnly = process({ onStep: (step: Step) => (step.kind === 'put' ? Promise.resolve(denied) : undefined) });
     const over = overAt(new Session(readOnly.table), (await silent.lease()).id, () => 0);
     await clock.advance(1_000);
     const before = readOnly.requests;
@@ -368,8 +434,14 @@ describe('observe()', () => {
 const onLinux = localProcess() === undefined ? describe.skip : describe;
 
 onLinux('localDeath', () => {
+  const children: ChildProcess[] = [];
+  afterAll(() => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+
   const start = async () => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    children.push(child);
     await once(child, 'spawn');
     const local = localProcess(child.pid as number);
     if (local === undefined) throw new Error('a child of ours is not to be seen in /proc');
