@@ -300,6 +300,14 @@ describe('the protocol of barriers', () => {
     expect(found).toMatchObject({ violation: undefined, path: [] });
   });
 
+  it('does not go on in an item that was removed by hand and made anew, at the same stage', () => {
+    const one = shipped.enter(untouched('barrier'), 'a', 's', 2);
+    const complete = { ...one, members: { a: 's', b: 's' }, count: 2 };
+    const step = shipped.blindSettle(complete) as BlindStep;
+    expect(commuted(complete, step)).toMatchObject({ stage: 1, count: 0, members: {} });
+    expect(commuted(one, step)).toBeUndefined();
+  });
+
   it.each(planted)('finds a protocol that %s', (_what, one, rules, violation) => {
     expect(explore(modelOf(one, rules)).violation).toMatch(violation);
   });

@@ -289,8 +289,8 @@ describe('with time', () => {
       const a = new DoubleBarrier(slow, 'd', { parties: 2 });
       const b = new DoubleBarrier(open(), 'd', { parties: 2 });
       await bench.run(Promise.all([a.enter(), b.enter()]));
-      bench.faulty.setRules([{ fault: { kind: 'reset-before' }, on: 'writes' }]);
-      await expect(bench.run(a.leave())).rejects.toMatchObject({ code: 'ERR_UNKNOWN_OUTCOME' });
+      bench.faulty.setRules([{ fault: { kind: 'unreachable' }, on: 'writes' }]);
+      await expect(bench.run(a.leave())).rejects.toMatchObject({ code: 'ERR_DEADLINE' });
       bench.faulty.setRules([]);
       await bench.run(b.leave());
       await bench.run(a.leave());

@@ -270,18 +270,43 @@ describe('Once', () => {
     expect(await bench.run(b.run('k', () => 'b'))).toBe('a');
     await bench.clock.advance(1_000);
     expect((await bench.run(b.look('k'))).state).toBe('none');
-    expect(await bench.run(b.run('k', ({ attempt }) => `b${attempt}`, { payload: 2 }))).toBe('b1');
+    const again = gate();
+    const second = b.run('k', ({ attempt }) => again.promise.then(() => `b${attempt}`), { payload: 2 });
+    await bench.clock.advance(10 * 60_000);
+    await expect(bench.run(a.run('k', () => 'a', { waitMs: 0 }))).rejects.toThrow(InProgressError);
+    again.open();
+    expect(await bench.run(second)).toBe('b1');
   });
 
   it('stores the result of a run that outlived its item', async () => {
     const a = open({ ttlMs: 1_000 }, { leaseMs: 3_600_000 });
     const { promise, open: end } = gate<string>();
-    const running = a.run('k', () => promise, { payload: 1 });
+    let runs = 0;
+    const work = () => {
+      runs += 1;
+      return promise;
+    };
+    const running = a.run('k', work, { payload: 1 });
     await bench.clock.advance(3 * 86_400_000);
     end('a');
     expect(await bench.run(running)).toBe('a');
+    expect(runs).toBe(1);
     const again = open({ ttlMs: 1_000 }).run('k', () => 'b', { payload: 2 });
     await expect(bench.run(again)).rejects.toThrow(PayloadMismatchError);
+  });
+
+  it('does not take an item that has vanished and whose lease is over for its own', async () => {
+    const a = open({ ttlMs: 1_000 }, { renewal: 'manual' });
+    const { promise, open: end } = gate<string>();
+    let runs = 0;
+    const running = a.run('k', async () => {
+      runs += 1;
+      return runs === 1 ? promise : 'again';
+    });
+    await bench.clock.advance(3 * 86_400_000);
+    end('a');
+    // Others may have begun, stored a result and forgotten it in the meantime.
+    expect(await bench.run(running)).toBe('again');
   });
 
   it('gives larger tokens also when the item has vanished', async () => {
@@ -402,7 +427,7 @@ describe('Once', () => {
     const { promise, open: end } = gate<string>();
     const running = outcomeOf(a.run('k', () => promise));
     await bench.clock.advance(100);
-    bench.faulty.setRules([{ fault: { kind: 'reset-before' }, on: 'writes' }]);
+    bench.faulty.setRules([{ fault: { kind: 'unreachable' }, on: 'writes' }]);
     end('a');
     await bench.run(running.done);
     expect(running.error).toMatchObject({ code: 'ERR_RESULT_NOT_STORED', outcome: 'unknown', retryable: true });
@@ -471,11 +496,16 @@ describe('Once', () => {
     await bench.run(a.run('k', () => 1));
     expect(await bench.run(a.forget('k'))).toBe(true);
     const { promise, open: end } = gate<number>();
-    const running = a.run('k', () => promise);
+    let runs = 0;
+    const running = a.run('k', () => {
+      runs += 1;
+      return promise;
+    });
     await bench.clock.advance(100);
     expect(await bench.run(a.forget('k'))).toBe(false);
     end(2);
     expect(await bench.run(running)).toBe(2);
+    expect(runs).toBe(1);
   });
 
   it('keeps keys and names apart, and equal values together', async () => {

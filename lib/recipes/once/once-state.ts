@@ -76,9 +76,9 @@ export function verdictOn(state: OnceState, { run, payload, nowMs, isDead }: Req
   return isDead(state.run as Run) ? 'free' : 'busy';
 }
 
-/** Whether the time of a result is over. */
-export function hasExpired({ state, keepUntil = Number.POSITIVE_INFINITY }: OnceState, nowMs: number): boolean {
-  return state !== 'running' && nowMs >= keepUntil;
+/** Whether the time of a result is over. What runs has none. */
+export function hasExpired({ keepUntil = Number.POSITIVE_INFINITY }: OnceState, nowMs: number): boolean {
+  return nowMs >= keepUntil;
 }
 
 /**

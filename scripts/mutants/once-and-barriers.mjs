@@ -1,0 +1,247 @@
+/** Results that are stored once, and barriers. */
+import { mutant } from './mutant.mjs';
+
+const onceModel = 'spec/models/once-protocol.spec.ts';
+const onceSpec = 'spec/recipes/once.spec.ts';
+const onceFaults = 'spec/recipes/once-faults.spec.ts';
+const barrierModel = 'spec/models/barrier-protocol.spec.ts';
+const barrierSpec = 'spec/recipes/barrier.spec.ts';
+const barrierFaults = 'spec/recipes/barrier-faults.spec.ts';
+const onceState = 'lib/recipes/once/once-state.ts';
+const onceCall = 'lib/recipes/once/once-call.ts';
+const onceKey = 'lib/recipes/once/once-key.ts';
+const once = 'lib/recipes/once/once.ts';
+const barrierState = 'lib/recipes/barrier/barrier-state.ts';
+const gathering = 'lib/recipes/barrier/gathering.ts';
+
+/** @type {readonly import('./mutant.mjs').Mutant[]} */
+export const onceAndBarriers = [
+  mutant(
+    'once: a run that was taken over stores its result',
+    onceState,
+    "isOf(state, own) ? state.state === 'running' : state.fence === 0 && isLive",
+    "state.state === 'running' || (state.fence === 0 && isLive)",
+    onceModel,
+  ),
+  mutant(
+    'once: a run that outlived its item throws its result away',
+    onceState,
+    ' : state.fence === 0 && isLive;',
+    ' : false;',
+    onceSpec,
+    'outlived its item',
+  ),
+  mutant(
+    'once: a run whose lease is over takes an item that has vanished for its own',
+    onceState,
+    'state.fence === 0 && isLive;',
+    'state.fence === 0;',
+    onceSpec,
+    'has vanished and whose lease is over',
+  ),
+  mutant('once: tokens begin anew', onceState, 'Math.max(state.fence + 1, Math.ceil(nowMs))', '1', onceModel),
+  mutant(
+    'once: tokens begin anew when the item has vanished',
+    onceState,
+    'Math.max(state.fence + 1, Math.ceil(nowMs))',
+    'state.fence + 1',
+    onceSpec,
+    'larger tokens also when',
+  ),
+  mutant(
+    'once: what runs expires with the result before it',
+    onceState,
+    "...untouched,\n    state: 'running',",
+    "...state,\n    state: 'running',",
+    onceSpec,
+    'does not expire',
+  ),
+  mutant(
+    'once: payloads are not compared',
+    onceState,
+    ' && state.payload !== payload) return',
+    ' && false) return',
+    onceSpec,
+    'another payload',
+  ),
+  mutant(
+    'once: a run is taken over while its session lives',
+    onceState,
+    "return isDead(state.run as Run) ? 'free' : 'busy';",
+    "return 'free';",
+    onceSpec,
+    'at once, or after a wait',
+  ),
+  mutant(
+    'once: nobody looks after a session when no call waits',
+    onceCall,
+    'this.#house.lookOut(session);',
+    '',
+    onceSpec,
+    'never wait',
+  ),
+  mutant(
+    'once: a beginning that nobody goes on with stays',
+    onceCall,
+    "if (isLeydenError(error) && error.outcome !== 'not-done') this.#abandon({ run }, lease);",
+    '',
+    onceSpec,
+    'in its own way',
+  ),
+  mutant(
+    'once: a beginning that nobody goes on with is freed by the next call alone',
+    onceCall,
+    '? forgotten(state, false) : state;',
+    '? state : state;',
+    onceFaults,
+    'late copy of a beginning',
+  ),
+  mutant(
+    'once: a result that the store does not take in time is given up',
+    onceCall,
+    ' : step);\n      throw new',
+    ' : (state) => state);\n      throw new',
+    onceSpec,
+    'in the background',
+  ),
+  mutant(
+    'once: a result that cannot be stored leaves its run in the way',
+    onceCall,
+    'isRefused ? this.#ending(begunAs, (state) => forgotten(state, true)) : step',
+    'step',
+    onceSpec,
+    'cannot be stored',
+  ),
+  mutant(
+    'once: what is thrown after an abort is kept',
+    onceCall,
+    'isKept = !isAborted && ',
+    'isKept = ',
+    onceSpec,
+    'told to stop',
+  ),
+  mutant(
+    'once: the caller of a run that was taken over is given its own result',
+    onceCall,
+    'return isOf(state, begunAs.state) ? state : undefined;',
+    'return change(begunAs.state);',
+    onceFaults,
+    'after it was taken over',
+  ),
+  mutant('once: a name may reach into a key', onceKey, '/[%/]/g', '/[%]/g', onceSpec, 'keys and names apart'),
+  mutant(
+    'once: what is running is forgotten by hand',
+    once,
+    'isResult ? forgotten(state, true) : state, isThere',
+    'forgotten(state, true), isThere',
+    onceSpec,
+    'nothing that runs',
+  ),
+  mutant(
+    'once: a transaction runs beside another run',
+    once,
+    "if (verdict !== 'free') return { verdict, state };\n        const next",
+    "if (verdict === 'done' || verdict === 'mismatch') return { verdict, state };\n        const next",
+    onceSpec,
+    'at once, or after a wait',
+  ),
+  mutant(
+    'barrier: the store enters a stage that is full',
+    barrierState,
+    'atMost: { count: parties - 1 },\n',
+    '',
+    barrierModel,
+  ),
+  mutant(
+    'barrier: the store enters another stage',
+    barrierState,
+    'is: { stage: now.stage, parties, reason: null }',
+    'is: { parties, reason: null }',
+    barrierModel,
+  ),
+  mutant(
+    'barrier: the store goes on before all have come',
+    barrierState,
+    ', atLeast: { count: parties } },',
+    ' },',
+    barrierModel,
+  ),
+  mutant(
+    'barrier: who gives up breaks what is complete',
+    barrierState,
+    'export function giveUp(state: BarrierState, nonce: string): BarrierState {\n  const now = settled(state);',
+    'export function giveUp(state: BarrierState, nonce: string): BarrierState {\n  const now = state;',
+    barrierModel,
+  ),
+  mutant(
+    'barrier: a death breaks what is complete',
+    barrierState,
+    'export function evict(state: BarrierState, session: string): BarrierState {\n  const now = settled(state);',
+    'export function evict(state: BarrierState, session: string): BarrierState {\n  const now = state;',
+    barrierModel,
+  ),
+  mutant('barrier: resets are not remembered', barrierState, '].slice(-resetsMax);', '].slice(-0, 0);', barrierModel),
+  mutant(
+    'barrier: a late reset harms the next generation',
+    barrierState,
+    'generationOf(now) !== generation || (isGathering(now) && now.count === 0)',
+    'isGathering(now) && now.count === 0',
+    barrierSpec,
+    'silent for a lease',
+  ),
+  mutant(
+    'barrier: nobody looks after the others',
+    gathering,
+    'neighbour === undefined ? [] : [neighbour]',
+    '[]',
+    barrierSpec,
+    'silent for a lease',
+  ),
+  mutant(
+    'barrier: who gives up leaves its place to nobody',
+    gathering,
+    "if (wanted.role === 'member' && (await this.#giveUp(wanted, lease))) return;",
+    '',
+    barrierSpec,
+    'gives up, by time',
+  ),
+  mutant(
+    'barrier: a call that perhaps has entered stays',
+    gathering,
+    "if (isLeydenError(error) && error.outcome !== 'not-done') this.#giveUpLater(nonce, lease);",
+    '',
+    barrierSpec,
+    'may have entered and does not know',
+  ),
+  mutant(
+    'barrier: other parties are let in',
+    gathering,
+    'if (parties === 0 || parties === this.#parties) return;',
+    'if (parties >= 0) return;',
+    barrierSpec,
+    'another number of parties',
+  ),
+  mutant(
+    'barrier: the last one does not go on',
+    gathering,
+    'if (settled(state) === state) return false;',
+    'if (state) return false;',
+    barrierFaults,
+    'however many come at once',
+  ),
+  mutant(
+    'double barrier: who leaves is let out at once',
+    barrierState,
+    "return isGathering(now) ? 'broken' : 'waiting';",
+    "return 'passed';",
+    barrierModel,
+  ),
+  mutant(
+    'double barrier: leaving is not tried again',
+    gathering,
+    'void insist(this.#clock, lease, () => this.#depart(member));',
+    '',
+    barrierSpec,
+    'leaves in the background',
+  ),
+];
