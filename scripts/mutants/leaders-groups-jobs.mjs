@@ -248,14 +248,16 @@ export const leadersGroupsJobs = [
     seeker,
     '    this.abandon(id, nonce, { isUntouched: true });\n    return undefined;',
     '    return undefined;',
-    queueBooks,
+    queueSpec,
+    'could not learn in time',
   ),
   mutant(
     'queue: what could not be given back is kept',
     job,
     '.catch(() => this.#seeker.abandon(this.id, this.#nonce))',
     '.catch(() => false)',
-    queueBooks,
+    queueSpec,
+    'given back later',
   ),
   mutant(
     'queue: an entry comes before its job',

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
-import { type Engine, MemoryEngine } from '../../lib/engine/index.js';
+import { type Engine, FaultyEngine, MemoryEngine } from '../../lib/engine/index.js';
 import { Session, type SessionOptions } from '../../lib/recipes/index.js';
 import { WorkQueue, type WorkQueueOptions } from '../../lib/recipes/unstable-work-queue/index.js';
 import { noSegment, prefixOf, type SegmentState } from '../../lib/recipes/unstable-work-queue/queue-state.js';
@@ -107,6 +107,7 @@ describe('put()', () => {
     const { session, queue } = first;
     expect(() => new WorkQueue(session, '')).toThrow(RangeError);
     expect(() => new WorkQueue(session, 'x'.repeat(401))).toThrow('name must have 1 to 400 bytes: 401');
+    expect(new WorkQueue(session, 'x'.repeat(400)).deadLetters.name).toHaveLength(405);
     expect(() => new WorkQueue(session, 'x', { deliveriesMax: 0 })).toThrow(
       'deliveriesMax must be a positive integer: 0',
     );
@@ -239,6 +240,21 @@ describe('take()', () => {
     });
   });
 
+  it('gives back a claim of which it could not learn in time whether it is one', async () => {
+    const { clock, engine, first, process, run } = await world();
+    await run(async () => {
+      await first.queue.put('a');
+      const deaf = new FaultyEngine(engine, { clock });
+      const worker = process({ engine: deaf, leaseMs: 600_000 });
+      await worker.session.lease();
+      deaf.setRules([{ fault: { kind: 'reset-after' }, on: ['put'] }]);
+      const taking = worker.queue.take({ waitMs: 120_000 });
+      await clock.sleep(60_000);
+      deaf.setRules([]);
+      expect((await taking)?.deliveries).toBe(1);
+    });
+  });
+
   it('believes an entry whose job is not to be seen yet', async () => {
     const { clock, first, process, run, byHand } = await world();
     await run(async () => {
@@ -336,6 +352,22 @@ describe('Job', () => {
         await job.ack();
       }
       expect(await first.queue.tryTake()).toBeUndefined();
+    });
+  });
+
+  it('is given back later when it could not be at the end of its block', async () => {
+    const { clock, engine, first, process, run } = await world();
+    await run(async () => {
+      await first.queue.put('a');
+      const cut = new FaultyEngine(engine, { clock });
+      const other = process({ engine: cut, leaseMs: 600_000 });
+      const job = await other.queue.take();
+      cut.setRules([{ fault: { kind: 'reset-before' }, on: ['put'] }]);
+      await job[Symbol.asyncDispose]();
+      cut.setRules([]);
+      await clock.sleep(10_000);
+      expect((await first.queue.tryTake())?.deliveries).toBe(2);
+      expect((await other.session.lease()).isLive()).toBe(true);
     });
   });
 

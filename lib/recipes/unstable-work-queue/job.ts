@@ -22,7 +22,32 @@ const reasonMax = 1_000;
 /**
  * A job that was handed out. `await using` gives it back unless it was acknowledged.
  *
+ * It is this one's until it is settled or the session's lease ends; then it is handed out again, and what this one says of it changes nothing.
+ *
  * @experimental
+ *
+ * @example
+ * ```ts
+ * import { AtomTable } from 'leyden-jar';
+ * import { MemoryEngine } from 'leyden-jar/engine';
+ * import { openSession } from 'leyden-jar/recipes';
+ * import { WorkQueue } from 'leyden-jar/recipes/unstable-work-queue';
+ *
+ * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+ * await table.create();
+ * await using session = await openSession(table);
+ * const bills = new WorkQueue<number>(session, 'bills');
+ * await bills.put(7);
+ * await (await bills.take()).nack({ reason: 'the printer is out of paper' });
+ *
+ * const job = await bills.take();
+ * const printed = table.atom<number[]>('printed', { initial: [] });
+ * await table.transact(async (tx) => {
+ *   await job.ackIn(tx); // fails if somebody else has it by now
+ *   tx.swap(printed, (all) => [...all, job.payload]);
+ * });
+ * console.log(job.deliveries, await printed.deref()); // => 2 [ 7 ]
+ * ```
  */
 export class Job<P = unknown> implements AsyncDisposable {
   /** Names the job, at random. */

@@ -11,6 +11,9 @@ import { type Found, Seeker } from './seeker.js';
 /** Names of jobs and segments stand behind that of the queue. */
 const nameBytesMax = 400;
 const groupBytesMax = 128;
+/** Dead letters are never moved further. */
+const deliveriesOfTheDead = Number.MAX_SAFE_INTEGER;
+const suffixOfTheDead = '.dead';
 
 /** Options of {@link WorkQueue}. */
 export interface WorkQueueOptions {
@@ -91,10 +94,10 @@ export class WorkQueue<P = unknown> {
   constructor(session: Session, name: string, options: WorkQueueOptions = {}) {
     const { deliveriesMax = 5 } = options;
     requireName('work-queue', name);
-    if (Buffer.byteLength(name) > nameBytesMax) {
-      throw new RangeError(
-        `Cannot open a work-queue: name must have 1 to ${nameBytesMax} bytes: ${Buffer.byteLength(name)}`,
-      );
+    const isOfTheDead = deliveriesMax === deliveriesOfTheDead;
+    const bytes = Buffer.byteLength(name);
+    if (bytes > nameBytesMax + (isOfTheDead ? suffixOfTheDead.length : 0)) {
+      throw new RangeError(`Cannot open a work-queue: name must have 1 to ${nameBytesMax} bytes: ${bytes}`);
     }
     requireCount(`open work-queue ${name}`, 'deliveriesMax', deliveriesMax);
     this.name = name;
@@ -173,10 +176,13 @@ export class WorkQueue<P = unknown> {
 
   /**
    * The queue of those that came back too often, under their old ids and in their groups. A worker that looks finds them and moves them there. To
-   * try one again: `ackIn` and `putIn` in one transaction. From here nothing is moved further.
+   * try one again: `ackIn` and `putIn` in one transaction. From here nothing is moved further. A job of nearly 400 KB finds no room here for what is
+   * added to it, and stays where it is, never handed out.
    */
   get deadLetters(): WorkQueue<DeadLetter<P>> {
-    this.#dead ??= new WorkQueue(this.#session, `${this.name}.dead`, { deliveriesMax: Number.MAX_SAFE_INTEGER });
+    this.#dead ??= new WorkQueue(this.#session, `${this.name}${suffixOfTheDead}`, {
+      deliveriesMax: deliveriesOfTheDead,
+    });
     return this.#dead;
   }
 
