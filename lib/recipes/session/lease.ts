@@ -199,12 +199,13 @@ export class Lease {
     this.#alarm.set(this.#clock.monotonicMs() + this.leftMs);
   }
 
-  #schedule(): void {
+  /** The next beat. What the answer to the last one took is part of the interval: a slow store is asked as often as a fast one. */
+  #schedule(spentMs = this.#provenAt === undefined ? 0 : elapsedMs(this.#clock, this.#provenAt)): void {
     const { heartbeatMs, renewal } = this.#terms;
     if (renewal === 'manual') return;
-    const pauseMs = heartbeatMs * (1 - jitterMax * this.#chance());
+    const pauseMs = Math.max(0, heartbeatMs * (1 - jitterMax * this.#chance()) - spentMs);
     this.#pause(pauseMs, () => {
-      if (renewal === 'progress' && !this.#hasProgressed) return this.#schedule();
+      if (renewal === 'progress' && !this.#hasProgressed) return this.#schedule(0);
       this.#hasProgressed = false;
       this.#keepBeating();
     });
