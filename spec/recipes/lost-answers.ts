@@ -39,7 +39,8 @@ export async function lostBeats(place: Place, count: number): Promise<Books> {
   const lease = await session.lease();
   let done = 0;
   for (; done < count && lease.isLive(); done += 1) await session.beat();
-  const reader = new AtomTable({ engine: place.engine, tableName: place.tableName });
+  const { engine, tableName, clock } = place;
+  const reader = new AtomTable({ engine, tableName, ...(clock !== undefined && { clock }) });
   const { value } = await reader.atom<{ beat: number }>(`session:${lease.id}`).snapshot();
   await session.close();
   return { done, counted: value?.beat ?? 0, losses: losses.count, unclear: faulty.spent().unclear };
