@@ -10,7 +10,7 @@ import { type Observation, observersOf } from './session-observer.js';
 import { tellAll } from './told.js';
 
 /** Shortest lease in milliseconds: below it, one lost answer costs the lease. */
-export const leaseMsMin = 300;
+const leaseMsMin = 300;
 /** Heartbeats in one lease at least, so that one may fail. */
 const heartbeatsMin = 3;
 /** How long `close` tries to say good-bye. */

@@ -16,6 +16,8 @@ import type { Place } from '../clients.js';
 import { CountedEngine } from '../counted-engine.js';
 import { type Counts, noCounts } from '../sample.js';
 
+const require = createRequire(import.meta.url);
+
 export type LockPackage = 'leyden-jar' | 'dynamodb-lock' | 'dynamodb-lock-client';
 
 /** A lock that is held. */
@@ -40,7 +42,7 @@ export interface LockTerms {
 }
 
 /** The table of the packages: they want a sort key, or keys of another name. */
-export const lockTable = 'bench-locks';
+const lockTable = 'bench-locks';
 
 export async function makeLockTable(client: DynamoDBClient): Promise<void> {
   await new AtomTable({ client, tableName: lockTable, keyName: 'lockId', sortKeyName: 'lockGroup' }).ensure();
@@ -94,7 +96,7 @@ interface HeroClient {
 
 function hero(place: Place, { leaseMs, heartbeatMs }: LockTerms): Locker {
   const { client, counts } = counted(clientFor(place));
-  const { dynamoDBLockClientFactory: make } = required('@deliveryhero/dynamodb-lock') as {
+  const { dynamoDBLockClientFactory: make } = require('@deliveryhero/dynamodb-lock') as {
     dynamoDBLockClientFactory(documents: DynamoDBDocument, table: object): HeroClient;
   };
   const locks = make(DynamoDBDocument.from(client, { marshallOptions: { removeUndefinedValues: true } }), {
@@ -126,7 +128,7 @@ interface TristanClient {
 function tristan(place: Place, { leaseMs, heartbeatMs }: LockTerms): Locker {
   const { client, counts } = counted(clientFor(place));
   const documents = DynamoDBDocument.from(client, { marshallOptions: { removeUndefinedValues: true } });
-  const { FailOpen } = required('dynamodb-lock-client') as { FailOpen: new (config: object) => TristanClient };
+  const { FailOpen } = require('dynamodb-lock-client') as { FailOpen: new (config: object) => TristanClient };
   const locks = new FailOpen({
     dynamodb: {
       get: backed((input) => documents.get(input as never)),
@@ -181,5 +183,3 @@ function counted(client: DynamoDBClient): { readonly client: DynamoDBClient; rea
   );
   return { client, counts: () => ({ ...noCounts, requests }) };
 }
-
-const required = createRequire(import.meta.url);
