@@ -29,17 +29,15 @@ import { Gathering } from './gathering.js';
  * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
  * await table.create();
  * await using session = await openSession(table);
- * const work = async (worker: number) => {
+ * let working = 0;
+ * const work = async (): Promise<number> => {
  *   const barrier = new DoubleBarrier(session, 'job', { parties: 2 });
- *   await barrier.enter();
- *   console.log('all are in'); // worker 0 and worker 1, together
- *   await barrier.leave();
- *   return worker;
+ *   await barrier.enter(); // all are in
+ *   working += 1;
+ *   await barrier.leave(); // all are done
+ *   return working;
  * };
- * console.log(await Promise.all([work(0), work(1)]));
- * // => all are in
- * // => all are in
- * // => [ 0, 1 ]
+ * console.log(await Promise.all([work(), work()])); // => [ 2, 2 ]
  * ```
  */
 export class DoubleBarrier {
