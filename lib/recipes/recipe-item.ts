@@ -26,7 +26,7 @@ export interface RecipeState {
 }
 
 /** Longest name of a recipe, in bytes of UTF-8; the service's limit of a partition key is 2,048. */
-export const nameBytesMax = 512;
+const nameBytesMax = 512;
 
 /** @throws TypeError, RangeError for what is no name. */
 export function requireName(kind: string, name: unknown): asserts name is string {

@@ -45,11 +45,6 @@ export function request<S extends LockState>(state: S, claim: Claim, queueMax: n
   return state.queue.length < queueMax ? { ...state, queue: [...state.queue, claim] } : state;
 }
 
-/** Grants it if it is free. */
-export function requestNow<S extends LockState>(state: S, claim: Claim, atMs: number): S {
-  return request(state, claim, 0, atMs);
-}
-
 /** Takes a call out of it: the owner hands it on, a ticket is torn up. */
 export function withdraw<S extends LockState>(state: S, nonce: string, atMs: number): S {
   return without(state, (claim) => claim.nonce === nonce, atMs);
