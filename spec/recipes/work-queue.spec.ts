@@ -362,7 +362,7 @@ describe('Job', () => {
       const cut = new FaultyEngine(engine, { clock });
       const other = process({ engine: cut, leaseMs: 600_000 });
       const job = await other.queue.take();
-      cut.setRules([{ fault: { kind: 'reset-before' }, on: ['put'] }]);
+      cut.setRules([{ fault: { kind: 'throttle' }, on: ['put'] }]);
       await job[Symbol.asyncDispose]();
       cut.setRules([]);
       await clock.sleep(10_000);
