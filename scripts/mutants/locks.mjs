@@ -106,8 +106,8 @@ export const locks = [
     observer,
     '(seen === undefined || seen.snapshot.token !== snapshot.token)',
     '(seen === undefined)',
-    deaths,
-    'acquire, renew',
+    session,
+    'each sign of life',
   ),
   mutant(
     'an item that is gone is over at once',
@@ -278,20 +278,12 @@ export const locks = [
     'eviction that fails',
   ),
   mutant(
-    'room is asked for that is not there',
-    claims,
-    "standing === 'none' && this.#canRequest(state, claim)",
-    "standing === 'none'",
-    lock,
-    'without a ticket',
-  ),
-  mutant(
     'who came in once more under a session that is over stays',
     'lib/recipes/claims/rivals.ts',
     'if (this.#observed.get(id) === observation) this.#observed.delete(id);',
     '',
-    lock,
-    'comes in once more',
+    'spec/recipes/lock-guards.spec.ts',
+    'observe a session anew',
   ),
   mutant(
     'a released grant stays with its lease',

@@ -1,6 +1,7 @@
 /** Goal: guards of claims that only a certain order of events meets. Method: that order, made by hand. */
 import { describe, expect, it } from '@jest/globals';
 import { MemoryEngine } from '../../lib/engine/index.js';
+import { Rivals } from '../../lib/recipes/claims/rivals.js';
 import { Lock, Session } from '../../lib/recipes/index.js';
 import { VirtualClock } from '../../lib/testing/index.js';
 import { Machine } from '../support/machine.js';
@@ -77,5 +78,28 @@ describe('claims', () => {
     dead.machine.die();
     expect((await clock.run(waiting)).token).toBe(2n);
     expect(refusals).toBe(2);
+  });
+});
+
+describe('Rivals', () => {
+  it('observe a session anew that is still waited for after it was over and dealt with', async () => {
+    const told: (() => void)[] = [];
+    const observe = (_id: string, isOver: () => void) => {
+      told.push(isOver);
+      return { obstacle: undefined, close: () => {} };
+    };
+    const dealt: string[] = [];
+    const rivals = new Rivals({ observe } as unknown as Session, async (id) => {
+      dealt.push(id);
+    });
+    const ids = new Set(['one', 'other']);
+    rivals.observe(ids);
+    told[0]?.();
+    rivals.observe(ids);
+    expect(told).toHaveLength(2);
+    await new Promise(setImmediate);
+    rivals.observe(ids);
+    expect(told).toHaveLength(3);
+    expect(dealt).toEqual(['one']);
   });
 });

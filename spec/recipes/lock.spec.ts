@@ -305,7 +305,7 @@ describe('Lock', () => {
     expect((await clock.run(without)).token).toBe(3n);
   });
 
-  it('evicts whoever comes in once more under a session that is over', async () => {
+  it('is taken from a session that is over with all that was claimed under it', async () => {
     const { clock, process, byHand } = await world();
     const dead = process();
     const waits = process();

@@ -341,6 +341,19 @@ describe('observe()', () => {
     await clock.run(session.close());
   });
 
+  it('counts anew from each sign of life', async () => {
+    const { clock, process } = await world();
+    const one = process();
+    const session = await clock.run(openSession(one.table));
+    const over = overAt(new Session(process().table), (await session.lease()).id, () => clock.monotonicMs());
+    await clock.advance(20_000);
+    one.die();
+    await clock.advance(11_900);
+    expect(over.at).toBeUndefined();
+    await clock.advance(5_000);
+    expect(over.at).toBeLessThanOrEqual(20_000 + 15_000 + 1_100);
+  });
+
   it('waits a whole lease for one that died and was removed a week later', async () => {
     const { clock, process } = await world();
     const silent = await clock.run(openSession(process().table, { leaseMs: 3_000, renewal: 'manual' }));
