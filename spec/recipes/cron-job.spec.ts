@@ -127,6 +127,51 @@ describe('CronJob', () => {
     expect((await run(() => long)).ran).toBe(true);
   });
 
+  it('is begun late, and not left out, when the slot before is worked on or waited for beyond its end', async () => {
+    const { clock, process, run } = await world();
+    const ends = new AbortController();
+    const runs: string[] = [];
+    const begin = clock.now();
+    const onError = (error: unknown) => runs.push(String(error));
+    const loops = [process(), process()].map(({ job }) =>
+      job.runEvery(
+        async ({ slotAt }) => {
+          runs.push(`${(slotAt - begin) / 1_000} ${Math.floor((clock.now() - begin) / 1_000)}`);
+          await clock.sleep(slotAt - begin === everyMs ? 70_000 : 1_000);
+        },
+        { signal: ends.signal, onError },
+      ),
+    );
+    await run(() => clock.sleep(4 * everyMs + 10_000));
+    ends.abort();
+    await run(() => Promise.all(loops));
+    expect(runs).toEqual(['60 60', '120 130', '180 180', '240 240']);
+  });
+
+  it('is tried by those who have waited for a worker that died, slot after slot', async () => {
+    const { clock, process, run } = await world();
+    const ends = new AbortController();
+    const begin = clock.now();
+    const runs: number[] = [];
+    const errors: unknown[] = [];
+    // The lease is as long as a slot: the slot of the one who dies can't be done again, the next one can be begun.
+    const shared = { everyMs: 15_000 };
+    const victim = process(shared);
+    void victim.job.runEvery(() => victim.machine.die(), { signal: ends.signal, onError: () => {} });
+    await run(() => clock.sleep(14_000));
+    const heirs = [process(shared), process(shared)].map(({ job }) =>
+      job.runEvery(({ slotAt }) => runs.push((slotAt - begin) / 1_000), {
+        signal: ends.signal,
+        onError: (error) => errors.push(error),
+      }),
+    );
+    await run(() => clock.sleep(62_000));
+    ends.abort();
+    await run(() => Promise.all(heirs));
+    expect(runs.slice(0, 2)).toEqual([30, 45]);
+    expect(errors).toEqual([]);
+  });
+
   it('ends a wait at an abort, and leaves nothing behind', async () => {
     const { clock, process, run } = await world();
     const [worker, waiter] = [process(), process()];

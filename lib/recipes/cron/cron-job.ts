@@ -35,7 +35,8 @@ const pollMsMax = 1_000;
 /** Options of {@link CronJob}. */
 export interface CronJobOptions extends SlotOptions {
   /**
-   * How long after its beginning a slot may be begun, or begun again.
+   * How long after its beginning a slot may be begun, or begun again. To be done again when its worker dies, a slot needs longer than that
+   * one works, the `leaseMs` of its session, and 5 s.
    * @defaultValue `everyMs`
    */
   readonly retryWithinMs?: number;
@@ -150,13 +151,17 @@ export class CronJob {
   }
 
   /**
-   * At the beginning of each slot from the next one on: runs `f` as {@link CronJob.runOnce} does. Resolves once `signal` has aborted.
+   * At the beginning of each slot from the next one on: runs `f` as {@link CronJob.runOnce} does. Resolves once `signal` has aborted. Where
+   * a slot begins while the one before is still worked on, or waited for, it is begun as soon as that has ended. Of several such only
+   * the newest is.
    *
    * @cost As {@link CronJob.runOnce}, in each slot, in each process.
    * @iam As {@link CronJob.runOnce}.
    */
   runEvery(f: (work: CronWork) => unknown, options: RunEveryOptions): Promise<void> {
-    return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options);
+    return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options, {
+      joinsLate: true,
+    });
   }
 
   #leftMs(slotAt: number): number {

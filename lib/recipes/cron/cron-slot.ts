@@ -119,6 +119,8 @@ export class CronSlot {
    * @iam dynamodb:PutItem, dynamodb:GetItem
    */
   runEvery(f: (slotAt: number) => unknown, options: RunEveryOptions): Promise<void> {
-    return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options);
+    return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options, {
+      joinsLate: false,
+    });
   }
 }

@@ -49,10 +49,18 @@ export class Slots {
     return Math.floor((this.#clock.now() - this.#offsetMs) / this.everyMs) * this.everyMs + this.#offsetMs;
   }
 
-  /** Calls `run` at the beginning of each slot from the next one on, one call after the other, until `signal` aborts. */
-  async runEach(run: (slotAt: number) => Promise<unknown>, { signal, onError }: RunEveryOptions): Promise<void> {
-    while (await this.#next(signal)) {
-      const slotAt = this.now();
+  /**
+   * Calls `run` at the beginning of each slot from the next one on, one call after the other, until `signal` aborts. With `joinsLate`, a
+   * slot that has begun during a call is not left out: it is begun as soon as the call has ended.
+   */
+  async runEach(
+    run: (slotAt: number) => Promise<unknown>,
+    { signal, onError }: RunEveryOptions,
+    { joinsLate }: { readonly joinsLate: boolean },
+  ): Promise<void> {
+    let slotAt = this.now();
+    while ((joinsLate && this.now() > slotAt && !signal.aborted) || (await this.#next(signal))) {
+      slotAt = this.now();
       try {
         await run(slotAt);
       } catch (error) {
