@@ -27,6 +27,7 @@ import { prevalenceRecovery } from './cases/prevalence-recovery.js';
 import { prevalenceSnapshots } from './cases/prevalence-snapshots.js';
 import { eightProcesses, fourProcesses } from './cases/processes.js';
 import { reads } from './cases/reads.js';
+import { recipes } from './cases/recipes.js';
 import { transactions } from './cases/transactions.js';
 import { sizes, uncontended } from './cases/uncontended.js';
 import { watches, watchesIdle } from './cases/watches.js';
@@ -53,6 +54,7 @@ const cases: Readonly<Record<string, Case>> = {
   commute,
   watches,
   locks,
+  recipes,
   prevalenceCosts,
   prevalenceFourProcesses,
   prevalenceWriters,

@@ -8,6 +8,7 @@ import * as locks from './locks.js';
 import * as manyKeys from './many-keys.js';
 import { weigh } from './memory.js';
 import * as prevalence from './prevalence.js';
+import { recipe } from './recipes.js';
 import * as recovery from './recovery.js';
 import { setup } from './setup.js';
 import * as snapshots from './snapshots.js';
@@ -25,7 +26,7 @@ export type Tasks = typeof atoms &
   typeof recovery &
   typeof snapshots &
   typeof transactions &
-  typeof watches & { setup: typeof setup; weigh: typeof weigh };
+  typeof watches & { recipe: typeof recipe; setup: typeof setup; weigh: typeof weigh };
 
 export const tasks: Tasks = {
   ...atoms,
@@ -40,6 +41,7 @@ export const tasks: Tasks = {
   ...snapshots,
   ...transactions,
   ...watches,
+  recipe,
   setup,
   weigh,
 };
