@@ -22,15 +22,29 @@ interface ElectFlags extends HeldFlags {
   readonly restart?: boolean;
 }
 
+/** Says behind whom it waits; the read is one that standing would need as well. */
+async function tellLeader(election: Election<string>, output: Output): Promise<void> {
+  const leader = await election.leader();
+  if (leader === undefined) return;
+  const { host, pid, term, value, purpose, since } = leader;
+  const as = value === undefined ? '' : ` as ${value}`;
+  const what = purpose === undefined ? '' : `, for ${purpose}`;
+  const who = `process ${pid} on ${host} leads${as}, since ${new Date(since).toISOString()} in term ${term}${what}`;
+  const facts = { election: election.name, leader: { ...leader, term: String(term) } };
+  output.note('waiting', facts, `election ${election.name}: ${who}; waiting`);
+}
+
 /** Stands until it leads. The first try tells at once what is wrong; afterwards what may pass is waited for. */
 async function elected(
   election: Election<string>,
-  value: string | undefined,
+  { value, quiet = false }: ElectFlags,
   signal: AbortSignal,
   output: Output,
 ): Promise<Leadership<string>> {
-  for (;;) {
+  for (let isTold = quiet; ; ) {
     try {
+      if (!isTold) await tellLeader(election, output);
+      isTold = true;
       return await election.campaign(value, { signal });
     } catch (error) {
       await pauseIfItMayPass(error, signal, output);
@@ -73,7 +87,7 @@ export const electCommand: Command = command<ElectFlags>(
       const stop = stopSignals();
       try {
         for (;;) {
-          const leadership = await elected(election, flags.value, stop.signal, output);
+          const leadership = await elected(election, flags, stop.signal, output);
           stop.signal.throwIfAborted();
           const { term } = leadership;
           if (!flags.quiet) {

@@ -132,4 +132,33 @@ describe('elect', () => {
     expect(await running).toEqual({ code: 1, stdout: '', stderr: 'leyden: leading boss in term 1\n' });
     expect(await election.leader()).toBeUndefined();
   });
+
+  it('says behind whom it waits, unless it is to be quiet', async () => {
+    const election = new Election<string>(session, 'waited', { purpose: 'proxy' });
+    await using onlooker = new AtomTable({ client, tableName: 'state' });
+    const item = onlooker.atom<{ queue?: unknown[] }>('election:waited');
+    for (const flags of [['--json'], [], ['--quiet']]) {
+      const leadership = await election.campaign('here:1');
+      const waiting = typed(['elect', 'waited', ...flags, ...where, '--', 'true']);
+      await item.waitFor((state) => (state?.queue?.length ?? 0) > 0, { pollMsMax: 100 });
+      await leadership.resign();
+      const { code, stderr } = await waiting;
+      const term = String(leadership.term);
+      const [first = ''] = stderr.split('\n');
+      expect(code).toBe(0);
+      if (flags[0] === '--quiet') {
+        expect(stderr).toBe('');
+      } else if (flags[0] === '--json') {
+        expect(JSON.parse(first)).toEqual({
+          event: 'waiting',
+          election: 'waited',
+          leader: expect.objectContaining({ term, value: 'here:1', pid: process.pid }),
+        });
+      } else {
+        expect(first).toMatch(
+          /^leyden: election waited: process \d+ on .+ leads as here:1, since .+Z in term \d+, for proxy; waiting$/,
+        );
+      }
+    }
+  });
 });
