@@ -157,6 +157,7 @@ export class Sequence {
    *
    * @cost 1 request, 1 read unit.
    * @iam dynamodb:GetItem
+   * @throws `RecipeKindError` `ERR_RECIPE_KIND`; what `ItemAtom.deref` throws.
    */
   async highest(options?: DerefOptions): Promise<number> {
     return (await this.#item.read(options)).taken;

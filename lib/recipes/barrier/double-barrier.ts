@@ -91,12 +91,24 @@ export class DoubleBarrier {
     });
   }
 
-  /** As `Barrier.reset`: begins anew after a generation that was broken. */
+  /**
+   * As `Barrier.reset`: begins anew after a generation that was broken.
+   *
+   * @cost As `Barrier.reset`.
+   * @iam dynamodb:GetItem, dynamodb:PutItem
+   * @throws As `Barrier.reset`.
+   */
   async reset({ generation }: { readonly generation: number }): Promise<boolean> {
     return this.#gathering.reset(generation);
   }
 
-  /** As `Barrier.look`. `members` are those who have entered and not left. */
+  /**
+   * As `Barrier.look`. `members` are those who have entered and not left.
+   *
+   * @cost As `Barrier.look`.
+   * @iam dynamodb:GetItem
+   * @throws `RecipeKindError` `ERR_RECIPE_KIND`
+   */
   look(options: CallOptions = {}): Promise<BarrierView> {
     return viewOf(this.#gathering, options);
   }

@@ -157,6 +157,7 @@ export class CronJob {
    *
    * @cost As {@link CronJob.runOnce}, in each slot, in each process.
    * @iam As {@link CronJob.runOnce}.
+   * @throws What `onError` throws; else nothing: errors of a slot go to `onError`.
    */
   runEvery(f: (work: CronWork) => unknown, options: RunEveryOptions): Promise<void> {
     return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options, {

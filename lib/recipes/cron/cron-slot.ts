@@ -117,6 +117,7 @@ export class CronSlot {
    *
    * @cost As {@link CronSlot.claim}, in each slot, in each process.
    * @iam dynamodb:PutItem, dynamodb:GetItem
+   * @throws What `onError` throws; else nothing: errors of a slot go to `onError`.
    */
   runEvery(f: (slotAt: number) => unknown, options: RunEveryOptions): Promise<void> {
     return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options, {

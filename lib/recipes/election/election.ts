@@ -120,6 +120,7 @@ export class Election<V = unknown> {
    * and rejects with that error. After `signal` has aborted it resolves; an error of `f` that is no abort is thrown even then.
    *
    * @cost As {@link Election.campaign} and {@link Leadership.resign}, each term.
+   * @iam As {@link Election.campaign}.
    * @throws what `f` throws; `SessionClosedError` `ERR_SESSION_CLOSED`; `RecipeKindError` `ERR_RECIPE_KIND`; TypeError.
    */
   async lead(

@@ -45,8 +45,9 @@ export interface FenceCondition<Value> {
   /** `ExpressionAttributeValues` of the condition and the assignments. */
   readonly values: Readonly<Record<string, Value>>;
   /**
-   * Why `item` does not meet it; `undefined` when it does, and some other condition failed. Takes what came with
-   * `ReturnValuesOnConditionCheckFailure: 'ALL_OLD'`, from either client.
+   * Why `item` does not meet it; `undefined` when it does, and some other condition failed, and when there is no `item`. Takes what came
+   * as `error.Item` of a request with `ReturnValuesOnConditionCheckFailure: 'ALL_OLD'`, from either client. Where none came (the request did not ask
+   * for it; dynalite never sends it), read the item.
    */
   refusal(item: Readonly<Record<string, unknown>> | undefined): StaleTokenError | FenceMismatchError | undefined;
 }

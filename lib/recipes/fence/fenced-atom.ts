@@ -101,6 +101,7 @@ export class FencedAtom<T, V = T | undefined> {
    * Reads the value; needs no token.
    *
    * @cost As `ItemAtom.deref`.
+   * @iam dynamodb:GetItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND`; what `ItemAtom.deref` throws.
    */
   async deref(options?: DerefOptions): Promise<V> {
@@ -111,6 +112,7 @@ export class FencedAtom<T, V = T | undefined> {
    * The newest token that it has seen, and which lock it is of; `undefined` before the first write.
    *
    * @cost As `ItemAtom.deref`.
+   * @iam dynamodb:GetItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND`; what `ItemAtom.deref` throws.
    */
   async seen(options?: DerefOptions): Promise<SeenToken | undefined> {
@@ -138,7 +140,13 @@ export class FencedAtom<T, V = T | undefined> {
     return this.#valueOf(await this.#write('swap', fence, options, change, f)) as unknown as T;
   }
 
-  /** As {@link FencedAtom.swap}, for a function that returns `[next, result]`: stores `next`, returns `result`. */
+  /**
+   * As {@link FencedAtom.swap}, for a function that returns `[next, result]`: stores `next`, returns `result`.
+   *
+   * @cost As {@link FencedAtom.swap}.
+   * @iam As {@link FencedAtom.swap}.
+   * @throws As {@link FencedAtom.swap}.
+   */
   async swapWith<R>(
     fence: Fence,
     f: (value: V, context: SwapContext) => readonly [next: T, result: R] | Promise<readonly [next: T, result: R]>,
@@ -157,7 +165,13 @@ export class FencedAtom<T, V = T | undefined> {
     return result as R;
   }
 
-  /** Stores `value`, whatever was there, under a token; returns it. Otherwise as {@link FencedAtom.swap}. */
+  /**
+   * Stores `value`, whatever was there, under a token; returns it.
+   *
+   * @cost As {@link FencedAtom.swap}.
+   * @iam As {@link FencedAtom.swap}.
+   * @throws As {@link FencedAtom.swap}.
+   */
   async reset(fence: Fence, value: T, options?: FencedSwapOptions): Promise<T> {
     const own = hold(this.#data(value).value);
     const stands = await this.#write('reset', fence, options, () => ({ value: own.hand() }));
@@ -166,7 +180,11 @@ export class FencedAtom<T, V = T | undefined> {
 
   /**
    * Stores `next` if the value is `expected`, compared by its stored form (`undefined`: nothing stored), under a token; returns whether it
-   * was. Otherwise as {@link FencedAtom.swap}: `false` on a warm cache is confirmed by a strong read.
+   * was.
+   *
+   * @cost As {@link FencedAtom.swap}; `false` on a warm cache is confirmed by 1 strong read.
+   * @iam As {@link FencedAtom.swap}.
+   * @throws As {@link FencedAtom.swap}.
    */
   async compareAndSet(fence: Fence, expected: V, next: T, options?: FencedSwapOptions): Promise<boolean> {
     const own = hold(this.#data(next).value);
@@ -179,7 +197,13 @@ export class FencedAtom<T, V = T | undefined> {
     return matches;
   }
 
-  /** Takes the value away and keeps the token; returns whether there was one. Otherwise as {@link FencedAtom.swap}. */
+  /**
+   * Takes the value away and keeps the token; returns whether there was one.
+   *
+   * @cost As {@link FencedAtom.swap}.
+   * @iam As {@link FencedAtom.swap}.
+   * @throws As {@link FencedAtom.swap}.
+   */
   async delete(fence: Fence, options?: CallOptions): Promise<boolean> {
     let existed = false;
     await this.#write('delete', fence, options, (state) => {
@@ -194,7 +218,8 @@ export class FencedAtom<T, V = T | undefined> {
    * what it reads.
    *
    * @cost As {@link FencedAtom.swap}; when the token is the newest already, a strong read.
-   * @throws as {@link FencedAtom.swap}.
+   * @iam As {@link FencedAtom.swap}.
+   * @throws As {@link FencedAtom.swap}.
    */
   async claim(fence: Fence, options?: CallOptions): Promise<V> {
     return this.#valueOf(await this.#write('claim', fence, options, dataOf));
@@ -204,6 +229,7 @@ export class FencedAtom<T, V = T | undefined> {
    * The value now, and then each newer one, as `ItemAtom.watch`; a write that changes only the token is none. Needs no token.
    *
    * @cost As `ItemAtom.watch`.
+   * @iam dynamodb:BatchGetItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND` from the loop; what `ItemAtom.watch` throws.
    */
   watch(options?: WatchOptions): AsyncGenerator<V, void, undefined> {

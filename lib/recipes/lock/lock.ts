@@ -93,6 +93,7 @@ export class Lock {
    * `ERR_LOCK_REENTRANT`. With the option `reentrant` a `withLock` inside runs at once, under the same grant, and the last to end releases it.
    *
    * @cost As {@link Lock.acquire} and {@link LockGrant.release}.
+   * @iam As {@link Lock.acquire}.
    * @throws {LeaseLostError} `ERR_LEASE_LOST`; {@link ReentrantLockError} `ERR_LOCK_REENTRANT`; what {@link Lock.acquire} throws.
    */
   async withLock<R>(f: (grant: LockGrant) => R | Promise<R>, options: WaitOptions = {}): Promise<R> {
@@ -105,6 +106,7 @@ export class Lock {
    * Who holds it, for people and decisions that may be wrong a moment later.
    *
    * @cost 1 strong read.
+   * @iam dynamodb:GetItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND`
    */
   async holder(): Promise<Holder | undefined> {
@@ -116,7 +118,8 @@ export class Lock {
    * looks (`extend`); its writes are refused where the token is checked, once the next holder has written. For people who know that the holder is gone.
    *
    * @cost 1 request, 1 write unit; 1 read more when cold.
-   * @throws {RecipeKindError} `ERR_RECIPE_KIND`; TypeError.
+   * @iam dynamodb:GetItem, dynamodb:PutItem
+   * @throws {RecipeKindError} `ERR_RECIPE_KIND`; TypeError for a token that is no bigint; what `ItemAtom.swap` throws.
    */
   async forceRelease({ token }: { readonly token: bigint }): Promise<boolean> {
     if (typeof token !== 'bigint') {

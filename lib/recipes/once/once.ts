@@ -282,6 +282,10 @@ export interface OnceCallOptions extends OnceOptions, OnceRunOptions {
 /**
  * {@link Once.run} in one call.
  *
+ * @cost As {@link Once.run}.
+ * @iam As {@link Once.run}.
+ * @throws As {@link Once} and {@link Once.run}.
+ *
  * @example
  * ```ts
  * import { AtomTable } from 'leyden-jar';

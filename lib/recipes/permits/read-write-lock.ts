@@ -95,9 +95,11 @@ export class ReadWriteLock {
   }
 
   /**
-   * Waits until it may write, alone. Costs and errors as {@link ReadWriteLock.read}.
+   * Waits until it may write, alone; for ever, unless `waitMs` or `signal` says otherwise.
    *
    * @cost As {@link ReadWriteLock.read}.
+   * @iam As {@link ReadWriteLock.read}.
+   * @throws As {@link ReadWriteLock.read}.
    */
   write(options: WaitOptions = {}): Promise<ReadWriteGrant> {
     return this.#acquire('write', options);
@@ -108,13 +110,20 @@ export class ReadWriteLock {
    * are observed in the background for one and a half leases, so that a process that only ever tries takes over from one that died.
    *
    * @cost Free and warm: 1 request, 1 write unit per KB. Not free: 1 strong read, and a batch read of the holders' sessions.
-   * @throws as {@link ReadWriteLock.read}, but for the time-out.
+   * @iam As {@link ReadWriteLock.read}.
+   * @throws As {@link ReadWriteLock.read}, but for the time-out.
    */
   tryRead(options: Pick<WaitOptions, 'signal'> = {}): Promise<ReadWriteGrant | undefined> {
     return this.#tryAcquire('read', options);
   }
 
-  /** As {@link ReadWriteLock.tryRead}, to write. */
+  /**
+   * As {@link ReadWriteLock.tryRead}, to write.
+   *
+   * @cost As {@link ReadWriteLock.tryRead}.
+   * @iam As {@link ReadWriteLock.read}.
+   * @throws As {@link ReadWriteLock.tryRead}.
+   */
   tryWrite(options: Pick<WaitOptions, 'signal'> = {}): Promise<ReadWriteGrant | undefined> {
     return this.#tryAcquire('write', options);
   }
@@ -124,13 +133,20 @@ export class ReadWriteLock {
    * reaches you unchanged.
    *
    * @cost As {@link ReadWriteLock.read} and {@link ReadWriteGrant.release}: 2 requests, warm.
+   * @iam As {@link ReadWriteLock.read}.
    * @throws {LeaseLostError} `ERR_LEASE_LOST`; what {@link ReadWriteLock.read} throws.
    */
   async withRead<R>(f: (grant: ReadWriteGrant) => R | Promise<R>, options: WaitOptions = {}): Promise<R> {
     return whileHeld(await this.read(options), f);
   }
 
-  /** As {@link ReadWriteLock.withRead}, to write. */
+  /**
+   * As {@link ReadWriteLock.withRead}, to write.
+   *
+   * @cost As {@link ReadWriteLock.withRead}.
+   * @iam As {@link ReadWriteLock.read}.
+   * @throws As {@link ReadWriteLock.withRead}.
+   */
   async withWrite<R>(f: (grant: ReadWriteGrant) => R | Promise<R>, options: WaitOptions = {}): Promise<R> {
     return whileHeld(await this.write(options), f);
   }
@@ -139,6 +155,7 @@ export class ReadWriteLock {
    * Who holds it, for people and decisions that may be wrong a moment later. The item `session:…` of a session says whose it is.
    *
    * @cost 1 strong read.
+   * @iam dynamodb:GetItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND`
    */
   async holders(): Promise<ReadWriteHolders> {

@@ -129,6 +129,7 @@ export class Semaphore {
    * that loss. An error of `f` reaches you unchanged.
    *
    * @cost As {@link Semaphore.acquire} and {@link SemaphoreGrant.release}: 2 requests, warm.
+   * @iam As {@link Semaphore.acquire}.
    * @throws {LeaseLostError} `ERR_LEASE_LOST`; what {@link Semaphore.acquire} throws.
    */
   async withPermits<R>(n: number, f: (grant: SemaphoreGrant) => R | Promise<R>, options: WaitOptions = {}): Promise<R> {
@@ -139,6 +140,7 @@ export class Semaphore {
    * How many permits are free. It may be wrong a moment later, and a call that asks for as many waits if others wait already.
    *
    * @cost 1 strong read.
+   * @iam dynamodb:GetItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND`
    */
   async available(): Promise<number> {
@@ -150,6 +152,7 @@ export class Semaphore {
    * Who holds permits, for people and decisions that may be wrong a moment later. The item `session:…` of a session says whose it is.
    *
    * @cost 1 strong read.
+   * @iam dynamodb:GetItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND`
    */
   async holders(): Promise<PermitHolder[]> {

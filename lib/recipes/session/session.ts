@@ -62,7 +62,8 @@ export interface SessionOptions {
  * under a new lease. A process that was stopped or suspended finds the loss at its first look at `signal`, `isLive()` or
  * `assertLive()`, before any timer has fired.
  *
- * **If the process dies**, others take over after `leaseMs` of silence, counted on their own clocks. After `close()` they need not wait.
+ * **If the process dies**, others take over after `leaseMs` of silence, counted on their own clocks. After `close()` they need not wait. If the answer
+ * to a renewal is lost, the item settles whether it counts; the lease is not lost for it as long as one renewal in time is acknowledged.
  *
  * Timers of a session keep no process alive.
  *
@@ -140,7 +141,8 @@ export class Session implements AsyncDisposable {
    * Renews the lease now, and resolves when that is acknowledged.
    *
    * @cost 1 request, 1 write unit.
-   * @throws {LeaseLostError} `ERR_LEASE_LOST` when it was lost; what `ItemAtom.swap` throws.
+   * @iam dynamodb:GetItem, dynamodb:PutItem
+   * @throws {SessionClosedError} `ERR_SESSION_CLOSED`; {@link LeaseLostError} `ERR_LEASE_LOST` when it was lost; what `ItemAtom.swap` throws.
    */
   async beat(): Promise<void> {
     if (this.#closing !== undefined) throw new SessionClosedError('renew a lease');
@@ -171,6 +173,7 @@ export class Session implements AsyncDisposable {
    * written; if not, others wait for `leaseMs`. Closing again is the same as the first time.
    *
    * @cost 1 request, 1 write unit; nothing when it was never opened.
+   * @iam dynamodb:GetItem, dynamodb:PutItem
    */
   close(): Promise<boolean> {
     this.#closing ??= this.#lease.close(closeMs).catch(() => false);

@@ -108,6 +108,7 @@ export class Job<P = unknown> implements AsyncDisposable {
    * happen exactly once.
    *
    * @cost One atom of the transaction: 2 write units per KB of the job.
+   * @iam dynamodb:GetItem, dynamodb:PutItem
    * @throws {LeaseLostError} `ERR_LEASE_LOST` when it was taken over: that ends the transaction, and nothing is written.
    */
   async ackIn(tx: Transaction): Promise<void> {

@@ -168,6 +168,7 @@ export class WorkQueue<P = unknown> {
    * so that who tries again later takes over from the dead.
    *
    * @cost One look and, if there is a job, one claim; see {@link WorkQueue.take}.
+   * @iam As {@link WorkQueue.take}.
    * @throws as {@link WorkQueue.take}, and what the store is too busy for.
    */
   tryTake(options: Pick<WaitOptions, 'signal'> = {}): Promise<Job<P> | undefined> {
