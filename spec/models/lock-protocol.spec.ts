@@ -19,7 +19,6 @@ const large = [
   'twoGivingUp',
   'threeWriting',
   'threeDying',
-  'threeBeating',
 ] as const;
 
 const walked: readonly (readonly [name: string, lockCase: LockCase])[] = [

@@ -93,8 +93,7 @@ type LockCaseName =
   | 'begunGivingUp'
   | 'three'
   | 'threeWriting'
-  | 'threeDying'
-  | 'threeBeating';
+  | 'threeDying';
 
 export const lockCases: Readonly<Record<LockCaseName, LockCase>> = {
   two: plain,
@@ -109,7 +108,6 @@ export const lockCases: Readonly<Record<LockCaseName, LockCase>> = {
   three,
   threeWriting: { ...three, writes: true },
   threeDying: { ...three, deathsMax: 1 },
-  threeBeating: { ...three, beatsMax: 1 },
 };
 
 /** What can be broken. */

@@ -1,6 +1,6 @@
 /**
  * Goal: L2 to L6, and that everybody comes to an end once the faults stop. Method: seeded runs, see `lock-simulation.ts`. LEYDEN_LOCK_GRANTS sets
- * the size of each (10000 is that of the requirements, which takes an hour), LEYDEN_SEED the first seed.
+ * the size of each (10000 is that of the requirements, which takes minutes), LEYDEN_SEED the first seed.
  */
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
