@@ -37,6 +37,25 @@ export function requireName(kind: string, name: unknown): asserts name is string
   }
 }
 
+const isTable = (table: unknown): boolean => typeof (table as Partial<AtomTable> | undefined)?.keyNamed === 'function';
+
+/** @throws TypeError for what is no table; a session is what is given by mistake. */
+export function requireTable(kind: string, table: unknown): asserts table is AtomTable {
+  if (isTable(table)) return;
+  throw new TypeError(
+    `Cannot open a ${kind}: must be given an AtomTable (that of a session is session.table): ${given(table)}`,
+  );
+}
+
+/** The table of a session. @throws TypeError for what is no session; a table is what is given by mistake. */
+export function tableOf(kind: string, session: { readonly table: AtomTable }): AtomTable {
+  const { table } = (session ?? {}) as { readonly table?: AtomTable };
+  if (table !== undefined && isTable(table)) return table;
+  throw new TypeError(`Cannot open a ${kind}: must be given a Session (await openSession(table)): ${given(session)}`);
+}
+
+const given = (value: unknown): string => (value as object | null | undefined)?.constructor?.name ?? String(value);
+
 /** @throws RangeError for what is no positive integer. */
 export function requireCount(action: string, what: string, value: unknown): asserts value is number {
   if (!Number.isSafeInteger(value) || (value as number) < 1) {
@@ -75,6 +94,7 @@ export class RecipeItem<S extends RecipeState> {
 
   /** Sends nothing. @throws TypeError, RangeError for what is no name. */
   constructor(table: AtomTable, name: string, initial: S, options: RecipeItemOptions<S> = {}) {
+    requireTable(initial.kind, table);
     requireName(initial.kind, name);
     this.table = table;
     this.kind = initial.kind;

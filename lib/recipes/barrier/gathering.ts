@@ -15,7 +15,7 @@ import { Rivals } from '../claims/rivals.js';
 import { Waiting } from '../claims/waiting.js';
 import { RecipeDiffersError } from '../errors.js';
 import { insist } from '../insist.js';
-import { RecipeItem, requireCount, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, requireCount, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
 import { BarrierTimeoutError, BrokenBarrierError } from './barrier-errors.js';
@@ -74,7 +74,7 @@ export class Gathering {
   readonly #randomBytes: (count: number) => Uint8Array;
 
   constructor(session: Session, kind: 'barrier' | 'double-barrier', name: string, parties: number) {
-    this.item = new RecipeItem<BarrierState>(session.table, name, untouched(kind));
+    this.item = new RecipeItem<BarrierState>(tableOf(kind, session), name, untouched(kind));
     requireCount(`open ${this.item.subject}`, 'parties', parties);
     if (parties > partiesMax) {
       throw new RangeError(`Cannot open ${this.item.subject}: parties must be at most ${partiesMax}: ${parties}`);

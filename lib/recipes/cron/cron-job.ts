@@ -16,7 +16,7 @@ import { LockClaims } from '../lock/lock-claims.js';
 import { LockGrant } from '../lock/lock-grant.js';
 import { claimTermsOf } from '../lock/lock-options.js';
 import type { LockState } from '../lock/lock-state.js';
-import { RecipeItem, requireCount } from '../recipe-item.js';
+import { RecipeItem, requireCount, tableOf } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { type RunEveryOptions, type RunOnce, requireSlotAt, type SlotOptions, Slots } from './slots.js';
 
@@ -94,7 +94,7 @@ export class CronJob {
 
   /** Sends nothing. @throws TypeError, RangeError for wrong arguments. */
   constructor(session: Session, name: string, options: CronJobOptions) {
-    this.#table = session.table;
+    this.#table = tableOf('cron-job', session);
     this.#slots = new Slots(this.#table.sources.clock, options);
     const { retryWithinMs = options.everyMs, purpose } = options;
     requireCount('open a cron job', 'retryWithinMs', retryWithinMs);

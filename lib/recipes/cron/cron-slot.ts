@@ -13,7 +13,7 @@
  * can let in twice; here there is nothing that runs out.
  */
 import type { AtomTable, CallOptions } from '../../atom/index.js';
-import { RecipeItem } from '../recipe-item.js';
+import { RecipeItem, requireTable } from '../recipe-item.js';
 import { type RunEveryOptions, type RunOnce, requireSlotAt, type SlotOptions, Slots } from './slots.js';
 
 interface CronSlotState {
@@ -67,6 +67,7 @@ export class CronSlot {
 
   /** Sends nothing. @throws TypeError, RangeError for wrong arguments. */
   constructor(table: AtomTable, name: string, options: SlotOptions) {
+    requireTable('cron-slot', table);
     this.#slots = new Slots(table.sources.clock, options);
     this.#item = new RecipeItem(table, name, never, { closesWithTable: true });
   }

@@ -2,7 +2,7 @@ import { onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { LockClaims } from '../lock/lock-claims.js';
 import { claimTermsOf, type TicketOptions } from '../lock/lock-options.js';
-import { RecipeItem, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { watchfulSignal } from '../session/watchful-signal.js';
 import {
@@ -89,7 +89,7 @@ export class Election<V = unknown> {
 
   /** Sends nothing. @throws TypeError, RangeError for a name or option that is none. */
   constructor(session: Session, name: string, options: ElectionOptions = {}) {
-    const item = new RecipeItem<ElectionState<V>>(session.table, name, noElection());
+    const item = new RecipeItem<ElectionState<V>>(tableOf('election', session), name, noElection());
     this.name = name;
     this.#claims = new LockClaims(session, item, claimTermsOf(item.subject, options));
   }

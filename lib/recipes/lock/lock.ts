@@ -1,4 +1,4 @@
-import { RecipeItem, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { Holding } from './holding.js';
 import { LockClaims } from './lock-claims.js';
@@ -48,7 +48,12 @@ export class Lock {
 
   /** Sends nothing. @throws TypeError, RangeError for a name or option that is none. */
   constructor(session: Session, name: string, options: LockOptions = {}) {
-    const item = new RecipeItem<LockState>(session.table, name, { kind: 'lock', fence: 0, owner: null, queue: [] });
+    const item = new RecipeItem<LockState>(tableOf('lock', session), name, {
+      kind: 'lock',
+      fence: 0,
+      owner: null,
+      queue: [],
+    });
     this.name = name;
     this.session = session;
     this.#isReentrant = options.reentrant === true;

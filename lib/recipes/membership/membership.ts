@@ -8,7 +8,7 @@
 import type { CallOptions } from '../../atom/index.js';
 import { after, type Clock, onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
-import { RecipeItem } from '../recipe-item.js';
+import { RecipeItem, tableOf } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { LeaseLostError } from '../session/session-errors.js';
 import { sessionsOver } from '../session/session-observer.js';
@@ -90,7 +90,7 @@ export class Membership<I = unknown> {
 
   /** Sends nothing. @throws TypeError, RangeError for what is no name. */
   constructor(session: Session, name: string) {
-    this.#item = new RecipeItem<MembershipState<I>>(session.table, name, noMembers());
+    this.#item = new RecipeItem<MembershipState<I>>(tableOf('membership', session), name, noMembers());
     this.name = name;
     this.#session = session;
     const { clock } = session.table.sources;

@@ -1,6 +1,6 @@
 import type { AtomTable, CallOptions, Transaction } from '../../atom/index.js';
 import { after } from '../../engine/index.js';
-import { RecipeItem, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import type { Observation } from '../session/session-observer.js';
 import { type Finding, OnceCall, type OnceContext, type OnceHouse } from './once-call.js';
@@ -123,7 +123,7 @@ export class Once {
       );
     }
     this.name = name;
-    this.#table = session.table;
+    this.#table = tableOf('once', session);
     const keeps = typeof keepFailures === 'function' ? keepFailures : () => keepFailures;
     this.#house = { session, ttlMs, keeps, abandoned: new Set(), lookOut: (id) => this.#lookOut(id) };
   }

@@ -1,7 +1,7 @@
 import { Grant } from '../claims/grant.js';
 import { whileHeld } from '../claims/while-held.js';
 import { claimTermsOf, type TicketOptions } from '../lock/lock-options.js';
-import { RecipeItem, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { type GrantedPermits, PermitClaims } from './permit-claims.js';
 import { holdersMax, noPermits, type PermitClaim, type PermitState } from './permit-state.js';
@@ -75,7 +75,7 @@ export class ReadWriteLock {
 
   /** Sends nothing. @throws TypeError, RangeError for a name or option that is none. */
   constructor(session: Session, name: string, options: ReadWriteLockOptions = {}) {
-    const item = new RecipeItem<PermitState>(session.table, name, noPermits('rw-lock', holdersMax));
+    const item = new RecipeItem<PermitState>(tableOf('rw-lock', session), name, noPermits('rw-lock', holdersMax));
     this.name = name;
     this.#claims = new PermitClaims(session, item, claimTermsOf(item.subject, options));
   }

@@ -1,7 +1,7 @@
 import { Grant } from '../claims/grant.js';
 import { whileHeld } from '../claims/while-held.js';
 import { claimTermsOf, type TicketOptions } from '../lock/lock-options.js';
-import { RecipeItem, requireCount, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, requireCount, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { type GrantedPermits, PermitClaims } from './permit-claims.js';
 import { noPermits, type PermitClaim, type PermitState, resize } from './permit-state.js';
@@ -83,7 +83,7 @@ export class Semaphore {
 
   /** Sends nothing. @throws TypeError, RangeError for a name or option that is none. */
   constructor(session: Session, name: string, options: SemaphoreOptions) {
-    const item = new RecipeItem<PermitState>(session.table, name, noPermits('semaphore', 0));
+    const item = new RecipeItem<PermitState>(tableOf('semaphore', session), name, noPermits('semaphore', 0));
     requireCount(`open ${item.subject}`, 'permits', options.permits);
     this.name = name;
     this.#permits = options.permits;

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { type AtomTable, DeadlineError } from '../../atom/index.js';
 import { after, onAbort } from '../../engine/index.js';
-import { type CallLimits, requirePurpose } from '../recipe-item.js';
+import { type CallLimits, requirePurpose, requireTable } from '../recipe-item.js';
 import { Lease, type LeaseTerms, type Renewal } from './lease.js';
 import { localProcess } from './local-death.js';
 import { LeaseLostError, SessionClosedError } from './session-errors.js';
@@ -89,6 +89,7 @@ export class Session implements AsyncDisposable {
 
   /** Sends nothing: the item is written when it is needed first. @throws RangeError, TypeError for wrong options. */
   constructor(table: AtomTable, options: SessionOptions = {}) {
+    requireTable('session', table);
     this.table = table;
     this.#terms = termsOf(options);
     this.#lease = this.#next();

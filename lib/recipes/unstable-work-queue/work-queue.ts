@@ -1,6 +1,6 @@
 import type { CallOptions, Transaction } from '../../atom/index.js';
 import { after, onAbort } from '../../engine/index.js';
-import { requireCount, requireName, type WaitOptions } from '../recipe-item.js';
+import { requireCount, requireName, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { Job } from './job.js';
 import { QueueItems } from './queue-items.js';
@@ -102,7 +102,7 @@ export class WorkQueue<P = unknown> {
     requireCount(`open work-queue ${name}`, 'deliveriesMax', deliveriesMax);
     this.name = name;
     this.#session = session;
-    this.#items = new QueueItems(session.table, name, deliveriesMax);
+    this.#items = new QueueItems(tableOf('work-queue', session), name, deliveriesMax);
     this.#seeker = new Seeker(session, this.#items, (seen) => this.#bury(seen));
   }
 
