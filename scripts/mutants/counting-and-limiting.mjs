@@ -173,6 +173,14 @@ export const countingAndLimiting = [
     'from which it was taken by hand',
   ),
   mutant(
+    'due times: a slot that begins meanwhile is begun late',
+    cronJob,
+    'joinsLate: true',
+    'joinsLate: false',
+    cronJobSpec,
+    'is begun late, and not left out',
+  ),
+  mutant(
     'due times: what was done is not begun again',
     cronJob,
     'if (isDone(granted.state)) break;',
