@@ -232,6 +232,26 @@ describe('take()', () => {
     });
   });
 
+  it('holds nothing for one who leaves, at whatever moment of a hand-over', async () => {
+    const { clock, first, process, run } = await world();
+    const { queue } = first;
+    const heir = process().queue;
+    await run(async () => {
+      for (let turns = 0; turns < 200; turns += 1) {
+        await queue.put(`p${turns}`);
+        const leaving = new AbortController();
+        const taking = queue.take({ signal: leaving.signal }).catch(() => undefined);
+        for (let turn = 0; turn < turns; turn += 1) await null;
+        leaving.abort();
+        const taken = await taking;
+        if (taken === undefined) await clock.sleep(1_000);
+        const job = taken ?? (await heir.tryTake());
+        expect([turns, job?.payload]).toEqual([turns, `p${turns}`]);
+        await job?.ack();
+      }
+    });
+  });
+
   it('rejects when the session is closed', async () => {
     const { first, run } = await world();
     await run(async () => {

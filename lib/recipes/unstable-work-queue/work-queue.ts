@@ -192,10 +192,28 @@ export class WorkQueue<P = unknown> {
     const leave: (() => void)[] = [];
     try {
       const found = await new Promise<Found<P> | undefined>((give, fail) => {
-        leave.push(this.#seeker.seek({ isOnce, give, fail }));
-        if (signal !== undefined) leave.push(onAbort(signal, () => fail(signal.reason)));
+        const off = this.#seeker.seek({ isOnce, give, fail });
+        leave.push(off);
+        // Off the list in the same instant: a job that is handed to somebody who has gone is nobody's, and held as long as the session lasts.
+        const go = (how: () => void) => () => {
+          off();
+          how();
+        };
+        if (signal !== undefined)
+          leave.push(
+            onAbort(
+              signal,
+              go(() => fail(signal.reason)),
+            ),
+          );
         if (waitMs === Number.POSITIVE_INFINITY) return;
-        leave.push(after(this.#session.table.sources.clock, waitMs, () => give(undefined)));
+        leave.push(
+          after(
+            this.#session.table.sources.clock,
+            waitMs,
+            go(() => give(undefined)),
+          ),
+        );
       });
       return found && new Job(this.#items, found, this.#seeker);
     } finally {
