@@ -208,6 +208,19 @@ describe('Lock', () => {
     expect([...outcomes]).toEqual(['gave up']);
   });
 
+  it('leaves no ticket behind when its table is closed, at whatever moment of the call that is', async () => {
+    for (let afterMs = 0; afterMs <= 24; afterMs += 2) {
+      const { clock, process, first } = await world({ latencyMs: 3 });
+      const held = await clock.run(first.lock.acquire());
+      const closing = process();
+      const refused = expect(closing.lock.acquire()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+      await clock.advance(afterMs);
+      await clock.run(Promise.all([closing.table.close(), refused]));
+      await clock.run(held.release());
+      expect(await clock.run(first.lock.holder())).toBeUndefined();
+    }
+  });
+
   it('gives a lost grant no other face to those who hear of the loss first', async () => {
     const { clock, process } = await world();
     const { lock, session } = process({ session: { renewal: 'manual' } });

@@ -19,7 +19,7 @@ import { isLeydenError } from '../../errors.js';
 import type { CallLimits, RecipeItem, RecipeState, WaitOptions } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
-import { patienceMs, sessionsOver } from '../session/session-observer.js';
+import { type Observation, patienceMs, sessionsOver } from '../session/session-observer.js';
 import type { BlindStep, Claim, ClaimSteps, Standing } from './claim-steps.js';
 import { NextLooks } from './next-looks.js';
 import { Rivals } from './rivals.js';
@@ -303,9 +303,15 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     if (this.#lookouts.has(id)) return;
     const end = new AbortController();
     let leave = () => {};
-    const observation = this.session.observe(id, () => {
-      void this.#evict(id, end.signal).finally(close);
-    });
+    let observation: Observation;
+    try {
+      observation = this.session.observe(id, () => {
+        void this.#evict(id, end.signal).finally(close);
+      });
+    } catch {
+      // In a table that was closed there is nothing to be learnt. Whoever asked may have something to give back before all else.
+      return;
+    }
     const close = () => {
       observation.close();
       end.abort();
