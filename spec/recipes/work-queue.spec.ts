@@ -375,6 +375,18 @@ describe('Job', () => {
     });
   });
 
+  it('tells one who was too late that another has done it, and one who asks again that it has', async () => {
+    const { first, process, run } = await world();
+    const dead = process({ renewal: 'manual' }).queue;
+    await run(async () => {
+      await first.queue.put('a');
+      const late = await dead.take();
+      const job = await first.queue.take();
+      expect([job.deliveries, await job.ack(), await job.ack()]).toEqual([2, true, true]);
+      expect([await late.ack(), await late.nack()]).toEqual([false, false]);
+    });
+  });
+
   it('is given back later when it could not be at the end of its block', async () => {
     const { clock, engine, first, process, run } = await world();
     await run(async () => {

@@ -1,4 +1,5 @@
 import type { Transaction } from '../../atom/index.js';
+import { isLeydenError } from '../../errors.js';
 import type { Lease } from '../session/lease.js';
 import { LeaseLostError } from '../session/session-errors.js';
 import type { QueueItems } from './queue-items.js';
@@ -64,6 +65,8 @@ export class Job<P = unknown> implements AsyncDisposable {
   readonly #lease: Lease;
   readonly #seeker: Seeker<P>;
   #isSettled = false;
+  /** Whether an answer to an earlier `ack` may have been lost. */
+  #mayBeDone = false;
 
   /** @internal Made by `WorkQueue`. */
   constructor(items: QueueItems<P>, { id, nonce, lease, state }: Found<P>, seeker: Seeker<P>) {
@@ -92,12 +95,18 @@ export class Job<P = unknown> implements AsyncDisposable {
    */
   async ack(): Promise<boolean> {
     const { atom } = this.#items.job(this.id);
-    const isDone = await this.#items.table.transact(async (tx) => {
+    const acked = this.#items.table.transact(async (tx) => {
       const state = await tx.deref(atom);
-      if (state.claim?.nonce !== this.#nonce) return state.state === 'none';
+      // Gone: by an earlier call of this one, or by whoever had it since.
+      if (state.claim?.nonce !== this.#nonce) return state.state === 'none' && this.#mayBeDone;
       await tx.delete(atom);
       return true;
     });
+    const isDone = await acked.catch((error: unknown) => {
+      if (!isLeydenError(error) || error.outcome !== 'not-done') this.#mayBeDone = true;
+      throw error;
+    });
+    this.#mayBeDone ||= isDone;
     this.#isSettled = true;
     this.#seeker.stir();
     return isDone;
