@@ -278,6 +278,20 @@ describe('Once', () => {
     expect(await bench.run(second)).toBe('b1');
   });
 
+  it('is found to run for days, whatever ttlMs is', async () => {
+    const [a, b] = [open({ ttlMs: 1_000 }, { leaseMs: 3_600_000 }), open({ ttlMs: 1_000 }, { leaseMs: 3_600_000 })];
+    const { promise, open: end } = gate<string>();
+    const running = a.run('k', () => promise);
+    for (let day = 0; day < 3; day += 1) {
+      await bench.clock.advance(86_400_000);
+      await expect(bench.run(b.run('k', () => 'b', { waitMs: 0 }))).rejects.toThrow(InProgressError);
+    }
+    end('a');
+    expect(await bench.run(running)).toBe('a');
+    await bench.clock.advance(2 * 86_400_000);
+    expect(await bench.run(bench.calm().atom('once:job/k').deref())).toBe(undefined);
+  });
+
   it('stores the result of a run that outlived its item', async () => {
     const a = open({ ttlMs: 1_000 }, { leaseMs: 3_600_000 });
     const { promise, open: end } = gate<string>();
@@ -287,7 +301,8 @@ describe('Once', () => {
       return promise;
     };
     const running = a.run('k', work, { payload: 1 });
-    await bench.clock.advance(3 * 86_400_000);
+    await bench.clock.advance(1_000);
+    await bench.run(bench.calm().atom('once:job/k').delete());
     end('a');
     expect(await bench.run(running)).toBe('a');
     expect(runs).toBe(1);
@@ -384,6 +399,14 @@ describe('Once', () => {
       await expect(bench.run(all.run('text', () => 1))).rejects.toThrow('just a text');
     });
 
+    it('keeps no failure that has no stored form, and is in nobody’s way', async () => {
+      const a = open({ keepFailures: true });
+      const failure = Object.assign(new Error('no'), { '\ud800': 'half a pair is no name' });
+      await expect(bench.run(a.run('k', () => Promise.reject(failure)))).rejects.toBe(failure);
+      await bench.clock.advance(2_000);
+      expect(await bench.run(open().run('k', ({ attempt }) => attempt, { waitMs: 0 }))).toBe(2);
+    });
+
     it('keeps nothing of a run that was told to stop', async () => {
       const a = open({ keepFailures: true });
       const end = new AbortController();
@@ -434,6 +457,22 @@ describe('Once', () => {
     bench.faulty.setRules([]);
     await bench.clock.advance(10_000);
     expect(await bench.run(open().run('k', () => 'again', { waitMs: 0 }))).toBe('a');
+  });
+
+  it('keeps a result that was stored in the background for all of ttlMs', async () => {
+    const session = new Session(bench.table({ retry: { timeoutMs: 2_000 } }), { leaseMs: 3_600_000 });
+    const a = new Once(session, 'job', { ttlMs: 60_000 });
+    const running = outcomeOf(
+      a.run('k', () => {
+        bench.faulty.setRules([{ fault: { kind: 'unreachable' }, on: 'writes' }]);
+        return 'a';
+      }),
+    );
+    await bench.clock.advance(120_000);
+    expect(running.error).toMatchObject({ code: 'ERR_RESULT_NOT_STORED', outcome: 'unknown' });
+    bench.faulty.setRules([]);
+    await bench.clock.advance(10_000);
+    expect(await bench.run(open({ ttlMs: 60_000 }).run('k', () => 'again'))).toBe('a');
   });
 
   it('is not in its own way after a beginning whose answer was lost for good', async () => {

@@ -11,7 +11,7 @@
  * not take in time is stored in the background as well. Both end with the lease: then others may take over.
  */
 import { TableClosedError } from '../../atom/index.js';
-import { type Clock, onAbort } from '../../engine/index.js';
+import { after, type Clock, onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { Rivals, sessionsOver } from '../claims/rivals.js';
 import { Waiting } from '../claims/waiting.js';
@@ -52,6 +52,8 @@ export interface OnceContext {
 export interface OnceHouse {
   readonly session: Session;
   readonly ttlMs: number;
+  /** How often the item of a run is written again. */
+  readonly rewriteMs: number;
   readonly keeps: (error: unknown) => boolean;
   /** Runs, by nonce, that were perhaps begun, and that nobody here goes on with. */
   readonly abandoned: Set<string>;
@@ -208,17 +210,38 @@ export class OnceCall {
   ): Promise<{ readonly result: R } | undefined> {
     const { fence, attempt } = begunAs.state;
     const { signal, leave } = this.#signalOf(begunAs.lease);
+    const rest = this.#keepItem(begunAs);
     let result: R;
     try {
       result = await f({ signal, token: BigInt(fence), attempt });
     } catch (thrown) {
       throw await this.#fail(begunAs, thrown, signal.aborted);
     } finally {
+      rest();
       leave();
     }
-    const keepUntil = this.#clock.now() + this.#house.ttlMs;
-    const stored = await this.#complete(begunAs, (state) => done(state, result, keepUntil));
+    const stored = await this.#complete(begunAs, (state) => done(state, result, this.#keptUntil()));
     return stored && { result: stored.result as R };
+  }
+
+  /** Writes the item of a run again and again, so that it does not vanish as long as the lease lasts; gives what ends that. */
+  #keepItem(begunAs: Begun): () => void {
+    const step = this.#ending(begunAs, (own) => own);
+    let callOff = () => {};
+    const pause = () => {
+      const rewrite = () => {
+        void insist(this.#clock, begunAs.lease, () => this.#item.swap(step, { noop: 'write' }));
+        pause();
+      };
+      callOff = after(this.#clock, this.#house.rewriteMs, rewrite, true);
+    };
+    pause();
+    return () => callOff();
+  }
+
+  /** Until when what is stored now is kept. */
+  #keptUntil(): number {
+    return this.#clock.now() + this.#house.ttlMs;
   }
 
   /** Ends a run that threw; gives what the caller is to be told. */
@@ -230,11 +253,12 @@ export class OnceCall {
     } catch (error) {
       toTell = error;
     }
-    const keepUntil = this.#clock.now() + this.#house.ttlMs;
-    const change = (state: OnceState) =>
-      isKept ? failed(state, failureFrom(thrown), keepUntil) : forgotten(state, true);
-    const step = this.#ending(begunAs, change);
-    await this.#item.swap(step).catch(() => this.#insist(begunAs.lease, step));
+    const forget = this.#ending(begunAs, (state) => forgotten(state, true));
+    const keep = this.#ending(begunAs, (state) => failed(state, failureFrom(thrown), this.#keptUntil()));
+    const step = isKept ? keep : forget;
+    await this.#item
+      .swap(step)
+      .catch((error: unknown) => this.#insist(begunAs.lease, isRefusal(error) ? forget : step));
     return toTell;
   }
 
@@ -246,7 +270,7 @@ export class OnceCall {
       const state = await this.#item.swap(step);
       return isOf(state, begunAs.state) ? state : undefined;
     } catch (error) {
-      const isRefused = refusals.some((code) => isLeydenError(error, code));
+      const isRefused = isRefusal(error);
       this.#insist(begunAs.lease, isRefused ? this.#ending(begunAs, (state) => forgotten(state, true)) : step);
       throw new ResultNotStoredError(subject, atom.key, isRefused, error);
     }
@@ -284,5 +308,9 @@ export class OnceCall {
   }
 }
 
-/** Of a value that no store takes. */
-const refusals = ['ERR_UNSUPPORTED_VALUE', 'ERR_ITEM_TOO_LARGE', 'ERR_INVALID_VALUE'];
+/** Whether it is of a value that no store takes. */
+function isRefusal(error: unknown): boolean {
+  return ['ERR_UNSUPPORTED_VALUE', 'ERR_ITEM_TOO_LARGE', 'ERR_INVALID_VALUE'].some((code) =>
+    isLeydenError(error, code),
+  );
+}

@@ -102,8 +102,8 @@ export function isOf({ run, fence }: OnceState, begunAs: OnceState): boolean {
 }
 
 /**
- * The end of the run `own`, if it is this one that stands in the item and goes on. Where nothing stands, the item has vanished (it was
- * removed, or the run took longer than items are kept): while the lease lives nobody can have taken the run over, so it is ours.
+ * The end of the run `own`, if it is this one that stands in the item and goes on. Where nothing stands, the item was removed by hand:
+ * while the lease lives nobody can have taken the run over, so it is ours.
  */
 export function ended(
   state: OnceState,

@@ -11,8 +11,8 @@ const dayMs = 24 * 60 * 60 * 1_000;
 /** A year. */
 const ttlMsMax = 366 * dayMs;
 /**
- * How much longer than its result an item is there. No run should take as long, and no two wall clocks be as far apart: then tokens grow
- * also when the item has vanished in between.
+ * How much longer than its result an item is there. No two wall clocks should be as far apart: then tokens grow also when the item has
+ * vanished in between. The item of a run is written again twice in that time.
  */
 const marginMs = dayMs;
 /** Leases for which the session of a run that was found going on is observed. */
@@ -125,7 +125,14 @@ export class Once {
     this.name = name;
     this.#table = tableOf('once', session);
     const keeps = typeof keepFailures === 'function' ? keepFailures : () => keepFailures;
-    this.#house = { session, ttlMs, keeps, abandoned: new Set(), lookOut: (id) => this.#lookOut(id) };
+    this.#house = {
+      session,
+      ttlMs,
+      rewriteMs: marginMs / 2,
+      keeps,
+      abandoned: new Set(),
+      lookOut: (id) => this.#lookOut(id),
+    };
   }
 
   /**
