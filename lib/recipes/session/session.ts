@@ -9,7 +9,7 @@ import { leaseMsMax, type SessionInfo } from './session-item.js';
 import { type Observation, observersOf } from './session-observer.js';
 import { tellAll } from './told.js';
 
-/** Shortest lease in milliseconds: below it, one lost answer costs the lease. */
+/** Shortest lease in milliseconds. A beat that nobody answers is sent again after 200 ms at the earliest, so below 400 it costs the lease. */
 const leaseMsMin = 300;
 /** Heartbeats in one lease at least, so that one may fail. */
 const heartbeatsMin = 3;
