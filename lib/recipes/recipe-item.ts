@@ -63,6 +63,11 @@ export function requireCount(action: string, what: string, value: unknown): asse
   }
 }
 
+/** @throws TypeError for what is no function. */
+export function requireFunction(action: string, f: unknown): void {
+  if (typeof f !== 'function') throw new TypeError(`Cannot ${action}: must be given a function: ${typeof f}`);
+}
+
 /** Longest purpose, in bytes of UTF-8: it stands in each claim. */
 const purposeBytesMax = 256;
 

@@ -244,6 +244,8 @@ describe('CronJob', () => {
     expect(() => process({ purpose: 'x'.repeat(257) })).toThrow(RangeError);
     const { job, machine } = process();
     await expect(job.runOnce(() => 1, { slotAt: -1 })).rejects.toThrow(RangeError);
+    await expect(job.runOnce(7 as never)).rejects.toThrow('must be given a function: number');
+    await expect(job.runEvery(() => 1, {} as never)).rejects.toThrow('signal must be an AbortSignal');
     await expect(job.runOnce(() => 1, { signal: AbortSignal.abort('before') })).rejects.toBe('before');
     expect(machine.requests).toBe(0);
     await run(() => new Machine(engine, clock, { seed: 8 }).table.atom('cron-job:j').reset({ doneAt: 0 }));

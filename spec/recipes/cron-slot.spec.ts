@@ -172,6 +172,21 @@ describe('CronSlot', () => {
     expect(runs).toBe(2);
   });
 
+  it('begins a slot within a minute when the wall clock has gone on alone, as in a machine that slept', async () => {
+    const ends = new AbortController();
+    const late: number[] = [];
+    const runs = (slotAt: number) => late.push(bench.clock.now() - slotAt);
+    const slot = new CronSlot(bench.calm(), 's', { everyMs: 86_400_000 });
+    const loop = slot.runEvery(runs, { signal: ends.signal, onError: () => {} });
+    await bench.run(bench.clock.sleep(3_600_000 + 1));
+    bench.clock.step(12 * 3_600_000 + 20_000);
+    await bench.run(bench.clock.sleep(11 * 3_600_000));
+    expect(late).toHaveLength(1);
+    expect(late[0]).toBeLessThanOrEqual(60_000);
+    ends.abort();
+    await bench.run(loop);
+  });
+
   it('waits on when the wall clock is set back', async () => {
     const ends = new AbortController();
     const runs: number[] = [];
@@ -202,6 +217,12 @@ describe('CronSlot', () => {
     const slot = new CronSlot(table, 's', { everyMs });
     for (const slotAt of [-1, 0.5, Number.NaN]) await expect(slot.claim({ slotAt })).rejects.toThrow(RangeError);
     await expect(slot.claim({ signal: AbortSignal.abort('before') })).rejects.toBe('before');
+    await expect(slot.runOnce(undefined as never)).rejects.toThrow('must be given a function: undefined');
+    const { signal } = new AbortController();
+    const onError = () => {};
+    await expect(slot.runEvery(7 as never, { signal, onError })).rejects.toThrow('must be given a function: number');
+    await expect(slot.runEvery(onError, { onError } as never)).rejects.toThrow('signal must be an AbortSignal');
+    await expect(slot.runEvery(onError, { signal } as never)).rejects.toThrow('onError must be a function: undefined');
     expect(bench.memory.spent().requests).toBe(sent);
   });
 

@@ -16,9 +16,9 @@ import { LockClaims } from '../lock/lock-claims.js';
 import { LockGrant } from '../lock/lock-grant.js';
 import { claimTermsOf } from '../lock/lock-options.js';
 import type { LockState } from '../lock/lock-state.js';
-import { RecipeItem, requireCount, tableOf } from '../recipe-item.js';
+import { RecipeItem, requireCount, requireFunction, tableOf } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
-import { type RunEveryOptions, type RunOnce, requireSlotAt, type SlotOptions, Slots } from './slots.js';
+import { type RunEveryOptions, type RunOnce, requireRun, requireSlotAt, type SlotOptions, Slots } from './slots.js';
 
 interface CronJobState extends LockState {
   readonly kind: 'cron-job';
@@ -63,7 +63,8 @@ export interface CronWork {
  *
  * **It can not** keep a slot from being done twice: a process may die between the end of its work and the word that it is done, or be only
  * slow. Make the work idempotent by its slot, or give its token to what it writes. As with `CronSlot`, a clock that is ahead takes slots
- * early.
+ * early. And it goes forward only: once a later slot is done, by a clock that is ahead or because `retryWithinMs` is longer than a slot,
+ * none before it is begun again.
  *
  * **If the process dies**, the next one begins after `leaseMs` of the dead one's session, and at most 5 s. If the function throws,
  * those who wait try at once. If an answer is lost, it is settled; where it can't be, the slot counts as not done.
@@ -126,6 +127,7 @@ export class CronJob {
     options: { readonly slotAt?: number; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<RunOnce<R>> {
     const { slotAt = this.slotAt(), signal } = options;
+    requireFunction(`run ${this.#item.subject}`, f);
     requireSlotAt(`run ${this.#item.subject}`, slotAt);
     const isDone = ({ doneAt }: CronJobState) => doneAt >= slotAt;
     let known = this.#item.peek();
@@ -159,7 +161,8 @@ export class CronJob {
    * @iam As {@link CronJob.runOnce}.
    * @throws What `onError` throws; else nothing: errors of a slot go to `onError`.
    */
-  runEvery(f: (work: CronWork) => unknown, options: RunEveryOptions): Promise<void> {
+  async runEvery(f: (work: CronWork) => unknown, options: RunEveryOptions): Promise<void> {
+    requireRun(`run ${this.#item.subject}`, f, options);
     return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options, {
       joinsLate: true,
     });

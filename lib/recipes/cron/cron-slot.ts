@@ -13,8 +13,8 @@
  * can let in twice; here there is nothing that runs out.
  */
 import type { AtomTable, CallOptions } from '../../atom/index.js';
-import { RecipeItem, requireTable } from '../recipe-item.js';
-import { type RunEveryOptions, type RunOnce, requireSlotAt, type SlotOptions, Slots } from './slots.js';
+import { RecipeItem, requireFunction, requireTable } from '../recipe-item.js';
+import { type RunEveryOptions, type RunOnce, requireRun, requireSlotAt, type SlotOptions, Slots } from './slots.js';
 
 interface CronSlotState {
   readonly kind: 'cron-slot';
@@ -107,6 +107,7 @@ export class CronSlot {
    * @throws What {@link CronSlot.claim} throws, and what `f` throws.
    */
   async runOnce<R>(f: (slotAt: number) => R | Promise<R>, options: ClaimOptions = {}): Promise<RunOnce<R>> {
+    requireFunction(`run ${this.#item.subject}`, f);
     const { slotAt = this.slotAt() } = options;
     if ((await this.claim({ ...options, slotAt })) === undefined) return { ran: false, slotAt };
     return { ran: true, slotAt, result: await f(slotAt) };
@@ -120,7 +121,8 @@ export class CronSlot {
    * @iam dynamodb:PutItem, dynamodb:GetItem
    * @throws What `onError` throws; else nothing: errors of a slot go to `onError`.
    */
-  runEvery(f: (slotAt: number) => unknown, options: RunEveryOptions): Promise<void> {
+  async runEvery(f: (slotAt: number) => unknown, options: RunEveryOptions): Promise<void> {
+    requireRun(`run ${this.#item.subject}`, f, options);
     return this.#slots.runEach((slotAt) => this.runOnce(f, { slotAt, signal: options.signal }), options, {
       joinsLate: false,
     });

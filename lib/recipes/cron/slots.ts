@@ -1,6 +1,9 @@
 /** Slots: stretches of time of one length, which begin at multiples of it. Which one it is depends on the clock of who asks. */
 import type { Clock } from '../../engine/index.js';
-import { requireCount } from '../recipe-item.js';
+import { requireCount, requireFunction } from '../recipe-item.js';
+
+/** Longest sleep: so late at most is it seen that the wall clock was set, or went on while the machine slept. */
+const sleepMsMax = 60_000;
 
 /** How slots lie. */
 export interface SlotOptions {
@@ -74,9 +77,18 @@ export class Slots {
     const begin = this.now() + this.everyMs;
     // A timer may be early, and the wall clock may be set back meanwhile.
     for (let leftMs = begin - this.#clock.now(); leftMs > 0 && !signal.aborted; leftMs = begin - this.#clock.now()) {
-      await this.#clock.sleep(Math.ceil(leftMs), { signal }).catch(() => {});
+      await this.#clock.sleep(Math.min(Math.ceil(leftMs), sleepMsMax), { signal }).catch(() => {});
     }
     return !signal.aborted;
+  }
+}
+
+/** @throws TypeError for what can't be run, or ended. */
+export function requireRun(action: string, f: unknown, { signal, onError }: RunEveryOptions): void {
+  requireFunction(action, f);
+  if (typeof signal?.aborted !== 'boolean') throw new TypeError(`Cannot ${action}: signal must be an AbortSignal`);
+  if (typeof onError !== 'function') {
+    throw new TypeError(`Cannot ${action}: onError must be a function: ${typeof onError}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AtomTable, CallOptions, Transaction } from '../../atom/index.js';
 import { after } from '../../engine/index.js';
-import { RecipeItem, tableOf, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, requireFunction, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import type { Observation } from '../session/session-observer.js';
 import { type Finding, OnceCall, type OnceContext, type OnceHouse } from './once-call.js';
@@ -153,7 +153,7 @@ export class Once {
    * missing key; what `f` throws; what `ItemAtom.swap` throws, and then `f` was not run.
    */
   async run<R>(key: unknown, f: (context: OnceContext) => R | Promise<R>, options: OnceRunOptions = {}): Promise<R> {
-    requireFunction(this.name, f);
+    requireFunction(`run once ${this.name}`, f);
     const call = this.#call(this.#item(key), options);
     options.signal?.throwIfAborted();
     return call.run(f);
@@ -195,7 +195,7 @@ export class Once {
     f: (tx: Transaction, context: Omit<OnceContext, 'signal'>) => R | Promise<R>,
     options: OnceTransactOptions = {},
   ): Promise<R> {
-    requireFunction(this.name, f);
+    requireFunction(`run once ${this.name}`, f);
     const { signal, timeoutMs } = options;
     const item = this.#item(key);
     const call = this.#call(item, options);
@@ -315,8 +315,4 @@ export async function once<R>(
 ): Promise<R> {
   const { name = 'call' } = options;
   return new Once(session, name, options).run(key, f, options);
-}
-
-function requireFunction(name: string, f: unknown): void {
-  if (typeof f !== 'function') throw new TypeError(`Cannot run once ${name}: must be given a function: ${typeof f}`);
 }
