@@ -12,6 +12,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { type AtomTable, type CallOptions, InvalidValueError, type SwapOnceOptions } from '../atom/index.js';
 import { RecipeItem } from './recipe-item.js';
+import { tellAll } from './session/told.js';
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -35,7 +36,8 @@ export interface ConfigOptions<T extends object> {
   /** What a value must be; any Standard Schema. Must accept its own output. */
   readonly schema?: StandardSchemaV1<unknown, T>;
   /**
-   * Told of a stored value that does not fit, or can't be read. The last good one stays; at the start, the defaults.
+   * Told of a stored value that does not fit, or can't be read. The last good one stays; at the start, the defaults. What it throws is an
+   * unhandled error.
    * @defaultValue a warning of the process
    */
   readonly onInvalid?: (error: unknown) => void;
@@ -78,8 +80,8 @@ export class Config<T extends object> {
   readonly #schema: StandardSchemaV1<unknown, T> | undefined;
   readonly #onInvalid: (error: unknown) => void;
   readonly #listeners = new Set<ConfigListener<T>>();
-  /** Names the watch. */
-  readonly #id = Symbol('config');
+  /** Names the watch of the last start; `undefined` once that is closed. */
+  #watch: symbol | undefined;
   #started: Promise<void> | undefined;
   #value: T | undefined;
   /** Values are checked one after the other: a schema may take its time. */
@@ -110,10 +112,7 @@ export class Config<T extends object> {
    * `ItemAtom.deref` throws.
    */
   start(options: CallOptions = {}): Promise<void> {
-    this.#started ??= this.#start(options).catch((error: unknown) => {
-      this.close();
-      throw error;
-    });
+    this.#started ??= this.#start(options);
     return this.#started;
   }
 
@@ -168,7 +167,8 @@ export class Config<T extends object> {
 
   /** Ends the watch. `get` goes on answering with what it has. */
   close(): void {
-    this.#item.atom.removeWatch(this.#id);
+    if (this.#watch !== undefined) this.#item.atom.removeWatch(this.#watch);
+    this.#watch = undefined;
     this.#started = undefined;
   }
 
@@ -178,12 +178,20 @@ export class Config<T extends object> {
   }
 
   async #start(options: CallOptions): Promise<void> {
-    const { value, error } = await this.#check(unchanged);
-    if (value === undefined) throw error;
-    this.#item.atom.addWatch(this.#id, () => void this.#take());
-    await this.#item.read(options);
-    await this.#take();
-    this.#value ??= value;
+    const watch = Symbol('config');
+    this.#watch = watch;
+    try {
+      const { value, error } = await this.#check(unchanged);
+      if (value === undefined) throw error;
+      // It may have been closed meanwhile.
+      if (this.#watch === watch) this.#item.atom.addWatch(watch, () => void this.#take());
+      await this.#item.read(options);
+      await this.#take();
+      this.#value ??= value;
+    } catch (error) {
+      if (this.#watch === watch) this.close();
+      throw error;
+    }
   }
 
   /** Takes over the newest value that this process knows: whatever it was called for, it goes forward only. */
@@ -192,10 +200,10 @@ export class Config<T extends object> {
       try {
         const state = this.#item.peek();
         const { value, error } = await this.#check(state ?? unchanged);
-        if (value === undefined) this.#onInvalid(error);
+        if (value === undefined) tellAll([this.#onInvalid], error);
         else this.#become(value);
       } catch (error) {
-        this.#onInvalid(error);
+        tellAll([this.#onInvalid], error);
       }
     });
     return this.#taking;
@@ -206,15 +214,7 @@ export class Config<T extends object> {
     if (old !== undefined && isDeepStrictEqual(old, value)) return;
     this.#value = value;
     if (old === undefined) return;
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(value, old);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    tellAll(this.#listeners, value, old);
   }
 
   async #check({ changed }: ConfigState, where: 'read' | 'write' = 'read'): Promise<Checked<T>> {

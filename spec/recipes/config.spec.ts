@@ -193,6 +193,51 @@ describe('Config', () => {
     expect(bench.clock.pending).toBe(0);
   });
 
+  it('is not watched when it was closed while it started', async () => {
+    const config = open();
+    const starting = config.start();
+    config.close();
+    await starting;
+    expect([config.get(), bench.clock.pending]).toEqual([defaults, 0]);
+    await open().update((value) => ({ ...value, perPage: 30 }));
+    await bench.clock.advance(60_000);
+    expect(config.get()).toEqual(defaults);
+    await config.start();
+    expect(config.get().perPage).toBe(30);
+    config.close();
+  });
+
+  it('goes on when onInvalid throws, whose error is an unhandled one', async () => {
+    const uncaught: unknown[] = [];
+    const original = globalThis.queueMicrotask;
+    globalThis.queueMicrotask = (call) =>
+      original(() => {
+        try {
+          call();
+        } catch (error) {
+          uncaught.push(error);
+        }
+      });
+    const own = new RangeError('of onInvalid');
+    const onInvalid = () => {
+      throw own;
+    };
+    const config = open({ schema: schemaOf(), onInvalid });
+    try {
+      await config.start();
+      const raw = bench.calm().atom<{ kind: string; changed: object }>('config:c');
+      await raw.reset({ kind: 'config', changed: { perPage: 'many' } });
+      await bench.clock.advance(60_000);
+      expect(uncaught).toEqual([own]);
+      await raw.reset({ kind: 'config', changed: { perPage: 30 } });
+      await bench.clock.advance(60_000);
+      expect([config.get().perPage, uncaught]).toEqual([30, [own]]);
+    } finally {
+      globalThis.queueMicrotask = original;
+      config.close();
+    }
+  });
+
   it('calls no listener that has left, nor for what is as it was', async () => {
     const config = open();
     const seen: string[] = [];
