@@ -186,6 +186,9 @@ export class CountDownLatch {
       throw new RecipeDiffersError(this.key, fact, 'open it with that everywhere, or under another name');
     }
     const meant = generation ?? state.generation;
+    if (!Number.isSafeInteger(meant) || meant < 1) {
+      throw new RangeError(`Cannot use ${this.#item.subject}: generation must be a positive integer: ${String(meant)}`);
+    }
     if (meant > state.generation) {
       throw new RangeError(
         `Cannot use ${this.#item.subject}: generation must be at most ${state.generation}: ${meant}`,

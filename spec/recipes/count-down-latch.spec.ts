@@ -220,6 +220,11 @@ describe('CountDownLatch', () => {
     await expect(latch.countDown(7 as unknown as string)).rejects.toThrow(TypeError);
     await expect(latch.wait({ waitMs: -1 })).rejects.toThrow(RangeError);
     expect(bench.memory.spent().requests).toBe(sent);
+    for (const generation of [0, -1, 0.5, Number.NaN, '1' as never]) {
+      const wrong = 'generation must be a positive integer';
+      await expect(bench.run(latch.countDown('a', { generation }))).rejects.toThrow(wrong);
+      await expect(bench.run(latch.wait({ generation }))).rejects.toThrow(wrong);
+    }
   });
 
   it('holds its largest number of participants in one item', async () => {

@@ -561,6 +561,8 @@ describe('Once', () => {
       ['a', '1'],
       ['a', long],
       ['a', { ...long, more: 1 }],
+      ['a', `${long.text}\ud800`],
+      ['a', `${long.text}\ud801`],
     ];
     const results: unknown[] = [];
     for (const [i, [name, key]] of calls.entries())

@@ -283,6 +283,14 @@ describe('RateLimit', () => {
     bench = await openBench();
   });
 
+  it('takes the slowest and the largest limits that can be reckoned exactly', async () => {
+    const slow = new RateLimit(bench.calm(), 'slow', { limit: 1, perMs: 9e15 });
+    expect(await bench.run(slow.take())).toMatchObject({ allowed: true, remaining: 0 });
+    expect(await bench.run(slow.take())).toMatchObject({ allowed: false, retryAfterMs: 9e15 });
+    const large = new RateLimit(bench.calm(), 'large', { limit: 1, perMs: 1_000, burst: 9e12 });
+    expect(await bench.run(large.take(9e12))).toMatchObject({ allowed: true, remaining: 0 });
+  });
+
   it('has burst for buckets alone', () => {
     const table = bench.calm();
     const wrong = { by: 'window', limit: 5, perMs, burst: 9 } as unknown as RateLimitOptions;

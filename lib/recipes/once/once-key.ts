@@ -42,5 +42,6 @@ export function payloadHashOf(payload: unknown): string | undefined {
 }
 
 function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
+  // As UTF-8, all halves of surrogate pairs would be the same.
+  return createHash('sha256').update(text, 'utf16le').digest('base64url');
 }

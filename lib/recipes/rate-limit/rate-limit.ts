@@ -28,6 +28,7 @@ const unused: RateState = { kind: 'rate-limit' };
 /** Nobody is promised tokens further ahead than this; who would wait longer asks again. */
 const patienceMsMax = 3_600_000;
 const dayMs = 86_400_000;
+const doublingsMax = 20;
 
 /** What `take` answers. */
 export interface RateAnswer extends RateRefusal {
@@ -307,8 +308,10 @@ function differing(state: RateState, facts: RateFacts): keyof RateFacts | undefi
 
 /**
  * How long an item is kept that nobody asks: until nothing is left to remember, and an hour for clocks that are apart, and as long as
- * tokens may be promised ahead. In powers of two of a day, so that limits of nearly the same rate open their atom alike.
+ * tokens may be promised ahead. In powers of two of a day, so that limits of nearly the same rate open their atom alike; some thousand
+ * years at most.
  */
 function keptMs(fillMs: number): number {
-  return dayMs * 2 ** Math.max(0, Math.ceil(Math.log2((fillMs + 2 * patienceMsMax) / dayMs)));
+  const doublings = Math.ceil(Math.log2((fillMs + 2 * patienceMsMax) / dayMs));
+  return dayMs * 2 ** Math.max(0, Math.min(doublings, doublingsMax));
 }
