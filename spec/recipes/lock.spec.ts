@@ -583,4 +583,27 @@ describe('costs', () => {
     console.log(`L8: ${each.toFixed(1)} requests for each grant, in 4 processes with 32 who wait`);
     expect(each).toBeLessThanOrEqual(32);
   });
+
+  it('tells by its error whether something may have been done when it was lost', async () => {
+    const { clock, first } = await world();
+    await clock.run(
+      (async () => {
+        const silent = new Session(first.table, { leaseMs: 15_000, renewal: 'manual' });
+        const lock = new Lock(silent, 'report');
+        const late = lock.withLock(async (grant) => {
+          await clock.sleep(20_000);
+          expect(() => grant.assertHeld()).toThrow('Cannot rely on lock report');
+          expect(grant.loss).toMatchObject({ code: 'ERR_LEASE_LOST', outcome: 'not-done', token: 1n });
+          expect(grant.signal.reason).toBe(grant.loss);
+        });
+        await expect(late).rejects.toMatchObject({
+          code: 'ERR_LEASE_LOST',
+          reason: 'silent',
+          outcome: 'unknown',
+          retryable: false,
+          token: 1n,
+        });
+      })(),
+    );
+  });
 });

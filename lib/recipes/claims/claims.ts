@@ -343,7 +343,8 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     while (this.#orphans.size > 0 && !this.session.isClosed) {
       const gone = [...this.#orphans];
       try {
-        await this.item.swap((state) => this.#tidied(state));
+        // Written also where there is nothing to take out: a write of ours is what a late copy of the claim can't come after.
+        await this.item.swap((state) => this.#tidied(state), { noop: 'write' });
         for (const nonce of gone) this.#orphans.delete(nonce);
       } catch {
         await this.#clock.sleep(pauseMs, { background: true });

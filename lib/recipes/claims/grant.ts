@@ -1,6 +1,6 @@
 import type { ItemAtom, Transaction } from '../../atom/index.js';
 import type { RecipeState } from '../recipe-item.js';
-import { LeaseLostError } from '../session/session-errors.js';
+import { LeaseLostError, lossOf } from '../session/session-errors.js';
 import { watchfulSignal } from '../session/watchful-signal.js';
 import type { Claim } from './claim-steps.js';
 import type { Claims, Granted } from './claims.js';
@@ -50,6 +50,15 @@ export class Grant<S extends RecipeState, C extends Claim = Claim> implements As
     const { end } = this.#granted.lease;
     if (end !== undefined) this.#lose(end);
     return this.#loss;
+  }
+
+  /**
+   * @internal What is thrown once something that was done under it has ended, if it was lost before: nobody can tell what others did
+   * at the same time.
+   */
+  get lossAfterwards(): Error | undefined {
+    const { loss } = this;
+    return loss && lossOf(loss, this.#claims.item.subject, { token: this.token, outcome: 'unknown' });
   }
 
   /**
@@ -148,8 +157,8 @@ export class Grant<S extends RecipeState, C extends Claim = Claim> implements As
 
   #lose(error: Error): void {
     if (this.#loss !== undefined || this.#releasing !== undefined) return;
-    this.#loss = error;
+    this.#loss = lossOf(error, this.#claims.item.subject, { token: this.token });
     this.#leave();
-    this.#controller.abort(error);
+    this.#controller.abort(this.#loss);
   }
 }

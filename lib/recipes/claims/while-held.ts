@@ -1,6 +1,6 @@
 /** What was granted, as far as this is concerned. */
 interface Held {
-  readonly loss: Error | undefined;
+  readonly lossAfterwards: Error | undefined;
   release(): Promise<boolean>;
 }
 
@@ -8,8 +8,8 @@ interface Held {
 export async function whileHeld<G extends Held, R>(grant: G, f: (grant: G) => R | Promise<R>): Promise<R> {
   try {
     const result = await f(grant);
-    const { loss } = grant;
-    if (loss !== undefined) throw loss;
+    const { lossAfterwards } = grant;
+    if (lossAfterwards !== undefined) throw lossAfterwards;
     return result;
   } finally {
     // An answer that is lost here is settled in the background: the work is done.

@@ -174,11 +174,11 @@ export class CronJob {
 
   /** Says that the slot is done, if it is still for this process to say. */
   async #finish(grant: LockGrant<CronJobState>, nonce: string, slotAt: number): Promise<void> {
-    grant.assertHeld();
+    if (grant.lossAfterwards !== undefined) throw grant.lossAfterwards;
     const state = await this.#item.swap((now) =>
       this.#claims.standingOf(now, nonce) === 'owner' ? { ...now, doneAt: Math.max(now.doneAt, slotAt) } : now,
     );
-    if (!grant.see(state)) throw grant.loss;
+    if (!grant.see(state)) throw grant.lossAfterwards;
   }
 
   /** Waits for such a state, or until it is time to look after the worker; gives the state that there is then. */

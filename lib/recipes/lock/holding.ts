@@ -37,8 +37,8 @@ export class Holding {
     this.#holds += 1;
     try {
       const result = await holdings.run(this, async () => f(grant));
-      const { loss } = grant;
-      if (loss !== undefined) throw loss;
+      const { lossAfterwards } = grant;
+      if (lossAfterwards !== undefined) throw lossAfterwards;
       return result;
     } finally {
       this.#holds -= 1;

@@ -1,4 +1,4 @@
-import { LeydenError } from '../../errors.js';
+import { LeydenError, type Outcome } from '../../errors.js';
 
 /**
  * Why something that was held is no longer: `silent`: no renewal was acknowledged in time, by this process's own clocks; `expired`:
@@ -19,6 +19,11 @@ export interface LostFacts {
   readonly leaseMs: number;
   readonly token?: bigint | undefined;
   readonly cause?: unknown;
+  /**
+   * `unknown` when something was done under it that has ended by now.
+   * @defaultValue 'not-done'
+   */
+  readonly outcome?: Outcome;
 }
 
 /**
@@ -32,17 +37,28 @@ export class LeaseLostError extends LeydenError {
   /** The fencing token that was held, where there is one. */
   readonly token: bigint | undefined;
 
-  constructor(subject: string, { reason, session, leaseMs, token, cause }: LostFacts) {
+  constructor(subject: string, { reason, session, leaseMs, token, cause, outcome = 'not-done' }: LostFacts) {
     super(
       'ERR_LEASE_LOST',
       `Cannot rely on ${subject}: ${reasons[reason]} (leaseMs ${leaseMs}, session ${session}); stop what depends on it, and acquire it again`,
-      { outcome: 'not-done', retryable: true, cause },
+      { outcome, retryable: outcome === 'not-done', cause },
     );
     this.reason = reason;
     this.session = session;
     this.leaseMs = leaseMs;
     this.token = token;
   }
+}
+
+/** The loss of a lease as what it means for `subject`, which hung on it; any other end is itself. */
+export function lossOf(
+  end: Error,
+  subject: string,
+  facts: { readonly token: bigint; readonly outcome?: Outcome },
+): Error {
+  if (!(end instanceof LeaseLostError)) return end;
+  const { reason, session, leaseMs } = end;
+  return new LeaseLostError(subject, { reason, session, leaseMs, ...facts, cause: end.cause ?? end });
 }
 
 /** `ERR_SESSION_CLOSED`: the session was closed by this process. Nothing was done. */
