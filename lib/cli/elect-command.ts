@@ -1,11 +1,12 @@
-/** `leyden elect`: running a command on the one machine that leads. */
-import type { Election, Leadership } from '../recipes/index.js';
+/** `leyden elect`: running a command on the one machine that leads. `leyden leader`: which one that is. */
+import type { Election, Leader, Leadership } from '../recipes/index.js';
 import { type Command, command } from './command.js';
-import { asUsage, exitCodeOf } from './exit.js';
+import { asUsage, CommandError, exitCodeOf, exitCodes } from './exit.js';
 import {
   type HeldFlags,
   heldFlags,
   heldText,
+  keepLooking,
   leave,
   openHeld,
   pause,
@@ -16,22 +17,33 @@ import {
 import type { Output } from './output.js';
 import { stopSignals } from './signals.js';
 import { supervise } from './supervise.js';
+import { documentOf } from './value-text.js';
 
 interface ElectFlags extends HeldFlags {
   readonly value?: string;
   readonly restart?: boolean;
 }
 
+/** Who leads, in words. */
+function leaderText(name: string, { host, pid, term, value, purpose, electedAt }: Leader<unknown>): string {
+  const as =
+    value === undefined ? '' : ` as ${typeof value === 'string' ? value : JSON.stringify(documentOf(value, 'plain'))}`;
+  const what = purpose === undefined ? '' : `, for ${purpose}`;
+  const since = new Date(electedAt).toISOString();
+  return `election ${name}: process ${pid} on ${host} leads${as}, since ${since} in term ${term}${what}`;
+}
+
+/** Programs may stand with any value. */
+const factsOf = (name: string, { value, ...leader }: Leader<unknown>) => ({
+  election: name,
+  leader: { ...leader, term: String(leader.term), ...(value !== undefined && { value: documentOf(value, 'plain') }) },
+});
+
 /** Says behind whom it waits; the read is one that standing would need as well. */
 async function tellLeader(election: Election<string>, output: Output): Promise<void> {
   const leader = await election.leader();
   if (leader === undefined) return;
-  const { host, pid, term, value, purpose, since } = leader;
-  const as = value === undefined ? '' : ` as ${value}`;
-  const what = purpose === undefined ? '' : `, for ${purpose}`;
-  const who = `process ${pid} on ${host} leads${as}, since ${new Date(since).toISOString()} in term ${term}${what}`;
-  const facts = { election: election.name, leader: { ...leader, term: String(term) } };
-  output.note('waiting', facts, `election ${election.name}: ${who}; waiting`);
+  output.note('waiting', factsOf(election.name, leader), `${leaderText(election.name, leader)}; waiting`);
 }
 
 /** Stands until it leads. The first try tells at once what is wrong; afterwards what may pass is waited for. */
@@ -95,7 +107,9 @@ export const electCommand: Command = command<ElectFlags>(
           }
           const env = { ...shell.env, LEYDEN_FENCING_TOKEN: String(term), LEYDEN_ELECTION_NAME: name };
           try {
-            const ended = await supervise(termsOf(flags, call.command, env), leadership.signal, output);
+            const watching = keepLooking(() => leadership.extend(), session.leaseMs);
+            const terms = termsOf(flags, call.command, env);
+            const ended = await supervise(terms, leadership.signal, output).finally(watching);
             const isOver = ended.loss === undefined && !flags.restart;
             if (isOver || ended.asked !== undefined) return ended.exitCode;
           } finally {
@@ -111,5 +125,30 @@ export const electCommand: Command = command<ElectFlags>(
         await leave(session);
         stop.close();
       }
+    }),
+);
+
+export const leaderCommand: Command = command(
+  {
+    words: 'leader <name>',
+    about: 'print who leads an election',
+    more:
+      'Where nobody does, it says so and ends with 1; with --json it prints "led":false and ends with 1 as well.\n\n' +
+      'It is what the item says. A leader that died stands there until a candidate takes over.',
+    examples: ['leyden leader scheduler --table state', 'leyden leader proxy --json | jq -r .leader.value'],
+  },
+  ({ operands, output, withTable }) =>
+    withTable(async (table) => {
+      const [name] = operands as [string];
+      const { Election, Session } = await import('../recipes/index.js');
+      // Nothing is sent for the session.
+      const leader = await asUsage(() => new Election(new Session(table), name)).leader();
+      if (leader !== undefined) {
+        output.result({ led: true, ...factsOf(name, leader) }, leaderText(name, leader));
+        return exitCodes.done;
+      }
+      if (!output.json) throw new CommandError('ERR_NO_LEADER', `Nobody leads election ${name}`);
+      output.result({ led: false, election: name }, undefined);
+      return exitCodes.failed;
     }),
 );

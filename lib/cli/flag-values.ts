@@ -28,6 +28,14 @@ export function wholeNumber(flag: string, min: number, max: number): Reader<numb
   };
 }
 
+/** A fencing token: a whole number from 1, of any length. */
+export function fencingToken(flag: string): Reader<bigint> {
+  return (text) => {
+    if (/^\d+$/.test(text) && BigInt(text) > 0n) return BigInt(text);
+    throw new UsageError(`${flag} must be a whole number of at least 1: "${text}"`);
+  };
+}
+
 /** What a process can end with. */
 export const exitCode = (flag: string): Reader<number> => wholeNumber(flag, 0, 255);
 

@@ -12,7 +12,7 @@ import { Command as Parser } from 'commander';
 import { atomCommands } from './atom-commands.js';
 import type { Call, Command, CommandGroup, CommonFlags, Flag, Shell } from './command.js';
 import { devCommand } from './dev-command.js';
-import { electCommand } from './elect-command.js';
+import { electCommand, leaderCommand } from './elect-command.js';
 import { exitCodes, UsageError } from './exit.js';
 import { failureOf, tableNamed } from './failure.js';
 import { duration, httpUrl } from './flag-values.js';
@@ -21,7 +21,7 @@ import { Output } from './output.js';
 import { tableCommands } from './table-commands.js';
 
 const groups: readonly CommandGroup[] = [lockCommands, atomCommands, tableCommands];
-const single: readonly Command[] = [electCommand, devCommand];
+const single: readonly Command[] = [electCommand, leaderCommand, devCommand];
 
 const commonFlags: readonly Flag[] = [
   { words: '--table <name>', about: 'the table (env: LEYDEN_TABLE)' },

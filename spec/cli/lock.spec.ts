@@ -1,4 +1,4 @@
-/** Goal: `leyden lock run` and `elect` run their command when they hold what it needs, and give back what they held. */
+/** Goal: `leyden lock run` and `elect` run their command when they hold what it needs, and give back what they held; all can see who does. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -121,7 +121,100 @@ describe('lock run', () => {
   });
 });
 
+describe('lock holder', () => {
+  it('says who holds it, and how many wait', async () => {
+    const lock = new Lock(session, 'held', { purpose: 'a look' });
+    const grant = await lock.acquire();
+    const { code, stdout, stderr } = await typed(['lock', 'holder', 'held', ...where]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(
+      /^lock held is held by process \d+ on .+, since .+Z under token 1, for a look; 0 waiting\n$/,
+    );
+    const next = lock.acquire();
+    while ((await lock.holder())?.waiting !== 1);
+    const seen = await typed(['lock', 'holder', 'held', '--json', ...where]);
+    expect([seen.code, JSON.parse(seen.stdout)]).toEqual([
+      0,
+      {
+        ...{ held: true, lock: 'held' },
+        holder: {
+          ...{ token: '1', pid: process.pid, host: expect.any(String), session: expect.any(String) },
+          ...{ purpose: 'a look', grantedAt: expect.any(Number), waiting: 1 },
+        },
+      },
+    ]);
+    await grant.release();
+    await (await next).release();
+  });
+
+  it('ends with 1 when nobody does, and says so', async () => {
+    expect(await typed(['lock', 'holder', 'nobody', ...where])).toEqual({
+      ...{ code: 1, stdout: '', stderr: 'leyden: Nobody holds lock nobody\n' },
+    });
+    expect(await typed(['lock', 'holder', 'nobody', '--json', ...where])).toEqual({
+      ...{ code: 1, stdout: '{"held":false,"lock":"nobody"}\n', stderr: '' },
+    });
+  });
+});
+
+describe('lock release', () => {
+  it('takes it from whoever holds it under the token, and from nobody else', async () => {
+    const lock = new Lock(session, 'stuck');
+    await using grant = await lock.acquire();
+    const release = (token: string, ...flags: readonly string[]) =>
+      typed(['lock', 'release', 'stuck', '--token', token, ...flags, ...where]);
+    expect(await release('2')).toEqual({
+      ...{ code: 1, stdout: '' },
+      stderr: 'leyden: Cannot release lock stuck: it is not held under token 2; nothing was changed\n',
+    });
+    expect((await lock.holder())?.token).toBe(1n);
+    expect(await release('1')).toEqual({ code: 0, stdout: 'released\n', stderr: '' });
+    expect(await lock.holder()).toBeUndefined();
+    await expect(grant.extend()).rejects.toMatchObject({ code: 'ERR_LEASE_LOST', reason: 'taken' });
+    expect(await release('1', '--json')).toEqual({
+      ...{ code: 1, stdout: '{"lock":"stuck","token":"1","released":false}\n', stderr: '' },
+    });
+    await using _next = await lock.acquire();
+    expect((await release('2', '--json')).stdout).toBe('{"lock":"stuck","token":"2","released":true}\n');
+  });
+});
+
+describe('leader', () => {
+  it('says who leads, and ends with 1 when nobody does', async () => {
+    const election = new Election<unknown>(session, 'seen', { purpose: 'a look' });
+    const leader = (...flags: readonly string[]) => typed(['leader', 'seen', ...flags, ...where]);
+    expect(await leader()).toEqual({ code: 1, stdout: '', stderr: 'leyden: Nobody leads election seen\n' });
+    expect(await leader('--json')).toEqual({ code: 1, stdout: '{"led":false,"election":"seen"}\n', stderr: '' });
+    await using leadership = await election.campaign({ port: 8080n });
+    expect(await leader()).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^election seen: process \d+ on .+ leads as {"port":"8080"}, since .+Z in term 1, for a look\n$/,
+      ),
+    });
+    await leadership.proclaim();
+    expect(JSON.parse((await leader('--json')).stdout)).toEqual({
+      ...{ led: true, election: 'seen' },
+      leader: {
+        ...{ term: '1', pid: process.pid, host: expect.any(String), session: expect.any(String) },
+        ...{ purpose: 'a look', electedAt: expect.any(Number) },
+      },
+    });
+  });
+});
+
 describe('elect', () => {
+  it('stops the command when the leadership is taken away, and stands again', async () => {
+    const election = new Election<string>(session, 'deposed');
+    const script = '[ $LEYDEN_FENCING_TOKEN = 2 ] || exec sleep 30';
+    const running = typed(['elect', 'deposed', '--lease', '2s', ...where, '--', 'sh', '-c', script]);
+    while ((await election.leader()) === undefined);
+    await using onlooker = new AtomTable({ client, tableName: 'state' });
+    await onlooker.atom<object>('election:deposed').swap((state) => ({ ...state, owner: null }));
+    const { code, stderr } = await running;
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/leading .+ term 1\n.+; stopping .+\n.+ term 2\n$/)]);
+  });
+
   it('runs the command as the leader, shows its value, and resigns', async () => {
     const election = new Election<string>(session, 'boss');
     const script = '[ $LEYDEN_ELECTION_NAME = boss ] && sleep 0.5; exit $LEYDEN_FENCING_TOKEN';

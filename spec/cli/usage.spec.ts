@@ -1,12 +1,15 @@
 /** Goal: what is typed is understood, or refused with what to do instead; nothing is sent before that. */
 import { describe, expect, it } from '@jest/globals';
-import { duration, exitCode, httpUrl, oneOf, wholeNumber } from '../../lib/cli/flag-values.js';
+import { duration, exitCode, fencingToken, httpUrl, oneOf, wholeNumber } from '../../lib/cli/flag-values.js';
 import { functionIn, valueIn } from '../../lib/cli/value-text.js';
 import { typed } from '../support/typed.js';
 
 const commands = [
   ['lock', 'run'],
+  ['lock', 'holder'],
+  ['lock', 'release'],
   ['elect'],
+  ['leader'],
   ['atom', 'get'],
   ['atom', 'set'],
   ['atom', 'swap'],
@@ -22,7 +25,7 @@ describe('help', () => {
   it('of the whole names every group, and the exit codes', async () => {
     const { code, stdout, stderr } = await typed(['--help']);
     expect([code, stderr]).toEqual([0, '']);
-    for (const word of ['lock', 'atom', 'table', 'elect', 'dev', '75 busy', '76 lease lost'])
+    for (const word of ['lock', 'atom', 'table', 'elect', 'leader', 'dev', '75 busy', '76 lease lost'])
       expect(stdout).toContain(word);
   });
 
@@ -78,6 +81,8 @@ describe('wrong usage', () => {
     [['lock', 'run', 'a', 'echo', 'hi'], '<name> [options] -- <command>', 'leyden lock run --help'],
     [['lock', 'run', '--', 'echo', 'hi'], '<name> [options] -- <command>', 'leyden lock run --help'],
     [['lock', 'run', 'a', '--'], '<name> [options] -- <command>', 'leyden lock run --help'],
+    [['lock', 'release', 'a', '--table', 'abc'], 'Under which token? Give --token', 'leyden lock release --help'],
+    [['lock', 'release', 'a', '--token', '0'], 'whole number of at least 1: "0"', 'leyden lock release --help'],
     [
       ['lock', 'run', 'a', '--lease', '15', '--', 'true'],
       '--lease must be a number with a unit',
@@ -138,6 +143,10 @@ describe('flag values', () => {
     expect(wholeNumber('--count', 1, 9)('9')).toBe(9);
     for (const text of ['0', '10', '1.5', '-1', '', 'x'])
       expect(() => wholeNumber('--count', 1, 9)(text)).toThrow('from 1 to 9');
+    expect(fencingToken('--token')('9007199254740993')).toBe(9_007_199_254_740_993n);
+    for (const text of ['', '0', '-1', '1.5', '0x1', 'x']) {
+      expect(() => fencingToken('--token')(text)).toThrow('--token must be a whole number of at least 1');
+    }
     expect(exitCode('--busy-exit-code')('255')).toBe(255);
     expect(oneOf('--stream', ['A', 'B'])('B')).toBe('B');
     expect(httpUrl('--endpoint-url')('https://example.org')).toBe('https://example.org');

@@ -160,6 +160,125 @@ describe('proclaim()', () => {
   });
 });
 
+describe('extend()', () => {
+  it('renews the lease, so that it lasts on without a timer', async () => {
+    const { first, process, run, clock } = await world();
+    await run(async () => {
+      const one = await process({ renewal: 'manual' }).election.campaign('a');
+      for (let i = 0; i < 3; i += 1) {
+        await clock.sleep(7_000);
+        await one.extend();
+      }
+      expect(one.isLeader).toBe(true);
+      expect(await first.election.leader()).toMatchObject({ term: 1n });
+    });
+  });
+
+  it('finds out that it was taken away, of which the own clock knows nothing', async () => {
+    const { first, process, run, byHand } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      await one.extend();
+      await byHand('election:scheduler').swap((state) => ({ ...state, owner: null }));
+      const two = await process().election.campaign('b');
+      expect(one.isLeader).toBe(true);
+      await expect(one.extend()).rejects.toMatchObject({
+        code: 'ERR_NOT_LEADER',
+        leader: { term: two.term, value: 'b' },
+        cause: { code: 'ERR_LEASE_LOST', reason: 'taken', token: 1n },
+      });
+      expect([one.isLeader, one.signal.aborted]).toEqual([false, true]);
+    });
+  });
+
+  it('is refused once the own lease has ended, and after it resigned; nothing is sent', async () => {
+    const { process, run, clock } = await world();
+    await run(async () => {
+      const { election, table } = process({ renewal: 'manual' });
+      const one = await election.campaign('a');
+      await clock.sleep(8_500);
+      const before = table.spent().requests;
+      await expect(one.extend()).rejects.toMatchObject({ code: 'ERR_NOT_LEADER', cause: { code: 'ERR_LEASE_LOST' } });
+      expect(table.spent().requests).toBe(before);
+      const two = await process().election.campaign('b');
+      await two.resign();
+      await expect(two.extend()).rejects.toThrow('this process resigned');
+    });
+  });
+
+  it('leaves it as it is when the store does not answer', async () => {
+    const { process, engine, run, clock } = await world();
+    await run(async () => {
+      const faulty = new FaultyEngine(engine, { clock, seed: 1, rules: [] });
+      const mortal = process({ engine: faulty, renewal: 'manual', leaseMs: 60_000 });
+      const one = await mortal.election.campaign('a');
+      faulty.setRules(engineFaultRules('reset-before', 1));
+      await expect(one.extend()).rejects.toMatchObject({ code: 'ERR_DEADLINE' });
+      expect(one.isLeader).toBe(true);
+      faulty.setRules([]);
+      await one.extend();
+    });
+  });
+});
+
+describe('check()', () => {
+  it('commits a transaction only while the item names the leadership', async () => {
+    const { first, process, run, byHand } = await world();
+    const { table, election } = first;
+    const plan = table.atom<number>('plan', { initial: 0 });
+    await run(async () => {
+      const one = await election.campaign('a');
+      const act = () =>
+        table.transact((tx) => {
+          void one.check(tx);
+          return tx.swap(plan, (n) => n + 1);
+        });
+      expect(await act()).toBe(1);
+      const next = process()
+        .election.campaign('b', { waitMs: 1_000 })
+        .catch(() => undefined);
+      expect(await act()).toBe(2);
+      await next;
+      await byHand('election:scheduler').swap((state) => ({ ...state, owner: null }));
+      const two = await process().election.campaign('c');
+      expect(one.isLeader).toBe(true);
+      await expect(act()).rejects.toMatchObject({
+        code: 'ERR_NOT_LEADER',
+        leader: { term: two.term, value: 'c' },
+        cause: { code: 'ERR_LEASE_LOST', reason: 'taken' },
+      });
+      expect([one.isLeader, await plan.deref()]).toEqual([false, 2]);
+      await expect(act()).rejects.toMatchObject({ code: 'ERR_NOT_LEADER' });
+      await two.resign();
+    });
+  });
+
+  it('refuses the transaction of another table', async () => {
+    const { first, process, run } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      const elsewhere = process().table.transact((tx) => one.check(tx));
+      await expect(elsewhere).rejects.toThrow(TypeError);
+    });
+  });
+});
+
+describe('guard()', () => {
+  it('is the condition for an item of the leader under its term, and no one may have it who leads no longer', async () => {
+    const { first, run } = await world();
+    await run(async () => {
+      const one = await first.election.campaign('a');
+      expect(one.guard().attributes).toEqual({ fence: 1, fenceOf: 'election:scheduler' });
+      expect(one.guard({ client: 'plain', tokenAttribute: 'term' }).attributes).toEqual({
+        term: { N: '1' },
+        fenceOf: { S: 'election:scheduler' },
+      });
+      await one.resign();
+      expect(() => one.guard()).toThrow('this process resigned');
+    });
+  });
+});
+
 describe('observe()', () => {
   it('sees terms, values and vacancies, and never an older term', async () => {
     const { first, process, run, clock } = await world();
@@ -345,7 +464,7 @@ describe('Election', () => {
     });
   });
 
-  it('costs one request to lead, one to proclaim, one to resign', async () => {
+  it('costs one request to lead, one to proclaim, one to resign, two to extend, two write units to check', async () => {
     const { first, run } = await world();
     await run(async () => {
       await (await first.election.campaign('a')).resign();
@@ -355,6 +474,14 @@ describe('Election', () => {
         const after = first.table.spent();
         return [after.requests - before.requests, after.writeUnits - before.writeUnits];
       };
+      const added = async (withCheck: boolean) =>
+        spent(() =>
+          first.table.transact((tx) => {
+            if (withCheck) void leadership.check(tx);
+            // Two, so that it is a transaction without the check, too.
+            for (const key of ['plan', 'log']) void tx.swap(first.table.atom(key, { initial: 0 }), (n) => n + 1);
+          }),
+        );
       let leadership = await first.election.campaign('a');
       await leadership.resign();
       expect(
@@ -363,6 +490,10 @@ describe('Election', () => {
         }),
       ).toEqual([1, 1]);
       expect(await spent(() => leadership.proclaim('b'))).toEqual([1, 1]);
+      expect(await spent(() => leadership.extend())).toEqual([2, 1]);
+      await added(false);
+      const [requests = 0, writeUnits = 0] = await added(false);
+      expect(await added(true)).toEqual([requests, writeUnits + 2]);
       expect(await spent(() => leadership.resign())).toEqual([1, 1]);
     });
   });

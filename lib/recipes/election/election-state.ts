@@ -33,7 +33,7 @@ export interface Leader<V> {
   readonly pid: number;
   readonly purpose: string | undefined;
   /** Epoch milliseconds, by the wall clock of whoever wrote it in. */
-  readonly since: number;
+  readonly electedAt: number;
 }
 
 /** What an observer sees: a leader, or that there is none since the term `term`. */
@@ -62,7 +62,7 @@ export function proclaimed<V>(state: ElectionState<V>, nonce: string, value: V |
 export function leaderOf<V>({ fence, owner }: ElectionState<V>): Leader<V> | undefined {
   if (owner === null) return undefined;
   const { value, session, host, pid, purpose, grantedAt } = owner;
-  return { term: BigInt(fence), value, session, host, pid, purpose, since: grantedAt };
+  return { term: BigInt(fence), value, session, host, pid, purpose, electedAt: grantedAt };
 }
 
 export function observedOf<V>(state: ElectionState<V>): Observed<V> {

@@ -1,13 +1,21 @@
-import type { CallOptions } from '../../atom/index.js';
+import type { CallOptions, ItemAtom, Transaction } from '../../atom/index.js';
+import {
+  type FenceAttribute,
+  type FenceCondition,
+  type FenceConditionOptions,
+  fenceCondition,
+} from '../fence/fence-condition.js';
 import type { Granted, LockClaims } from '../lock/lock-claims.js';
 import { LockGrant } from '../lock/lock-grant.js';
+import type { RecipeState } from '../recipe-item.js';
 import { NotLeaderError } from './election-errors.js';
 import { type ElectionState, leaderOf, proclaimed } from './election-state.js';
 
 /**
  * One term of one leader. `await using` resigns.
  *
- * It lasts until it is resigned or the session's lease ends; `isLeader` knows of both at once.
+ * It lasts until it is resigned, the session's lease ends, or it is taken away (by a process that saw the lease end, or by hand). The first two
+ * are known to `isLeader` at once; the last at the next `proclaim()`, `extend()` or transaction with `check(tx)`.
  *
  * @example
  * ```ts
@@ -94,6 +102,77 @@ export class Leadership<V = unknown> implements AsyncDisposable {
     this.assertLeader();
     const stands = await this.#claims.item.swap((state) => proclaimed(state, this.#nonce, value), options);
     if (!this.#grant.see(stands)) throw this.#notLeader(stands);
+  }
+
+  /**
+   * Renews the lease now, and makes sure that the item still names this leadership. Resolves when both are known.
+   *
+   * @cost 2 requests: 1 write unit for the beat, 1 strong read of the item.
+   * @iam dynamodb:PutItem, dynamodb:GetItem
+   * @throws {NotLeaderError} `ERR_NOT_LEADER`, with the loss (`ERR_LEASE_LOST`) as its `cause`; what `ItemAtom.swap` throws: then it lasts
+   * until the lease ends, unless a later call succeeds.
+   */
+  async extend(): Promise<void> {
+    this.assertLeader();
+    try {
+      await this.#grant.extend();
+    } catch (error) {
+      this.assertLeader();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a transaction depend on the leadership: it is committed only if at that instant the item still names it. So of what a leader
+   * commits this way nothing comes after the next one leads, and the atoms that it writes need no term. Need not be awaited.
+   *
+   * What is decided is the order of commits; it can not stop what the function does beside them. Who stands for election changes the item
+   * and makes the transaction run again.
+   *
+   * @cost The item is one more atom that is only read: 2 write units per KB of it, and a store that has transactions.
+   * @iam dynamodb:ConditionCheckItem, dynamodb:GetItem
+   * @throws {NotLeaderError} `ERR_NOT_LEADER`, at once or from the transaction: nothing is written then. TypeError for a transaction of
+   * another table.
+   *
+   * @example
+   * ```ts
+   * import { AtomTable } from 'leyden-jar';
+   * import { MemoryEngine } from 'leyden-jar/engine';
+   * import { Election, openSession } from 'leyden-jar/recipes';
+   *
+   * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+   * await table.create();
+   * await using session = await openSession(table);
+   * const plan = table.atom<string[]>('plan', { initial: [] });
+   * await using leadership = await new Election(session, 'scheduler').campaign();
+   * const steps = await table.transact((tx) => {
+   *   leadership.check(tx);
+   *   return tx.swap(plan, (all) => [...all, 'compact']);
+   * });
+   * console.log(steps); // => [ 'compact' ]
+   * ```
+   */
+  check(tx: Transaction): Promise<void> {
+    this.assertLeader();
+    const { item } = this.#claims;
+    // A swap that changes nothing: as one of the transaction's own calls it fails it also when nobody awaits it.
+    return tx.swapWith(item.atom as unknown as ItemAtom<RecipeState, RecipeState>, (stored) => {
+      const state = item.mine(stored as ElectionState<V>);
+      if (!this.#grant.see(state) || !this.isLeader) throw this.#notLeader(state);
+      return [stored, undefined];
+    });
+  }
+
+  /**
+   * The condition and the attributes that make a write of an item of your own fail once a later leader has written; see
+   * `fenceCondition`. Sends nothing.
+   *
+   * @throws as {@link Leadership.assertLeader}; TypeError for wrong options.
+   */
+  guard(options: FenceConditionOptions & { readonly client: 'plain' }): FenceCondition<FenceAttribute>;
+  guard(options?: FenceConditionOptions): FenceCondition<number | string>;
+  guard(options: FenceConditionOptions = {}): FenceCondition<FenceAttribute | number | string> {
+    return fenceCondition(this, options);
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * A directory of those who are there: one item for a group.
  *
- *   { kind: 'membership', members: { <id>: { session, host, pid, since, info }, … } }
+ *   { kind: 'membership', members: { <id>: { session, host, pid, joinedAt, info }, … } }
  *
  *   join    the store sets one entry, if it is absent      none of these conflict, whoever else comes and goes;
  *   leave   the store removes it                           each is done once, as every commute is
@@ -16,7 +16,7 @@ interface Entry<I> {
   readonly session: string;
   readonly host: string;
   readonly pid: number;
-  readonly since: number;
+  readonly joinedAt: number;
   readonly info?: I;
 }
 
@@ -36,7 +36,7 @@ export interface MemberEntry<I> {
   readonly host: string;
   readonly pid: number;
   /** Epoch milliseconds, by its own wall clock. */
-  readonly since: number;
+  readonly joinedAt: number;
 }
 
 /** Stands where nothing is. */
@@ -61,7 +61,7 @@ export function removalOf<I>(ids: readonly string[]): [Changes<I>, CommuteCondit
 export function entriesOf<I>({ members }: MembershipState<I>, over?: ReadonlySet<string>): MemberEntry<I>[] {
   return Object.entries(members)
     .filter(([, { session }]) => over?.has(session) !== true)
-    .map(([id, { info, session, host, pid, since }]) => ({ id, info, session, host, pid, since }))
+    .map(([id, { info, session, host, pid, joinedAt }]) => ({ id, info, session, host, pid, joinedAt }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

@@ -115,7 +115,7 @@ export class Membership<I = unknown> {
     const lease = await this.#session.lease(timeoutMs === undefined ? {} : { timeoutMs });
     const id = this.#newId();
     const { host, pid } = this.#session.info;
-    const facts = { session: lease.id, host, pid, since: this.#clock.now() };
+    const facts = { session: lease.id, host, pid, joinedAt: this.#clock.now() };
     const entry = info === undefined ? facts : { ...facts, info };
     try {
       const { value } = await this.#item.commute(arrivalOf<I>(id, entry), {}, options);
