@@ -13,6 +13,7 @@ const snowflakeSpec = 'spec/recipes/snowflake.spec.ts';
 const sharded = 'lib/recipes/sharded-counter.ts';
 const sequence = 'lib/recipes/sequence.ts';
 const rateLimit = 'lib/recipes/rate-limit/rate-limit.ts';
+const bucket = 'lib/recipes/rate-limit/token-bucket.ts';
 const rateWindow = 'lib/recipes/rate-limit/rate-window.ts';
 const latch = 'lib/recipes/count-down-latch.ts';
 const cronJob = 'lib/recipes/cron/cron-job.ts';
@@ -127,10 +128,42 @@ export const countingAndLimiting = [
   mutant(
     'limiting: a promise that nobody waits for is given back',
     rateLimit,
-    'await this.#give([{ tokens, at: (next as RateLevel).at }], {}).catch(() => {});',
-    'void [tokens, next];',
+    'await this.#lower((level, now) => this.#rule.withdraw(level, tokens, promised, now), {}).catch(() => {});',
+    'void [tokens, promised];',
     rateSpec,
     'bucket leaves nothing behind when a wait is broken off',
+  ),
+  mutant(
+    'meeting: a machine that slept is as late as it slept',
+    'lib/recipes/cron/slots.ts',
+    'Math.min(Math.ceil(leftMs), sleepMsMax)',
+    'Math.ceil(leftMs)',
+    cronSlotSpec,
+    'as in a machine that slept',
+  ),
+  mutant(
+    'limiting: a promise is taken out from under later ones',
+    bucket,
+    'used > this.#burst && used === this.#drained(promised, at).used;',
+    'used > this.#burst;',
+    rulesSpec,
+    'also when waits are broken off',
+  ),
+  mutant(
+    'limiting: a promise is taken back after its time',
+    bucket,
+    'used > this.#burst && used === this.#drained(promised, at).used;',
+    'used === this.#drained(promised, at).used;',
+    rulesSpec,
+    'whose time is over',
+  ),
+  mutant(
+    'limiting: a share is given back beneath promises',
+    bucket,
+    'return used > this.#burst ? level : {',
+    'return {',
+    rulesSpec,
+    'also when waits are broken off',
   ),
   mutant(
     'meeting: a count-down is of its generation',

@@ -113,6 +113,22 @@ export const onceAndBarriers = [
     'cannot be stored',
   ),
   mutant(
+    'once: a failure that cannot be stored leaves its run in the way',
+    onceCall,
+    'isRefusal(error) ? forget : step',
+    'step',
+    onceSpec,
+    'no failure that has no stored form',
+  ),
+  mutant(
+    'once: the item of a long run vanishes',
+    onceCall,
+    "this.#item.swap(step, { noop: 'write' })",
+    'this.#item.swap(step)',
+    onceSpec,
+    'found to run for days',
+  ),
+  mutant(
     'once: what is thrown after an abort is kept',
     onceCall,
     'isKept = !isAborted && ',

@@ -155,3 +155,59 @@ describe('bucket', () => {
     expect(rule.take(level, { least: 1, most: 1, patienceMs: 0 }, 400).tokens).toBe(1);
   });
 });
+
+describe('bucket', () => {
+  it('allows no more than is promised also when waits are broken off and shares given back, and serves again who comes', () => {
+    let withdrawn = 0;
+    for (let run = 0; run < runs; run += 1) {
+      const seed = base * 10_000 + run;
+      const random = seededRandom(seed);
+      const facts = factsOf('bucket', random);
+      const rule = ruleOf(facts);
+      const taken: Taken[] = [];
+      let waiting: { readonly at: number; readonly tokens: number; readonly promised: RateLevel }[] = [];
+      let level: RateLevel | undefined;
+      let time = 1_000_000;
+      const shareMs = random.int(2) * random.int(facts.perMs);
+      let share: { readonly tokens: number; readonly at: number } | undefined;
+      for (let step = 0; step < steps; step += 1) {
+        time += random.int(3) === 0 ? random.int(facts.perMs) : random.int(3);
+        for (const { at, tokens } of waiting) if (at <= time) taken.push({ at, tokens, window: 0 });
+        waiting = waiting.filter(({ at }) => at > time);
+        if (level !== undefined && waiting.length > 0 && random.int(3) === 0) {
+          const [{ tokens, promised }] = waiting.splice(random.int(waiting.length), 1) as [(typeof waiting)[0]];
+          const lower = rule.withdraw(level, tokens, promised, time);
+          if (lower !== level) withdrawn += 1;
+          level = lower;
+          continue;
+        }
+        if (level !== undefined && share !== undefined && random.int(2) === 0) {
+          if (time - share.at <= shareMs) level = rule.give(level, share.tokens, share.at, time);
+          share = undefined;
+          continue;
+        }
+        const least = 1 + random.int(facts.burst);
+        const verdict = rule.take(level, { least, most: least, patienceMs: random.int(4 * facts.perMs) }, time);
+        if (verdict.next === undefined) continue;
+        level = verdict.next;
+        if (verdict.waitMs === 0 && shareMs > 0 && share === undefined) share = { tokens: least, at: time };
+        else waiting.push({ at: time + verdict.waitMs, tokens: least, promised: level });
+      }
+      for (const { at, tokens } of waiting) taken.push({ at, tokens, window: 0 });
+      taken.sort((a, b) => a.at - b.at);
+      const over = excess(facts, taken, shareMs + 1);
+      if (over > 0) throw new Error(`seed ${seed}: ${over} too much of ${JSON.stringify(facts)}`);
+    }
+    expect(withdrawn).toBeGreaterThan(300);
+  });
+
+  it('takes nothing back of a promise whose time is over', () => {
+    const rule = new TokenBucket({ by: 'bucket', limit: 1, perMs: 100, burst: 3 });
+    const full = rule.take(undefined, { least: 3, most: 3, patienceMs: 0 }, 1_000).next;
+    const promised = rule.take(full, { least: 3, most: 3, patienceMs: 300 }, 1_000).next as RateLevel;
+    expect(rule.look(rule.withdraw(promised, 3, promised, 1_000), 1_000).remaining).toBe(0);
+    expect(rule.look(rule.withdraw(promised, 3, promised, 1_299), 1_299).remaining).toBe(2);
+    expect(rule.look(rule.withdraw(promised, 3, promised, 1_300), 1_300).remaining).toBe(0);
+    expect(rule.look(rule.withdraw(promised, 3, promised, 2_000), 2_000).remaining).toBe(3);
+  });
+});

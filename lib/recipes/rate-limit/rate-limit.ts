@@ -121,7 +121,8 @@ export class RateLimit {
    * Takes `tokens`, and returns when they may be used. In a bucket they are promised at once, each caller behind the ones before; by
    * windows a caller who was refused asks again when it may.
    *
-   * If `signal` aborts the wait, what was promised is given back.
+   * If `signal` aborts the wait, what was promised is given back, unless others were promised theirs after it: then it counts as spent, for
+   * their times stand.
    *
    * @cost As {@link RateLimit.take}: in a bucket one call of it, by windows one for each time that it was refused.
    * @iam As {@link RateLimit.take}.
@@ -154,7 +155,8 @@ export class RateLimit {
 
   /**
    * Gives back the tokens of its share that this process has not spent; resolves with how many. Call it before the process ends; the
-   * limit can be used afterwards. Without `share` there is nothing to give back.
+   * limit can be used afterwards. Without `share` there is nothing to give back. While somebody waits who was promised tokens, they count
+   * as spent.
    *
    * @cost 1 request, 1 write unit; nothing where there is nothing.
    * @iam dynamodb:PutItem, dynamodb:GetItem
@@ -162,7 +164,10 @@ export class RateLimit {
    */
   async giveBack(options: CallOptions = {}): Promise<number> {
     const batches = this.#held.drain();
-    if (batches.length > 0) await this.#give(batches, options);
+    if (batches.length === 0) return 0;
+    const less = (level: RateLevel, now: number) =>
+      batches.reduce((left, { tokens, at }) => this.#rule.give(left, tokens, at, now), level);
+    await this.#lower(less, options);
     return batches.reduce((sum, { tokens }) => sum + tokens, 0);
   }
 
@@ -235,21 +240,16 @@ export class RateLimit {
       await this.#table.sources.clock.sleep(waitMs, { signal });
     } catch (reason) {
       // What can't be given back counts as spent.
-      await this.#give([{ tokens, at: (next as RateLevel).at }], {}).catch(() => {});
+      const promised = next as RateLevel;
+      await this.#lower((level, now) => this.#rule.withdraw(level, tokens, promised, now), {}).catch(() => {});
       throw reason;
     }
   }
 
-  async #give(
-    batches: readonly { readonly tokens: number; readonly at: number }[],
-    options: CallOptions,
-  ): Promise<void> {
+  async #lower(less: (level: RateLevel, nowMs: number) => RateLevel, options: CallOptions): Promise<void> {
     await this.#item.swap((state) => {
       const level = this.#levelOf(state);
-      if (level === undefined) return state;
-      const now = this.#nowMs();
-      const less = batches.reduce((left, { tokens, at }) => this.#rule.give(left, tokens, at, now), level);
-      return { ...unused, ...this.#facts, ...less };
+      return level === undefined ? state : { ...unused, ...this.#facts, ...less(level, this.#nowMs()) };
     }, options);
   }
 

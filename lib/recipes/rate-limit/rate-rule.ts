@@ -59,6 +59,8 @@ export interface RateRule {
   take(level: RateLevel | undefined, wish: RateWish, nowMs: number): RateVerdict;
   /** What is left at a level. */
   look(level: RateLevel, nowMs: number): Pick<RateVerdict, 'remaining' | 'resetAt'>;
+  /** The level when a promise that made it `promised` is given up before its time. */
+  withdraw(level: RateLevel, tokens: number, promised: RateLevel, nowMs: number): RateLevel;
   /** The level when tokens that nobody used are given back; `at` is the time of the limit at which they were taken. */
   give(level: RateLevel, tokens: number, at: number, nowMs: number): RateLevel;
   /** `undefined`: it has to be reckoned with what stands there. */

@@ -50,6 +50,11 @@ export class RateWindow implements RateRule {
     return { remaining, resetAt: (current.at + windows) * this.#perMs };
   }
 
+  /** Nobody is promised anything. */
+  withdraw(level: RateLevel): RateLevel {
+    return level;
+  }
+
   /** A window that is over has no use for them. */
   give(level: RateLevel, tokens: number, at: number, nowMs: number): RateLevel {
     const current = this.#turned(level, nowMs);

@@ -53,9 +53,20 @@ export class TokenBucket implements RateRule {
     return { remaining, resetAt: at + Math.ceil(used / this.#limit) };
   }
 
+  /**
+   * Promises have a time each, which the level does not tell of: taken out of the middle, those behind would stand where later ones are
+   * put. So only the last one is, and only before its time: who was promised tokens since has made the level higher than it would be.
+   */
+  withdraw(level: RateLevel, tokens: number, promised: RateLevel, nowMs: number): RateLevel {
+    const { at, used } = this.#drained(level, nowMs);
+    const isLast = used > this.#burst && used === this.#drained(promised, at).used;
+    return isLast ? { at, used: used - tokens * this.#token } : level;
+  }
+
+  /** Not beneath promises, for the same reason. */
   give(level: RateLevel, tokens: number, _at: number, nowMs: number): RateLevel {
     const { at, used } = this.#drained(level, nowMs);
-    return { at, used: Math.max(0, used - tokens * this.#token) };
+    return used > this.#burst ? level : { at, used: Math.max(0, used - tokens * this.#token) };
   }
 
   /** What drains depends on the time: it has to be reckoned. */
