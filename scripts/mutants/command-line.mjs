@@ -74,6 +74,22 @@ export const commandLine = [
     'taken by force',
   ),
   mutant(
+    'a leadership that was taken away is not looked at',
+    'lib/cli/elect-command.ts',
+    'keepLooking(() => leadership.extend(), session.leaseMs)',
+    'keepLooking(async () => {}, session.leaseMs)',
+    lock,
+    'the leadership is taken away',
+  ),
+  mutant(
+    'a release that was none is told as one',
+    'lib/cli/lock-commands.ts',
+    'return isReleased ? exitCodes.done : exitCodes.failed;',
+    'return exitCodes.done;',
+    lock,
+    'and from nobody else',
+  ),
+  mutant(
     'a wrong address is tried for the whole deadline',
     'lib/cli/first-contact.ts',
     'await reached;',
