@@ -252,6 +252,24 @@ describe('take()', () => {
     });
   });
 
+  it('rejects when the table is closed, also with nothing to look at', async () => {
+    const { first, process, run } = await world();
+    await run(async () => {
+      const { table, queue } = process();
+      await first.queue.put('a');
+      const job = await queue.take();
+      const waiting = queue.take().catch((error) => error.code);
+      await job.nack({ delayMs: 60_000 });
+      await table.close();
+      expect(await waiting).toBe('ERR_CLOSED');
+      await expect(queue.put('b')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+      const idle = process();
+      const nothing = new WorkQueue(idle.session, 'other').take().catch((error) => error.code);
+      await idle.table.close();
+      expect(await nothing).toBe('ERR_CLOSED');
+    });
+  });
+
   it('rejects when the session is closed', async () => {
     const { first, run } = await world();
     await run(async () => {

@@ -40,7 +40,8 @@ export class QueueItems<P> {
     this.table = table;
     this.name = name;
     this.deliveriesMax = deliveriesMax;
-    this.head = new RecipeItem(table, name, noQueue);
+    // Whoever waits looks here first, and so is told when the table is closed.
+    this.head = new RecipeItem(table, name, noQueue, { closesWithTable: true });
   }
 
   segment(id: string): RecipeItem<SegmentState> {
