@@ -232,7 +232,7 @@ export const locks = [
   mutant(
     'a claim of unknown fate is left there',
     claims,
-    "if (isLeydenError(error) && error.outcome !== 'not-done') this.#abandon(claim.nonce);",
+    "if (isLeydenError(error) && error.outcome !== 'not-done') this.#orphans.add(claim.nonce);",
     '',
     'spec/recipes/lock-guards.spec.ts',
     'claim of unknown fate',

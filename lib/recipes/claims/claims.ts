@@ -16,6 +16,7 @@
 import { type CommuteResult, TableClosedError } from '../../atom/index.js';
 import { after, type Clock } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
+import { Orphans } from '../orphans.js';
 import type { CallLimits, RecipeItem, RecipeState, WaitOptions } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
@@ -27,9 +28,8 @@ import { Waiting } from './waiting.js';
 
 /** Longest interval between two looks of somebody who waits, in milliseconds. */
 const pollMsMax = 1_000;
-/** Pause before something is tried again that only frees others from waiting; it doubles up to the longest. */
+/** Pause before something is tried again that only frees others from waiting. */
 const againMs = 1_000;
-const againMsMax = 60_000;
 /** How long a caller who gives up is kept for the withdrawal; from then on it goes on in the background. */
 const giveUpLimits: CallLimits = { timeoutMs: 2_000 };
 /** Codes of a call whose time was over. What it may have written all the same is taken back. */
@@ -62,9 +62,8 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   readonly #steps: ClaimSteps<S, C>;
   readonly #clock: Clock;
   readonly #randomBytes: (count: number) => Uint8Array;
-  readonly #orphans = new Set<string>();
+  readonly #orphans: Orphans;
   readonly #lookouts = new Set<string>();
-  #isTidying = false;
 
   constructor(session: Session, item: RecipeItem<S>, terms: ClaimTerms, steps: ClaimSteps<S, C>) {
     this.session = session;
@@ -74,6 +73,8 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     const { clock, randomBytes } = session.table.sources;
     this.#clock = clock;
     this.#randomBytes = randomBytes;
+    // Written also where there is nothing to take out: a write of ours is what a late copy of the claim can't come after.
+    this.#orphans = new Orphans(session, () => item.swap((state) => this.#tidied(state), { noop: 'write' }));
   }
 
   /** Claims it, and waits for it if need be. `extra` is what such a claim has beyond others. */
@@ -132,7 +133,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
         this.standingOf(state, nonce) === 'owner',
       ]);
     } catch (error) {
-      this.#abandon(nonce);
+      this.#orphans.add(nonce);
       throw error;
     }
   }
@@ -165,7 +166,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       if (blind?.applied === true || (blind !== undefined && next(blind.value) === blind.value)) return blind.value;
       return await this.item.swap(next, limits);
     } catch (error) {
-      if (isLeydenError(error) && error.outcome !== 'not-done') this.#abandon(claim.nonce);
+      if (isLeydenError(error) && error.outcome !== 'not-done') this.#orphans.add(claim.nonce);
       // The claim is taken back whatever became of it, so there is nothing that the caller has to be told beyond the own reason.
       limits.signal?.throwIfAborted();
       throw error;
@@ -193,7 +194,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
 
   /** Leaves a step to the store, unless this process has something to tidy up by the way. */
   #blindly(step: BlindStep<S> | undefined, limits: CallLimits): Promise<CommuteResult<S>> | undefined {
-    if (step === undefined || this.#orphans.size > 0) return undefined;
+    if (step === undefined || this.#orphans.ids.size > 0) return undefined;
     return this.item.commute(step.changes, step.when, limits);
   }
 
@@ -207,7 +208,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   /** A grant under a lease that has ended is none. */
   #granted(granted: Granted<S, C>): Granted<S, C> {
     const { lease, claim } = granted;
-    if (!lease.isLive()) this.#abandon(claim.nonce);
+    if (!lease.isLive()) this.#orphans.add(claim.nonce);
     lease.assertLive();
     return granted;
   }
@@ -266,13 +267,13 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     try {
       const stands = await this.item.swap((now) => {
         const keeps =
-          isTimeout && lease.isLive() && !this.#orphans.has(nonce) && this.standingOf(now, nonce) === 'owner';
+          isTimeout && lease.isLive() && !this.#orphans.ids.has(nonce) && this.standingOf(now, nonce) === 'owner';
         return keeps ? now : this.#steps.withdraw(this.#tidied(now), nonce, this.#clock.now());
       }, giveUpLimits);
       if (this.standingOf(stands, nonce) === 'owner') return this.#granted({ claim, lease, state: stands });
     } catch {
       // The first error is what the caller has to know; the claim is withdrawn in the background.
-      this.#abandon(nonce);
+      this.#orphans.add(nonce);
     }
     if (isTimeout) throw this.#steps.timeoutError(this.item.subject, limits.waitMs, state, nonce, obstacle);
     throw error;
@@ -327,30 +328,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   /** Without the claims that this process has given up. */
   #tidied(state: S): S {
     let tidy = state;
-    for (const nonce of this.#orphans) tidy = this.#steps.withdraw(tidy, nonce, this.#clock.now());
+    for (const nonce of this.#orphans.ids) tidy = this.#steps.withdraw(tidy, nonce, this.#clock.now());
     return tidy;
-  }
-
-  #abandon(nonce: string): void {
-    this.#orphans.add(nonce);
-    if (this.#isTidying) return;
-    this.#isTidying = true;
-    void this.#tidy();
-  }
-
-  async #tidy(): Promise<void> {
-    let pauseMs = againMs;
-    while (this.#orphans.size > 0 && !this.session.isClosed) {
-      const gone = [...this.#orphans];
-      try {
-        // Written also where there is nothing to take out: a write of ours is what a late copy of the claim can't come after.
-        await this.item.swap((state) => this.#tidied(state), { noop: 'write' });
-        for (const nonce of gone) this.#orphans.delete(nonce);
-      } catch {
-        await this.#clock.sleep(pauseMs, { background: true });
-        pauseMs = Math.min(2 * pauseMs, againMsMax);
-      }
-    }
-    this.#isTidying = false;
   }
 }

@@ -8,6 +8,7 @@
 import type { CallOptions } from '../../atom/index.js';
 import { after, type Clock, onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
+import { Orphans } from '../orphans.js';
 import { RecipeItem, tableOf } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { LeaseLostError } from '../session/session-errors.js';
@@ -28,8 +29,6 @@ import {
 const pollMsMaxDefault = 1_000;
 /** Leases for which those are observed who were found in the directory. */
 const lookoutLeases = 1.5;
-/** Pause before a removal is tried again. */
-const againMs = 1_000;
 
 /** Options of {@link Membership.watch}. */
 export interface WatchMembersOptions {
@@ -82,11 +81,10 @@ export class Membership<I = unknown> {
   readonly #item: RecipeItem<MembershipState<I>>;
   readonly #clock: Clock;
   /** Entries of this process that are to go. */
-  readonly #orphans = new Set<string>();
+  readonly #orphans: Orphans;
   /** Where in the ring of all this one looks. */
   readonly #place: string;
   #lookout: { readonly care: Care<I>; callOff: () => void } | undefined;
-  #isTidying = false;
 
   /** Sends nothing. @throws TypeError, RangeError for what is no name. */
   constructor(session: Session, name: string) {
@@ -95,6 +93,9 @@ export class Membership<I = unknown> {
     this.#session = session;
     const { clock } = session.table.sources;
     this.#clock = clock;
+    this.#orphans = new Orphans(session, async (ids) => {
+      for (const id of ids) await this.#item.commute(...removalOf<I>([id]));
+    });
     this.#place = this.#newId();
   }
 
@@ -122,11 +123,11 @@ export class Membership<I = unknown> {
       lease.assertLive();
       this.#lookOut(value);
     } catch (error) {
-      if (lease.end !== undefined || (isLeydenError(error) && error.outcome !== 'not-done')) this.#abandon(id);
+      if (lease.end !== undefined || (isLeydenError(error) && error.outcome !== 'not-done')) this.#orphans.add(id);
       throw error;
     }
     const forget = lease.onEnd((error) => {
-      if (error instanceof LeaseLostError) this.#abandon(id);
+      if (error instanceof LeaseLostError) this.#orphans.add(id);
     });
     return new Member<I>({ id, info, name: this.name, lease }, (limits) => {
       forget();
@@ -177,7 +178,7 @@ export class Membership<I = unknown> {
       const { applied } = await this.#item.commute(...removalOf<I>([id]), options);
       return applied;
     } catch (error) {
-      this.#abandon(id);
+      this.#orphans.add(id);
       throw error;
     }
   }
@@ -201,28 +202,6 @@ export class Membership<I = unknown> {
       leave();
     };
     this.#lookout = { care, callOff };
-  }
-
-  #abandon(id: string): void {
-    this.#orphans.add(id);
-    if (this.#isTidying) return;
-    this.#isTidying = true;
-    void this.#tidy();
-  }
-
-  async #tidy(): Promise<void> {
-    while (this.#orphans.size > 0 && !this.#session.isClosed) {
-      const ids = [...this.#orphans];
-      try {
-        for (const id of ids) {
-          await this.#item.commute(...removalOf<I>([id]));
-          this.#orphans.delete(id);
-        }
-      } catch {
-        await this.#clock.sleep(againMs, { background: true });
-      }
-    }
-    this.#isTidying = false;
   }
 
   #newId(): string {
