@@ -2,6 +2,7 @@
  * Time as an option: everything in this library that waits or looks at a clock does so through one of these, so that a
  * simulation can run a day in a second and a test never sleeps.
  */
+import { onAbort } from './aborts.js';
 
 /** A source of time. */
 export interface Clock {
@@ -37,23 +38,24 @@ export const systemClock: Clock = {
         reject(signal.reason);
         return;
       }
-      const onAbort = () => {
-        clearTimeout(timer);
-        reject(signal?.reason);
-      };
       let timer: NodeJS.Timeout;
+      const leave =
+        signal &&
+        onAbort(signal, () => {
+          clearTimeout(timer);
+          reject(signal.reason);
+        });
       const wait = (leftMs: number) => {
         // Node's timers take no more, and fire at once instead.
         const stepMs = Math.min(leftMs, timerMsMax);
         timer = setTimeout(() => {
           if (leftMs > stepMs) return wait(leftMs - stepMs);
-          signal?.removeEventListener('abort', onAbort);
+          leave?.();
           resolve();
         }, stepMs);
         if (background) timer.unref();
       };
       wait(ms);
-      signal?.addEventListener('abort', onAbort, { once: true });
     });
   },
 };
