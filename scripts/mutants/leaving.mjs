@@ -75,7 +75,7 @@ export const leaving = [
   mutant(
     'a cancel that succeeds counts as the write itself',
     'lib/atom/flight.ts',
-    "return { status: 'conflict', image: fate.evaluated ?? fate.newer ?? image, proven: true, barred };",
+    "return { status: 'conflict', image: fate.evaluated ?? fate.newer ?? image, proven: true, barred, met };",
     "return { status: 'applied', newer: fate.newer ?? image };",
     schedules,
     '6:',

@@ -230,6 +230,14 @@ export const locks = [
     'under a lease that has ended',
   ),
   mutant(
+    'a loss after the work says that nothing was done',
+    'lib/recipes/claims/grant.ts',
+    "{ token: this.token, outcome: 'unknown' }",
+    '{ token: this.token }',
+    'spec/recipes/lock.spec.ts',
+    'whether something may have been done',
+  ),
+  mutant(
     'a claim of unknown fate is left there',
     claims,
     "if (isLeydenError(error) && error.outcome !== 'not-done') this.#orphans.add(claim.nonce);",

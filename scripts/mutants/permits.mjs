@@ -174,7 +174,7 @@ export const permits = [
   mutant(
     'work that outlives its permits ends as if nothing had happened',
     'lib/recipes/claims/while-held.ts',
-    'if (loss !== undefined) throw loss;',
+    'if (lossAfterwards !== undefined) throw lossAfterwards;',
     '',
     semaphore,
     'tells a holder',
