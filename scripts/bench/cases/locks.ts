@@ -134,6 +134,7 @@ const handOver: Case = async (stage) => {
         unit: ' ms',
         ...goal,
       }),
+      measure({ group, name: `longest wait for a grant: ${of}`, values: [longestWaitMs(marks)], unit: ' ms' }),
       measure({ group, name: `requests per grant: ${of}`, values: [requests / all.length], unit: '' }),
     );
   }
@@ -174,6 +175,7 @@ const waiters: Case = async (stage) => {
     const within = marks.flat().filter(({ releasedAt }) => releasedAt <= firstAsked(marks) + forMs).length;
     rows.push(
       measure({ group, name: `grants: ${of}`, values: [(within * 1_000) / forMs], unit: '/s' }),
+      measure({ group, name: `longest wait for a grant: ${of}`, values: [longestWaitMs(marks)], unit: ' ms' }),
       measure({ group, name: `requests per grant: ${of}`, values: [requests / marks.flat().length], unit: '' }),
     );
   }
@@ -310,6 +312,10 @@ function handOvers(marks: readonly (readonly GrantMark[])[], othersOnly = false)
     if (before === undefined || mark.askedAt > before.releasedAt) return [];
     return othersOnly && before.process === mark.process ? [] : [mark.grantedAt - before.releasedAt];
   });
+}
+
+function longestWaitMs(marks: readonly (readonly GrantMark[])[]): number {
+  return Math.max(...marks.flat().map(({ askedAt, grantedAt }) => grantedAt - askedAt));
 }
 
 function overtakings(marks: readonly GrantMark[]): number {
