@@ -28,12 +28,15 @@ export interface RecipeState {
 /** Longest name of a recipe, in bytes of UTF-8; the service's limit of a partition key is 2,048. */
 const nameBytesMax = 512;
 
+const aKind = (kind: string) => (/^[aeiou]/.test(kind) ? `an ${kind}` : `a ${kind}`);
+
 /** @throws TypeError, RangeError for what is no name. */
 export function requireName(kind: string, name: unknown): asserts name is string {
-  if (typeof name !== 'string') throw new TypeError(`Cannot open a ${kind}: name must be a string: ${typeof name}`);
+  if (typeof name !== 'string')
+    throw new TypeError(`Cannot open ${aKind(kind)}: name must be a string: ${typeof name}`);
   const bytes = Buffer.byteLength(name);
   if (bytes < 1 || bytes > nameBytesMax) {
-    throw new RangeError(`Cannot open a ${kind}: name must have 1 to ${nameBytesMax} bytes: ${bytes}`);
+    throw new RangeError(`Cannot open ${aKind(kind)}: name must have 1 to ${nameBytesMax} bytes: ${bytes}`);
   }
 }
 
@@ -43,7 +46,7 @@ const isTable = (table: unknown): boolean => typeof (table as Partial<AtomTable>
 export function requireTable(kind: string, table: unknown): asserts table is AtomTable {
   if (isTable(table)) return;
   throw new TypeError(
-    `Cannot open a ${kind}: must be given an AtomTable (that of a session is session.table): ${given(table)}`,
+    `Cannot open ${aKind(kind)}: must be given an AtomTable (that of a session is session.table): ${given(table)}`,
   );
 }
 
@@ -51,7 +54,9 @@ export function requireTable(kind: string, table: unknown): asserts table is Ato
 export function tableOf(kind: string, session: { readonly table: AtomTable }): AtomTable {
   const { table } = (session ?? {}) as { readonly table?: AtomTable };
   if (table !== undefined && isTable(table)) return table;
-  throw new TypeError(`Cannot open a ${kind}: must be given a Session (await openSession(table)): ${given(session)}`);
+  throw new TypeError(
+    `Cannot open ${aKind(kind)}: must be given a Session (await openSession(table)): ${given(session)}`,
+  );
 }
 
 const given = (value: unknown): string => (value as object | null | undefined)?.constructor?.name ?? String(value);

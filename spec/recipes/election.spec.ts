@@ -446,7 +446,7 @@ describe('Election', () => {
   it('refuses what is no name, option or function, and the item of another recipe', async () => {
     const { first, run, byHand } = await world();
     const { session } = first;
-    expect(() => new Election(session, '')).toThrow('Cannot open a election: name must have 1 to 512 bytes: 0');
+    expect(() => new Election(session, '')).toThrow('Cannot open an election: name must have 1 to 512 bytes: 0');
     expect(() => new Election(session, 7 as never)).toThrow(TypeError);
     expect(() => new Election(session, 'x', { queueMax: 1_001 })).toThrow(
       'queueMax must be an integer from 0 to 1000: 1001',
