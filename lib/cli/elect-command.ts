@@ -1,21 +1,20 @@
 /** `leyden elect`: running a command on the one machine that leads. `leyden leader`: which one that is. */
 import type { Election, Leader, Leadership } from '../recipes/index.js';
 import { type Command, command } from './command.js';
-import { asUsage, CommandError, exitCodeOf, exitCodes } from './exit.js';
+import { asUsage, CommandError, exitCodes } from './exit.js';
 import {
   type HeldFlags,
   heldFlags,
   heldText,
   keepLooking,
-  leave,
   openHeld,
   pause,
   pauseIfItMayPass,
   purposeOf,
   termsOf,
+  untilStopped,
 } from './held.js';
 import type { Output } from './output.js';
-import { stopSignals } from './signals.js';
 import { supervise } from './supervise.js';
 import { documentOf } from './value-text.js';
 
@@ -96,11 +95,10 @@ export const electCommand: Command = command<ElectFlags>(
       const session = await openHeld(table, flags, call.command);
       const purpose = purposeOf(flags, call.command);
       const election = asUsage(() => new Election<string>(session, name, { purpose }));
-      const stop = stopSignals();
-      try {
+      return untilStopped(session, async (stop) => {
         for (;;) {
-          const leadership = await elected(election, flags, stop.signal, output);
-          stop.signal.throwIfAborted();
+          const leadership = await elected(election, flags, stop, output);
+          stop.throwIfAborted();
           const { term } = leadership;
           if (!flags.quiet) {
             output.note('leading', { election: name, term: String(term) }, `leading ${name} in term ${term}`);
@@ -116,15 +114,9 @@ export const electCommand: Command = command<ElectFlags>(
             await resigned(leadership);
           }
           // Another machine may lead where it fails at once.
-          await pause(stop.signal);
+          await pause(stop);
         }
-      } catch (error) {
-        if (stop.by !== undefined && error === stop.signal.reason) return exitCodeOf(stop.by);
-        throw error;
-      } finally {
-        await leave(session);
-        stop.close();
-      }
+      });
     }),
 );
 

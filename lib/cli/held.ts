@@ -4,9 +4,10 @@ import type { AtomTable } from '../atom/index.js';
 import { isLeydenError } from '../errors.js';
 import type { Session } from '../recipes/index.js';
 import type { Flag } from './command.js';
-import { asUsage } from './exit.js';
+import { asUsage, exitCodeOf } from './exit.js';
 import { duration, exitCode } from './flag-values.js';
 import type { Output } from './output.js';
+import { stopSignals } from './signals.js';
 import type { Terms } from './supervise.js';
 
 const leaseMsDefault = 15_000;
@@ -86,11 +87,25 @@ export async function pause(signal: AbortSignal): Promise<void> {
 }
 
 /** Ends the session, so that others need not wait. Where nobody hears it they do; this process is not kept for it. */
-export async function leave(session: Session): Promise<void> {
+async function leave(session: Session): Promise<void> {
   const late = new AbortController();
   const { signal } = late;
   await Promise.race([session.close(), sleep(leaveMsMax, undefined, { signal }).catch(() => {})]);
   late.abort();
+}
+
+/** Runs `work`, until a signal asks to end, whose exit code it is then; and ends the session. */
+export async function untilStopped(session: Session, work: (stop: AbortSignal) => Promise<number>): Promise<number> {
+  const stop = stopSignals();
+  try {
+    return await work(stop.signal);
+  } catch (error) {
+    if (stop.by !== undefined && error === stop.signal.reason) return exitCodeOf(stop.by);
+    throw error;
+  } finally {
+    await leave(session);
+    stop.close();
+  }
 }
 
 export function termsOf(flags: HeldFlags, words: readonly string[], env: NodeJS.ProcessEnv): Terms {

@@ -3,22 +3,21 @@ import type { AtomTable } from '../atom/index.js';
 import { isLeydenError } from '../errors.js';
 import type { Holder, Lock, LockGrant } from '../recipes/index.js';
 import { type Call, type CommandGroup, command } from './command.js';
-import { asUsage, CommandError, exitCodeOf, exitCodes, UsageError } from './exit.js';
+import { asUsage, CommandError, exitCodes, UsageError } from './exit.js';
 import { duration, exitCode, fencingToken } from './flag-values.js';
 import {
   type HeldFlags,
   heldFlags,
   heldText,
   keepLooking,
-  leave,
   openHeld,
   pauseIfItMayPass,
   purposeOf,
   termsOf,
+  untilStopped,
 } from './held.js';
 import { sessionLooksSilent } from './holders.js';
 import type { Output } from './output.js';
-import { stopSignals } from './signals.js';
 import { supervise } from './supervise.js';
 
 interface RunFlags extends HeldFlags {
@@ -132,10 +131,9 @@ const run = command<RunFlags>(
       const { Lock } = await import('../recipes/index.js');
       const session = await openHeld(table, flags, call.command);
       const lock = asUsage(() => new Lock(session, name, { purpose: purposeOf(flags, call.command) }));
-      const stop = stopSignals();
-      try {
-        const grant = await acquire(lock, flags.wait ?? Number.POSITIVE_INFINITY, call, stop.signal, another);
-        stop.signal.throwIfAborted();
+      return untilStopped(session, async (stop) => {
+        const grant = await acquire(lock, flags.wait ?? Number.POSITIVE_INFINITY, call, stop, another);
+        stop.throwIfAborted();
         let isLost = false;
         try {
           const env = { ...shell.env, LEYDEN_FENCING_TOKEN: String(grant.token), LEYDEN_LOCK_NAME: name };
@@ -146,13 +144,7 @@ const run = command<RunFlags>(
         } finally {
           if (!isLost) await released(grant);
         }
-      } catch (error) {
-        if (stop.by !== undefined && error === stop.signal.reason) return exitCodeOf(stop.by);
-        throw error;
-      } finally {
-        await leave(session);
-        stop.close();
-      }
+      });
     }),
 );
 
