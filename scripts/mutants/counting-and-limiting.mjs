@@ -222,10 +222,10 @@ export const countingAndLimiting = [
     'is not begun again by a process that has just started',
   ),
   mutant(
-    'settings: what does not fit is not stored',
+    'settings: what does not fit is answered as if it were stored',
     config,
     'if (valid === undefined) throw error;',
-    'if (valid === undefined) return [next, made as T];',
+    'if (valid === undefined) return [state, made as T];',
     configSpec,
     'refuses to store what does not fit',
   ),

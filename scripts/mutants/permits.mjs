@@ -179,12 +179,4 @@ export const permits = [
     semaphore,
     'tells a holder',
   ),
-  mutant(
-    'what is known to be taken is asked for by a swap',
-    'lib/recipes/claims/claims.ts',
-    'if (this.#isIdle(next)) {',
-    'if (this.#isIdle(next) && claim === undefined) {',
-    'spec/recipes/permits-engines.spec.ts',
-    'memory ReadWriteLock costs',
-  ),
 ];
