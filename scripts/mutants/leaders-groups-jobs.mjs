@@ -295,8 +295,9 @@ export const leadersGroupsJobs = [
     'queue: an entry comes before its job',
     queue,
     '    await this.#items.job(id).atom.reset(freshJob(payload, group), limits);\n    await this.#items.append(entryOf(id, group), limits);',
-    '    await this.#items.append(entryOf(id, group), limits);\n    await this.#session.table.sources.clock.sleep(15_000);\n    await this.#items.job(id).atom.reset(freshJob(payload, group), limits);',
-    queueBooks,
+    '    await this.#items.append(entryOf(id, group), limits);\n    await this.#items.job(id).atom.reset(freshJob(payload, group), limits);',
+    queueSpec,
+    'writes a job before anything names it',
   ),
   mutant(
     'queue: a dead letter is lost on its way',

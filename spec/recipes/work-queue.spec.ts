@@ -9,7 +9,7 @@ import { Session, type SessionOptions } from '../../lib/recipes/index.js';
 import { WorkQueue, type WorkQueueOptions } from '../../lib/recipes/unstable-work-queue/index.js';
 import { noSegment, prefixOf, type SegmentState } from '../../lib/recipes/unstable-work-queue/queue-state.js';
 import { VirtualClock } from '../../lib/testing/index.js';
-import { dyingEngine } from '../support/stepped-engine.js';
+import { dyingEngine, isWriteStep, steppedEngine } from '../support/stepped-engine.js';
 import { onEngines } from './on-engines.js';
 
 const leaseMs = 10_000;
@@ -53,6 +53,23 @@ describe('put()', () => {
       for (const payload of ['a', 'b', 'c']) await first.queue.put(payload);
       expect(await drain(process().queue)).toEqual(['a', 'b', 'c']);
       expect(await drain(first.queue)).toEqual([]);
+    });
+  });
+
+  it('writes a job before anything names it', async () => {
+    const { engine, process, run } = await world();
+    const writes: string[] = [];
+    const stepped = steppedEngine(engine, (step) => {
+      if (isWriteStep(step)) writes.push(step.text);
+      return undefined;
+    });
+    const { queue } = process({ engine: stepped });
+    await run(async () => {
+      await queue.put('first');
+      writes.length = 0;
+      const id = await queue.put('second');
+      expect(writes.map((text) => text.includes('second'))).toEqual([true, false]);
+      expect(writes.every((text) => text.includes(id))).toBe(true);
     });
   });
 
