@@ -9,8 +9,12 @@ interface Under {
 
 const under = new WeakMap<AbortSignal, Under>();
 
-/** Calls `leave` when `signal` aborts; returns the function that calls it off. */
+/** Calls `leave` when `signal` aborts, at once if it has; returns the function that calls it off. */
 export function onAbort(signal: AbortSignal, leave: () => void): () => void {
+  if (signal.aborted) {
+    leave();
+    return () => {};
+  }
   const { leaves, listener } = under.get(signal) ?? listen(signal);
   leaves.add(leave);
   return () => {

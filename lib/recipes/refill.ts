@@ -52,7 +52,6 @@ export class Refill {
 function over(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   const ended = work.catch(() => {});
   if (signal === undefined) return ended;
-  if (signal.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     const leave = onAbort(signal, () => reject(signal.reason));
     void ended.then(() => {

@@ -17,10 +17,8 @@ export class Waiting {
     if (leftMs < Number.POSITIVE_INFINITY) {
       this.#leave.push(after(clock, Math.max(0, leftMs), () => this.#controller.abort(this.#timeout)));
     }
-    if (signal === undefined) return;
-    this.#leave.push(onAbort(signal, () => this.#controller.abort(signal.reason)));
-    // It may have aborted since the last request looked at it; of that nobody is told again.
-    if (signal.aborted) this.#controller.abort(signal.reason);
+    // It may have aborted since the last request looked at it.
+    if (signal !== undefined) this.#leave.push(onAbort(signal, () => this.#controller.abort(signal.reason)));
   }
 
   get signal(): AbortSignal {

@@ -203,10 +203,7 @@ async function serve<V>(
 }
 
 function follow(signal: AbortSignal, controller: AbortController): () => void {
-  const abort = () => controller.abort(signal.reason);
-  if (!signal.aborted) return onAbort(signal, abort);
-  abort();
-  return () => {};
+  return onAbort(signal, () => controller.abort(signal.reason));
 }
 
 function isAbort(error: unknown, { reason }: AbortSignal): boolean {
