@@ -328,8 +328,8 @@ export const locks = [
   mutant(
     'the first to end releases a lock that counts',
     'lib/recipes/lock/holding.ts',
-    'if (this.#holds === 0) await',
-    'await',
+    'return this.#holds > 0 || this.#grant.release();',
+    'return this.#grant.release();',
     lock,
     'last to end',
   ),
@@ -375,9 +375,9 @@ export const locks = [
   ),
   mutant(
     'an abort between the request and the wait is heard by nobody',
-    'lib/recipes/claims/waiting.ts',
-    'if (signal.aborted) this',
-    'if (false) this',
+    'lib/engine/aborts.ts',
+    '    leave();\n    return () => {};',
+    '    return () => {};',
     lock,
     'once its signal has aborted',
   ),

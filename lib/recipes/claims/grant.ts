@@ -128,12 +128,19 @@ export class Grant<S extends RecipeState, C extends Claim = Claim> implements As
    */
   check(tx: Transaction): Promise<void> {
     this.assertHeld();
+    return this.lookIn(tx, (state) => {
+      this.see(state);
+      this.assertHeld();
+    });
+  }
+
+  /** @internal Shows `look` the item as a transaction has it; what that throws ends the transaction. */
+  lookIn(tx: Transaction, look: (state: S) => void): Promise<void> {
     const { item } = this.#claims;
     // A swap that changes nothing: as one of the transaction's own calls it fails it also when nobody awaits it.
-    return tx.swapWith(item.atom as unknown as ItemAtom<RecipeState, RecipeState>, (state) => {
-      this.see(item.mine(state as S));
-      this.assertHeld();
-      return [state, undefined];
+    return tx.swapWith(item.atom as unknown as ItemAtom<RecipeState, RecipeState>, (stored) => {
+      look(item.mine(stored as S));
+      return [stored, undefined];
     });
   }
 

@@ -1,4 +1,4 @@
-import type { CallOptions, ItemAtom, Transaction } from '../../atom/index.js';
+import type { CallOptions, Transaction } from '../../atom/index.js';
 import {
   type FenceAttribute,
   type FenceCondition,
@@ -7,7 +7,6 @@ import {
 } from '../fence/fence-condition.js';
 import type { Granted, LockClaims } from '../lock/lock-claims.js';
 import { LockGrant } from '../lock/lock-grant.js';
-import type { RecipeState } from '../recipe-item.js';
 import { NotLeaderError } from './election-errors.js';
 import { type ElectionState, leaderOf, proclaimed } from './election-state.js';
 
@@ -154,12 +153,8 @@ export class Leadership<V = unknown> implements AsyncDisposable {
    */
   check(tx: Transaction): Promise<void> {
     this.assertLeader();
-    const { item } = this.#claims;
-    // A swap that changes nothing: as one of the transaction's own calls it fails it also when nobody awaits it.
-    return tx.swapWith(item.atom as unknown as ItemAtom<RecipeState, RecipeState>, (stored) => {
-      const state = item.mine(stored as ElectionState<V>);
+    return this.#grant.lookIn(tx, (state) => {
       if (!this.#grant.see(state) || !this.isLeader) throw this.#notLeader(state);
-      return [stored, undefined];
     });
   }
 

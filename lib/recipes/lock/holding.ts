@@ -8,6 +8,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AtomTable } from '../../atom/index.js';
+import { whileHeld } from '../claims/while-held.js';
 import type { LockGrant } from './lock-grant.js';
 
 const holdings = new AsyncLocalStorage<Holding>();
@@ -31,19 +32,20 @@ export class Holding {
     return undefined;
   }
 
-  /** Runs `f` under it; throws what it was lost by, if it was before `f` had ended. The last to end releases it. */
-  async run<R>(f: (grant: LockGrant) => R | Promise<R>): Promise<R> {
-    const grant = this.#grant;
+  /** What it was lost by. */
+  get lossAfterwards(): Error | undefined {
+    return this.#grant.lossAfterwards;
+  }
+
+  /** The last to end releases it. */
+  async release(): Promise<boolean> {
+    this.#holds -= 1;
+    return this.#holds > 0 || this.#grant.release();
+  }
+
+  /** Runs `f` under it; throws what it was lost by, if it was before `f` had ended. */
+  run<R>(f: (grant: LockGrant) => R | Promise<R>): Promise<R> {
     this.#holds += 1;
-    try {
-      const result = await holdings.run(this, async () => f(grant));
-      const { lossAfterwards } = grant;
-      if (lossAfterwards !== undefined) throw lossAfterwards;
-      return result;
-    } finally {
-      this.#holds -= 1;
-      // An answer that is lost here is settled in the background: the work is done.
-      if (this.#holds === 0) await grant.release().catch(() => false);
-    }
+    return whileHeld(this, () => holdings.run(this, async () => f(this.#grant)));
   }
 }
