@@ -75,6 +75,15 @@ export class Bench {
   }
 }
 
+/** Half of the writes are late, doubled, or answered by nothing. */
+export const writesDisturbed: readonly EngineFaultRule[] = [
+  { fault: { kind: 'late', delayMs: [0, 1_500] }, on: 'writes', probability: 0.3 },
+  { fault: { kind: 'reset-after' }, on: 'writes', probability: 0.05 },
+  { fault: { kind: 'duplicate', gapMs: [0, 500] }, on: 'writes', probability: 0.1 },
+  { fault: { kind: 'throttle' }, probability: 0.02 },
+  { fault: { kind: '5xx-after' }, probability: 0.05 },
+];
+
 export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const bench = new Bench(options);
   const created = bench.memory.createTable({

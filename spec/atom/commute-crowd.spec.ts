@@ -7,7 +7,7 @@ import { AtomTable, type ItemAtom, type Settled } from '../../lib/atom/index.js'
 import type { Item } from '../../lib/codec/index.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
-import { type Bench, openBench } from './bench.js';
+import { type Bench, openBench, writesDisturbed } from './bench.js';
 
 describe('32 processes of 16 callers on one atom', () => {
   it('commute without a conflict, in one unit a write, and about one write a round trip and process', async () => {
@@ -232,13 +232,7 @@ describe('half of the writes disturbed', () => {
       const bench = await openBench({
         images,
         latency: () => 3,
-        rules: [
-          { fault: { kind: 'late', delayMs: [0, 1_500] }, on: 'writes', probability: 0.3 },
-          { fault: { kind: 'reset-after' }, on: 'writes', probability: 0.05 },
-          { fault: { kind: 'duplicate', gapMs: [0, 500] }, on: 'writes', probability: 0.1 },
-          { fault: { kind: 'throttle' }, probability: 0.02 },
-          { fault: { kind: '5xx-after' }, probability: 0.05 },
-        ],
+        rules: writesDisturbed,
       });
       const told = new Map<string, () => Promise<Settled['outcome']>>();
       const processes = Array.from({ length: 4 }, (_, process) => runProcess(bench, process, told));

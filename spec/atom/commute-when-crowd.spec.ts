@@ -7,7 +7,7 @@ import type { Item } from '../../lib/codec/index.js';
 import type { Engine, PutRequest, WriteAnswer } from '../../lib/engine/port.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
-import { openBench, overridden } from './bench.js';
+import { openBench, overridden, writesDisturbed } from './bench.js';
 
 interface Permits {
   readonly max: number;
@@ -95,13 +95,7 @@ describe('8 processes with 3 permits', () => {
       const bench = await openBench({
         images,
         latency: () => 3,
-        rules: [
-          { fault: { kind: 'late', delayMs: [0, 1_500] }, on: 'writes', probability: 0.3 },
-          { fault: { kind: 'reset-after' }, on: 'writes', probability: 0.05 },
-          { fault: { kind: 'duplicate', gapMs: [0, 500] }, on: 'writes', probability: 0.1 },
-          { fault: { kind: 'throttle' }, probability: 0.02 },
-          { fault: { kind: '5xx-after' }, probability: 0.05 },
-        ],
+        rules: writesDisturbed,
       });
       await bench.run(bench.calm().atom<Permits>('p').reset(initial));
       // By name of a permit: what its taker was told, and what who gave it back was told.

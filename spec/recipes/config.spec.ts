@@ -6,6 +6,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { engineFaultProfiles, engineFaultRules } from '../../lib/engine/index.js';
 import { Config, type ConfigOptions } from '../../lib/recipes/index.js';
 import { type Bench, breathe, openBench } from '../atom/bench.js';
+import { catchUncaught } from '../support/uncaught.js';
 import { onEngines } from './on-engines.js';
 
 interface Flags {
@@ -208,16 +209,7 @@ describe('Config', () => {
   });
 
   it('goes on when onInvalid throws, whose error is an unhandled one', async () => {
-    const uncaught: unknown[] = [];
-    const original = globalThis.queueMicrotask;
-    globalThis.queueMicrotask = (call) =>
-      original(() => {
-        try {
-          call();
-        } catch (error) {
-          uncaught.push(error);
-        }
-      });
+    const { uncaught, restore } = catchUncaught();
     const own = new RangeError('of onInvalid');
     const onInvalid = () => {
       throw own;
@@ -233,7 +225,7 @@ describe('Config', () => {
       await bench.clock.advance(60_000);
       expect([config.get().perPage, uncaught]).toEqual([30, [own]]);
     } finally {
-      globalThis.queueMicrotask = original;
+      restore();
       config.close();
     }
   });

@@ -11,6 +11,7 @@ import { isDeadHere, localProcess } from '../../lib/recipes/session/local-death.
 import { VirtualClock } from '../../lib/testing/index.js';
 import { Machine } from '../support/machine.js';
 import type { Step } from '../support/stepped-engine.js';
+import { catchUncaught } from '../support/uncaught.js';
 
 /** No answer within an hour. */
 const silence: EngineFaultRule = { fault: { kind: 'delay', delayMs: 2 * 3_600_000 } };
@@ -117,8 +118,6 @@ describe('Session', () => {
   it('tells all who listen, whatever one of them throws', async () => {
     const { clock, process } = await world();
     const session = await clock.run(openSession(process().table, { renewal: 'manual' }));
-    const thrown: unknown[] = [];
-    const onThrown = (error: unknown) => thrown.push(error);
     const told: string[] = [];
     session.onLost(() => {
       throw new Error('a listener that throws');
@@ -126,22 +125,14 @@ describe('Session', () => {
     session.onLost(({ code }) => told.push(code));
     const lease = await session.lease();
     lease.onEnd(() => told.push('lease'));
-    const original = globalThis.queueMicrotask;
-    globalThis.queueMicrotask = (call) =>
-      original(() => {
-        try {
-          call();
-        } catch (error) {
-          onThrown(error);
-        }
-      });
+    const { uncaught, restore } = catchUncaught();
     try {
       await clock.advance(12_001);
     } finally {
-      globalThis.queueMicrotask = original;
+      restore();
     }
     expect(told).toEqual(['ERR_LEASE_LOST', 'lease']);
-    expect(thrown).toHaveLength(1);
+    expect(uncaught).toHaveLength(1);
     await session.close();
   });
 
@@ -372,16 +363,7 @@ describe('observe()', () => {
     const observer = new Session(process().table);
     const { id } = await session.lease();
     const told: number[] = [];
-    const uncaught: unknown[] = [];
-    const original = globalThis.queueMicrotask;
-    globalThis.queueMicrotask = (call) =>
-      original(() => {
-        try {
-          call();
-        } catch (error) {
-          uncaught.push(error);
-        }
-      });
+    const { uncaught, restore } = catchUncaught();
     try {
       observer.observe(id, () => {
         throw new Error('a callback that throws');
@@ -391,7 +373,7 @@ describe('observe()', () => {
       await clock.run(session.close());
       await clock.advance(2_000);
     } finally {
-      globalThis.queueMicrotask = original;
+      restore();
     }
     expect(told).toEqual([1]);
     expect(uncaught).toHaveLength(1);
