@@ -25,4 +25,6 @@ export { attemptsOf, isTransient, refusalKind } from './outcome.js';
 export type * from './port.js';
 export { type Random, seededRandom, systemRandom } from './random.js';
 export { type DynamoDBClientLike, SdkEngine } from './sdk.js';
+export { noteSignal, passesSignals, passSignals } from './signal-channel.js';
 export { after } from './timer.js';
+export { UndiciHandler } from './undici-handler.js';

@@ -1,0 +1,81 @@
+/** The errors of streams. What the service refuses for good and is not ours to explain passes through unchanged. */
+import { LeydenError } from '../errors.js';
+
+/** Why a {@link StreamError} was thrown. */
+export type StreamErrorReason =
+  /** The table has no stream. */
+  | 'no-stream'
+  /** No such stream: it never was, or it was disabled more than a day ago. */
+  | 'not-found'
+  /** What was given is no ARN of a stream. */
+  | 'wrong-arn'
+  /** The stream's view type leaves out what is needed. */
+  | 'view-type'
+  /** The stream was replaced: the table has a newer one. */
+  | 'replaced'
+  /** A position that means one lineage of shards, and there are several. */
+  | 'ambiguous-position';
+
+/** `ERR_STREAM`: this stream cannot be read as it was asked. Nothing was read. */
+export class StreamError extends LeydenError {
+  readonly reason: StreamErrorReason;
+  /** The table or the ARN. */
+  readonly stream: string;
+
+  constructor(reason: StreamErrorReason, stream: string, message: string, cause?: unknown) {
+    super('ERR_STREAM', `Cannot read the stream of ${stream}: ${message}`, {
+      outcome: 'not-done',
+      retryable: false,
+      cause,
+    });
+    this.reason = reason;
+    this.stream = stream;
+  }
+}
+
+/** Records that may have been missed. */
+export interface Gap {
+  readonly shardId: string;
+  /** Why: records older than a day were removed, or the shard is gone. */
+  readonly reason: 'trimmed' | 'shard-gone';
+  /** The last record that was delivered before it; absent: none of this shard. */
+  readonly after?: string | undefined;
+  /** The oldest record that is still there, if one was seen. */
+  readonly resumesAt?: string | undefined;
+  /** When the last record before it was written, in epoch milliseconds, where that is known. */
+  readonly lostSince?: number | undefined;
+}
+
+/**
+ * `ERR_STREAM_GAP`: records may have been missed, since they were in the stream for more than a day before this reader came to them.
+ * Nothing after them was delivered. The remedy is to read what the stream tells of (the table) anew, then to go on with `onGap`
+ * `'continue'`, or from `'trim-horizon'`.
+ */
+export class StreamGapError extends LeydenError {
+  readonly gap: Gap;
+
+  constructor(stream: string, gap: Gap, cause?: unknown) {
+    const where =
+      gap.reason === 'trimmed' ? 'its oldest records were removed after a day' : 'the shard is gone with its records';
+    super(
+      'ERR_STREAM_GAP',
+      `Cannot go on in shard ${gap.shardId} of ${stream} after ${gap.after ?? 'its beginning'}: ${where}; ` +
+        "read the table anew, then go on with onGap 'continue' or from 'trim-horizon'",
+      { outcome: 'not-done', retryable: false, cause },
+    );
+    this.gap = gap;
+  }
+}
+
+/** Why a {@link TokenError} was thrown. */
+export type TokenErrorReason = 'damaged' | 'newer-format' | 'other-stream';
+
+/** `ERR_STREAM_TOKEN`: a token that is damaged, of a later format, or of another stream. Nothing was read. */
+export class TokenError extends LeydenError {
+  readonly reason: TokenErrorReason;
+
+  constructor(reason: TokenErrorReason, message: string, cause?: unknown) {
+    super('ERR_STREAM_TOKEN', `Cannot read from a token: ${message}`, { outcome: 'not-done', retryable: false, cause });
+    this.reason = reason;
+  }
+}

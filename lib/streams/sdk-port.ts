@@ -1,0 +1,189 @@
+/**
+ * The streams port on the AWS SDK: the only file that imports `@aws-sdk/client-dynamodb-streams`.
+ *
+ * It works on any `DynamoDBStreamsClient`, which is never reconfigured and never closed. Retries of the SDK do no harm here, since all
+ * are questions, but they hide throttling from the pace of a reader: `createStreamsClient` makes a client without them.
+ */
+import {
+  DescribeStreamCommand,
+  DynamoDBStreamsClient,
+  type DynamoDBStreamsClientConfig,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  ListStreamsCommand,
+} from '@aws-sdk/client-dynamodb-streams';
+import { noteSignal, passesSignals, passSignals, type SendOptions, UndiciHandler } from '../engine/index.js';
+import { describePageMax, recordsPageMax } from './limits.js';
+import type * as port from './port.js';
+import { refusalOf } from './refusals.js';
+
+type NodeHttpHandler = Exclude<NonNullable<DynamoDBStreamsClientConfig['requestHandler']>, Record<string, unknown>>;
+
+/** Any client of the AWS SDK version 3 that sends the commands of DynamoDB Streams. */
+export interface DynamoDBStreamsClientLike {
+  readonly config: object;
+  send(command: never, options?: never): unknown;
+}
+
+/** Options of {@link createStreamsClient}: the SDK's own, and the three numbers that matter. */
+export interface CreateStreamsClientOptions
+  extends Omit<DynamoDBStreamsClientConfig, 'requestHandler' | 'maxAttempts' | 'cacheMiddleware'> {
+  /**
+   * Connections. Requests beyond it queue in the pool.
+   * @defaultValue 16
+   */
+  readonly socketsMax?: number;
+  /**
+   * Longest time to open a connection.
+   * @defaultValue 2000
+   */
+  readonly connectTimeoutMs?: number;
+  /**
+   * Longest silence of the server during an answer.
+   * @defaultValue 5000
+   */
+  readonly answerTimeoutMs?: number;
+}
+
+/**
+ * Makes a plain `DynamoDBStreamsClient` with the settings that were measured to help, as `createClient` does for the tables: undici's
+ * connections, the middleware stack built once, time-outs that end the call, one attempt per send.
+ *
+ * @example
+ * ```ts
+ * import { createStreamsClient } from 'leyden-jar/streams';
+ * const client = createStreamsClient({ region: 'eu-central-1' });
+ * client.destroy();
+ * ```
+ */
+export function createStreamsClient(options: CreateStreamsClientOptions = {}): DynamoDBStreamsClient {
+  const { socketsMax = 16, connectTimeoutMs = 2_000, answerTimeoutMs = 5_000, ...config } = options;
+  for (const [name, value] of Object.entries({ socketsMax, connectTimeoutMs, answerTimeoutMs })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RangeError(`Cannot create a client: ${name} must be a positive integer: ${value}`);
+    }
+  }
+  const client = new DynamoDBStreamsClient({
+    ...config,
+    maxAttempts: 1,
+    cacheMiddleware: true,
+    // The SDK knows a handler by its shape; its own types ask for more than it uses.
+    requestHandler: new UndiciHandler({ socketsMax, connectTimeoutMs, answerTimeoutMs }) as unknown as NodeHttpHandler,
+  });
+  passSignals(client);
+  return client;
+}
+
+/** The port on a client of the AWS SDK. */
+export class SdkStreams implements port.StreamsPort {
+  readonly name: string = 'sdk';
+  readonly #client: DynamoDBStreamsClient;
+  readonly #passesSignals: boolean;
+  #spent: port.StreamsSpent = { describes: 0, iterators: 0, reads: 0, records: 0, throttled: 0 };
+
+  constructor(client: DynamoDBStreamsClientLike) {
+    if (typeof client?.send !== 'function' || typeof client.config !== 'object') {
+      throw new TypeError('Cannot read streams: client must be a DynamoDBStreamsClient');
+    }
+    this.#client = client as unknown as DynamoDBStreamsClient;
+    this.#passesSignals = passesSignals(client);
+  }
+
+  spent(): port.StreamsSpent {
+    return this.#spent;
+  }
+
+  async streamsOf(tableName: string, options?: SendOptions): Promise<readonly port.StreamName[]> {
+    const found: port.StreamName[] = [];
+    let after: string | undefined;
+    do {
+      this.#count({ describes: 1 });
+      const input = { TableName: tableName, ExclusiveStartStreamArn: after };
+      const page = await this.#ask(this.#client.send(new ListStreamsCommand(input), this.#sending(input, options)));
+      for (const { StreamArn: arn, StreamLabel: label, TableName: name } of page.Streams ?? []) {
+        if (arn !== undefined && label !== undefined) found.push({ arn, label, tableName: name ?? tableName });
+      }
+      after = page.LastEvaluatedStreamArn;
+    } while (after !== undefined);
+    return found;
+  }
+
+  async describe(request: port.DescribeStreamRequest, options?: SendOptions): Promise<port.StreamDescription> {
+    const { arn, startAfter, childrenOf, limit = describePageMax } = request;
+    this.#count({ describes: 1 });
+    const input = {
+      StreamArn: arn,
+      Limit: limit,
+      ...(startAfter !== undefined && { ExclusiveStartShardId: startAfter }),
+      ...(childrenOf !== undefined && { ShardFilter: { Type: 'CHILD_SHARDS' as const, ShardId: childrenOf } }),
+    };
+    const answer = await this.#ask(this.#client.send(new DescribeStreamCommand(input), this.#sending(input, options)));
+    const { StreamDescription: found = {} } = answer;
+    return {
+      arn: found.StreamArn ?? arn,
+      label: found.StreamLabel ?? '',
+      tableName: found.TableName ?? '',
+      status: (found.StreamStatus ?? 'ENABLED') as port.StreamDescription['status'],
+      viewType: (found.StreamViewType ?? 'NEW_AND_OLD_IMAGES') as port.StreamDescription['viewType'],
+      keyNames: [...(found.KeySchema ?? [])]
+        .sort((a, b) => Number(b.KeyType === 'HASH') - Number(a.KeyType === 'HASH'))
+        .map((key) => key.AttributeName ?? ''),
+      shards: (found.Shards ?? []).map((shard) => ({
+        shardId: shard.ShardId ?? '',
+        parentId: shard.ParentShardId,
+        firstSequence: shard.SequenceNumberRange?.StartingSequenceNumber,
+        lastSequence: shard.SequenceNumberRange?.EndingSequenceNumber,
+      })),
+      lastShardId: found.LastEvaluatedShardId,
+    };
+  }
+
+  async iterator({ arn, shardId, start }: port.ShardIteratorRequest, options?: SendOptions): Promise<string> {
+    this.#count({ iterators: 1 });
+    const input = {
+      StreamArn: arn,
+      ShardId: shardId,
+      ShardIteratorType: start.type,
+      ...('sequence' in start && { SequenceNumber: start.sequence }),
+    };
+    const sending = this.#sending(input, options);
+    const { ShardIterator: iterator } = await this.#ask(this.#client.send(new GetShardIteratorCommand(input), sending));
+    if (iterator === undefined) throw new Error(`Cannot read shard ${shardId}: the service gave no iterator`);
+    return iterator;
+  }
+
+  async records(request: port.RecordsRequest, options?: SendOptions): Promise<port.RecordsPage> {
+    const { iterator, limit = recordsPageMax } = request;
+    this.#count({ reads: 1 });
+    const input = { ShardIterator: iterator, Limit: limit };
+    const answer = await this.#ask(this.#client.send(new GetRecordsCommand(input), this.#sending(input, options)));
+    const records = (answer.Records ?? []) as unknown as readonly port.StreamRecord[];
+    this.#count({ records: records.length });
+    return { records, nextIterator: answer.NextShardIterator };
+  }
+
+  /** Options of a call. A client of ours is told of the signal beside them: options would cost it its cached middleware. */
+  #sending(input: object, options: SendOptions | undefined): { abortSignal?: AbortSignal } | undefined {
+    const signal = options?.signal;
+    if (signal === undefined) return undefined;
+    if (!this.#passesSignals) return { abortSignal: signal };
+    signal.throwIfAborted();
+    noteSignal(input, signal);
+    return undefined;
+  }
+
+  async #ask<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (refusalOf(error) === 'throttled') this.#count({ throttled: 1 });
+      throw error;
+    }
+  }
+
+  #count(added: Partial<port.StreamsSpent>): void {
+    const sum = { ...this.#spent };
+    for (const [name, count] of Object.entries(added)) sum[name as keyof port.StreamsSpent] += count;
+    this.#spent = sum;
+  }
+}
