@@ -1,5 +1,5 @@
 import { isSealing, type SealingCodec, type ValueCodec } from '../codec/index.js';
-import type { Clock, Random, Spent } from '../engine/index.js';
+import type { Clock, Random, Spent, TableDescription } from '../engine/index.js';
 import type { AtomOptions, AtomTableOptions, CompositeKey } from './atom-options.js';
 import type { Ground, Retry } from './ground.js';
 import { ItemAtom } from './item-atom.js';
@@ -423,6 +423,16 @@ export class AtomTable {
   /** Whether the codec of this table encrypts. What lies beside the atoms, journals and snapshots, is not encrypted. */
   get encrypts(): boolean {
     return this.#codec !== undefined && isSealing(this.#codec) && this.#codec.encrypts === true;
+  }
+
+  /** The table's name, or its ARN, as it was given. */
+  get tableName(): string {
+    return this.#ground.tableName();
+  }
+
+  /** @internal What the table is; `undefined` where it does not exist. */
+  describe(): Promise<TableDescription | undefined> {
+    return this.#ground.engine.describeTable(this.#ground.tableName());
   }
 
   /** The clock and the source of randomness that this table works with. */

@@ -25,6 +25,15 @@ export function onAbort(signal: AbortSignal, leave: () => void): () => void {
   };
 }
 
+/** Waits for `work`, but no longer than until `signal` aborts: then rejects with its reason, and the work goes on unwatched. */
+export function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const unlisten = onAbort(signal, () => reject(signal.reason));
+    work.finally(unlisten).then(resolve, reject);
+  });
+}
+
 function listen(signal: AbortSignal): Under {
   const leaves = new Set<() => void>();
   const listener = () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { onAbort } from './aborts.js';
+export { onAbort, unlessAborted } from './aborts.js';
 export { Alarm } from './alarm.js';
 export { type CreateClientOptions, createClient } from './client.js';
 export { type Clock, systemClock } from './clock.js';

@@ -6,7 +6,7 @@
  *
  * What a user calls is in `prevayler.ts`, the way of an event in `pipeline.ts`, the state in `replica.ts`.
  */
-import { Alarm, onAbort } from '../engine/index.js';
+import { Alarm, unlessAborted } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { ReadCommit } from '../journal/index.js';
 import { Call, type HandleAnswer } from './call.js';
@@ -339,21 +339,5 @@ export class System<S, E, R> {
       this.changes.end(undefined);
       this.#tellReady();
     }
-  }
-}
-
-/** What becomes of `work`, or the reason of `signal` if it aborts before; the work goes on. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  let unlisten = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    unlisten = onAbort(signal, () => reject(signal.reason));
-  });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([work, aborted]);
-  } finally {
-    work.catch(() => {});
-    unlisten();
   }
 }

@@ -1,6 +1,7 @@
 /** What readers deliver: changes in batches, each batch of one shard. */
 import type { StreamRecord } from './port.js';
 import type { StreamToken } from './position.js';
+import type { ImagesNeeded } from './stream-lookup.js';
 
 /** What is known of a record beside what a parser makes of it. */
 export interface RecordMeta {
@@ -29,7 +30,7 @@ export interface Change<T> {
  */
 export interface Parser<T> {
   /** Images that it needs; without it any view type will do. */
-  readonly needs?: 'new-image' | 'both-images' | undefined;
+  readonly needs?: ImagesNeeded;
   parse(record: StreamRecord, meta: RecordMeta): T | undefined | Promise<T | undefined>;
 }
 

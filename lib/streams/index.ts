@@ -20,3 +20,10 @@ export {
   type DynamoDBStreamsClientLike,
   SdkStreams,
 } from './sdk-port.js';
+export type { ImagesNeeded, StreamFacts } from './stream-lookup.js';
+export {
+  type ResolveOptions,
+  TableStream,
+  type TableStreamBaseOptions,
+  type TableStreamOptions,
+} from './table-stream.js';

@@ -9,7 +9,7 @@
  * elsewhere, from `cursor`. A loop that was left is taken up by the next loop.
  */
 import type { AttributeValue, Item } from '../../codec/index.js';
-import { onAbort } from '../../engine/index.js';
+import { unlessAborted } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 
 /** One item of a page. */
@@ -198,15 +198,6 @@ class Arrivals<T> {
       await unlessAborted(woken, signal);
     }
   }
-}
-
-/** Waits for `work`, but no longer than until `signal` aborts. */
-function unlessAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const unlisten = onAbort(signal, () => reject(signal.reason));
-    work.finally(unlisten).then(resolve, reject);
-  });
 }
 
 /** The strand stands behind this row now. */

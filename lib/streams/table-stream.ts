@@ -1,0 +1,132 @@
+import type { AtomTable } from '../atom/index.js';
+import { type Clock, type Random, systemClock, systemRandom, unlessAborted } from '../engine/index.js';
+import type { StreamsPort } from './port.js';
+import { type DynamoDBStreamsClientLike, SdkStreams } from './sdk-port.js';
+import { parseStreamArn } from './stream-arn.js';
+import { type ImagesNeeded, requireImages, type StreamFacts, streamOfArn, streamOfTable } from './stream-lookup.js';
+
+/** Options of {@link TableStream} beside the stream itself. */
+export interface TableStreamBaseOptions {
+  /** @defaultValue that of the table, where an `AtomTable` is given; else the process's clocks */
+  readonly clock?: Clock;
+  /** Randomness of pauses. @defaultValue that of the table, else `Math.random` */
+  readonly random?: Random;
+}
+
+/** Options of {@link TableStream}: your client of DynamoDB Streams or a port, and the table or the ARN of a stream. */
+export type TableStreamOptions = TableStreamBaseOptions &
+  (
+    | {
+        /** Your `DynamoDBStreamsClient`. It is never reconfigured and never closed. */
+        readonly client: DynamoDBStreamsClientLike;
+        readonly port?: never;
+      }
+    | {
+        /** Any implementation of the port, for tests and simulations. */
+        readonly port: StreamsPort;
+        readonly client?: never;
+      }
+  ) &
+  (
+    | {
+        /** The table whose stream is read: an `AtomTable`, or the table's name. */
+        readonly table: AtomTable | string;
+        readonly arn?: never;
+        readonly allowDisabled?: never;
+      }
+    | {
+        /** A stream by its ARN. */
+        readonly arn: string;
+        /**
+         * Reads a stream that was turned off, to its end; possible for a day.
+         * @defaultValue false: it is refused, since nothing new will ever come from it
+         */
+        readonly allowDisabled?: boolean;
+        readonly table?: never;
+      }
+  );
+
+/** Options of {@link TableStream.resolve}. */
+export interface ResolveOptions {
+  /** Images that the view of the stream must have. @defaultValue any view will do */
+  readonly needs?: ImagesNeeded;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The stream of a table: what changed in it during the last day, in order.
+ *
+ * Make one per process and stream and share it. Making it sends nothing; which stream is meant is found out at the first use, once.
+ */
+export class TableStream {
+  /** Where the stream is read. */
+  readonly port: StreamsPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The table whose stream it is, where that was given as an `AtomTable`. */
+  readonly table: AtomTable | undefined;
+  /** The table's name or the ARN, as it was given: for messages. */
+  readonly #given: string | AtomTable;
+  readonly #arn: string | undefined;
+  readonly #allowDisabled: boolean;
+  #facts: Promise<StreamFacts> | undefined;
+
+  /** @throws TypeError for wrong options; {@link StreamError} `ERR_STREAM` for what is no ARN of a stream. */
+  constructor(options: TableStreamOptions) {
+    const { client, port, table, arn, allowDisabled = false } = options;
+    if ((client === undefined) === (port === undefined)) {
+      throw new TypeError('Cannot read a stream: give client (a DynamoDBStreamsClient) or port, one of them');
+    }
+    if ((table === undefined) === (arn === undefined)) {
+      throw new TypeError('Cannot read a stream: give table (an AtomTable or its name) or arn, one of them');
+    }
+    if (arn !== undefined && typeof arn !== 'string') {
+      throw new TypeError(`Cannot read a stream: arn must be a string: ${typeof arn}`);
+    }
+    const isTable = typeof table === 'object' && table?.sources !== undefined;
+    if (table !== undefined && !isTable && (typeof table !== 'string' || table === '')) {
+      throw new TypeError("Cannot read a stream: table must be an AtomTable or a table's name");
+    }
+    if (arn !== undefined) parseStreamArn(arn);
+    this.port = port ?? new SdkStreams(client as DynamoDBStreamsClientLike);
+    this.table = isTable ? table : undefined;
+    this.clock = options.clock ?? this.table?.sources.clock ?? systemClock;
+    this.random = options.random ?? this.table?.sources.random ?? systemRandom;
+    this.#given = (table ?? arn) as string | AtomTable;
+    this.#arn = arn;
+    this.#allowDisabled = allowDisabled;
+  }
+
+  /**
+   * Finds out which stream is meant, and whether it can be read. Asked once: what was found is remembered, a failure is not.
+   *
+   * A stream that replaces this one later is not noticed here: readers tell of the end of theirs.
+   *
+   * @cost The first time 2 requests (one with `arn`), then nothing.
+   * @iam dynamodb:DescribeStream; dynamodb:DescribeTable for an `AtomTable`, or dynamodb:ListStreams
+   * @throws {StreamError} `ERR_STREAM`: no such table, no stream, turned off, replaced by a newer one, a view that lacks images that are
+   * needed. Each says what to do about it. What the service refuses for good, and `signal.reason`, pass through unchanged.
+   */
+  async resolve(options: ResolveOptions = {}): Promise<StreamFacts> {
+    const { needs, signal } = options;
+    signal?.throwIfAborted();
+    if (this.#facts === undefined) {
+      const found = this.#find();
+      this.#facts = found;
+      found.catch(() => {
+        this.#facts = undefined;
+      });
+    }
+    const facts = await unlessAborted(this.#facts, signal);
+    requireImages(facts, needs);
+    return facts;
+  }
+
+  /** Without anybody's signal: all who ask meanwhile share the answer. */
+  #find(): Promise<StreamFacts> {
+    const given = this.#given;
+    if (this.#arn !== undefined) return streamOfArn(this.port, this.#arn, this.#allowDisabled);
+    if (typeof given === 'string') return streamOfTable(this.port, given);
+    return streamOfTable(this.port, given.tableName, () => given.describe());
+  }
+}
