@@ -122,4 +122,6 @@ export interface StreamsPort {
   iterator(request: ShardIteratorRequest, options?: SendOptions): Promise<string>;
   records(request: RecordsRequest, options?: SendOptions): Promise<RecordsPage>;
   spent(): StreamsSpent;
+  /** By how much the service's clock is known to be ahead of this machine's. @defaultValue 0 */
+  clockOffsetMs?(): number;
 }

@@ -93,6 +93,11 @@ export class SdkStreams implements port.StreamsPort {
     return this.#spent;
   }
 
+  /** The SDK learns by how much its machine's clock is wrong when it is wrong by minutes. */
+  clockOffsetMs(): number {
+    return (this.#client.config as { readonly systemClockOffset?: number }).systemClockOffset ?? 0;
+  }
+
   async streamsOf(tableName: string, options?: SendOptions): Promise<readonly port.StreamName[]> {
     const found: port.StreamName[] = [];
     let after: string | undefined;
