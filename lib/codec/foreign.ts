@@ -17,6 +17,7 @@ const nestingMax = 64;
  * number that JavaScript has no number for becomes a `bigint`; a fraction of more than 17 digits the nearest number.
  *
  * @param key named in errors
+ * @param readNumber makes something else of numbers
  * @throws {DecodeError} `ERR_DECODE`, reason `foreign`: a name `__proto__` in it, or not an item
  *
  * @example
@@ -25,11 +26,15 @@ const nestingMax = 64;
  * console.log(fromForeign({ id: { S: 'a' }, tags: { SS: ['x'] } })); // { id: 'a', tags: Set(1) { 'x' } }
  * ```
  */
-export function fromForeign(item: Item, key = ''): Record<string, unknown> {
+export function fromForeign(
+  item: Item,
+  key = '',
+  readNumber: (text: string) => unknown = toNumber,
+): Record<string, unknown> {
   const names = checkNames({ M: item }, 0);
   if (names !== undefined) throw new DecodeError(key, 'foreign', names);
   try {
-    return unmarshall(item as never, { wrapNumbers: toNumber });
+    return unmarshall(item as never, { wrapNumbers: readNumber });
   } catch {
     throw new DecodeError(key, 'foreign', 'attributes that the SDK cannot read');
   }

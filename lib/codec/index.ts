@@ -23,6 +23,7 @@ export { bareError } from './knot.js';
 export { escapeName, setOwn } from './names.js';
 export { nativeNestingMax } from './native.js';
 export { type Note, notesOf } from './notes.js';
+export { type NumbersAs, numberReader } from './numbers.js';
 export { isSealing, type Place, type SealingCodec } from './sealing.js';
 export { jsonCodec, type ValueCodec } from './value-codec.js';
 export { isHeavier } from './weight.js';

@@ -12,6 +12,7 @@
  */
 import type { AttributeValue } from './attribute.js';
 import { isBytes } from './copy.js';
+import { decimal, decimalParts } from './decimal.js';
 import { DecodeError, UnsupportedValueError } from './errors.js';
 import { isPlainName, isPlainNumber, isWellFormed, type Json, seal } from './plain.js';
 
@@ -175,8 +176,6 @@ class Reader {
   }
 }
 
-const decimal = /^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-
 function isMap(content: unknown): content is Readonly<Record<string, unknown>> {
   if (typeof content !== 'object' || content === null || Array.isArray(content) || isBytes(content)) return false;
   const prototype: unknown = Object.getPrototypeOf(content);
@@ -191,12 +190,4 @@ function isFaithful(text: string, number: number): boolean {
   if (exponent < 0) return true;
   const [ownDigits, ownExponent] = decimalParts(String(number));
   return digits === ownDigits && exponent === ownExponent;
-}
-
-/** Significant digits without zeros at either end, and the power of ten of the last of them. */
-function decimalParts(text: string): readonly [digits: string, exponent: number] {
-  const [, whole = '', fraction = '', power = '0'] = /^-?(\d*)\.?(\d*)(?:[eE](.+))?$/.exec(text) ?? [];
-  const all = (whole + fraction).replace(/^0+/, '');
-  const digits = all.replace(/0+$/, '');
-  return [digits, Number(power) - fraction.length + (all.length - digits.length)];
 }

@@ -1,5 +1,6 @@
 /** The errors of streams. What the service refuses for good and is not ours to explain passes through unchanged. */
 import { LeydenError } from '../errors.js';
+import type { RecordMeta } from './change.js';
 
 /** Why a {@link StreamError} was thrown. */
 export type StreamErrorReason =
@@ -13,6 +14,8 @@ export type StreamErrorReason =
   | 'view-type'
   /** The stream was replaced: the table has a newer one. */
   | 'replaced'
+  /** The stream was turned off, and all of it was delivered. */
+  | 'ended'
   /** A position that means one lineage of shards, and there are several. */
   | 'ambiguous-position';
 
@@ -77,5 +80,43 @@ export class TokenError extends LeydenError {
   constructor(reason: TokenErrorReason, message: string, cause?: unknown) {
     super('ERR_STREAM_TOKEN', `Cannot read from a token: ${message}`, { outcome: 'not-done', retryable: false, cause });
     this.reason = reason;
+  }
+}
+
+/**
+ * `ERR_STREAM_CHECKPOINT`: somebody else has saved in this checkpointer since this reader loaded from it. Nothing was saved; what this
+ * reader has delivered since its last save is delivered again by whoever goes on from there. The remedy is one checkpointer (file,
+ * atom) for each reader, or one reader at a time; for several processes at one stream, a `ConsumerGroup`.
+ */
+export class CheckpointConflictError extends LeydenError {
+  /** The file, or the atom. */
+  readonly checkpointer: string;
+
+  constructor(checkpointer: string) {
+    super(
+      'ERR_STREAM_CHECKPOINT',
+      `Cannot save a position in ${checkpointer}: another reader has saved there since; give each reader a checkpointer of its own, ` +
+        'let one process read at a time, or make them a ConsumerGroup',
+      { outcome: 'not-done', retryable: false },
+    );
+    this.checkpointer = checkpointer;
+  }
+}
+
+/**
+ * `ERR_STREAM_PARSE`: a parser threw at a record. It was not delivered, and counts as not done. Mend the parser and read on; or let the
+ * parser return `undefined` for what it cannot read, which says that such records are done.
+ */
+export class RecordParseError extends LeydenError {
+  readonly meta: RecordMeta;
+
+  constructor(meta: RecordMeta, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      'ERR_STREAM_PARSE',
+      `Cannot parse record ${meta.eventId} of shard ${meta.shardId} at ${meta.sequenceNumber}: ${why}; mend the parser and read on`,
+      { outcome: 'not-done', retryable: false, cause },
+    );
+    this.meta = meta;
   }
 }

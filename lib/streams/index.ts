@@ -3,8 +3,11 @@
  *
  * @module
  */
+export { atomCheckpointer } from './atom-checkpointer.js';
 export type * from './change.js';
+export { type Checkpointer, memoryCheckpointer } from './checkpoint.js';
 export {
+  CheckpointConflictError,
   type Gap,
   StreamError,
   type StreamErrorReason,
@@ -12,6 +15,8 @@ export {
   TokenError,
   type TokenErrorReason,
 } from './errors.js';
+export { fileCheckpointer } from './file-checkpointer.js';
+export { raw, type Unmarshalled, type UnmarshalledOptions, unmarshalled } from './parser.js';
 export type * from './port.js';
 export type { ShardPosition, StreamPosition, StreamToken } from './position.js';
 export {
@@ -27,3 +32,7 @@ export {
   type TableStreamBaseOptions,
   type TableStreamOptions,
 } from './table-stream.js';
+export { compareSequences, decodeToken, encodeToken } from './token.js';
+export { StreamWatchSource, type WatchSourceStatus } from './watch/stream-watch-source.js';
+export type { WatchHint } from './watch/watch-hint.js';
+export type { StreamWatchSourceOptions, WatchVia } from './watch/watch-options.js';
