@@ -39,7 +39,7 @@ export const locks = [
   ),
   mutant(
     'a holder trusts its monotonic clock alone',
-    'lib/recipes/session/own-time.ts',
+    'lib/engine/own-time.ts',
     'return Math.max(clock.monotonicMs() - moment.monotonicMs, clock.now() - moment.wallMs);',
     'return clock.monotonicMs() - moment.monotonicMs;',
     session,
@@ -47,7 +47,7 @@ export const locks = [
   ),
   mutant(
     'a holder trusts its wall clock alone',
-    'lib/recipes/session/own-time.ts',
+    'lib/engine/own-time.ts',
     'return Math.max(clock.monotonicMs() - moment.monotonicMs, clock.now() - moment.wallMs);',
     'return clock.now() - moment.wallMs;',
     session,
@@ -55,7 +55,7 @@ export const locks = [
   ),
   mutant(
     'a signal answers without a look at the clocks',
-    'lib/recipes/session/watchful-signal.ts',
+    'lib/engine/watchful-signal.ts',
     '    look();\n    return Reflect',
     '    return Reflect',
     session,

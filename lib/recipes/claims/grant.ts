@@ -1,7 +1,7 @@
 import type { ItemAtom, Transaction } from '../../atom/index.js';
+import { watchfulSignal } from '../../engine/index.js';
 import type { RecipeState } from '../recipe-item.js';
 import { LeaseLostError, lossOf } from '../session/session-errors.js';
-import { watchfulSignal } from '../session/watchful-signal.js';
 import type { Claim } from './claim-steps.js';
 import type { Claims, Granted } from './claims.js';
 

@@ -1,10 +1,9 @@
-import { onAbort } from '../../engine/index.js';
+import { onAbort, watchfulSignal } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { LockClaims } from '../lock/lock-claims.js';
 import { claimTermsOf, type TicketOptions } from '../lock/lock-options.js';
 import { RecipeItem, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
-import { watchfulSignal } from '../session/watchful-signal.js';
 import {
   type ElectionState,
   isNews,

@@ -1,6 +1,5 @@
-import { onAbort } from '../../engine/index.js';
+import { onAbort, watchfulSignal } from '../../engine/index.js';
 import type { WaitOptions } from '../recipe-item.js';
-import { watchfulSignal } from '../session/watchful-signal.js';
 import type { Lock } from './lock.js';
 import type { LockGrant } from './lock-grant.js';
 

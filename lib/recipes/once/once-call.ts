@@ -11,7 +11,7 @@
  * not take in time is stored in the background as well. Both end with the lease: then others may take over.
  */
 import { TableClosedError } from '../../atom/index.js';
-import { after, type Clock, onAbort } from '../../engine/index.js';
+import { after, type Clock, onAbort, watchfulSignal } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { Rivals, sessionsOver } from '../claims/rivals.js';
 import { Waiting } from '../claims/waiting.js';
@@ -19,7 +19,6 @@ import { insist } from '../insist.js';
 import type { RecipeItem } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
-import { watchfulSignal } from '../session/watchful-signal.js';
 import { errorOf, failureFrom, InProgressError, PayloadMismatchError, ResultNotStoredError } from './once-errors.js';
 import {
   begun,

@@ -4,8 +4,7 @@
  * They count as used from the moment at which they were taken, and may be spent for `shareMs` from the moment *before* that was asked,
  * by the clock that counts more. So within any time at most those are spent that were taken in it or `shareMs` before.
  */
-import type { Clock } from '../../engine/index.js';
-import { elapsedMs, type Moment, momentOf } from '../session/own-time.js';
+import { type Clock, elapsedMs, type Moment, momentOf } from '../../engine/index.js';
 
 /** Tokens of one write. */
 interface Batch {

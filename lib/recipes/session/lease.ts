@@ -14,9 +14,8 @@
  * met by trying again until the own end.
  */
 import type { AtomTable } from '../../atom/index.js';
-import { Alarm, after, type Clock } from '../../engine/index.js';
+import { Alarm, after, type Clock, elapsedMs, type Moment, momentOf, watchfulSignal } from '../../engine/index.js';
 import type { RecipeItem } from '../recipe-item.js';
-import { elapsedMs, type Moment, momentOf } from './own-time.js';
 import { LeaseLostError, type LostReason, SessionClosedError } from './session-errors.js';
 import {
   closed,
@@ -28,7 +27,6 @@ import {
   sessionItem,
 } from './session-item.js';
 import { tellAll } from './told.js';
-import { watchfulSignal } from './watchful-signal.js';
 
 /** The share of a lease that its holder relies on. */
 const reliedOn = 0.8;

@@ -9,7 +9,7 @@
  *
  * Observers do not use this: they count on the monotonic clock alone, where a step forward would make them believe too *short*.
  */
-import type { Clock } from '../../engine/index.js';
+import type { Clock } from './clock.js';
 
 /** A moment by both clocks. */
 export interface Moment {
