@@ -60,11 +60,13 @@ export interface Observation {
   readonly isDisabled?: boolean | undefined;
 }
 
-/** A shard to be started; what a shard reader takes. */
+/** A shard to be started. */
 export interface ShardToStart {
   readonly shardId: string;
-  /** `'latest'`: from its tip, now. */
-  readonly position: ShardPosition | 'latest';
+  /** Where it stands; what a token says of it until something of it was read. */
+  readonly start: ShardPosition;
+  /** Its tip will do: `start` is the moment of a start that is now. `latestSince` without it is read from the oldest record on. */
+  readonly atTip: boolean;
   /** Somebody counts on what it holds from there on: what is missing of it is a gap. */
   readonly isContinuation: boolean;
 }
@@ -83,7 +85,7 @@ export interface ShardView {
   readonly parentId: string | undefined;
   readonly children: readonly string[];
   /** Where it stands, or will be started. */
-  readonly position: ShardPosition | 'latest';
+  readonly position: ShardPosition;
   readonly state: 'waiting' | 'ready' | 'started' | 'finished';
   /** It lies before the start and was never read. */
   readonly isSkipped: boolean;
@@ -171,7 +173,12 @@ export class ShardForest {
   /** Shards that can be read now and were not started: their parents are done. */
   startable(): readonly ShardToStart[] {
     this.#startable ??= this.#isPlaced ? this.#ready() : [];
-    return this.#startable.map(({ id: shardId, position, isContinuation }) => ({ shardId, position, isContinuation }));
+    return this.#startable.map((node) => ({
+      shardId: node.id,
+      start: this.#positionOf(node),
+      atTip: node.position === 'latest',
+      isContinuation: node.isContinuation,
+    }));
   }
 
   /** The shard is being read. */
@@ -233,9 +240,8 @@ export class ShardForest {
     const shards: Record<string, ShardPosition> = {};
     const doubt = this.#doubt();
     for (const node of this.#nodes.values()) {
-      const { id, position } = node;
       const isDue = node.state === 'finished' ? this.#isOpenEnd(node) : this.#waitsFor(node, doubt) === undefined;
-      if (isDue) shards[id] = position === 'latest' ? { latestSince: this.#beginning.startedAtMs } : position;
+      if (isDue) shards[node.id] = this.#positionOf(node);
     }
     return shards;
   }
@@ -247,7 +253,7 @@ export class ShardForest {
       shardId: node.id,
       parentId: node.parentId,
       children: [...node.children],
-      position: node.position,
+      position: this.#positionOf(node),
       state: node.state !== 'pending' ? node.state : ready.has(node.id) ? 'ready' : 'waiting',
       isSkipped: node.isSkipped,
       isListed: node.timesListed > 0 && node.timesMissed === 0,
@@ -298,6 +304,10 @@ export class ShardForest {
     node.state = 'finished';
     node.position = 'end';
     node.isClosed = true;
+  }
+
+  #positionOf({ position }: ShardNode): ShardPosition {
+    return position === 'latest' ? { latestSince: this.#beginning.startedAtMs } : position;
   }
 
   #parent(node: ShardNode): ShardNode | undefined {
