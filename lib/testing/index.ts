@@ -21,4 +21,5 @@ export {
 } from './fault-proxy.js';
 export type { CannedAnswer, FaultKind, FaultOperations, FaultRule } from './fault-rules.js';
 export { type DynamoDBLocalFound, findDynamoDBLocal } from './find-dynamodb-local.js';
+export * from './streams/index.js';
 export { VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

@@ -20,6 +20,7 @@ import { UpdateTableCommand } from '@aws-sdk/client-dynamodb';
 import { describe } from '@jest/globals';
 import { type Clock, type Engine, type StreamViewType, systemClock } from '../../lib/engine/index.js';
 import { createStreamsClient, SdkStreams, type StreamsPort } from '../../lib/streams/index.js';
+import { StreamSimulator, type StreamSimulatorOptions, VirtualClock } from '../../lib/testing/index.js';
 import { type EngineRow, engines } from './engines.js';
 
 /** A table with a stream. */
@@ -57,7 +58,7 @@ export interface OpenStreams {
 
 /** One row of the table. */
 export interface StreamEngineRow {
-  readonly name: 'dynamodb-local' | 'aws';
+  readonly name: 'simulator' | 'dynamodb-local' | 'aws';
   /** Why it is not to be had here, if so. */
   readonly missing?: string | undefined;
   open(): Promise<OpenStreams>;
@@ -126,8 +127,39 @@ async function openSdk(row: EngineRow): Promise<OpenStreams> {
 const sdkRow = (name: 'dynamodb-local' | 'aws'): readonly StreamEngineRow[] =>
   engines.filter((row) => row.name === name).map((row) => ({ name, missing: row.missing, open: () => openSdk(row) }));
 
+/** Streams in this process, on a virtual clock. What it is besides comes along. */
+export function openSimulator(
+  options: StreamSimulatorOptions & { readonly clock?: VirtualClock } = {},
+): OpenStreams & { readonly simulator: StreamSimulator; readonly clock: VirtualClock } {
+  const { clock = new VirtualClock() } = options;
+  const simulator = new StreamSimulator({ ...options, clock });
+  const { engine } = simulator;
+  let tables = 0;
+  return {
+    simulator,
+    engine,
+    clock,
+    port: (reader) => simulator.port(reader),
+    uniqueTable() {
+      tables += 1;
+      return `table-${tables}`;
+    },
+    async createTable(made = {}) {
+      const tableName = this.uniqueTable();
+      await engine.createTable(definition(tableName, made));
+      return { tableName, arn: await readyArn(engine, tableName) };
+    },
+    disable: async (tableName) => simulator.disable(tableName),
+    enable: async (tableName, viewType) => simulator.enable(tableName, viewType),
+    run: (work) => clock.run(work()),
+    close: async () => {},
+  };
+}
+
+const simulator: StreamEngineRow = { name: 'simulator', open: async () => openSimulator() };
+
 /** All engines with streams, from the quickest to the real one. `aws` has a row only where it was asked for. */
-export const streamEngines: readonly StreamEngineRow[] = [...sdkRow('dynamodb-local'), ...sdkRow('aws')];
+export const streamEngines: readonly StreamEngineRow[] = [simulator, ...sdkRow('dynamodb-local'), ...sdkRow('aws')];
 
 /** `describe` for one engine; where it is missing, a skipped block whose name says why, and a loud line on stderr. */
 export function describeStreams(row: StreamEngineRow, suite: () => void): void {

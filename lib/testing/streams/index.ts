@@ -1,0 +1,14 @@
+/** Streams to test against: simulated ones, and real ones cut into shards. */
+export { type Range, type StreamCapriceProfile, type StreamCaprices, streamCaprices } from './caprices.js';
+export type { SimulatedStreams } from './simulated-port.js';
+export type { WrittenRecord } from './simulated-stream.js';
+export {
+  type ShardTrafficView,
+  type ShardView,
+  StreamSimulator,
+  type StreamSimulatorOptions,
+  type StreamTraffic,
+} from './simulator.js';
+export { type StreamSimulatorLimits, scaledStreamLimits, streamSimulatorLimits } from './stream-limits.js';
+export type { SourceOptions } from './synthetic-log.js';
+export type { StreamViolation } from './traffic.js';

@@ -1,0 +1,150 @@
+/**
+ * What a simulated GetShardIterator and GetRecords answer.
+ *
+ * An iterator is a text that says all about itself, as the service's does: where it stands, when it was made, how many empty pages it
+ * has seen. Nothing is kept for it here.
+ */
+import type { IteratorStart, RecordsPage, StreamRecord } from '../../streams/index.js';
+import type { StreamCaprices } from './caprices.js';
+import type { Draws } from './draws.js';
+import { atOrBehind } from './record-log.js';
+import { compareSequences } from './sequence-line.js';
+import type { SimulatedShard } from './simulated-shard.js';
+import type { StreamSimulatorLimits } from './stream-limits.js';
+import { invalid, iteratorExpired, recordsTrimmed } from './stream-refusals.js';
+
+/** Empty pages in a row, while there are records. */
+const emptyRunMax = 4;
+
+/** An iterator, taken apart. */
+export interface SimulatedIterator {
+  readonly arn: string;
+  readonly shardId: string;
+  /** Of the record that comes next; `undefined`: of LATEST, and not fixed yet. */
+  readonly index: number | undefined;
+  /** LATEST is fixed then, if nobody reads before. */
+  readonly fixedAtMs: number;
+  readonly madeAtMs: number;
+  readonly emptyPages: number;
+}
+
+const separator = '|';
+
+export function iteratorText(iterator: SimulatedIterator): string {
+  const { arn, shardId, index = '', fixedAtMs, madeAtMs, emptyPages } = iterator;
+  return [arn, shardId, index, fixedAtMs, madeAtMs, emptyPages].join(separator);
+}
+
+export function parseIterator(text: string): SimulatedIterator {
+  const [arn, shardId, index, fixedAtMs, madeAtMs, emptyPages, ...rest] = String(text).split(separator);
+  if (arn === undefined || shardId === undefined || emptyPages === undefined || rest.length > 0) {
+    throw invalid('Invalid ShardIterator');
+  }
+  const at = index === '' ? undefined : Number(index);
+  return {
+    ...{ arn, shardId, index: at },
+    ...{ fixedAtMs: Number(fixedAtMs), madeAtMs: Number(madeAtMs), emptyPages: Number(emptyPages) },
+  };
+}
+
+/** What a page depends on beside the shard. */
+export interface PageWorld {
+  readonly limits: StreamSimulatorLimits;
+  readonly caprices: StreamCaprices;
+  readonly draws: Draws;
+  readonly nowMs: number;
+}
+
+/** The iterator that stands where `start` says. */
+export function startIterator(
+  arn: string,
+  shard: SimulatedShard,
+  start: IteratorStart,
+  world: PageWorld,
+): SimulatedIterator {
+  const { caprices, draws, nowMs } = world;
+  const made = { arn, shardId: shard.shardId, fixedAtMs: 0, madeAtMs: nowMs, emptyPages: 0 };
+  switch (start.type) {
+    case 'TRIM_HORIZON':
+      return { ...made, index: shard.log.firstIndex };
+    case 'LATEST': {
+      if (shard.end !== undefined) return { ...made, index: shard.log.endIndex };
+      if (!draws.chance(caprices.softLatest)) return { ...made, index: tip(shard, nowMs) };
+      return { ...made, index: undefined, fixedAtMs: nowMs + draws.within(caprices.softLatestMs) };
+    }
+    default:
+      return { ...made, index: indexAt(shard, start, world) };
+  }
+}
+
+/** Behind what can be read now. */
+function tip(shard: SimulatedShard, nowMs: number): number {
+  return shard.log.find((record) => record.visibleAtMs > nowMs);
+}
+
+function indexAt(
+  { log, firstSequence, end }: SimulatedShard,
+  start: IteratorStart & { readonly sequence: string },
+  { caprices, draws }: PageWorld,
+): number {
+  const { type, sequence } = start;
+  if (!/^\d{21,40}$/.test(sequence)) throw invalid(`Invalid SequenceNumber: ${sequence}`);
+  const newest = log.endIndex > log.firstIndex ? log.at(log.endIndex - 1).sequence : log.lastDropped;
+  const last = end?.lastSequence ?? newest ?? firstSequence;
+  if (compareSequences(sequence, firstSequence) < 0 || compareSequences(sequence, last) > 0) {
+    throw invalid(`Invalid SequenceNumber for the shard: ${sequence}`);
+  }
+  const { lastDropped } = log;
+  const isAfter = type === 'AFTER_SEQUENCE_NUMBER';
+  const beyond = lastDropped === undefined ? 1 : compareSequences(sequence, lastDropped);
+  if (beyond < 0 || (beyond === 0 && (!isAfter || caprices.strictTrim))) {
+    const now = caprices.trimmedAt === 'iterator' || (caprices.trimmedAt === 'either' && draws.chance(0.5));
+    if (now) throw recordsTrimmed();
+    return log.firstIndex - 1;
+  }
+  const index = atOrBehind(log, sequence);
+  const isThere = index < log.endIndex && log.at(index).sequence === sequence;
+  return isAfter && isThere ? index + 1 : index;
+}
+
+/** The page at an iterator, and the iterator behind it. */
+export function readPage(
+  shard: SimulatedShard,
+  iterator: SimulatedIterator,
+  limit: number,
+  world: PageWorld,
+): RecordsPage {
+  const { limits, caprices, draws, nowMs } = world;
+  const { log, end } = shard;
+  if (nowMs - iterator.madeAtMs > limits.iteratorLifeMs) throw iteratorExpired();
+  const from = iterator.index ?? fixed(shard, Math.min(iterator.fixedAtMs, nowMs));
+  if (from < log.firstIndex) throw recordsTrimmed();
+  const endIndex = log.endIndex;
+  const records: StreamRecord[] = [];
+  let index = from;
+  let emptyPages = 0;
+  if (from < endIndex && iterator.emptyPages < emptyRunMax && draws.chance(caprices.emptyPages)) {
+    emptyPages = iterator.emptyPages + 1;
+  } else {
+    const count = draws.chance(caprices.shortPages) ? 1 + draws.int(limit) : limit;
+    let bytes = 0;
+    for (; index < endIndex && records.length < count; index += 1) {
+      const one = log.at(index);
+      bytes += one.bytes;
+      if (one.visibleAtMs > nowMs || (records.length > 0 && bytes > limits.recordsPageBytesMax)) break;
+      records.push(one.record);
+    }
+  }
+  if (end !== undefined && index === endIndex && emptyPages === 0) {
+    const { lastPage } = caprices;
+    const isLast = lastPage === 'with-records' || (lastPage === 'either' && draws.chance(0.5));
+    if (records.length === 0 || isLast) return { records };
+  }
+  const next = { ...iterator, index, madeAtMs: nowMs, emptyPages };
+  return { records, nextIterator: iteratorText(next) };
+}
+
+/** Where LATEST stands that was fixed at `ms`: behind all that was written by then. */
+function fixed({ log }: SimulatedShard, ms: number): number {
+  return log.find((record) => record.writtenAtMs > ms);
+}
