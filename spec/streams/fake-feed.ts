@@ -1,0 +1,216 @@
+/**
+ * A stream whose reader the spec speaks for: what comes, when it is ready, what goes wrong.
+ *
+ *     const feed = new FakeFeed(bench);
+ *     const source = new StreamWatchSource({ stream: feed.stream, via: 'stream' });
+ *     feed.reader.isReady(); feed.reader.bring([item]); feed.reader.fail(error);
+ */
+import type { Item } from '../../lib/codec/index.js';
+import type { Clock } from '../../lib/engine/index.js';
+import { seededRandom } from '../../lib/engine/random.js';
+import type { Batch, RecordMeta } from '../../lib/streams/change.js';
+import type { Gap, StreamRecord, StreamToken, TableStream } from '../../lib/streams/index.js';
+import { metaOf } from '../../lib/streams/meta.js';
+import type { StreamFacts } from '../../lib/streams/stream-lookup.js';
+import type { FedEvent, FedReader, FedReadOptions } from '../../lib/streams/watch/shared-reader.js';
+import type { Fed } from '../../lib/streams/watch/tap.js';
+
+export const arn = 'arn:aws:dynamodb:eu-central-1:123456789012:table/state/stream/2026-01-01T00:00:00.000';
+
+const facts: StreamFacts = {
+  arn,
+  label: '2026-01-01T00:00:00.000',
+  tableName: 'state',
+  viewType: 'NEW_AND_OLD_IMAGES',
+  keyNames: ['id'],
+  isDisabled: false,
+};
+
+/** What a spec brings: the images of an item before and after. */
+export interface Brought {
+  readonly before?: Item | undefined;
+  readonly after?: Item | undefined;
+}
+
+export class FakeReader implements FedReader {
+  readonly options: FedReadOptions;
+  readonly ready: Promise<void>;
+  readonly #feed: FakeFeed;
+  #batches: Batch<Fed>[] = [];
+  #failure: { readonly error: unknown } | undefined;
+  #wake: () => void = () => {};
+  #resolveReady: () => void = () => {};
+  #rejectReady: (error: unknown) => void = () => {};
+  readonly #events: FedEvent[] = [];
+  #wakeListener: () => void = () => {};
+  /** Whether its shard answers by itself. */
+  answers = true;
+  nudges = 0;
+  isStopped = false;
+
+  constructor(feed: FakeFeed, options: FedReadOptions) {
+    this.#feed = feed;
+    this.options = options;
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.ready.catch(() => {});
+    void this.#beat();
+    options.signal.addEventListener('abort', () => this.fail(options.signal.reason), { once: true });
+  }
+
+  /** What is told of its shards: once a second that one was read, while they answer. */
+  get events(): AsyncIterable<FedEvent> {
+    const next = async (): Promise<IteratorResult<FedEvent>> => {
+      for (;;) {
+        const value = this.#events.shift();
+        if (value !== undefined) return { done: false, value };
+        if (this.isStopped) return { done: true, value: undefined };
+        await new Promise<void>((resolve) => {
+          this.#wakeListener = resolve;
+        });
+      }
+    };
+    return { [Symbol.asyncIterator]: () => ({ next }) };
+  }
+
+  tell(event: FedEvent): void {
+    this.#events.push(event);
+    this.#wakeListener();
+  }
+
+  async #beat(): Promise<void> {
+    const { clock } = this.#feed.stream;
+    while (!this.isStopped) {
+      if (this.answers) this.tell({ type: 'read', shardId: 'shard-1' });
+      await clock.sleep(1_000, { background: true, signal: this.options.signal }).catch(() => {
+        this.isStopped = true;
+      });
+    }
+  }
+
+  token(): StreamToken | undefined {
+    return this.#feed.tokenAt(this.#feed.sequence);
+  }
+
+  nudge(): void {
+    this.nudges += 1;
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.#wakeListener();
+  }
+
+  isReady(): void {
+    this.#resolveReady();
+  }
+
+  /** A page with these changes. Parsed at once, as a reader does. */
+  async bring(changes: readonly Brought[]): Promise<void> {
+    const records = [];
+    for (const change of changes) {
+      const record = this.#feed.recordOf(change);
+      const meta: RecordMeta = metaOf('shard-1', record);
+      const value = await this.options.parser.parse(record, meta);
+      if (value !== undefined) records.push({ value, meta });
+    }
+    const token = this.#feed.tokenAt(this.#feed.sequence);
+    this.#batches.push({
+      shardId: 'shard-1',
+      records,
+      shardEnd: false,
+      caughtUp: true,
+      ageMs: 0,
+      token: () => token,
+      commit: async () => {},
+    });
+    this.#wake();
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  gap(gap: Gap): unknown {
+    return this.options.onGap(gap);
+  }
+
+  fail(error: unknown): void {
+    this.#failure = { error };
+    this.#rejectReady(error);
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Batch<Fed>> {
+    for (;;) {
+      const batch = this.#batches.shift();
+      if (batch !== undefined) yield batch;
+      else if (this.#failure !== undefined) throw this.#failure.error;
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+}
+
+export class FakeFeed {
+  readonly readers: FakeReader[] = [];
+  facts: StreamFacts;
+  sequence = 0;
+  /** What stands in the way of finding the stream. */
+  obstacle: Error | undefined;
+  readonly stream: TableStream;
+
+  constructor(clock: Clock, changed: Partial<StreamFacts> = {}) {
+    this.facts = { ...facts, ...changed };
+    const stream = {
+      clock,
+      random: seededRandom(7),
+      resolve: async () => {
+        if (this.obstacle !== undefined) throw this.obstacle;
+        return this.facts;
+      },
+      read: (options: FedReadOptions) => {
+        const reader = new FakeReader(this, options);
+        this.readers.push(reader);
+        return reader;
+      },
+    };
+    this.stream = stream as unknown as TableStream;
+  }
+
+  /** The reader that was opened last. */
+  get reader(): FakeReader {
+    const last = this.readers.at(-1);
+    if (last === undefined) throw new Error('No reader was opened');
+    return last;
+  }
+
+  tokenAt(sequence: number): StreamToken {
+    return { v: 1, stream: arn, shards: { 'shard-1': { after: String(sequence) } } };
+  }
+
+  recordOf({ before, after }: Brought): StreamRecord {
+    this.sequence += 1;
+    const { viewType } = this.facts;
+    const names = this.facts.keyNames;
+    const item = after ?? before ?? {};
+    const keys = Object.fromEntries(names.map((name) => [name, item[name]])) as Item;
+    const hasNew = viewType === 'NEW_IMAGE' || viewType === 'NEW_AND_OLD_IMAGES';
+    const hasOld = viewType === 'OLD_IMAGE' || viewType === 'NEW_AND_OLD_IMAGES';
+    return {
+      eventID: `e${this.sequence}`,
+      eventName: before === undefined ? 'INSERT' : after === undefined ? 'REMOVE' : 'MODIFY',
+      dynamodb: {
+        ApproximateCreationDateTime: new Date(this.stream.clock.now()),
+        Keys: keys,
+        ...(hasNew && after !== undefined && { NewImage: after }),
+        ...(hasOld && before !== undefined && { OldImage: before }),
+        SequenceNumber: String(this.sequence).padStart(21, '0'),
+        SizeBytes: 100,
+        StreamViewType: viewType,
+      },
+    };
+  }
+}
