@@ -11,8 +11,9 @@ import { seededRandom } from '../../lib/engine/random.js';
 import type { Batch, RecordMeta } from '../../lib/streams/change.js';
 import type { Gap, StreamRecord, StreamToken, TableStream } from '../../lib/streams/index.js';
 import { metaOf } from '../../lib/streams/meta.js';
+import type { ReaderEvent } from '../../lib/streams/reader-events.js';
 import type { StreamFacts } from '../../lib/streams/stream-lookup.js';
-import type { FedEvent, FedReader, FedReadOptions } from '../../lib/streams/watch/shared-reader.js';
+import type { FedReader, FedReadOptions } from '../../lib/streams/watch/shared-reader.js';
 import type { Fed } from '../../lib/streams/watch/tap.js';
 
 export const arn = 'arn:aws:dynamodb:eu-central-1:123456789012:table/state/stream/2026-01-01T00:00:00.000';
@@ -34,15 +35,13 @@ export interface Brought {
 
 export class FakeReader implements FedReader {
   readonly options: FedReadOptions;
-  readonly ready: Promise<void>;
+  readonly #ready: Promise<void>;
   readonly #feed: FakeFeed;
   #batches: Batch<Fed>[] = [];
   #failure: { readonly error: unknown } | undefined;
   #wake: () => void = () => {};
   #resolveReady: () => void = () => {};
   #rejectReady: (error: unknown) => void = () => {};
-  readonly #events: FedEvent[] = [];
-  #wakeListener: () => void = () => {};
   /** Whether its shard answers by itself. */
   answers = true;
   nudges = 0;
@@ -51,46 +50,35 @@ export class FakeReader implements FedReader {
   constructor(feed: FakeFeed, options: FedReadOptions) {
     this.#feed = feed;
     this.options = options;
-    this.ready = new Promise((resolve, reject) => {
+    this.#ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
     });
-    this.ready.catch(() => {});
+    this.#ready.catch(() => {});
     void this.#beat();
     options.signal.addEventListener('abort', () => this.fail(options.signal.reason), { once: true });
   }
 
-  /** What is told of its shards: once a second that one was read, while they answer. */
-  get events(): AsyncIterable<FedEvent> {
-    const next = async (): Promise<IteratorResult<FedEvent>> => {
-      for (;;) {
-        const value = this.#events.shift();
-        if (value !== undefined) return { done: false, value };
-        if (this.isStopped) return { done: true, value: undefined };
-        await new Promise<void>((resolve) => {
-          this.#wakeListener = resolve;
-        });
-      }
-    };
-    return { [Symbol.asyncIterator]: () => ({ next }) };
+  tell(event: ReaderEvent): void {
+    this.options.onEvent(event);
   }
 
-  tell(event: FedEvent): void {
-    this.#events.push(event);
-    this.#wakeListener();
-  }
-
+  /** Its shard is read once a second, while it answers. */
   async #beat(): Promise<void> {
     const { clock } = this.#feed.stream;
     while (!this.isStopped) {
-      if (this.answers) this.tell({ type: 'read', shardId: 'shard-1' });
+      if (this.answers) this.tell({ type: 'read', shardId: 'shard-1', records: 0, bytes: 0 });
       await clock.sleep(1_000, { background: true, signal: this.options.signal }).catch(() => {
         this.isStopped = true;
       });
     }
   }
 
-  token(): StreamToken | undefined {
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  token(): StreamToken {
     return this.#feed.tokenAt(this.#feed.sequence);
   }
 
@@ -100,7 +88,6 @@ export class FakeReader implements FedReader {
 
   async stop(): Promise<void> {
     this.isStopped = true;
-    this.#wakeListener();
   }
 
   isReady(): void {

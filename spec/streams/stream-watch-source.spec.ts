@@ -6,6 +6,7 @@ import type { Item } from '../../lib/codec/index.js';
 import type { Engine } from '../../lib/engine/port.js';
 import { Lock, Session } from '../../lib/recipes/index.js';
 import { StreamWatchSource, type StreamWatchSourceOptions, type WatchHint } from '../../lib/streams/index.js';
+import type { ReaderEvent } from '../../lib/streams/reader-events.js';
 import { type Bench, breathe, openBench, overridden } from '../atom/bench.js';
 import { arn, FakeFeed } from './fake-feed.js';
 
@@ -193,8 +194,8 @@ describe('StreamWatchSource', () => {
     feed.reader.answers = false;
     const tellOf = async (type: 'read' | 'retry', rounds: number) => {
       for (let round = 0; round < rounds; round += 1) {
-        feed.reader.tell({ type: 'read', shardId: 'shard-2' });
-        feed.reader.tell({ type, shardId: 'shard-1' });
+        feed.reader.tell({ type: 'read', shardId: 'shard-2', records: 0, bytes: 0 });
+        feed.reader.tell({ type, shardId: 'shard-1' } as ReaderEvent);
         await bench.clock.advance(1_000);
       }
     };

@@ -19,6 +19,7 @@ import type { Batch, Parser, RecordMeta } from '../change.js';
 import { type Gap, StreamError } from '../errors.js';
 import type { StreamRecord } from '../port.js';
 import type { StreamPosition, StreamToken } from '../position.js';
+import type { ReaderEvent } from '../reader-events.js';
 import type { StreamFacts } from '../stream-lookup.js';
 import { Pulse } from './pulse.js';
 import type { Slot } from './reader-slots.js';
@@ -30,10 +31,10 @@ const againMsMax = 60_000;
 
 /** A continuous reader, as far as it matters here. */
 export interface FedReader extends AsyncIterable<Batch<Fed>> {
-  /** Every open shard has a live iterator. */
-  readonly ready: Promise<void>;
-  /** Where a reader goes on that takes its place. */
-  token(): StreamToken | undefined;
+  /** Comes back when every open shard has a live iterator. */
+  ready(): Promise<void>;
+  /** How far all is done. Throws before that is known. */
+  token(): StreamToken;
   nudge(): void;
   stop(): Promise<void>;
 }
@@ -44,13 +45,7 @@ export interface FedReadOptions {
   readonly parser: Parser<Fed>;
   readonly signal: AbortSignal;
   readonly onGap: (gap: Gap) => 'continue';
-  readonly onEvent: (event: FedEvent) => void;
-}
-
-/** What is told of a shard: it was read, asking for it failed and is tried again, it is read no more. */
-export interface FedEvent {
-  readonly type: 'read' | 'retry' | 'end';
-  readonly shardId: string;
+  readonly onEvent: (event: ReaderEvent) => void;
 }
 
 export interface SharedReaderOptions {
@@ -106,17 +101,12 @@ export class SharedReader {
     return this.#state === 'live';
   }
 
-  /** Where a reader stands that was told everything so far. */
-  get token(): StreamToken | undefined {
-    return this.#token;
-  }
-
   /** Begins to listen; gives what ends it. The first tap starts the reader. */
   add(tap: Tap): () => void {
     if (this.#state === 'closed') throw new TypeError('Cannot listen to a stream: its watch source is closed');
     this.#callOff();
     this.#taps.add(tap);
-    if (tap.wantsAll) this.#token ??= this.#reader?.token();
+    if (tap.wantsAll) this.#token ??= tokenOf(this.#reader);
     if (this.#stop === undefined) this.#start();
     else if (this.isHealthy)
       queueMicrotask(() => this.#taps.has(tap) && this.isHealthy && tap.onHealth(true, this.#facts));
@@ -219,13 +209,13 @@ export class SharedReader {
         const now = clock.monotonicMs();
         if (event.type === 'read') pulse.answered(event.shardId, now);
         else if (event.type === 'retry') pulse.failed(event.shardId, now);
-        else pulse.ended(event.shardId);
+        else if (event.type === 'shard-end') pulse.ended(event.shardId);
       },
     });
     this.#reader = reader;
     try {
       // What it rejects with comes out of the loop as well.
-      reader.ready.then(
+      reader.ready().then(
         () => this.#ready(reader, pulse, stop.signal),
         () => {},
       );
@@ -238,7 +228,8 @@ export class SharedReader {
       if (!stop.signal.aborted) throw error;
     } finally {
       for (const leave of leaves) leave();
-      if (this.#wantsAll) this.#token = reader.token() ?? this.#token;
+      // What was handed out is done by then: the next batch was asked for.
+      if (this.#wantsAll) this.#token = tokenOf(reader) ?? this.#token;
       this.#reader = undefined;
       this.#setHealthy(false);
       await reader.stop().catch(() => {});
@@ -254,7 +245,7 @@ export class SharedReader {
     if (this.#reader !== reader || signal.aborted) return;
     this.#failures = 0;
     this.#reported = undefined;
-    if (this.#wantsAll) this.#token ??= reader.token();
+    if (this.#wantsAll) this.#token ??= tokenOf(reader);
     this.#setHealthy(true);
     const { clock, settleMs } = this.#options;
     onAbort(
@@ -299,7 +290,6 @@ export class SharedReader {
   }
 
   #deliver(batch: Batch<Fed>): void {
-    if (this.#wantsAll) this.#token = batch.token();
     if (batch.records.length === 0) return;
     for (const tap of [...this.#taps]) tap.take(batch);
   }
@@ -310,5 +300,13 @@ export class SharedReader {
     if (this.#reported === what) return;
     this.#reported = what;
     this.#options.onError(error);
+  }
+}
+
+function tokenOf(reader: FedReader | undefined): StreamToken | undefined {
+  try {
+    return reader?.token();
+  } catch {
+    return undefined;
   }
 }

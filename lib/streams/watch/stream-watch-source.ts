@@ -6,7 +6,6 @@ import {
   type WatchTarget,
 } from '../../atom/index.js';
 import type { StreamFacts } from '../stream-lookup.js';
-import { openFed } from './open-fed.js';
 import { Publisher } from './publisher.js';
 import { ReaderSlots } from './reader-slots.js';
 import { SharedReader, type SharedReaderState } from './shared-reader.js';
@@ -82,7 +81,8 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
       clock,
       random,
       resolve: (sending) => stream.resolve(sending),
-      open: (reading) => openFed(stream, reading),
+      // Watches that wait keep the process alive themselves.
+      open: (reading) => stream.read({ ...reading, background: true }),
       take: slots && ((arn, signal) => slots.take(arn, signal)),
       accept: (facts) => this.#accept(facts),
       lingerMs,
