@@ -5,7 +5,8 @@ import type { Ground, Retry } from './ground.js';
 import { ItemAtom } from './item-atom.js';
 import { type PartsSwept, type SweepPartsOptions, sweepParts } from './large/parts-sweep.js';
 import type { AtomEntry } from './many/atom-entry.js';
-import { type KeysOptions, keysOf, type ScanOptions, scanOf } from './many/enumerate.js';
+import { AtomImages } from './many/atom-images.js';
+import { type KeySelection, type KeysOptions, keysOf, type ScanOptions, scanOf } from './many/enumerate.js';
 import { type Found, type GetManyOptions, getMany } from './many/get-many.js';
 import { type QueryOptions, queryOf } from './many/index-query.js';
 import type { PlainKey } from './many/many-keys.js';
@@ -454,6 +455,15 @@ export class AtomTable {
     const atom = this.atom<T>(key, options);
     ItemAtom.cellOf(atom).lane.outlives = true;
     return atom;
+  }
+
+  /**
+   * @internal Reads images of atoms from the table's stream; with `options`, as a handle with those would, else as whoever has opened
+   * the atom.
+   */
+  images<T>(selection: KeySelection = {}, options?: AtomOptions<T>): AtomImages {
+    const given = options as unknown as AtomOptions<never> | undefined;
+    return new AtomImages(this.#cells, this.#cells.readingRules(given), selection);
   }
 
   #assertOpen(action: string): void {

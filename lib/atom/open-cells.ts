@@ -101,6 +101,13 @@ export class OpenCells implements Cells {
     return new Cell(this.ground, this.retry, item, text, rules, undefined);
   }
 
+  /** How atoms are read by a handle with these options; without options by whoever has opened them. */
+  readingRules(options: AtomOptions<never> | undefined): (key: AtomKey) => ValueRules {
+    if (options === undefined) return ({ text }) => this.opened(text)?.rules ?? this.#rules(text, {}, this.#defaults);
+    const resolved = this.#resolve(options);
+    return ({ text }) => this.#rules(text, options, resolved);
+  }
+
   hold(value: unknown): Held {
     return this.#plain.hold(value);
   }

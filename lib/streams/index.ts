@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { AtomChange, type AtomChangesOptions, atomChanges } from './atom-changes.js';
 export { atomCheckpointer } from './atom-checkpointer.js';
 export type * from './change.js';
 export { type Checkpointer, memoryCheckpointer } from './checkpoint.js';

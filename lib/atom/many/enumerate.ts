@@ -19,15 +19,19 @@ import { requireCount } from './many-keys.js';
 import { readPage } from './page-read.js';
 import { type PageReader, type Row, Walk } from './walk.js';
 
-/** Options of `AtomTable.keys`. */
-export interface KeysOptions {
+/** Some of a table's keys. */
+export interface KeySelection {
   /** Of a table with a sort key, this partition only: it is queried, not scanned. */
   readonly pk?: unknown;
   /**
    * Keys that are texts and begin so. With `pk` it is the sort key's; in a table with a sort key it needs `pk`.
    * @defaultValue all keys
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
+}
+
+/** Options of `AtomTable.keys`. */
+export interface KeysOptions extends KeySelection {
   /**
    * `strong`: with every write that was acknowledged before the call. `eventual`: for half the units.
    * @defaultValue 'strong'
@@ -139,24 +143,14 @@ function walk<T>(
 
 /** Which items are asked for; anew for each page, for what has not expired yet may have by the next. */
 function selectionOf(
-  { ground: { keyNames, names, clock } }: Cells,
+  cells: Cells,
   action: string,
   { pk, prefix, filter }: ScanOptions,
 ): () => { readonly filter: Expression; readonly keyCondition?: Expression } {
+  const { keyNames, names, clock } = cells.ground;
   const [partition, sort] = keyNames as [string, string | undefined];
-  if (pk !== undefined && sort === undefined)
-    throw new TypeError(`Cannot ${action} atoms: pk is for tables with a sort key`);
-  if (prefix !== undefined && typeof prefix !== 'string') {
-    throw new TypeError(`Cannot ${action} atoms: prefix must be a text: ${typeof prefix}`);
-  }
-  if (prefix !== undefined && pk === undefined && sort !== undefined) {
-    throw new TypeError(`Cannot ${action} atoms: prefix needs pk in a table with a sort key`);
-  }
+  const begins = keyBeginning(cells, action, { pk, prefix });
   refuseOwn(action, filter);
-  const begins =
-    prefix === undefined || prefix === ''
-      ? undefined
-      : beginningOf(prefix, sort === undefined ? partitionKeyBytesMax : sortKeyBytesMax);
   const among = (clauses: readonly (string | undefined)[]) => clauses.filter((one) => one !== undefined).join(' AND ');
   const partitionText = pk === undefined ? undefined : encodeKey(pk, partitionKeyBytesMax);
   return () => {
@@ -197,6 +191,30 @@ function selectionOf(
     };
     return { filter: filtering, keyCondition };
   };
+}
+
+/**
+ * How the selected keys begin, as they are stored; `undefined`: anyhow.
+ *
+ * @throws TypeError for a selection that the table has no keys for.
+ */
+export function keyBeginning(
+  { ground: { keyNames } }: Cells,
+  action: string,
+  { pk, prefix }: KeySelection,
+): string | undefined {
+  const hasSortKey = keyNames.length > 1;
+  if (pk !== undefined && !hasSortKey) {
+    throw new TypeError(`Cannot ${action} atoms: pk is for tables with a sort key`);
+  }
+  if (prefix !== undefined && typeof prefix !== 'string') {
+    throw new TypeError(`Cannot ${action} atoms: prefix must be a text: ${typeof prefix}`);
+  }
+  if (prefix !== undefined && pk === undefined && hasSortKey) {
+    throw new TypeError(`Cannot ${action} atoms: prefix needs pk in a table with a sort key`);
+  }
+  if (prefix === undefined || prefix === '') return undefined;
+  return beginningOf(prefix, hasSortKey ? sortKeyBytesMax : partitionKeyBytesMax);
 }
 
 /** How the stored form of every text with this prefix begins; of texts that are no well-formed Unicode it is not asked. */
