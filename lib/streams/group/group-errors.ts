@@ -4,9 +4,10 @@ import { LeydenError, type Outcome } from '../../errors.js';
 /**
  * Why a lease is no longer this member's: `taken`: its item names another owner or epoch; `silent`: no beat was acknowledged in time, by
  * this process's own clocks; `late`: it was asked for, and not given up within the time of a hand-over; `given`: it was given up or
- * ended; `stopped`: the member was closed; `replaced`: another process goes under this member's id.
+ * ended; `stopped`: the member was closed; `replaced`: another process goes under this member's id; `moved`: the shard does not stand where
+ * this member left it.
  */
-export type LeaseEnd = 'taken' | 'silent' | 'late' | 'given' | 'stopped' | 'replaced';
+export type LeaseEnd = 'taken' | 'silent' | 'late' | 'given' | 'stopped' | 'replaced' | 'moved';
 
 const ends: Readonly<Record<LeaseEnd, string>> = {
   taken: 'its item names another owner or epoch',
@@ -15,6 +16,7 @@ const ends: Readonly<Record<LeaseEnd, string>> = {
   given: 'it was given up or ended',
   stopped: 'the member was stopped',
   replaced: 'another process goes under the id of this member',
+  moved: 'it does not stand where this member left it',
 };
 
 /**

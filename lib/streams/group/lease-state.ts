@@ -66,8 +66,8 @@ export interface MemberState {
   readonly capacity: number;
   /** Absent: no limit. */
   readonly shardsMax?: number;
-  /** What it is asked to balance, where that is not the number of shards. */
-  readonly load?: number;
+  /** It is about to stop: it keeps what it has until it has handed it over, and is given nothing. */
+  readonly leaving?: true;
   /** For people. */
   readonly host?: string;
   readonly pid?: number;
