@@ -26,6 +26,7 @@ export { elapsedMs, type Moment, momentOf } from './own-time.js';
 export type * from './port.js';
 export { type Random, seededRandom, systemRandom } from './random.js';
 export { type DynamoDBClientLike, SdkEngine } from './sdk.js';
+export { isServiceItself } from './sdk-capabilities.js';
 export { noteSignal, passesSignals, passSignals } from './signal-channel.js';
 export { after } from './timer.js';
 export { UndiciHandler } from './undici-handler.js';

@@ -7,7 +7,7 @@
 import { isTransient } from './outcome.js';
 
 /** Variables by which the SDK is sent to another endpoint. */
-const endpointVariables = ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_DYNAMODB'];
+const endpointVariables = ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_DYNAMODB', 'AWS_ENDPOINT_URL_DYNAMODB_STREAMS'];
 
 /** Whether a client talks to the service itself, as far as can be told without a request. */
 export function isServiceItself(config: object): boolean {

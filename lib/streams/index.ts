@@ -10,16 +10,22 @@ export { type Checkpointer, memoryCheckpointer } from './checkpoint.js';
 export {
   CheckpointConflictError,
   type Gap,
+  RecordParseError,
   StreamError,
   type StreamErrorReason,
   StreamGapError,
   TokenError,
   type TokenErrorReason,
 } from './errors.js';
+export type { Lost } from './event-queue.js';
 export { fileCheckpointer } from './file-checkpointer.js';
+export type { PaceOptions } from './pace.js';
 export { raw, type Unmarshalled, type UnmarshalledOptions, unmarshalled } from './parser.js';
 export type * from './port.js';
 export type { ShardPosition, StreamPosition, StreamToken } from './position.js';
+export type { GapPolicy, ReadOptions } from './read-options.js';
+export { StreamReader } from './reader.js';
+export type { ReaderEvent } from './reader-events.js';
 export {
   type CreateStreamsClientOptions,
   createStreamsClient,

@@ -14,7 +14,7 @@ import { Alarm, type Clock, type Random } from '../engine/index.js';
 import { StreamGapError } from './errors.js';
 import type { FeedListener, ShardFeed } from './feed.js';
 import { recordsPageMax } from './limits.js';
-import { type Pace, pauseMs } from './pace.js';
+import { emptyPagesAtTip, type Pace, pauseMs } from './pace.js';
 import type { StreamsPort } from './port.js';
 import { type Refusal, refusalOf } from './refusals.js';
 import { type FeedHost, ScheduledFeed } from './shard-feed.js';
@@ -77,6 +77,7 @@ export class Scheduler {
   #bufferedBytes = 0;
   #isClosed = false;
   #pumping = false;
+  #check = 0;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -122,6 +123,18 @@ export class Scheduler {
       if (feed.isAsking) feed.isNudged = true;
       else if (feed.hasRoom && feed.failures === 0) this.#due(feed, feed.lastAskedAt + this.#leastMs());
     }
+  }
+
+  /** Asks all shards anew whether they are at their tips, with short pauses until that is known. */
+  recheck(): void {
+    this.#check += 1;
+    this.nudge();
+  }
+
+  /** Whether a shard was at its tip since the last {@link Scheduler.recheck}. */
+  isRechecked(feed: ShardFeed): boolean {
+    const { checked, emptiesChecked } = feed as ScheduledFeed;
+    return checked === this.#check && emptiesChecked >= emptyPagesAtTip;
   }
 
   /** Ends all feeds, and what is under way for them. */
@@ -187,6 +200,7 @@ export class Scheduler {
     this.#asking += 1;
     feed.isAsking = true;
     feed.isNudged = false;
+    feed.askedFor = this.#check;
     feed.lastAskedAt = this.#options.clock.monotonicMs();
     feed.reader
       .poll({ signal: feed.leaving })
@@ -207,7 +221,8 @@ export class Scheduler {
     onEvent?.({ type: 'read', shardId: feed.shardId, records: page.records.length, bytes: page.bytes });
     this.#bufferedBytes += page.bytes;
     feed.arrived(page);
-    feed.pauseMs = feed.isNudged ? this.#leastMs() : pauseMs(pace, feed.last, this.#pageRecordsMax, this.#feeds.size);
+    const isHurried = feed.isNudged || (this.#check > 0 && !this.isRechecked(feed));
+    feed.pauseMs = isHurried ? this.#leastMs() : pauseMs(pace, feed.last, this.#pageRecordsMax, this.#feeds.size);
     this.#due(feed, Math.max(clock.monotonicMs(), feed.lastAskedAt + feed.pauseMs));
   }
 

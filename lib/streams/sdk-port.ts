@@ -12,7 +12,15 @@ import {
   GetShardIteratorCommand,
   ListStreamsCommand,
 } from '@aws-sdk/client-dynamodb-streams';
-import { noteSignal, passesSignals, passSignals, type SendOptions, UndiciHandler } from '../engine/index.js';
+import {
+  isServiceItself,
+  noteSignal,
+  passesSignals,
+  passSignals,
+  type SendOptions,
+  UndiciHandler,
+} from '../engine/index.js';
+import { mendEmptyMaps } from './empty-maps.js';
 import { describePageMax, recordsPageMax } from './limits.js';
 import type * as port from './port.js';
 import { refusalOf } from './refusals.js';
@@ -79,6 +87,7 @@ export class SdkStreams implements port.StreamsPort {
   readonly name: string = 'sdk';
   readonly #client: DynamoDBStreamsClient;
   readonly #passesSignals: boolean;
+  readonly #isServiceItself: boolean;
   #spent: port.StreamsSpent = { describes: 0, iterators: 0, reads: 0, records: 0, throttled: 0 };
 
   constructor(client: DynamoDBStreamsClientLike) {
@@ -87,6 +96,7 @@ export class SdkStreams implements port.StreamsPort {
     }
     this.#client = client as unknown as DynamoDBStreamsClient;
     this.#passesSignals = passesSignals(client);
+    this.#isServiceItself = isServiceItself(client.config);
   }
 
   spent(): port.StreamsSpent {
@@ -164,6 +174,7 @@ export class SdkStreams implements port.StreamsPort {
     const answer = await this.#ask(this.#client.send(new GetRecordsCommand(input), this.#sending(input, options)));
     const records = (answer.Records ?? []) as unknown as readonly port.StreamRecord[];
     this.#count({ records: records.length });
+    if (!this.#isServiceItself) for (const record of records) mendEmptyMaps(record);
     return { records, nextIterator: answer.NextShardIterator };
   }
 

@@ -41,6 +41,10 @@ export class ScheduledFeed implements ShardFeed {
   /** Grows whenever it becomes due anew: an older entry in the queue is void. */
   turn = 0;
   isAsking = false;
+  /** The check that the question under way belongs to, the one that the last page belonged to, and its empty pages in a row. */
+  askedFor = 0;
+  checked = 0;
+  emptiesChecked = 0;
   /** Asked to look again at once while it was being asked. */
   isNudged = false;
 
@@ -131,6 +135,9 @@ export class ScheduledFeed implements ShardFeed {
     this.#isEnded = page.isEnd;
     const emptyPages = page.records.length === 0 ? this.last.emptyPages + 1 : 0;
     this.last = { records: page.records.length, bytes: page.bytes, emptyPages };
+    if (this.askedFor !== this.checked || page.records.length > 0) this.emptiesChecked = 0;
+    this.checked = this.askedFor;
+    if (page.records.length === 0) this.emptiesChecked += page.isEnd ? emptyPagesAtTip : 1;
     this.#tell(page.isEnd || emptyPages >= emptyPagesAtTip);
     if (page.records.length === 0 && !page.isEnd) return;
     const waiting = this.#waiting.shift();

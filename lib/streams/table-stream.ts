@@ -1,6 +1,12 @@
 import type { AtomTable } from '../atom/index.js';
 import { type Clock, type Random, systemClock, systemRandom, unlessAborted } from '../engine/index.js';
-import type { StreamsPort } from './port.js';
+import type { Change, Parser } from './change.js';
+import { Governor } from './governor.js';
+import { type Pace, type PaceOptions, paceOf } from './pace.js';
+import { raw } from './parser.js';
+import type { StreamRecord, StreamsPort } from './port.js';
+import { type ReadOptions, settingsOf } from './read-options.js';
+import { StreamReader } from './reader.js';
 import { type DynamoDBStreamsClientLike, SdkStreams } from './sdk-port.js';
 import { parseStreamArn } from './stream-arn.js';
 import { type ImagesNeeded, requireImages, type StreamFacts, streamOfArn, streamOfTable } from './stream-lookup.js';
@@ -9,6 +15,8 @@ import { type ImagesNeeded, requireImages, type StreamFacts, streamOfArn, stream
 export interface TableStreamBaseOptions {
   /** @defaultValue that of the table, where an `AtomTable` is given; else the process's clocks */
   readonly clock?: Clock;
+  /** How often shards are asked, by all readers of this stream in this process together. */
+  readonly pace?: PaceOptions;
   /** Randomness of pauses. @defaultValue that of the table, else `Math.random` */
   readonly random?: Random;
 }
@@ -61,6 +69,9 @@ export interface ResolveOptions {
 export class TableStream {
   /** Where the stream is read. */
   readonly port: StreamsPort;
+  /** The same, within what the service bears: what all readers of this stream ask. */
+  readonly governed: StreamsPort;
+  readonly pace: Pace;
   readonly clock: Clock;
   readonly random: Random;
   /** The table whose stream it is, where that was given as an `AtomTable`. */
@@ -92,9 +103,54 @@ export class TableStream {
     this.table = isTable ? table : undefined;
     this.clock = options.clock ?? this.table?.sources.clock ?? systemClock;
     this.random = options.random ?? this.table?.sources.random ?? systemRandom;
+    this.pace = paceOf(options.pace);
+    this.governed = new Governor(this.port, this.clock, this.pace);
     this.#given = (table ?? arn) as string | AtomTable;
     this.#arn = arn;
     this.#allowDisabled = allowDisabled;
+  }
+
+  /** A stream that was turned off is read to its end, and that is no failure. */
+  get allowsDisabled(): boolean {
+    return this.#allowDisabled;
+  }
+
+  /**
+   * The records of this stream from a position on, as batches, for ever. Reading begins with the first pull.
+   *
+   * **Guarantee.** Every record that was in the stream while this reader was less than a day behind is delivered at least once, those of one
+   * item in their order; where that can't be kept a {@link StreamGapError} comes first. What it does *not* do: exclude that another process
+   * reads the same (use a group for that), or that a record comes twice after a crash: those since the last save do.
+   *
+   * @cost 1 request per poll: 4 a second and shard while there is something, 1 a second while idle; 1 request per 5 minutes to list the
+   * shards, and per 10 minutes and shard at most 1 for an iterator.
+   * @iam dynamodb:DescribeStream, dynamodb:GetShardIterator, dynamodb:GetRecords
+   * @throws TypeError, RangeError for wrong options.
+   */
+  read<T = StreamRecord>(options: ReadOptions<T>): StreamReader<T> {
+    return new StreamReader<T>(this, settingsOf(options, raw() as unknown as Parser<T>), false);
+  }
+
+  /**
+   * What is in the stream now, from a position on, as batches, and then the end: records that are written after the pass began may be left
+   * to the next one. With a `checkpointer`, or with `reader.token()`, the next pass goes on where this one ended.
+   *
+   * It ends also when the table is written on and on: at the first record that was written after the beginning.
+   *
+   * @cost 1 request per page of 1,000 records or 1 MB, and some five for each open shard.
+   * @iam as {@link TableStream.read}
+   * @throws TypeError, RangeError for wrong options.
+   */
+  singlePass<T = StreamRecord>(options: ReadOptions<T>): StreamReader<T> {
+    const settings = settingsOf(options, raw() as unknown as Parser<T>);
+    if (settings.from === 'latest')
+      throw new TypeError("Cannot read in one pass from 'latest': nothing is there yet; give another position");
+    return new StreamReader<T>(this, settings, true);
+  }
+
+  /** As {@link TableStream.read}, one record at a time. Pulling the next one says that the one before is done. */
+  async *records<T = StreamRecord>(options: ReadOptions<T>): AsyncGenerator<Change<T>, void, undefined> {
+    for await (const { records } of this.read(options)) yield* records;
   }
 
   /**

@@ -1,0 +1,473 @@
+/**
+ * The reader of one process: all shards of a stream, in batches, in order along each lineage.
+ *
+ *   pull ──> batch ──> your code ──> pull = commit ──> position, saved now and then
+ *                          └── break, throw, death: the batch in hand is not committed, and comes again
+ *
+ * Invariants: a record counts as done only when its batch was committed; what is saved never lies behind a batch that is not; a child
+ * shard is begun when all of its parent is done; where records may be missing nothing later of that lineage is handed out before it was
+ * told. A page that waits is one per shard, so a slow consumer costs memory for no more than `bufferedBytesMax` and what is under way.
+ */
+import { onAbort } from '../engine/index.js';
+import type { Batch, Change } from './change.js';
+import { Discovery } from './discovery.js';
+import { StreamError, StreamGapError } from './errors.js';
+import { EventQueues, type Lost } from './event-queue.js';
+import type { ShardFeed, ShardPage } from './feed.js';
+import { ShardForest } from './forest.js';
+import { Lineage } from './lineage.js';
+import { Outstanding } from './outstanding.js';
+import { parsePage } from './parse-page.js';
+import { PassEnd } from './pass-end.js';
+import type { ShardPosition, StreamToken } from './position.js';
+import type { ReadSettings } from './read-options.js';
+import type { ReaderEvent } from './reader-events.js';
+import { Scheduler } from './scheduler.js';
+import { ageLimitsDefault } from './shard-reader.js';
+import type { TableStream } from './table-stream.js';
+import { requireStream } from './token.js';
+import { TokenSaver } from './token-saver.js';
+
+/** Longest wait of `stop` for the store of tokens. */
+const stopMsMax = 10_000;
+
+interface Opened {
+  readonly arn: string;
+  readonly forest: ShardForest;
+  readonly lineage: Lineage;
+  readonly scheduler: Scheduler;
+  readonly saver: TokenSaver | undefined;
+  readonly pass: PassEnd | undefined;
+}
+
+/**
+ * Reads a stream, batch by batch; made by `TableStream.read` and `TableStream.singlePass`. Reading begins with the first pull, `ready()` or
+ * `caughtUp()`.
+ *
+ * One consumer: pull the next batch when the last `next()` has settled.
+ */
+export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDisposable {
+  readonly #stream: TableStream;
+  readonly #settings: ReadSettings<T>;
+  readonly #isPass: boolean;
+  readonly #events = new EventQueues<ReaderEvent>();
+  readonly #outstanding = new Outstanding();
+  readonly #readable = new Set<ShardFeed>();
+  readonly #leaving = new AbortController();
+  #opening: Promise<Opened> | undefined;
+  #opened: Opened | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #isDrained = false;
+  #isCaughtUp = false;
+  #inHand: (() => void) | undefined;
+  #wake: (() => void) | undefined;
+  #waiters: (() => void)[] = [];
+  #forget: (() => void) | undefined;
+
+  /** @internal */
+  constructor(stream: TableStream, settings: ReadSettings<T>, isPass: boolean) {
+    this.#stream = stream;
+    this.#settings = settings;
+    this.#isPass = isPass;
+  }
+
+  /**
+   * The next batch, as soon as there is one. Commits the one before (`commit: 'auto'`).
+   *
+   * @throws {StreamGapError} `ERR_STREAM_GAP`, {@link RecordParseError} `ERR_STREAM_PARSE`, {@link TokenError} `ERR_STREAM_TOKEN`, {@link StreamError}
+   * `ERR_STREAM`, {@link CheckpointConflictError} `ERR_STREAM_CHECKPOINT`, what the service refuses for good, `signal.reason`. After that the
+   * reader has ended; `token()` still says how far it was.
+   */
+  async next(): Promise<IteratorResult<Batch<T>>> {
+    this.#commitInHand();
+    try {
+      const opened = await this.#open();
+      const batch = await this.#pull(opened);
+      if (batch !== undefined) return { done: false, value: batch };
+    } catch (error) {
+      if (!this.#leaving.signal.aborted || this.#failure !== undefined) {
+        this.#failure ??= { error };
+        await this.#end();
+        throw error;
+      }
+    }
+    await this.#end();
+    return { done: true, value: undefined };
+  }
+
+  /** Ends it; the batch in hand counts as not done. A loop calls it at `break` and at `throw`. */
+  async return(): Promise<IteratorResult<Batch<T>>> {
+    this.#inHand = undefined;
+    await this.stop();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /**
+   * Comes back when every shard that was there has been asked once: whatever is written from then on will be delivered, wherever it
+   * began.
+   *
+   * @throws as {@link StreamReader.next}
+   */
+  async ready(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { lineage, forest } = await this.#open();
+    await this.#until(
+      () => forest.isPlaced && [...lineage.feeds.values()].every((feed) => feed.isLive),
+      options.signal,
+    );
+  }
+
+  /**
+   * Comes back when everything that was visible at the time of this call was handed out and is done: every shard gave five empty
+   * pages in a row since.
+   *
+   * @throws as {@link StreamReader.next}
+   */
+  async caughtUp(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { lineage, forest, scheduler } = await this.#open();
+    scheduler.recheck();
+    const isDone = () =>
+      this.#readable.size === 0 &&
+      this.#outstanding.isEmpty &&
+      !forest.isUnsettled(this.#stream.clock.now()) &&
+      [...lineage.feeds.values()].every((feed) => scheduler.isRechecked(feed));
+    await this.#until(isDone, options.signal);
+  }
+
+  /** Asks all shards at once, as far as their pace allows: you know that something was written. */
+  nudge(): void {
+    this.#opened?.scheduler.nudge();
+  }
+
+  /** How far everything is done: what to read on from. */
+  token(): StreamToken {
+    if (this.#opened !== undefined) return { v: 1, stream: this.#opened.arn, shards: this.#opened.forest.token() };
+    throw new StreamError('not-found', 'this reader', 'it has not begun; await ready() first');
+  }
+
+  /**
+   * Comes back when all that is done is saved by the checkpointer.
+   *
+   * @throws what the checkpointer threw for good.
+   */
+  async save(): Promise<void> {
+    await this.#opened?.saver?.flush();
+  }
+
+  /** Everything that happens from now on. Nobody waits for who listens: the oldest events are lost first, and that is told. */
+  events(): AsyncIterableIterator<ReaderEvent | Lost> {
+    return this.#events.listen();
+  }
+
+  /**
+   * Ends it: the loop ends after the batch in hand, and what is done is saved (at most ten seconds are waited for that).
+   *
+   * Stopping again is the same as the first time.
+   */
+  async stop(): Promise<void> {
+    this.#leaving.abort(new Error('The reader was stopped'));
+    this.#notify();
+    await this.#opening?.catch(() => {});
+    await this.#end();
+  }
+
+  /** As {@link StreamReader.stop}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#inHand = undefined;
+    await this.stop();
+  }
+
+  #open(): Promise<Opened> {
+    if (this.#opening !== undefined) return this.#opening;
+    const { signal } = this.#settings;
+    if (signal !== undefined) this.#forget = onAbort(signal, () => this.#fail(signal.reason));
+    this.#opening = this.#begin();
+    this.#opening.catch(() => {});
+    return this.#opening;
+  }
+
+  async #begin(): Promise<Opened> {
+    this.#requireGoing();
+    const { parser, checkpointer, from, times, ages, bufferedBytesMax, batchRecordsMax, background, auditMs } =
+      this.#settings;
+    const { clock, random, pace, governed: port } = this.#stream;
+    const signal = this.#leaving.signal;
+    const { arn } = await this.#stream.resolve({ needs: parser.needs, signal });
+    const saved = await checkpointer?.load(signal);
+    const start = saved ?? from;
+    if (typeof start === 'object' && 'shards' in start) requireStream(start, arn);
+    const forest = new ShardForest({
+      stream: arn,
+      from: start,
+      startedAtMs: clock.now() + (port.clockOffsetMs?.() ?? 0),
+      times,
+    });
+    const agesOf = { ...ageLimitsDefault, ...ages };
+    const onEvent = (event: ReaderEvent) => this.#tell(event);
+    const scheduler = new Scheduler({
+      port,
+      arn,
+      clock,
+      random,
+      pace,
+      ages: agesOf,
+      bufferedBytesMax,
+      pageRecordsMax: batchRecordsMax,
+      background,
+      onEvent,
+    });
+    const pass = this.#isPass
+      ? new PassEnd({ port, arn, clock, ages: agesOf, signal, onChange: () => this.#notify() })
+      : undefined;
+    const lineage = new Lineage({
+      arn,
+      forest,
+      scheduler,
+      discovery: new Discovery({ port, arn, clock }),
+      clock,
+      random,
+      auditMs,
+      listener: {
+        onReadable: (feed) => this.#onReadable(feed),
+        onLive: () => this.#notify(),
+        onCaughtUp: () => this.#onCaughtUp(),
+      },
+      onGap: (gap) => this.#onGap(gap),
+      onEvent,
+      onFailed: (error) => this.#fail(error),
+      onDrained: () => this.#drained(),
+      onShards: () => this.#onShards(),
+    });
+    const saver =
+      checkpointer &&
+      new TokenSaver(
+        {
+          checkpointer,
+          clock,
+          random,
+          saveMs: this.#settings.saveMs,
+          token: () => this.token(),
+          onSaved: () => this.#tell({ type: 'saved' }),
+          onRetry: (error, waitMs) => this.#tell({ type: 'save-retry', error, waitMs }),
+          onFailed: (error) => this.#fail(error),
+        },
+        saved,
+      );
+    this.#opened = { arn, forest, lineage, scheduler, saver, pass };
+    await lineage.open();
+    this.#requireGoing();
+    // Where it begins is worth keeping: else a reader that begins at the tip and dies early begins at another tip.
+    saver?.changed();
+    return this.#opened;
+  }
+
+  /** The next batch; `undefined`: there will be none. */
+  async #pull(opened: Opened): Promise<Batch<T> | undefined> {
+    const { commit, parser } = this.#settings;
+    for (;;) {
+      this.#requireGoing();
+      const [feed] = this.#readable;
+      if (feed === undefined) {
+        if (this.#isDrained || this.#isPassed(opened)) return undefined;
+        await this.#change();
+        continue;
+      }
+      this.#readable.delete(feed);
+      if (feed.stoppedBy !== undefined) {
+        this.#onStopped(feed, feed.stoppedBy);
+        continue;
+      }
+      const taken = feed.take();
+      const page = taken && (opened.pass === undefined ? taken : opened.pass.cut(feed, taken));
+      if (page === undefined) continue;
+      const parsed = parsePage(feed.shardId, page.records, parser);
+      const records = parsed instanceof Promise ? await parsed : parsed;
+      const done = this.#outstanding.handOut(feed.shardId, page.position);
+      const finish = () => this.#done(feed.shardId, done());
+      if (records.length === 0) {
+        finish();
+        continue;
+      }
+      if (commit === 'auto') this.#inHand = finish;
+      return this.#batch(opened, feed, page, records, finish);
+    }
+  }
+
+  #batch(
+    opened: Opened,
+    feed: ShardFeed,
+    page: ShardPage,
+    records: readonly Change<T>[],
+    finish: () => void,
+  ): Batch<T> {
+    const shards = { ...opened.forest.token(), ...this.#outstanding.positions() };
+    const oldest = (records[0] as Change<T>).meta.approximateCreationTime.getTime();
+    return {
+      shardId: feed.shardId,
+      records,
+      shardEnd: page.isEnd,
+      caughtUp: this.#isCaughtUp,
+      ageMs: Math.max(0, this.#stream.clock.now() + (this.#stream.governed.clockOffsetMs?.() ?? 0) - oldest),
+      token: () => ({ v: 1, stream: opened.arn, shards }),
+      commit: async () => {
+        finish();
+        if (this.#failure !== undefined) throw this.#failure.error;
+      },
+    };
+  }
+
+  #commitInHand(): void {
+    const finish = this.#inHand;
+    this.#inHand = undefined;
+    finish?.();
+  }
+
+  /** More of a shard is done. */
+  #done(shardId: string, moved: ShardPosition | undefined): void {
+    if (moved === undefined || this.#opened === undefined) return;
+    const { forest, lineage, saver } = this.#opened;
+    try {
+      if (moved === 'end') lineage.finished(shardId);
+      else forest.advance(shardId, moved);
+    } catch (error) {
+      this.#fail(error);
+    }
+    saver?.changed();
+    this.#notify();
+  }
+
+  #onStopped(feed: ShardFeed, error: Error): void {
+    if (!(error instanceof StreamGapError)) throw error;
+    this.#tell({ type: 'gap', gap: error.gap });
+    if (this.#onGap(error.gap) === 'throw') throw error;
+    feed.resume();
+  }
+
+  #onGap(gap: StreamGapError['gap']): 'throw' | 'continue' {
+    const { onGap } = this.#settings;
+    return typeof onGap === 'function' ? onGap(gap) : onGap;
+  }
+
+  #onReadable(feed: ShardFeed): void {
+    this.#readable.add(feed);
+    this.#notify();
+  }
+
+  #onShards(): void {
+    const { lineage, pass } = this.#opened ?? {};
+    if (pass !== undefined) for (const feed of lineage?.feeds.values() ?? []) pass.watch(feed);
+    this.#onCaughtUp();
+  }
+
+  #onCaughtUp(): void {
+    const feeds = this.#opened?.lineage.feeds ?? new Map<string, ShardFeed>();
+    const isCaughtUp = feeds.size > 0 && [...feeds.values()].every((feed) => feed.isCaughtUp);
+    if (isCaughtUp !== this.#isCaughtUp) {
+      this.#isCaughtUp = isCaughtUp;
+      this.#tell({ type: 'caught-up', isCaughtUp });
+    }
+    this.#notify();
+  }
+
+  #isPassed({ pass, lineage, forest }: Opened): boolean {
+    if (pass === undefined || !this.#outstanding.isEmpty || forest.isUnsettled(this.#stream.clock.now())) return false;
+    return [...lineage.feeds.values()].every((feed) => pass.isOver(feed));
+  }
+
+  #drained(): void {
+    this.#isDrained = true;
+    if (!this.#isPass && !this.#stream.allowsDisabled) this.#fail(streamEnded(this.#opened?.arn ?? ''));
+    this.#notify();
+  }
+
+  #tell(event: ReaderEvent): void {
+    this.#events.tell(event);
+    try {
+      this.#settings.onEvent(event);
+    } catch {
+      // Whoever listens has no say in what is read.
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#leaving.abort(error);
+    this.#notify();
+  }
+
+  #requireGoing(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#leaving.signal.throwIfAborted();
+  }
+
+  /** Something has changed: who waits looks again. */
+  #notify(): void {
+    this.#wake?.();
+    for (const look of this.#waiters.splice(0)) look();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  async #until(isTrue: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      signal?.throwIfAborted();
+      this.#requireGoing();
+      if (isTrue()) return;
+      await new Promise<void>((resolve) => {
+        const forget = signal && onAbort(signal, resolve);
+        this.#waiters.push(() => {
+          forget?.();
+          resolve();
+        });
+      });
+    }
+  }
+
+  #ending: Promise<void> | undefined;
+
+  #end(): Promise<void> {
+    this.#leaving.abort(new Error('The reader was stopped'));
+    this.#ending ??= this.#close();
+    return this.#ending;
+  }
+
+  async #close(): Promise<void> {
+    this.#forget?.();
+    this.#opened?.lineage.close();
+    this.#opened?.scheduler.close();
+    this.#readable.clear();
+    this.#events.close();
+    this.#notify();
+    await this.#lastSave();
+  }
+
+  /** What is done is stored, if the store answers at all. */
+  async #lastSave(): Promise<void> {
+    const saver = this.#opened?.saver;
+    if (saver === undefined) return;
+    const enough = new AbortController();
+    const limit = this.#stream.clock.sleep(stopMsMax, { signal: enough.signal }).then(
+      () => saver.close(),
+      () => {},
+    );
+    // What it throws was told already: it ended the reader.
+    await saver.flush().catch(() => {});
+    enough.abort();
+    await limit;
+  }
+}
+
+function streamEnded(arn: string): StreamError {
+  return new StreamError(
+    'ended',
+    arn,
+    'it was turned off, and all of it was delivered; what was written since is in no stream: read the table anew, and its new stream',
+  );
+}
