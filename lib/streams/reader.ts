@@ -257,6 +257,8 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
         saved,
       );
     this.#opened = { arn, forest, lineage, scheduler, saver, pass };
+    // A pass looks for the tip, and nobody waits for it at leisure.
+    if (pass !== undefined) scheduler.recheck();
     await lineage.open();
     this.#requireGoing();
     // Where it begins is worth keeping: else a reader that begins at the tip and dies early begins at another tip.
