@@ -20,7 +20,13 @@ import { UpdateTableCommand } from '@aws-sdk/client-dynamodb';
 import { describe } from '@jest/globals';
 import { type Clock, type Engine, type StreamViewType, systemClock } from '../../lib/engine/index.js';
 import { createStreamsClient, SdkStreams, type StreamsPort } from '../../lib/streams/index.js';
-import { StreamSimulator, type StreamSimulatorOptions, VirtualClock } from '../../lib/testing/index.js';
+import {
+  ReshardedStreams,
+  type ReshardPlan,
+  StreamSimulator,
+  type StreamSimulatorOptions,
+  VirtualClock,
+} from '../../lib/testing/index.js';
 import { type EngineRow, engines } from './engines.js';
 
 /** A table with a stream. */
@@ -51,6 +57,10 @@ export interface OpenStreams {
   disable(tableName: string): Promise<void>;
   /** Enables the stream again, and tells its new ARN. */
   enable(tableName: string, viewType?: StreamViewType): Promise<string>;
+  /** Where a stream's shards can be made to close: once, then a second time, so that two shards follow. */
+  reshard?(arn: string): void;
+  /** The same iterator as it is when it was made a quarter of an hour ago. */
+  aged?(iterator: string): Promise<string>;
   /** Lets time pass, if it is virtual, until the work is done. */
   run<Result>(work: () => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
@@ -58,7 +68,7 @@ export interface OpenStreams {
 
 /** One row of the table. */
 export interface StreamEngineRow {
-  readonly name: 'simulator' | 'dynamodb-local' | 'aws';
+  readonly name: 'simulator' | 'resharded' | 'dynamodb-local' | 'aws';
   /** Why it is not to be had here, if so. */
   readonly missing?: string | undefined;
   open(): Promise<OpenStreams>;
@@ -81,13 +91,24 @@ async function readyArn(engine: Engine, tableName: string): Promise<string> {
   }
 }
 
-async function openSdk(row: EngineRow): Promise<OpenStreams> {
+/** An iterator of DynamoDB Local with another time in it: `<arn>|001|base64(shard|number|time)`. */
+function agedLocal(iterator: string): string {
+  const at = iterator.lastIndexOf('|') + 1;
+  const parts = Buffer.from(iterator.slice(at), 'base64').toString().split('|');
+  const madeAtMs = Number(parts[2]) - 16 * 60_000;
+  const aged = [parts[0], parts[1], String(madeAtMs).padStart(parts[2]?.length ?? 0, '0')].join('|');
+  return iterator.slice(0, at) + Buffer.from(aged).toString('base64');
+}
+
+async function openSdk(row: EngineRow, plan?: ReshardPlan): Promise<OpenStreams> {
   const { engine, client, endpoint, uniqueTable, close } = await row.open();
   if (client === undefined) throw new Error(`${row.name} has no client`);
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   const local = row.name === 'dynamodb-local' && endpoint !== undefined;
   const streamsClient = createStreamsClient(local ? { endpoint, region: 'local', credentials } : {});
   const made: string[] = [];
+  const sdk = new SdkStreams(streamsClient);
+  const port = plan === undefined ? sdk : new ReshardedStreams(sdk, plan);
   const setStream = (
     TableName: string,
     StreamSpecification: { StreamEnabled: boolean; StreamViewType?: StreamViewType },
@@ -95,7 +116,7 @@ async function openSdk(row: EngineRow): Promise<OpenStreams> {
   return {
     engine,
     clock: systemClock,
-    port: () => new SdkStreams(streamsClient),
+    port: () => port,
     uniqueTable,
     async createTable(options = {}) {
       const tableName = uniqueTable();
@@ -115,6 +136,9 @@ async function openSdk(row: EngineRow): Promise<OpenStreams> {
       await setStream(tableName, { StreamEnabled: true, StreamViewType: viewType });
       return readyArn(engine, tableName);
     },
+    // The plan does it, by counting.
+    ...(plan !== undefined && { reshard: () => {} }),
+    ...(local && { aged: async (iterator) => agedLocal(iterator) }),
     run: (work) => work(),
     async close() {
       if (row.name === 'aws') await Promise.all(made.map((tableName) => engine.deleteTable(tableName)));
@@ -124,8 +148,14 @@ async function openSdk(row: EngineRow): Promise<OpenStreams> {
   };
 }
 
-const sdkRow = (name: 'dynamodb-local' | 'aws'): readonly StreamEngineRow[] =>
-  engines.filter((row) => row.name === name).map((row) => ({ name, missing: row.missing, open: () => openSdk(row) }));
+const sdkRows = (
+  of: 'dynamodb-local' | 'aws',
+  name: StreamEngineRow['name'] = of,
+  plan?: ReshardPlan,
+): readonly StreamEngineRow[] =>
+  engines
+    .filter((row) => row.name === of)
+    .map((row) => ({ name, missing: row.missing, open: () => openSdk(row, plan) }));
 
 /** Streams in this process, on a virtual clock. What it is besides comes along. */
 export function openSimulator(
@@ -151,15 +181,37 @@ export function openSimulator(
     },
     disable: async (tableName) => simulator.disable(tableName),
     enable: async (tableName, viewType) => simulator.enable(tableName, viewType),
+    reshard(arn) {
+      const open = simulator.shards(arn).filter((shard) => shard.closedAtMs === undefined);
+      const [{ shardId, parentId }] = open as [(typeof open)[0]];
+      if (parentId === undefined) simulator.roll(shardId);
+      else simulator.split(shardId);
+    },
+    async aged(iterator) {
+      await clock.sleep(16 * 60_000);
+      return iterator;
+    },
     run: (work) => clock.run(work()),
     close: async () => {},
   };
 }
 
+/** After how many records the shards of the row `resharded` close, one after the other. */
+export const reshardedAfter: readonly [number, number] = [40, 30];
+const reshardPlan: ReshardPlan = {
+  records: reshardedAfter[0],
+  next: [{ records: reshardedAfter[1], next: [{}, {}] }],
+};
+
 const simulator: StreamEngineRow = { name: 'simulator', open: async () => openSimulator() };
 
 /** All engines with streams, from the quickest to the real one. `aws` has a row only where it was asked for. */
-export const streamEngines: readonly StreamEngineRow[] = [simulator, ...sdkRow('dynamodb-local'), ...sdkRow('aws')];
+export const streamEngines: readonly StreamEngineRow[] = [
+  simulator,
+  ...sdkRows('dynamodb-local', 'resharded', reshardPlan),
+  ...sdkRows('dynamodb-local'),
+  ...sdkRows('aws'),
+];
 
 /** `describe` for one engine; where it is missing, a skipped block whose name says why, and a loud line on stderr. */
 export function describeStreams(row: StreamEngineRow, suite: () => void): void {

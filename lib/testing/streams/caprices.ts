@@ -35,7 +35,7 @@ export interface StreamCaprices {
   readonly lastPage: 'with-records' | 'empty' | 'either';
   /** Who says that records are gone: GetShardIterator or GetRecords. */
   readonly trimmedAt: 'iterator' | 'records' | 'either';
-  /** Whether a position after the last removed record is refused as well, though nothing is lost. */
+  /** Whether a position right before the oldest record is refused as trimmed though nothing is lost, as DynamoDB Local does. */
   readonly strictTrim: boolean;
   /** Chance that LATEST is fixed later than it is asked for, by up to `softLatestMs`, or until its first page is asked for. */
   readonly softLatest: number;

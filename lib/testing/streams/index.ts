@@ -1,5 +1,7 @@
 /** Streams to test against: simulated ones, and real ones cut into shards. */
 export { type Range, type StreamCapriceProfile, type StreamCaprices, streamCaprices } from './caprices.js';
+export { ReshardedStreams } from './reshard.js';
+export type { ReshardPlan } from './reshard-map.js';
 export type { SimulatedStreams } from './simulated-port.js';
 export type { WrittenRecord } from './simulated-stream.js';
 export {

@@ -47,7 +47,8 @@ export class SimulatedStreams implements port.StreamsPort {
     return this.#ask(options, () => {
       const nowMs = this.#world.nowMs();
       const streams = this.#world.streamsOf(tableName).filter((stream) => !stream.isGone(nowMs));
-      return streams.map(({ init: { arn, label } }) => ({ arn, label, tableName }));
+      // Newest first, as DynamoDB Local has it.
+      return streams.map(({ init: { arn, label } }) => ({ arn, label, tableName })).reverse();
     });
   }
 

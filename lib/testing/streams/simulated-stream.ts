@@ -170,7 +170,12 @@ export class SimulatedStream {
     const shard = this.#add({ range: allHashes, line, parent: undefined, log, openedAtMs: nowMs });
     this.#open.pop();
     if (lastSequence !== undefined) {
-      shard.end = { closedAtMs: nowMs, lastSequence, listedAtMs: nowMs, goneAtMs: Number.POSITIVE_INFINITY };
+      shard.end = {
+        closedAtMs: nowMs,
+        lastSequence,
+        listedAtMs: Number.NEGATIVE_INFINITY,
+        goneAtMs: Number.POSITIVE_INFINITY,
+      };
     }
     return shard.shardId;
   }
@@ -233,12 +238,11 @@ export class SimulatedStream {
     const { limits, draws } = this.#world;
     const { range, line, parent, log, openedAtMs } = made;
     const spread = 1 - limits.rollSpread + 2 * limits.rollSpread * draws.within([0, 1]);
-    const isRoot = parent === undefined;
     const times: ShardTimes = {
       openedAtMs,
       rollAtMs: openedAtMs + limits.rollMs * spread,
-      listedAtMs: isRoot ? openedAtMs : openedAtMs + this.#lag(),
-      asChildAtMs: isRoot ? openedAtMs : openedAtMs + this.#lag(),
+      listedAtMs: parent === undefined ? Number.NEGATIVE_INFINITY : openedAtMs + this.#lag(),
+      asChildAtMs: openedAtMs + this.#lag(),
     };
     const shardId = this.#newId(openedAtMs, parent);
     const firstSequence = line.next();

@@ -7,7 +7,7 @@
 import type { IteratorStart, RecordsPage, StreamRecord } from '../../streams/index.js';
 import type { StreamCaprices } from './caprices.js';
 import type { Draws } from './draws.js';
-import { atOrBehind } from './record-log.js';
+import { atOrBehind, type RecordLog } from './record-log.js';
 import { compareSequences } from './sequence-line.js';
 import type { SimulatedShard } from './simulated-shard.js';
 import type { StreamSimulatorLimits } from './stream-limits.js';
@@ -94,17 +94,25 @@ function indexAt(
   if (compareSequences(sequence, firstSequence) < 0 || compareSequences(sequence, last) > 0) {
     throw invalid(`Invalid SequenceNumber for the shard: ${sequence}`);
   }
-  const { lastDropped } = log;
   const isAfter = type === 'AFTER_SEQUENCE_NUMBER';
-  const beyond = lastDropped === undefined ? 1 : compareSequences(sequence, lastDropped);
-  if (beyond < 0 || (beyond === 0 && (!isAfter || caprices.strictTrim))) {
+  if (isTrimmed(log, sequence, isAfter, caprices.strictTrim)) {
     const now = caprices.trimmedAt === 'iterator' || (caprices.trimmedAt === 'either' && draws.chance(0.5));
     if (now) throw recordsTrimmed();
-    return log.firstIndex - 1;
+    return -1;
   }
   const index = atOrBehind(log, sequence);
   const isThere = index < log.endIndex && log.at(index).sequence === sequence;
   return isAfter && isThere ? index + 1 : index;
+}
+
+/** Whether a position lies before what is kept; when strict, also if no record was ever between. */
+function isTrimmed(log: RecordLog, sequence: string, isAfter: boolean, isStrict: boolean): boolean {
+  const { lastDropped, firstIndex, endIndex } = log;
+  const beyond = lastDropped === undefined ? 1 : compareSequences(sequence, lastDropped);
+  if (beyond < 0 || (beyond === 0 && !isAfter)) return true;
+  if (!isStrict) return false;
+  if (firstIndex === endIndex) return beyond === 0;
+  return BigInt(sequence) + (isAfter ? 1n : 0n) < BigInt(log.at(firstIndex).sequence);
 }
 
 /** The page at an iterator, and the iterator behind it. */
