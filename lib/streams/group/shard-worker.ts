@@ -1,0 +1,229 @@
+/**
+ * Works on one shard for as long as this member owns it: takes its pages, hands its records to the handler, stores how far it is done.
+ *
+ *   lease granted ── load ── page ── parse, filter ── lanes ── handler ── done ── saved ──┬── end of the shard: children, ended
+ *                             ^                                             │             ├── due to another: finish, save, yielded
+ *                             └── room for one more page ───────────────────┘             └── lost: nothing more, no save
+ *
+ * It never rejects: whatever ends it was told. Records that were taken and not done are forgotten with it; the next owner takes them anew.
+ */
+import { type Gap, StreamGapError } from '../errors.js';
+import type { ShardFeed, ShardPage } from '../feed.js';
+import { recordsPageMax } from '../limits.js';
+import { entriesOf, keyTextOf, laneOf } from './entry.js';
+import { GroupLeaseLostError } from './group-errors.js';
+import { Lane } from './lane.js';
+import type { OwnedLease } from './owned-lease.js';
+import { isPassing } from './saver.js';
+import { Leaving, ShardWork } from './shard-work.js';
+import type { WorkGround } from './work-ground.js';
+
+/** Gaps that are remembered in a lease. */
+const gapsKept = 10;
+/** Pause before what the store did not take is tried again. */
+const againMs = 1_000;
+
+/** What a worker is at. */
+export interface WorkerStatus {
+  readonly shardId: string;
+  readonly epoch: number;
+  /** Records that were taken and are not done. */
+  readonly waiting: number;
+  /** Of the oldest of them; 0 when there is none and nothing is known to wait. */
+  readonly ageMs: number;
+  /** How long the longest call of the handler that is under way has taken. */
+  readonly handlerMs: number | undefined;
+  readonly isParked: boolean;
+}
+
+export class ShardWorker<T> {
+  readonly lease: OwnedLease;
+  readonly #work: ShardWork<T>;
+  readonly #lanes: readonly Lane<T>[];
+  readonly #ended: Promise<void>;
+
+  constructor(ground: WorkGround<T>, lease: OwnedLease) {
+    this.lease = lease;
+    this.#work = new ShardWork(ground, lease);
+    this.#lanes = Array.from({ length: ground.concurrency }, () => new Lane(this.#work));
+    this.#ended = this.#run();
+  }
+
+  /** Resolves when nothing of it is left. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** It shall go on, if it is parked; behind the gap at which it stands, where that is asked for. */
+  unpark(overGap: boolean): void {
+    this.#work.passesGap = overGap;
+    this.#work.unpark();
+  }
+
+  status(): WorkerStatus {
+    const { prefix, calls, parked } = this.#work;
+    const nowMs = this.#work.ground.clock.monotonicMs();
+    const since = Math.min(...calls.values());
+    return {
+      shardId: this.lease.shardId,
+      epoch: this.lease.epoch,
+      waiting: prefix.open,
+      ageMs: this.#work.ageMs(),
+      handlerMs: calls.size === 0 ? undefined : nowMs - since,
+      isParked: parked !== undefined,
+    };
+  }
+
+  async #run(): Promise<void> {
+    const work = this.#work;
+    try {
+      await this.#load();
+      await this.#all([this.#takeIn(), ...this.#lanes.map((lane) => lane.run())]);
+      await this.#end();
+    } catch (error) {
+      if (!(error instanceof Leaving) && !work.lease.signal.aborted) work.ground.onFatal(error);
+      await this.#giveUp();
+    } finally {
+      work.close();
+    }
+  }
+
+  /** Waits for all of them. When one fails the others leave as well, each after the call that is under way. */
+  async #all(parts: readonly Promise<void>[]): Promise<void> {
+    let first: { readonly error: unknown } | undefined;
+    const leave = (error: unknown) => {
+      first ??= { error };
+      this.#work.leave();
+    };
+    await Promise.all(parts.map((part) => part.catch(leave)));
+    if (first !== undefined) throw first.error;
+  }
+
+  /** Items that were parked by earlier owners, of this shard or of its ancestors. */
+  async #load(): Promise<void> {
+    const { ground, lease, parkedKeys } = this.#work;
+    await this.#persist(async () => {
+      for (const itemKey of await ground.letters.parkedKeys(lease.signal)) parkedKeys.add(itemKey);
+    });
+  }
+
+  async #takeIn(): Promise<void> {
+    const work = this.#work;
+    const { batchRecordsMax, concurrency } = work.ground;
+    const room = Math.max(recordsPageMax, batchRecordsMax * concurrency);
+    for (;;) {
+      if (work.isLeaving) throw new Leaving();
+      if (work.parked !== undefined) await work.untilUnparked();
+      else if (work.prefix.open >= room) await work.changed();
+      else {
+        work.feed ??= await this.#open();
+        const page = await this.#next(work.feed);
+        if (page !== undefined) await this.#admit(page);
+        if (page?.isEnd === true) break;
+      }
+    }
+    work.hasEnded = true;
+    work.bell.ring();
+  }
+
+  async #open(): Promise<ShardFeed> {
+    const { ground, lease } = this.#work;
+    const { position } = lease;
+    const isContinuation = ground.isContinuation(lease);
+    this.#work.tell({ type: 'shard-started', epoch: lease.epoch });
+    return ground.open(lease.shardId, { position, isContinuation }, {});
+  }
+
+  /** The next page; `undefined` when something stood in the way that was dealt with. */
+  async #next(feed: ShardFeed): Promise<ShardPage | undefined> {
+    try {
+      return await feed.next(this.#work.leaving);
+    } catch (error) {
+      if (this.#work.isLeaving) throw new Leaving();
+      if (!(error instanceof StreamGapError)) throw error;
+      await this.#gap(feed, error);
+      return undefined;
+    }
+  }
+
+  async #gap(feed: ShardFeed, error: StreamGapError): Promise<void> {
+    const work = this.#work;
+    const { gap } = error;
+    const action = await this.#decide(gap);
+    work.tell({ type: 'gap', gap, action });
+    if (action === 'stop' && !work.passesGap) {
+      await work.park({ reason: error.message, sinceMs: work.ground.clock.now() }, { gap });
+      if (!work.passesGap) return;
+    }
+    work.passesGap = false;
+    const gaps = [...((work.lease.work.gaps as readonly Gap[] | undefined) ?? []), gap].slice(-gapsKept);
+    // Known to all before anything behind it is delivered.
+    await work.saver.store({ gaps, gap: undefined, passesGap: undefined });
+    feed.resume();
+  }
+
+  async #decide(gap: Gap): Promise<'stop' | 'continue'> {
+    const { onGap } = this.#work.ground;
+    if (typeof onGap !== 'function') return onGap;
+    try {
+      return (await onGap(gap)) === 'continue' ? 'continue' : 'stop';
+    } catch {
+      // Whoever can't decide must not lose anything.
+      return 'stop';
+    }
+  }
+
+  async #admit({ records }: ShardPage): Promise<void> {
+    const work = this.#work;
+    const { reading, isOwnRecord, concurrency } = work.ground;
+    const others = isOwnRecord === undefined ? records : records.filter((record) => !isOwnRecord(record));
+    const entries = await entriesOf(reading, work.lease.shardId, others);
+    for (const entry of entries) {
+      work.prefix.push(entry);
+      if (entry.isDone) continue;
+      const lane = concurrency === 1 ? 0 : laneOf(keyTextOf(entry.record), concurrency);
+      this.#lanes[lane]?.push(entry);
+    }
+    work.complete(entries.filter(({ isDone }) => isDone));
+  }
+
+  /** All of it is done: that is stored, with its children. */
+  async #end(): Promise<void> {
+    const { ground, lease, saver } = this.#work;
+    await saver.flush();
+    const children = await ground.childrenOf(lease.shardId, lease.signal);
+    await this.#persist(() => lease.end(children));
+    this.#work.tell({ type: 'shard-ended', children });
+  }
+
+  /** Gives it to whom it is due, behind all that is done; says that it is lost when it is. */
+  async #giveUp(): Promise<void> {
+    const { lease, saver } = this.#work;
+    try {
+      await saver.flush();
+      await this.#persist(() => lease.yielded());
+      this.#work.tell({ type: 'shard-yielded' });
+    } catch (error) {
+      const reason = lease.signal.reason ?? error;
+      this.#work.tell({
+        type: 'shard-lost',
+        reason: reason instanceof GroupLeaseLostError ? reason.reason : 'unknown',
+      });
+    }
+  }
+
+  /** Tries until it is done, or of no use. */
+  async #persist(work: () => Promise<void>): Promise<void> {
+    const { ground, lease } = this.#work;
+    for (;;) {
+      lease.signal.throwIfAborted();
+      try {
+        return await work();
+      } catch (error) {
+        lease.signal.throwIfAborted();
+        if (!isPassing(error)) throw error;
+        await ground.clock.sleep(againMs, { signal: lease.signal });
+      }
+    }
+  }
+}
