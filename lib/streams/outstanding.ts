@@ -42,6 +42,11 @@ export class Outstanding {
     return this.#shards.size === 0;
   }
 
+  /** Whether something of this shard is. */
+  has(shardId: string): boolean {
+    return this.#shards.has(shardId);
+  }
+
   #advance(shardId: string): ShardPosition | undefined {
     const queue = this.#shards.get(shardId) ?? [];
     let moved: ShardPosition | undefined;

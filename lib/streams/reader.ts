@@ -19,6 +19,7 @@ import { Lineage } from './lineage.js';
 import { Outstanding } from './outstanding.js';
 import { parsePage } from './parse-page.js';
 import { PassEnd } from './pass-end.js';
+import { persist } from './persist.js';
 import type { ShardPosition, StreamToken } from './position.js';
 import type { ReadSettings } from './read-options.js';
 import type { ReaderEvent } from './reader-events.js';
@@ -28,8 +29,21 @@ import type { TableStream } from './table-stream.js';
 import { requireStream } from './token.js';
 import { TokenSaver } from './token-saver.js';
 
+/** So long the beginning is tried where nobody answers at all; once begun, for ever. */
+const openMsMax = 10_000;
 /** Longest wait of `stop` for the store of tokens. */
 const stopMsMax = 10_000;
+
+/** The service tells times in whole seconds, and clocks differ by fractions of one. */
+const laterMs = 2_000;
+
+/** Somebody who waits for the tips of all shards. */
+interface Check {
+  /** A record of then was written after the waiting began. */
+  readonly laterMs: number;
+  /** Shards of which such a record is done. */
+  readonly passed: Set<string>;
+}
 
 interface Opened {
   readonly arn: string;
@@ -53,10 +67,12 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   readonly #events = new EventQueues<ReaderEvent>();
   readonly #outstanding = new Outstanding();
   readonly #readable = new Set<ShardFeed>();
+  readonly #checks = new Set<Check>();
   readonly #leaving = new AbortController();
   #opening: Promise<Opened> | undefined;
   #opened: Opened | undefined;
   #failure: { readonly error: unknown } | undefined;
+  #isOpen = false;
   #isDrained = false;
   #isCaughtUp = false;
   #inHand: (() => void) | undefined;
@@ -121,20 +137,27 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   }
 
   /**
-   * Comes back when everything that was visible at the time of this call was handed out and is done: every shard gave five empty
-   * pages in a row since.
+   * Comes back when everything that was visible at the time of this call was handed out and is done: every shard gave five empty pages
+   * in a row since, or a record that was written later than the call, by the service's time. So it comes back as well where writing
+   * never ends.
    *
    * @throws as {@link StreamReader.next}
    */
   async caughtUp(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { lineage, forest, scheduler } = await this.#open();
     scheduler.recheck();
+    const check: Check = { laterMs: this.#serverMs() + laterMs, passed: new Set() };
+    this.#checks.add(check);
+    const isAtTip = (feed: ShardFeed) =>
+      scheduler.isRechecked(feed) && !this.#readable.has(feed) && !this.#outstanding.has(feed.shardId);
     const isDone = () =>
-      this.#readable.size === 0 &&
-      this.#outstanding.isEmpty &&
       !forest.isUnsettled(this.#stream.clock.now()) &&
-      [...lineage.feeds.values()].every((feed) => scheduler.isRechecked(feed));
-    await this.#until(isDone, options.signal);
+      [...lineage.feeds.values()].every((feed) => check.passed.has(feed.shardId) || isAtTip(feed));
+    try {
+      await this.#until(isDone, options.signal);
+    } finally {
+      this.#checks.delete(check);
+    }
   }
 
   /** Asks all shards at once, as far as their pace allows: you know that something was written. */
@@ -195,8 +218,13 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       this.#settings;
     const { clock, random, pace, governed: port } = this.#stream;
     const signal = this.#leaving.signal;
-    const { arn } = await this.#stream.resolve({ needs: parser.needs, signal });
-    const saved = await checkpointer?.load(signal);
+    const onRetry = (error: unknown, waitMs: number) => this.#tell({ type: 'listing-retry', error, waitMs });
+    const insist = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
+      const silenceMsMax = this.#isOpen ? undefined : openMsMax;
+      return persist(ask, { clock, random, signal, waitMsMax: 30_000, silenceMsMax, onRetry });
+    };
+    const { arn } = await insist(() => this.#stream.resolve({ needs: parser.needs, signal }));
+    const saved = await insist(async () => checkpointer?.load(signal));
     const start = saved ?? from;
     if (typeof start === 'object' && 'shards' in start) requireStream(start, arn);
     const forest = new ShardForest({
@@ -226,7 +254,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       arn,
       forest,
       scheduler,
-      discovery: new Discovery({ port, arn, clock }),
+      discovery: new Discovery({ port, arn, clock, insist }),
       clock,
       random,
       auditMs,
@@ -260,6 +288,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     // A pass looks for the tip, and nobody waits for it at leisure.
     if (pass !== undefined) scheduler.recheck();
     await lineage.open();
+    this.#isOpen = true;
     this.#requireGoing();
     // Where it begins is worth keeping: else a reader that begins at the tip and dies early begins at another tip.
     saver?.changed();
@@ -288,7 +317,8 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       const parsed = parsePage(feed.shardId, page.records, parser);
       const records = parsed instanceof Promise ? await parsed : parsed;
       const done = this.#outstanding.handOut(feed.shardId, page.position);
-      const finish = () => this.#done(feed.shardId, done());
+      const newest = page.records.at(-1)?.dynamodb?.ApproximateCreationDateTime?.getTime();
+      const finish = () => this.#done(feed.shardId, done(), newest);
       if (records.length === 0) {
         finish();
         continue;
@@ -312,13 +342,18 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       records,
       shardEnd: page.isEnd,
       caughtUp: this.#isCaughtUp,
-      ageMs: Math.max(0, this.#stream.clock.now() + (this.#stream.governed.clockOffsetMs?.() ?? 0) - oldest),
+      ageMs: Math.max(0, this.#serverMs() - oldest),
       token: () => ({ v: 1, stream: opened.arn, shards }),
       commit: async () => {
         finish();
         if (this.#failure !== undefined) throw this.#failure.error;
       },
     };
+  }
+
+  /** The time, as the service tells it. */
+  #serverMs(): number {
+    return this.#stream.clock.now() + (this.#stream.governed.clockOffsetMs?.() ?? 0);
   }
 
   #commitInHand(): void {
@@ -328,8 +363,9 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   }
 
   /** More of a shard is done. */
-  #done(shardId: string, moved: ShardPosition | undefined): void {
+  #done(shardId: string, moved: ShardPosition | undefined, newestMs = Number.NEGATIVE_INFINITY): void {
     if (moved === undefined || this.#opened === undefined) return;
+    for (const { laterMs: fromMs, passed } of this.#checks) if (newestMs >= fromMs) passed.add(shardId);
     const { forest, lineage, saver } = this.#opened;
     try {
       if (moved === 'end') lineage.finished(shardId);
@@ -455,14 +491,11 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     const saver = this.#opened?.saver;
     if (saver === undefined) return;
     const enough = new AbortController();
-    const limit = this.#stream.clock.sleep(stopMsMax, { signal: enough.signal }).then(
-      () => saver.close(),
-      () => {},
-    );
+    const limit = this.#stream.clock.sleep(stopMsMax, { signal: enough.signal }).catch(() => {});
     // What it throws was told already: it ended the reader.
-    await saver.flush().catch(() => {});
+    await Promise.race([saver.flush().catch(() => {}), limit]);
     enough.abort();
-    await limit;
+    saver.close();
   }
 }
 
