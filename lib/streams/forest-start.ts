@@ -35,18 +35,23 @@ export function placeFirst(nodes: ReadonlyMap<string, ShardNode>, beginning: Beg
   if (from === 'latest') for (const node of pending) placeAtTip(node, startedAtMs);
   else if (typeof from === 'object' && 'since' in from) for (const node of pending) placeSince(node, nodes, beginning);
   else if (typeof from === 'object' && ('at' in from || 'after' in from)) placeAtRecord(nodes, from, stream);
-  for (const node of pending) promise(node, beginning);
+  for (const node of pending) {
+    // After a token everything is: what was there then stands in it.
+    node.isLate = isToken(from);
+    promise(node, beginning);
+  }
 }
 
 /** Gives a shard that turned up after the first listing its start. */
-export function placeLater(node: ShardNode, parent: ShardNode | undefined, beginning: Beginning): void {
+export function placeLater(node: ShardNode, parent: ShardNode | undefined, beginning: Beginning, nowMs: number): void {
+  node.isLate = true;
+  // Whatever there is: as likely as not it is gone.
+  if (parent === undefined && node.isClosed && (node.createdMs ?? nowMs) < nowMs - beginning.retentionMs) return;
   const since = sinceOf(beginning);
   const isOfRead = parent !== undefined && !parent.isSkipped;
-  if (since !== undefined && node.createdMs !== undefined && !(isOfRead && beginning.from === 'latest')) {
-    // By their names both are of the service's clock; the moment of a start is of ours.
-    const latest = beginning.from === 'latest' ? since - beginning.skewMs : since + beginning.skewMs;
-    if (node.createdMs < latest) node.position = { latestSince: since };
-  }
+  // A name and a record's time are of the service's clock, the moment of a start is of ours.
+  if (since !== undefined && beginning.from !== 'latest') placeByName(node, since + beginning.skewMs, since);
+  else if (since !== undefined && !isOfRead) placeByName(node, since - beginning.skewMs, since);
   promise(node, beginning);
   if (isOfRead && parent.isContinuation) node.isContinuation = true;
 }
@@ -62,7 +67,11 @@ function placeSince(node: ShardNode, nodes: ReadonlyMap<string, ShardNode>, begi
   const made = (id: string): number => nodes.get(id)?.createdMs ?? Number.POSITIVE_INFINITY;
   // A shard ends where its child begins.
   if ([...node.children].some((id) => made(id) < since - beginning.skewMs)) skip(node, beginning.startedAtMs);
-  else placeLater(node, undefined, beginning);
+  else placeByName(node, since + beginning.skewMs, since);
+}
+
+function placeByName(node: ShardNode, beforeMs: number, since: number): void {
+  if (node.createdMs !== undefined && node.createdMs < beforeMs) node.position = { latestSince: since };
 }
 
 /**

@@ -20,10 +20,12 @@
  * Sources: the lessons of the Java adapter (parents closed artificially, children asked for again), of Apache Flink's connector
  * (ages from ids, tombstones) and of bloop (the whole forest as token).
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Gap } from './errors.js';
 import { type Beginning, isToken, placeFirst, placeLater } from './forest-start.js';
 import type { ShardDescription } from './port.js';
 import type { ShardPosition, StreamPosition } from './position.js';
+import { creationTimeOf } from './shard-id.js';
 import { hasBegun, type ShardNode, shardNode, skip } from './shard-node.js';
 
 /** The times that a forest judges by; simulations scale them. */
@@ -105,6 +107,9 @@ const timesDefault: ForestTimes = {
 /** Listings that have to agree before what they leave out is taken to be gone. */
 const agreeing = 2;
 
+/** In a token: from its oldest record, when it is known what became of its parent. */
+const undecided: ShardPosition = { latestSince: 0 };
+
 export class ShardForest {
   readonly #times: ForestTimes;
   readonly #beginning: Beginning;
@@ -121,8 +126,11 @@ export class ShardForest {
     this.#nowMs = startedAtMs;
     if (!isToken(from)) return;
     for (const [shardId, position] of Object.entries(from.shards)) {
-      this.know({ shardId, position });
-      this.#node(shardId).isGiven = true;
+      const isDecided = !isDeepStrictEqual(position, undecided);
+      this.know({ shardId, position: isDecided ? position : 'trim-horizon' });
+      this.#node(shardId).isGiven = isDecided;
+      this.#node(shardId).isLate = !isDecided;
+      this.#node(shardId).isNew = !isDecided;
     }
   }
 
@@ -141,11 +149,13 @@ export class ShardForest {
     this.#nowMs = Math.max(this.#nowMs, nowMs);
     const listed = new Set<string>();
     const news: ShardNode[] = [];
+    const newestMs = this.#newestMs();
     for (const shard of shards) {
       listed.add(shard.shardId);
       if (!this.#nodes.has(shard.shardId)) news.push(this.#node(shard.shardId));
       this.#describe(this.#node(shard.shardId), shard);
     }
+    for (const node of news) node.isNew = (node.createdMs ?? newestMs) >= newestMs - this.#times.lagMs;
     if (complete) for (const node of this.#nodes.values()) this.#count(node, listed.has(node.id));
     if (this.#isPlaced) for (const node of news) this.#placeLater(node);
     else if (complete) {
@@ -153,7 +163,9 @@ export class ShardForest {
       this.#isPlaced = true;
     }
     if (this.#isPlaced) this.#passOver();
-    if (this.#isPlaced && complete) for (const node of [...this.#nodes.values()]) this.#judge(node, isDisabled);
+    if (!this.#isPlaced || !complete) return;
+    for (const node of [...this.#nodes.values()]) this.#judge(node, isDisabled);
+    this.#missParents();
   }
 
   /** Takes what somebody else has found out. It is believed; a position never goes back to a shard's beginning. */
@@ -217,7 +229,7 @@ export class ShardForest {
     if (!this.#isPlaced) return true;
     const doubt = this.#doubt();
     for (const node of this.#nodes.values()) {
-      if (this.#isSuspicious(node, nowMs, doubt) || this.#waitsFor(node, doubt) === 'listing') return true;
+      if (this.#isSuspicious(node, nowMs, doubt) || this.#waitsForAnswer(node, doubt)) return true;
     }
     return false;
   }
@@ -240,8 +252,13 @@ export class ShardForest {
     const shards: Record<string, ShardPosition> = {};
     const doubt = this.#doubt();
     for (const node of this.#nodes.values()) {
-      const isDue = node.state === 'finished' ? this.#isOpenEnd(node) : this.#waitsFor(node, doubt) === undefined;
+      const { isContinuation, position, timesMissed } = node;
+      // Nothing was read of it, nothing is promised of it, and it seems to be gone.
+      if (position === 'trim-horizon' && !isContinuation && timesMissed > 0) continue;
+      const waitsFor = this.#waitsFor(node, doubt);
+      const isDue = node.state === 'finished' ? this.#isOpenEnd(node) : waitsFor === undefined;
       if (isDue) shards[node.id] = this.#positionOf(node);
+      else if (waitsFor === 'listing' && isContinuation) shards[node.id] = undecided;
     }
     return shards;
   }
@@ -291,6 +308,7 @@ export class ShardForest {
 
   #count(node: ShardNode, isListed: boolean): void {
     if (isListed) {
+      if (node.timesListed === 0) node.listedSinceMs = this.#nowMs;
       node.timesListed += 1;
       node.timesMissed = 0;
       return;
@@ -316,7 +334,7 @@ export class ShardForest {
 
   #placeLater(node: ShardNode): void {
     if (this.#isGhost(node)) skip(node, this.#nowMs);
-    else placeLater(node, this.#parent(node), this.#beginning);
+    else placeLater(node, this.#parent(node), this.#beginning, this.#nowMs);
   }
 
   /** Listed for the first time when all of its time is over: it was read, and forgotten. */
@@ -360,9 +378,35 @@ export class ShardForest {
     if (age > tombstoneMs && node.timesMissed >= agreeing && node.gap !== 'untold') this.#forget(node);
   }
 
+  /** Enough listings showed the child alone; the parent is not only too new to be listed. */
+  #isParentGone({ timesListed, listedSinceMs }: ShardNode, parentId: string): boolean {
+    const { lagMs, skewMs } = this.#times;
+    const parentAge = this.#nowMs - (creationTimeOf(parentId) ?? this.#nowMs);
+    return timesListed >= agreeing && (parentAge > lagMs + skewMs || this.#nowMs - listedSinceMs >= lagMs);
+  }
+
+  /** When the newest shard was made that is known. */
+  #newestMs(): number {
+    let newestMs = Number.NEGATIVE_INFINITY;
+    for (const { createdMs = newestMs } of this.#nodes.values()) newestMs = Math.max(newestMs, createdMs);
+    return newestMs;
+  }
+
+  /** A shard that turned up later came after one that was to be read. If that one is gone, nobody has read it. */
+  #missParents(): void {
+    const doubt = this.#doubt();
+    for (const node of [...this.#nodes.values()]) {
+      const { isLate, isNew, parentId, position } = node;
+      if (!isLate || !isNew || parentId === undefined || this.#nodes.has(parentId) || position !== 'trim-horizon')
+        continue;
+      const isReady = node.state === 'pending' && this.#waitsFor(node, doubt) === undefined;
+      if (isReady && !node.isGiven && node.timesMissed === 0) this.#node(parentId).gap = 'untold';
+    }
+  }
+
   /** Done, gone from the listings, and nobody knows what came after it. */
-  #isVanished({ isSkipped, timesMissed }: ShardNode): boolean {
-    return !isSkipped && timesMissed >= agreeing;
+  #isVanished({ isContinuation, isSkipped, timesMissed }: ShardNode): boolean {
+    return isContinuation && !isSkipped && timesMissed >= agreeing;
   }
 
   #forget(node: ShardNode): void {
@@ -382,41 +426,52 @@ export class ShardForest {
   }
 
   /** What a pending shard waits for. */
-  #waitsFor(node: ShardNode, doubt: Doubt): 'parent' | 'listing' | undefined {
+  #waitsFor(node: ShardNode, doubt: Doubt): 'parent' | 'link' | 'listing' | undefined {
     if (node.state !== 'pending') return undefined;
     if (node.gap === 'untold') return 'parent';
     const parent = this.#parent(node);
     if (parent !== undefined && (parent.state !== 'finished' || parent.gap === 'untold')) return 'parent';
     if (node.isGiven || node.position === 'latest' || (parent !== undefined && !parent.isSkipped)) return undefined;
+    // Gone, it seems: whoever opens it will see.
+    if (node.timesMissed >= agreeing) return undefined;
     const { createdMs } = node;
+    if (node.isLate && node.timesListed === 0) return 'listing';
     // It may be an ancestor of what the token began with.
-    if (node.timesListed < agreeing && (createdMs ?? 0) < doubt.looseMs) return 'listing';
+    if (node.timesListed < agreeing && (createdMs ?? 0) < doubt.looseMs) return 'link';
     if (node.parentId === undefined || parent !== undefined) return undefined;
     // It may come after something that is gone, of which nobody was told yet.
     if ((createdMs ?? Number.POSITIVE_INFINITY) > doubt.vanishedMs) return 'listing';
-    return this.#isYoung(node) && node.timesListed < agreeing ? 'listing' : undefined;
+    const isPlain = !node.isLate && !this.#isYoung(node);
+    return isPlain || this.#isParentGone(node, node.parentId) ? undefined : 'listing';
   }
 
   /** Done, and something may come after it; of an old one it would have come. */
-  #isOpenEnd({ children, gap, isChildless, endedMs }: ShardNode): boolean {
-    const isOver = gap === 'told' || (isChildless && this.#nowMs - endedMs > this.#times.doubtMs);
+  #isOpenEnd({ children, gap, isChildless, isContinuation, endedMs, timesMissed }: ShardNode): boolean {
+    const isOld = isChildless && this.#nowMs - endedMs > this.#times.doubtMs;
+    const isOver = gap === 'told' || isOld || (!isContinuation && timesMissed >= agreeing);
     return children.size === 0 && !isOver;
+  }
+
+  #waitsForAnswer(node: ShardNode, doubt: Doubt): boolean {
+    const waitsFor = this.#waitsFor(node, doubt);
+    return waitsFor === 'link' || waitsFor === 'listing';
   }
 
   #isSuspicious(node: ShardNode, nowMs: number, doubt: Doubt): boolean {
     if (node.children.size > 0 || node.isChildless || !node.isClosed) return false;
     if (node.state === 'finished') return nowMs - node.endedMs <= this.#times.doubtMs && node.gap === undefined;
-    return this.#waitsFor(node, doubt) === 'listing';
+    return this.#waitsForAnswer(node, doubt);
   }
 
   #doubt(): Doubt {
     let looseMs = Number.NEGATIVE_INFINITY;
     let vanishedMs = Number.POSITIVE_INFINITY;
     for (const node of this.#nodes.values()) {
-      const { createdMs, state, timesMissed, gap, isSkipped, isChildless, children } = node;
+      const { createdMs, state, timesMissed, gap, isContinuation, isSkipped, isChildless, children } = node;
       if (node.isGiven) looseMs = Math.max(looseMs, this.#looseMs(node));
       const isOpenEnded = state === 'finished' && children.size === 0 && !isChildless && !isSkipped && gap !== 'told';
-      if (timesMissed > 0 && (state !== 'finished' || isOpenEnded)) vanishedMs = Math.min(vanishedMs, createdMs ?? 0);
+      if (isContinuation && timesMissed > 0 && (state !== 'finished' || isOpenEnded))
+        vanishedMs = Math.min(vanishedMs, createdMs ?? 0);
     }
     return { looseMs, vanishedMs };
   }

@@ -21,6 +21,10 @@ export interface ShardNode {
   isTold: boolean;
   /** It stood in the token at the start: what lies before it is done. */
   isGiven: boolean;
+  /** It was not there at the start. */
+  isLate: boolean;
+  /** It was made after all that were known when it turned up. */
+  isNew: boolean;
   /** What it holds was promised to somebody: what is missing of it is a gap. */
   isContinuation: boolean;
   /** Started although its parent was never seen. */
@@ -29,6 +33,8 @@ export interface ShardNode {
   endedMs: number;
   /** Complete listings that showed it. */
   timesListed: number;
+  /** When the first of these was made. */
+  listedSinceMs: number;
   /** Complete listings in a row, up to the newest one, that left it out. */
   timesMissed: number;
   /** When the first of these was made. */
@@ -53,10 +59,13 @@ export function shardNode(id: string, children: Set<string>): ShardNode {
     isSkipped: false,
     isTold: false,
     isGiven: false,
+    isLate: false,
+    isNew: false,
     isContinuation: false,
     isOrphan: false,
     endedMs: 0,
     timesListed: 0,
+    listedSinceMs: 0,
     timesMissed: 0,
     missedSinceMs: 0,
     isChildless: false,
