@@ -50,11 +50,11 @@ export class Cell implements Footer {
   readonly lane: Lane;
   readonly turns: Turns;
   readonly writer: Writer;
-  readonly #ground: Ground;
+  readonly ground: Ground;
   readonly register: Register;
 
   constructor(ground: Ground, retry: Retry, key: Item, keyText: string, rules: ValueRules, initial: Held | undefined) {
-    this.#ground = ground;
+    this.ground = ground;
     this.retry = retry;
     this.key = key;
     this.keyText = keyText;
@@ -83,11 +83,11 @@ export class Cell implements Footer {
 
   /** The value that is stored and has not expired. */
   liveHeld(known: Known): Held | undefined {
-    return liveHeld(known, this.#ground.clock.now());
+    return liveHeld(known, this.ground.clock.now());
   }
 
   get names(): AttributeNames {
-    return this.#ground.names;
+    return this.ground.names;
   }
 
   /** Makes a value of the user's ours, unchecked. */
@@ -98,8 +98,8 @@ export class Cell implements Footer {
   /** Kept from here on, or no more: what a validator refuses must not depend on when garbage is collected. */
   setValidator(validator: ValueRules['validator']): void {
     this.rules.validator = validator;
-    if (validator === undefined) this.#ground.kept.delete(this);
-    else this.#ground.kept.add(this);
+    if (validator === undefined) this.ground.kept.delete(this);
+    else this.ground.kept.add(this);
   }
 
   /** Looks at the item; `stale` tells that the answer is not known to be as new as the call. */
@@ -120,7 +120,7 @@ export class Cell implements Footer {
 
   /** Runs a call on this atom, and tells of it if anybody listens. */
   traced<R>(kind: 'deref' | 'swap', action: string, run: (trace: Trace | undefined) => Promise<R>): Promise<R> {
-    return traced(kind, action, this.#ground.events, this.keyText, run);
+    return traced(kind, action, this.ground.events, this.keyText, run);
   }
 
   /** What a session sees after an eventually consistent read; `undefined` when that may be older than what it has seen before. */
@@ -134,7 +134,7 @@ export class Cell implements Footer {
     const { known } = this.cache;
     if (known === undefined || consistency === 'cached') return known;
     if (typeof consistency === 'string') return undefined;
-    return this.#ground.clock.monotonicMs() - known.seenAtMs <= consistency.maxStalenessMs ? known : undefined;
+    return this.ground.clock.monotonicMs() - known.seenAtMs <= consistency.maxStalenessMs ? known : undefined;
   }
 
   /** Looks at the item, but waits no longer than the deadline and the signal allow. */
@@ -175,7 +175,7 @@ export class Cell implements Footer {
 
   /** Calls `expire` when the time is over; until a read has failed, that is not before one attempt had its time, and the one it may wait for. */
   #deadline(timeoutMs: number, expire: () => void): () => void {
-    const { clock } = this.#ground;
+    const { clock } = this.ground;
     let callOff = after(clock, timeoutMs, () => {
       if (this.register.readObstacle !== undefined) return expire();
       callOff = after(clock, 2 * this.retry.attemptTimeoutMs, expire);

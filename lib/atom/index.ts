@@ -56,7 +56,7 @@ export { type AttributeNames, attributeNamesDefault } from './item-format.js';
 export type { Large, LargeLimits } from './large/large.js';
 export type { PartsSwept, SkippedAtom, SweepPartsOptions } from './large/parts-sweep.js';
 export { AtomEntry } from './many/atom-entry.js';
-export { type AtomImage, type AtomImages, valueGone } from './many/atom-images.js';
+export { type AtomImage, AtomImages, valueGone } from './many/atom-images.js';
 export { BatchError, type BatchReport } from './many/batch-errors.js';
 export { keyTextOf } from './many/cells.js';
 export type { KeySelection, KeysOptions, ScanOptions } from './many/enumerate.js';

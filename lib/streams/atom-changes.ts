@@ -37,6 +37,11 @@ export interface AtomChangesOptions<T> extends KeySelection {
    * @defaultValue true
    */
   readonly previous?: boolean;
+  /**
+   * What to do with a value that can't be decoded: `throw`: its record fails. `tell`: the change is delivered, and the value is `missing`.
+   * @defaultValue 'throw'
+   */
+  readonly onUndecodable?: 'throw' | 'tell';
 }
 
 /** What an {@link AtomChange} is made of. */
@@ -48,6 +53,7 @@ interface ChangeFacts<T> {
   readonly value: T | undefined;
   readonly previous: T | undefined;
   readonly deleted: boolean;
+  readonly removed: boolean;
   readonly expired: boolean;
   readonly missing: readonly ('value' | 'previous')[];
   readonly writtenAt: number | undefined;
@@ -70,6 +76,8 @@ export class AtomChange<T> implements ChangeFacts<T> {
   readonly previous: T | undefined;
   /** There is no value after it. */
   readonly deleted: boolean;
+  /** The item itself is gone, and the life that `incarnation` names is over: by time to live, or by another program. */
+  readonly removed: boolean;
   /** The value had expired (`ttlMs`), and its item was removed for good an hour later. */
   readonly expired: boolean;
   /**
@@ -94,6 +102,7 @@ export class AtomChange<T> implements ChangeFacts<T> {
     this.value = facts.value;
     this.previous = facts.previous;
     this.deleted = facts.deleted;
+    this.removed = facts.removed;
     this.expired = facts.expired;
     this.missing = facts.missing;
     this.writtenAt = facts.writtenAt;
@@ -145,10 +154,15 @@ export class AtomChange<T> implements ChangeFacts<T> {
 export function atomChanges<T = unknown>(table: AtomTable, options: AtomChangesOptions<T> = {}): Parser<AtomChange<T>> {
   if (typeof table?.images !== 'function')
     throw new TypeError('Cannot read changes of atoms: table must be an AtomTable');
-  const { pk, prefix, codec, schema, previous = true } = options;
+  const { pk, prefix, codec, schema, previous = true, onUndecodable = 'throw' } = options;
   const opened =
     codec === undefined && schema === undefined ? undefined : { ...(codec && { codec }), ...(schema && { schema }) };
-  return new AtomChangeParser<T>(table.images({ pk, prefix }, opened), previous);
+  return changesIn<T>(table.images({ pk, prefix }, opened), previous, onUndecodable === 'tell');
+}
+
+/** As {@link atomChanges}, of images that are read as somebody else says. */
+export function changesIn<T>(images: AtomImages, previous: boolean, tellsUndecodable = false): Parser<AtomChange<T>> {
+  return new AtomChangeParser<T>(images, previous, tellsUndecodable);
 }
 
 /** A value that was read; `unread`: it can't be had. */
@@ -160,9 +174,11 @@ class AtomChangeParser<T> implements Parser<AtomChange<T>> {
   readonly needs = 'both-images';
   readonly #images: AtomImages;
   readonly #wantsPrevious: boolean;
+  readonly #tellsUndecodable: boolean;
 
-  constructor(images: AtomImages, wantsPrevious: boolean) {
+  constructor(images: AtomImages, wantsPrevious: boolean, tellsUndecodable: boolean) {
     this.#images = images;
+    this.#tellsUndecodable = tellsUndecodable;
     this.#wantsPrevious = wantsPrevious;
   }
 
@@ -177,7 +193,7 @@ class AtomChangeParser<T> implements Parser<AtomChange<T>> {
     if (after === undefined && state.image.encoded === undefined) return undefined;
     if (after !== undefined && before !== undefined && before !== unread && isSameWrite(after, before))
       return undefined;
-    const value = after && this.#told(() => this.#images.valueOf(after), false);
+    const value = after && this.#told(() => this.#images.valueOf(after), this.#tellsUndecodable);
     const previous = this.#previous(before, after);
     const make = (values: readonly [Told, Told]) => this.#change(state, after === undefined, meta, values);
     if (value instanceof Promise || previous instanceof Promise)
@@ -203,9 +219,9 @@ class AtomChangeParser<T> implements Parser<AtomChange<T>> {
     return this.#told(() => this.#images.valueOf(before), true);
   }
 
-  #told(read: () => ReturnType<AtomImages['valueOf']>, isBefore: boolean): Told | Promise<Told> {
+  #told(read: () => ReturnType<AtomImages['valueOf']>, tellsUndecodable: boolean): Told | Promise<Told> {
     const fail = (error: unknown): Told => {
-      if (!isBefore || !isUndecodable(error)) throw error;
+      if (!tellsUndecodable || !isUndecodable(error)) throw error;
       return unread;
     };
     try {
@@ -231,6 +247,7 @@ class AtomChangeParser<T> implements Parser<AtomChange<T>> {
       value: handed(after),
       previous: handed(before),
       deleted: after === undefined,
+      removed: isRemoved,
       expired: isRemoved && aliveUntil !== undefined && approximateCreationTime.getTime() >= aliveUntil,
       missing: [
         ...(after === unread ? (['value'] as const) : []),

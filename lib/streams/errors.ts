@@ -39,8 +39,11 @@ export class StreamError extends LeydenError {
 /** Records that may have been missed. */
 export interface Gap {
   readonly shardId: string;
-  /** Why: records older than a day were removed, or the shard is gone. */
-  readonly reason: 'trimmed' | 'shard-gone';
+  /**
+   * Why: records older than a day were removed; the shard is gone; a change tells of a version before it that did not come; whoever
+   * listens to every change left too many waiting.
+   */
+  readonly reason: 'trimmed' | 'shard-gone' | 'missed' | 'too-slow';
   /** The last record that was delivered before it; absent: none of this shard. */
   readonly after?: string | undefined;
   /** The oldest record that is still there, if one was seen. */
@@ -49,8 +52,15 @@ export interface Gap {
   readonly lostSince?: number | undefined;
 }
 
+const gapCauses: { readonly [Reason in Gap['reason']]: string } = {
+  trimmed: 'its oldest records were removed after a day',
+  'shard-gone': 'the shard is gone with its records',
+  missed: 'a version of an item did not come',
+  'too-slow': 'too much waited to be taken',
+};
+
 /**
- * `ERR_STREAM_GAP`: records may have been missed, since they were in the stream for more than a day before this reader came to them.
+ * `ERR_STREAM_GAP`: records may have been missed, mostly since they were in the stream for more than a day before this reader came to them.
  * Nothing after them was delivered. The remedy is to read what the stream tells of (the table) anew, then to go on with `onGap`
  * `'continue'`, or from `'trim-horizon'`.
  */
@@ -58,8 +68,7 @@ export class StreamGapError extends LeydenError {
   readonly gap: Gap;
 
   constructor(stream: string, gap: Gap, cause?: unknown) {
-    const where =
-      gap.reason === 'trimmed' ? 'its oldest records were removed after a day' : 'the shard is gone with its records';
+    const where = gapCauses[gap.reason];
     super(
       'ERR_STREAM_GAP',
       `Cannot go on in shard ${gap.shardId} of ${stream} after ${gap.after ?? 'its beginning'}: ${where}; ` +

@@ -6,13 +6,14 @@
  */
 import { type Encoded, encodeKey, type Held, type Item } from '../../codec/index.js';
 import { partitionKeyBytesMax } from '../../engine/index.js';
+import { AtomReader } from '../atom-reader.js';
 import { hasLineage, type Image, parseItem } from '../item-format.js';
 import { MissingPart } from '../large/parts.js';
 import { Packing } from '../packing.js';
 import { Register } from '../register.js';
 import type { ValueRules } from '../value-rules.js';
 import { keyIn } from './atom-entry.js';
-import { type AtomKey, type Cells, keyItemOf, keyTextOf } from './cells.js';
+import { type AtomKey, atomKeyOf, type Cells, keyItemOf, keyTextOf } from './cells.js';
 import { type KeySelection, keyBeginning } from './enumerate.js';
 
 /** The value was in parts that were removed since: another write has replaced it, or it has expired. */
@@ -26,17 +27,23 @@ export interface AtomImage {
 
 /** Reads images of the atoms of one table. */
 export class AtomImages {
-  readonly #cells: Cells;
+  readonly #cells: Pick<Cells, 'ground' | 'retry'>;
   readonly #rulesOf: (key: AtomKey) => ValueRules;
   readonly #partition: string | undefined;
   readonly #beginning: string | undefined;
 
   /** @throws TypeError for a selection that the table has no keys for. */
-  constructor(cells: Cells, rulesOf: (key: AtomKey) => ValueRules, selection: KeySelection) {
+  constructor(cells: Pick<Cells, 'ground' | 'retry'>, rulesOf: (key: AtomKey) => ValueRules, selection: KeySelection) {
     this.#cells = cells;
     this.#rulesOf = rulesOf;
     this.#beginning = keyBeginning(cells, 'read changes of', selection);
     this.#partition = selection.pk === undefined ? undefined : encodeKey(selection.pk, partitionKeyBytesMax);
+  }
+
+  /** Those of one atom, read as its handle reads. */
+  static of(atom: AtomReader<unknown>): AtomImages {
+    const cell = AtomReader.cellOf(atom);
+    return new AtomImages(cell, () => cell.rules, {});
   }
 
   /** Whether the item with these key attributes is one of the selected. */
@@ -45,6 +52,23 @@ export class AtomImages {
     const [pk, sk] = [textOf(key, partition), sort === undefined ? undefined : textOf(key, sort)];
     if (this.#partition !== undefined && pk !== this.#partition) return false;
     return this.#beginning === undefined || (sort === undefined ? pk : sk)?.startsWith(this.#beginning) === true;
+  }
+
+  /** The canonical text of a key of the user's. */
+  textOf(key: unknown): string {
+    return atomKeyOf(key, this.#cells.ground.keyNames).text;
+  }
+
+  /**
+   * The atom as it is now, read strongly; `undefined`: there is none, not even its tombstone.
+   *
+   * @throws {DecodeError} `ERR_DECODE`; what the store refuses for good, and what stood in the way when the time was over.
+   */
+  async read(key: unknown): Promise<AtomImage | undefined> {
+    const { ground, retry } = this.#cells;
+    const { item, text } = atomKeyOf(key, ground.keyNames);
+    const deadlineAt = ground.clock.monotonicMs() + retry.timeoutMs;
+    return this.parse(await new Register(ground, retry, item, text).readItem(true, deadlineAt));
   }
 
   /** The key of the user's. @throws {DecodeError} `ERR_DECODE` for one that is none of ours. */

@@ -199,7 +199,7 @@ function selectionOf(
  * @throws TypeError for a selection that the table has no keys for.
  */
 export function keyBeginning(
-  { ground: { keyNames } }: Cells,
+  { ground: { keyNames } }: Pick<Cells, 'ground'>,
   action: string,
   { pk, prefix }: KeySelection,
 ): string | undefined {

@@ -38,6 +38,8 @@ export class Publisher implements Tap {
   /** Others poll: what was missed is found by that. */
   onDoubt(): void {}
 
+  onRefused(): void {}
+
   onEnd(): void {}
 
   #tell(hint: WatchHint): void {

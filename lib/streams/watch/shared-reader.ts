@@ -20,6 +20,7 @@ import { type Gap, StreamError } from '../errors.js';
 import type { StreamRecord } from '../port.js';
 import type { StreamPosition, StreamToken } from '../position.js';
 import type { ReaderEvent } from '../reader-events.js';
+import { refusalOf } from '../refusals.js';
 import type { StreamFacts } from '../stream-lookup.js';
 import { Pulse } from './pulse.js';
 import type { Slot } from './reader-slots.js';
@@ -55,6 +56,8 @@ export interface SharedReaderOptions {
   readonly open: (options: FedReadOptions) => FedReader;
   /** Waits for a place among the readers of the stream; absent: none is needed. */
   readonly take?: ((arn: string, signal: AbortSignal) => Promise<Slot>) | undefined;
+  /** Where the first reader begins. @defaultValue the tip */
+  readonly from?: StreamPosition | undefined;
   /** Throws what makes the stream unfit. */
   readonly accept: (facts: StreamFacts) => void;
   /** How long it goes on reading with nobody there. */
@@ -101,6 +104,11 @@ export class SharedReader {
     return this.#state === 'live';
   }
 
+  /** How far all was handed out that it read. */
+  get token(): StreamToken | undefined {
+    return tokenOf(this.#reader) ?? this.#token;
+  }
+
   /** Begins to listen; gives what ends it. The first tap starts the reader. */
   add(tap: Tap): () => void {
     if (this.#state === 'closed') throw new TypeError('Cannot listen to a stream: its watch source is closed');
@@ -123,8 +131,7 @@ export class SharedReader {
     this.#callOff();
     this.#stop?.abort();
     this.#state = 'closed';
-    const error = new TypeError('The watch source was closed');
-    for (const tap of [...this.#taps]) tap.onEnd(error);
+    for (const tap of [...this.#taps]) tap.onEnd();
     this.#taps.clear();
     await this.#running;
   }
@@ -165,7 +172,7 @@ export class SharedReader {
         await this.#readOnce(signal);
       } catch (error) {
         if (signal.aborted) break;
-        this.#report(error);
+        this.#refused(error);
       }
       if (signal.aborted) break;
       this.#state = 'down';
@@ -221,7 +228,8 @@ export class SharedReader {
       );
       for await (const batch of reader) {
         if (stop.signal.aborted) break;
-        this.#deliver(batch);
+        const taken = this.#deliver(batch);
+        if (taken !== undefined) await taken;
       }
       if (!stop.signal.aborted) throw new StreamError('no-stream', facts.arn, 'it has ended: it was turned off');
     } catch (error) {
@@ -238,7 +246,7 @@ export class SharedReader {
 
   /** Those who want all go on where they stood. Nobody can say what was written since then for those who stood nowhere. */
   #beginning(): StreamPosition {
-    return this.#token ?? 'latest';
+    return this.#token ?? this.#options.from ?? 'latest';
   }
 
   #ready(reader: FedReader, pulse: Pulse, signal: AbortSignal): void {
@@ -289,9 +297,20 @@ export class SharedReader {
     return undefined;
   }
 
-  #deliver(batch: Batch<Fed>): void {
-    if (batch.records.length === 0) return;
-    for (const tap of [...this.#taps]) tap.take(batch);
+  #deliver(batch: Batch<Fed>): Promise<unknown> | undefined {
+    const waits: Promise<void>[] = [];
+    for (const tap of [...this.#taps]) {
+      const taken = tap.take(batch);
+      if (taken !== undefined) waits.push(taken);
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits);
+  }
+
+  #refused(error: unknown): void {
+    this.#report(error);
+    const refusal = refusalOf(error);
+    if (refusal !== 'fatal' && refusal !== 'gone') return;
+    for (const tap of [...this.#taps]) tap.onRefused(error);
   }
 
   /** The same obstacle is told once, until it was out of the way. */

@@ -5,6 +5,8 @@ import {
   type WatchSubscription,
   type WatchTarget,
 } from '../../atom/index.js';
+import type { Clock } from '../../engine/index.js';
+import type { StreamPosition } from '../position.js';
 import type { StreamFacts } from '../stream-lookup.js';
 import { Publisher } from './publisher.js';
 import { ReaderSlots } from './reader-slots.js';
@@ -28,6 +30,14 @@ export interface WatchSourceStatus {
   readonly slot: number | undefined;
   /** Atoms that are watched, in all tables of this process that have this source. */
   readonly watchedAtoms: number;
+}
+
+/** What those need who tell of every change. */
+export interface EveryChange {
+  readonly reader: SharedReader;
+  readonly clock: Clock;
+  /** Ends the reader; present where nobody else listens to it. */
+  readonly closeReader?: (() => void) | undefined;
 }
 
 /**
@@ -60,6 +70,8 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
   readonly #slots: ReaderSlots | undefined;
   readonly #reader: SharedReader;
   readonly #publisher: Publisher | undefined;
+  /** Readers of those who began elsewhere than now. */
+  readonly #alone = new Set<SharedReader>();
   #leaveKeys: (() => void) | undefined;
   #leavePublisher: (() => void) | undefined;
   #isClosed = false;
@@ -69,7 +81,7 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
     const choice = watchChoiceOf(options);
     const { coordination: table, publish, stream } = options;
     const { clock, random } = stream;
-    const { slots: count, slotRetryMs: retryMs, lingerMs, slowMs, onError } = choice;
+    const { slots: count, slotRetryMs: retryMs, onError } = choice;
     this.#options = options;
     this.#choice = choice;
     const slots =
@@ -77,19 +89,7 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
         ? new ReaderSlots({ table, count, retryMs, clock, random, onError })
         : undefined;
     this.#slots = slots;
-    this.#reader = new SharedReader({
-      clock,
-      random,
-      resolve: (sending) => stream.resolve(sending),
-      // Watches that wait keep the process alive themselves.
-      open: (reading) => stream.read({ ...reading, background: true }),
-      take: slots && ((arn, signal) => slots.take(arn, signal)),
-      accept: (facts) => this.#accept(facts),
-      lingerMs,
-      slowMs,
-      settleMs,
-      onError,
-    });
+    this.#reader = this.#openReader();
     this.#publisher = publish && new Publisher(publish, onError);
   }
 
@@ -152,7 +152,7 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
   /** Stops reading for good, and gives the place back. Watches go on by polling. Closing again is the same as the first time. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#reader.close();
+    await Promise.all([this.#reader, ...this.#alone].map((reader) => reader.close()));
     await this.#slots?.close();
   }
 
@@ -161,9 +161,51 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
     await this.close();
   }
 
-  /** @internal The reader, for those who tell of more than the newest values. */
-  static readerOf(source: StreamWatchSource): SharedReader | undefined {
-    return source.#choice.via === 'poll' ? undefined : source.#reader;
+  /**
+   * @internal What tells of every change: the reader that is shared, or with `from` one for this caller alone, which takes a place as well.
+   *
+   * @throws TypeError for a source that does not read.
+   */
+  static readerOf(source: StreamWatchSource, from: StreamPosition | undefined): EveryChange {
+    if (source.#choice.via === 'poll' || source.#isClosed) {
+      const why = source.#isClosed ? 'was closed' : "does not read (via: 'poll', slots: 0)";
+      throw new TypeError(
+        `Cannot tell of every change: the watch source ${why}, and polling sees the newest values only`,
+      );
+    }
+    const { clock } = source.#options.stream;
+    if (from === undefined) return { reader: source.#reader, clock };
+    const reader = source.#openReader(from);
+    source.#alone.add(reader);
+    return {
+      reader,
+      clock,
+      closeReader: () => {
+        source.#alone.delete(reader);
+        void reader.close();
+      },
+    };
+  }
+
+  #openReader(from?: StreamPosition): SharedReader {
+    const { stream } = this.#options;
+    const { clock, random } = stream;
+    const { lingerMs, slowMs, onError } = this.#choice;
+    const slots = this.#slots;
+    return new SharedReader({
+      clock,
+      random,
+      resolve: (sending) => stream.resolve(sending),
+      // Watches that wait keep the process alive themselves.
+      open: (reading) => stream.read({ ...reading, background: true }),
+      take: slots && ((arn, signal) => slots.take(arn, signal)),
+      accept: (facts) => this.#accept(facts),
+      from,
+      lingerMs,
+      slowMs,
+      settleMs,
+      onError,
+    });
   }
 
   #listen(): void {

@@ -22,14 +22,16 @@ export interface Tap {
   readonly wantsAll: boolean;
   /** Whether it wants the records of this key. Called for each record. */
   wants(keyText: string): boolean;
-  /** Records in order, at least one, those of others among them. */
-  take(batch: Batch<Fed>): void;
+  /** Records in order, at least one, those of others among them. Nothing more is read until what it returns has come. */
+  take(batch: Batch<Fed>): void | Promise<void>;
   /** `true`: from now on everything is told. `false`: not any more. Told of each change of it. */
   onHealth(isHealthy: boolean, facts: StreamFacts | undefined): void;
   /** Something may have been missed; the gap, if one is known. */
   onDoubt(gap?: Gap): void;
+  /** It can't be read, and asking again is of no use to who wants all. It is tried again all the same. */
+  onRefused(error: unknown): void;
   /** The reader has ended for good. */
-  onEnd(error: Error): void;
+  onEnd(): void;
 }
 
 /** Whether images of new states come with the records of a stream. */

@@ -67,6 +67,9 @@ export class WatchedKeys implements Tap {
     for (const { listener } of this.#all()) listener.onHint();
   }
 
+  /** They poll. */
+  onRefused(): void {}
+
   onEnd(): void {
     this.onHealth(false, this.#facts);
   }
