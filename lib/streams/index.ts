@@ -19,6 +19,7 @@ export {
 } from './errors.js';
 export type { Lost } from './event-queue.js';
 export { fileCheckpointer } from './file-checkpointer.js';
+export { type MirrorEvent, type MirrorOptions, mirror } from './mirror.js';
 export type { PaceOptions } from './pace.js';
 export { raw, type Unmarshalled, type UnmarshalledOptions, unmarshalled } from './parser.js';
 export type * from './port.js';
@@ -40,6 +41,7 @@ export {
   type TableStreamOptions,
 } from './table-stream.js';
 export { compareSequences, decodeToken, encodeToken } from './token.js';
+export { AtomChanges, type ChangesOptions, changes, type ToldChange } from './watch/changes.js';
 export { StreamWatchSource, type WatchSourceStatus } from './watch/stream-watch-source.js';
 export type { WatchHint } from './watch/watch-hint.js';
 export type { StreamWatchSourceOptions, WatchVia } from './watch/watch-options.js';
