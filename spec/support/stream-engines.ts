@@ -61,6 +61,8 @@ export interface OpenStreams {
   reshard?(arn: string): void;
   /** The same iterator as it is when it was made a quarter of an hour ago. */
   aged?(iterator: string): Promise<string>;
+  /** Deletes what is past its time to live, where that can be done by hand. */
+  expire?(): void;
   /** Lets time pass, if it is virtual, until the work is done. */
   run<Result>(work: () => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
@@ -187,6 +189,7 @@ export function openSimulator(
       if (parentId === undefined) simulator.roll(shardId);
       else simulator.split(shardId);
     },
+    expire: () => simulator.expire(),
     async aged(iterator) {
       await clock.sleep(16 * 60_000);
       return iterator;

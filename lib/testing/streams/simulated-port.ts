@@ -104,7 +104,7 @@ export class SimulatedStreams implements port.StreamsPort {
   }
 
   #shard(arn: string, shardId: string, nowMs: number): SimulatedShard {
-    const shard = this.#stream(arn, nowMs).shards.get(shardId);
+    const shard = this.#stream(arn, nowMs).shard(shardId);
     if (shard === undefined || shard.isGone(nowMs)) throw refusals.shardGone(shardId);
     shard.log.trim(nowMs - this.#world.limits.retentionMs);
     return shard;

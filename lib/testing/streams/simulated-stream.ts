@@ -50,8 +50,9 @@ export interface WrittenRecord {
 export class SimulatedStream {
   readonly init: StreamInit;
   readonly #world: StreamWorld;
-  /** By id, in the order of ids, which is that of their making. */
   readonly #shards = new Map<string, SimulatedShard>();
+  /** All of them by id; `undefined`: to be sorted again. */
+  #sorted: readonly SimulatedShard[] | undefined;
   /** The open ones, in the order of their hashes. */
   #open: SimulatedShard[] = [];
   readonly #history: WrittenRecord[] | undefined;
@@ -60,7 +61,6 @@ export class SimulatedStream {
   #trimAtMs: number;
   #disabledAtMs: number | undefined;
   #events = 0;
-  #lastIdMs = 0;
 
   constructor(world: StreamWorld, init: StreamInit, keepsHistory: boolean) {
     this.#world = world;
@@ -86,9 +86,14 @@ export class SimulatedStream {
     return this.#disabledAtMs !== undefined && this.#disabledAtMs + this.#world.limits.retentionMs <= nowMs;
   }
 
-  /** All shards that ever were. */
-  get shards(): ReadonlyMap<string, SimulatedShard> {
-    return this.#shards;
+  /** All shards that ever were, by id, which is the order of their making. */
+  get shards(): readonly SimulatedShard[] {
+    this.#sorted ??= [...this.#shards.values()].sort((one, other) => (one.shardId < other.shardId ? -1 : 1));
+    return this.#sorted;
+  }
+
+  shard(shardId: string): SimulatedShard | undefined {
+    return this.#shards.get(shardId);
   }
 
   get history(): readonly WrittenRecord[] {
@@ -248,6 +253,7 @@ export class SimulatedStream {
     const firstSequence = line.next();
     const shard = new SimulatedShard({ shardId, parentId: parent?.shardId, range, line, firstSequence, log, times });
     this.#shards.set(shardId, shard);
+    this.#sorted = undefined;
     parent?.children.push(shardId);
     this.#open.push(shard);
     return shard;
@@ -256,8 +262,7 @@ export class SimulatedStream {
   /** Ids sort by the time of their making; a child's comes after its parent's even in the same millisecond. */
   #newId(openedAtMs: number, parent: SimulatedShard | undefined): string {
     const least = parent === undefined ? 0 : Number(parent.shardId.slice(8, 28)) + 1;
-    const ms = Math.max(Math.floor(openedAtMs), least, this.#lastIdMs);
-    this.#lastIdMs = ms;
+    const ms = Math.max(Math.floor(openedAtMs), least);
     for (;;) {
       const id = `shardId-${String(ms).padStart(20, '0')}-${this.#world.draws.hex(8)}`;
       if (!this.#shards.has(id)) return id;

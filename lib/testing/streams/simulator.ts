@@ -14,6 +14,7 @@
 import {
   type Clock,
   type Engine,
+  type MemoryEngine,
   type MemoryEngineOptions,
   type StreamViewType,
   systemClock,
@@ -129,6 +130,7 @@ const violationsKept = 100;
 export class StreamSimulator {
   /** The tables: one that is watched, one for coordination. Their streams come from `port()`. */
   readonly engine: Engine;
+  readonly #tables: MemoryEngine;
   readonly #world: PortWorld;
   readonly #options: StreamSimulatorOptions;
   readonly #limits: StreamSimulatorLimits;
@@ -170,7 +172,8 @@ export class StreamSimulator {
         if (this.#violations.length < violationsKept) this.#violations.push(violation);
       },
     };
-    this.engine = this.#openTables(clock, seed);
+    this.#tables = this.#openTables(clock, seed);
+    this.engine = this.#tables;
   }
 
   /** The port of one process. Each name is one reader. */
@@ -225,6 +228,11 @@ export class StreamSimulator {
     return this.#open(tableName, viewType, newest.init.keyNames, this.#options.partitions ?? 1).init.arn;
   }
 
+  /** Deletes what is past its time to live, as the service does sooner or later; tells how many items went. */
+  expire(): number {
+    return this.#tables.expire();
+  }
+
   /**
    * A stream without a table, whose shards hold records that are made when they are read: for measuring readers. Tells its ARN.
    */
@@ -242,7 +250,7 @@ export class StreamSimulator {
   shards(of: string): readonly ShardView[] {
     return this.#streams(of).flatMap((stream) => {
       stream.catchUp(this.#nowMs());
-      return [...stream.shards.values()].map(viewOf);
+      return stream.shards.map(viewOf);
     });
   }
 
@@ -254,7 +262,7 @@ export class StreamSimulator {
 
   /** Who asked what, since the beginning. */
   traffic(): StreamTraffic {
-    const shards = [...this.#byArn.values()].flatMap((stream) => [...stream.shards.values()]);
+    const shards = [...this.#byArn.values()].flatMap((stream) => stream.shards);
     return {
       describesPerSecondMax: this.#describes.asked.perSecondMax,
       shards: shards.map(trafficOf),
@@ -279,13 +287,13 @@ export class StreamSimulator {
   #shard(shardId: string): { readonly stream: SimulatedStream; readonly shard: SimulatedShard } {
     for (const stream of this.#byArn.values()) {
       stream.catchUp(this.#nowMs());
-      const shard = stream.shards.get(shardId);
+      const shard = stream.shard(shardId);
       if (shard !== undefined) return { stream, shard };
     }
     throw new Error(`Cannot find shard ${shardId}`);
   }
 
-  #openTables(clock: Clock, seed: number): Engine {
+  #openTables(clock: Clock, seed: number): MemoryEngine {
     return new SimulatedTables(
       {
         created: ({ table, streamViewType, partitionKey, sortKey }) => {

@@ -32,7 +32,7 @@ export function listShards(
   const ghosts = draws.chance(caprices.ghosts);
   const page: ShardDescription[] = [];
   let lastShardId: string | undefined;
-  const told = childrenOf === undefined ? stream.shards.values() : childrenIn(stream, childrenOf, caprices.childFilter);
+  const told = childrenOf === undefined ? stream.shards : childrenIn(stream, childrenOf, caprices.childFilter);
   for (const shard of told) {
     if (startAfter !== undefined && shard.shardId <= startAfter) continue;
     if ((childrenOf === undefined ? shard.times.listedAtMs : shard.times.asChildAtMs) > seenAtMs) continue;
@@ -52,8 +52,8 @@ export function listShards(
 }
 
 function childrenIn(stream: SimulatedStream, parentId: string, filters: boolean): readonly SimulatedShard[] {
-  const children = filters ? (stream.shards.get(parentId)?.children ?? []) : [];
-  return children.map((shardId) => stream.shards.get(shardId) as SimulatedShard);
+  const children = filters ? (stream.shard(parentId)?.children ?? []) : [];
+  return [...children].sort().map((shardId) => stream.shard(shardId) as SimulatedShard);
 }
 
 function described(shard: SimulatedShard, seenAtMs: number): ShardDescription {
