@@ -214,8 +214,10 @@ export class ShardForest {
   finish(shardId: string): void {
     this.#startable = undefined;
     const node = this.#node(shardId);
-    if (node.gap === 'untold') node.gap = 'told';
+    const wasTold = node.gap === 'untold';
+    if (wasTold) node.gap = 'told';
     this.#end(node);
+    if (wasTold && this.#isPlaced) this.#missParents();
   }
 
   /** Closed shards that nothing is known to come after, although something may: ask for their children. */
@@ -229,6 +231,7 @@ export class ShardForest {
     if (!this.#isPlaced) return true;
     const doubt = this.#doubt();
     for (const node of this.#nodes.values()) {
+      if (node.gap === 'untold') return true;
       if (this.#isSuspicious(node, nowMs, doubt) || this.#waitsForAnswer(node, doubt)) return true;
     }
     return false;
@@ -252,15 +255,31 @@ export class ShardForest {
     const shards: Record<string, ShardPosition> = {};
     const doubt = this.#doubt();
     for (const node of this.#nodes.values()) {
-      const { isContinuation, position, timesMissed } = node;
-      // Nothing was read of it, nothing is promised of it, and it seems to be gone.
-      if (position === 'trim-horizon' && !isContinuation && timesMissed > 0) continue;
+      if (node.state === 'finished') {
+        if (this.#isOpenEnd(node)) shards[node.id] = 'end';
+        continue;
+      }
       const waitsFor = this.#waitsFor(node, doubt);
-      const isDue = node.state === 'finished' ? this.#isOpenEnd(node) : waitsFor === undefined;
-      if (isDue) shards[node.id] = this.#positionOf(node);
-      else if (waitsFor === 'listing' && isContinuation) shards[node.id] = undecided;
+      if (waitsFor === undefined && this.#isFading(node)) this.#putFollowers(node, shards);
+      else if (waitsFor === undefined) shards[node.id] = this.#positionOf(node);
+      else if (waitsFor === 'listing' && node.isContinuation) shards[node.id] = undecided;
     }
     return shards;
+  }
+
+  /** Nothing was read of it, nothing is promised of it, and it seems to be gone. */
+  #isFading({ isContinuation, position, timesMissed }: ShardNode): boolean {
+    return position === 'trim-horizon' && !isContinuation && timesMissed > 0;
+  }
+
+  /** In the place of a shard that seems to be gone: those that come after it. */
+  #putFollowers(node: ShardNode, shards: Record<string, ShardPosition>): void {
+    for (const id of node.children) {
+      const child = this.#nodes.get(id);
+      if (child === undefined || child.state !== 'pending') continue;
+      if (this.#isFading(child)) this.#putFollowers(child, shards);
+      else shards[id] = undecided;
+    }
   }
 
   /** All that is known. */
