@@ -25,6 +25,11 @@ export interface DiscoveryOptions {
   readonly arn: string;
   readonly clock: Clock;
   readonly times?: Partial<DiscoveryTimes> | undefined;
+  /**
+   * Asks one question for as long as is worth it. A listing has many pages, and one that began anew at each failure might never end.
+   * @defaultValue once
+   */
+  readonly insist?: (<Answer>(ask: () => Promise<Answer>) => Promise<Answer>) | undefined;
 }
 
 /** All pages of a listing. They need not belong to one instant. */
@@ -51,8 +56,10 @@ export class Discovery {
   readonly #arn: string;
   readonly #clock: Clock;
   readonly #times: DiscoveryTimes;
+  readonly #insist: NonNullable<DiscoveryOptions['insist']>;
 
-  constructor({ port, arn, clock, times }: DiscoveryOptions) {
+  constructor({ port, arn, clock, times, insist = (ask) => ask() }: DiscoveryOptions) {
+    this.#insist = insist;
     this.#port = port;
     this.#arn = arn;
     this.#clock = clock;
@@ -74,7 +81,7 @@ export class Discovery {
     let startAfter: string | undefined;
     let idlePages = 0;
     for (let pages = 1; ; pages += 1) {
-      const page = await this.#port.describe({ arn: this.#arn, startAfter }, options);
+      const page = await this.#insist(() => this.#port.describe({ arn: this.#arn, startAfter }, options));
       const known = shards.size;
       for (const shard of page.shards) shards.set(shard.shardId, shard);
       startAfter = page.lastShardId;
@@ -98,7 +105,9 @@ export class Discovery {
   async childrenOf(shardId: string, options: SendOptions = {}): Promise<readonly ShardDescription[]> {
     const { childPauseMs, childPauseMsMax, childTries } = this.#times;
     for (let tries = 1; ; tries += 1) {
-      const { shards } = await this.#port.describe({ arn: this.#arn, childrenOf: shardId }, options);
+      const { shards } = await this.#insist(() =>
+        this.#port.describe({ arn: this.#arn, childrenOf: shardId }, options),
+      );
       // An engine that does not know the filter answers with the whole list.
       const children = shards.filter(({ parentId }) => parentId === shardId);
       if (children.length > 0 || tries >= childTries) return children;

@@ -64,7 +64,8 @@ export class Lineage {
     await this.#list();
     this.#options.onEvent({ type: 'started', stream: this.#options.arn, shards: this.#feeds.size });
     this.#watch().catch((error: unknown) => {
-      if (!this.#leaving.signal.aborted) this.#options.onFailed(error);
+      if (this.#leaving.signal.aborted) return;
+      this.#options.onFailed(refusalOf(error) === 'gone' ? streamGone(this.#options.arn, error) : error);
     });
   }
 
@@ -123,9 +124,9 @@ export class Lineage {
       const waitMs = isDoubted ? (looks === 0 ? 0 : backOffMsMin * 2 ** Math.min(looks - 1, 16)) : untilAudit;
       if (waitMs > 0) await this.#pause(Math.max(0, Math.min(waitMs, untilAudit)));
       looks += 1;
-      await this.#retrying(() => this.#findChildren());
+      await this.#findChildren();
       if (clock.monotonicMs() < auditAt && !forest.isUnsettled(clock.now())) continue;
-      await this.#retrying(() => this.#list());
+      await this.#list();
       auditAt = nextAudit();
     }
   }
@@ -138,21 +139,6 @@ export class Lineage {
       if (children.length === 0) continue;
       forest.observe(children, { complete: false, nowMs });
       this.#start();
-    }
-  }
-
-  async #retrying(work: () => Promise<void>): Promise<void> {
-    for (let failures = 1; ; failures += 1) {
-      try {
-        return await work();
-      } catch (error) {
-        const refusal = refusalOf(error);
-        if (refusal === 'gone') throw streamGone(this.#options.arn, error);
-        if (refusal !== 'throttled' && refusal !== 'transient') throw error;
-        const waitMs = Math.min(60_000, backOffMsMin * 2 ** Math.min(failures, 10)) * this.#options.random.next();
-        this.#options.onEvent({ type: 'listing-retry', error, waitMs });
-        await this.#options.clock.sleep(waitMs, { signal: this.#leaving.signal });
-      }
     }
   }
 
