@@ -43,8 +43,8 @@ export interface GroupErrorOptions {
    * @defaultValue true
    */
   readonly bisect?: boolean;
-  /** @defaultValue 'park-shard' */
-  readonly then?: GroupFailureEnd;
+  /** What becomes of what still fails. @defaultValue 'park-shard' */
+  readonly exhausted?: GroupFailureEnd;
 }
 
 /** All of it, chosen. */
@@ -54,14 +54,14 @@ export interface ErrorPolicy {
   readonly backoffMsMax: number;
   readonly recordAgeMsMax: number;
   readonly bisect: boolean;
-  readonly then: GroupFailureEnd;
+  readonly exhausted: GroupFailureEnd;
 }
 
 const ends: readonly GroupFailureEnd[] = ['park-shard', 'park-key', 'dead-letter', 'skip'];
 
 /** @throws TypeError, RangeError for what is no policy. */
 export function errorPolicyOf(options: GroupErrorOptions = {}): ErrorPolicy {
-  const { retry = {}, bisect = true, then = 'park-shard' } = options;
+  const { retry = {}, bisect = true, exhausted = 'park-shard' } = options;
   const { attempts = 5, backoffMs = 200, backoffMsMax = 30_000, recordAgeMsMax = Number.POSITIVE_INFINITY } = retry;
   if (!Number.isSafeInteger(attempts) || attempts < 1) {
     throw new RangeError(`Cannot open a group: errors.retry.attempts must be a positive integer: ${String(attempts)}`);
@@ -74,10 +74,12 @@ export function errorPolicyOf(options: GroupErrorOptions = {}): ErrorPolicy {
   if (typeof bisect !== 'boolean') {
     throw new TypeError(`Cannot open a group: errors.bisect must be a boolean: ${typeof bisect}`);
   }
-  if (!ends.includes(then)) {
-    throw new TypeError(`Cannot open a group: errors.then must be one of ${ends.join(', ')}: ${String(then)}`);
+  if (!ends.includes(exhausted)) {
+    throw new TypeError(
+      `Cannot open a group: errors.exhausted must be one of ${ends.join(', ')}: ${String(exhausted)}`,
+    );
   }
-  return { attempts, backoffMs, backoffMsMax, recordAgeMsMax, bisect, then };
+  return { attempts, backoffMs, backoffMsMax, recordAgeMsMax, bisect, exhausted };
 }
 
 /** Longest pause after so many failures, in milliseconds. */

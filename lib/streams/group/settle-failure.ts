@@ -21,15 +21,15 @@ export async function settleFailure<T>(
   error: unknown,
   attempts: number,
 ): Promise<'settled' | 'again'> {
-  const { then } = work.ground.policy;
-  if (then === 'park-shard') return parkShard(work, entries[0], error);
+  const { exhausted } = work.ground.policy;
+  if (exhausted === 'park-shard') return parkShard(work, entries[0], error);
   for (const entry of entries) {
-    if (then === 'skip') {
+    if (exhausted === 'skip') {
       work.tell({ type: 'skipped', sequenceNumber: entry.meta.sequenceNumber, error });
       work.complete([entry]);
       continue;
     }
-    const facts: DeadLetterFacts = { why: 'failed', error, attempts, parksKey: then === 'park-key' };
+    const facts: DeadLetterFacts = { why: 'failed', error, attempts, parksKey: exhausted === 'park-key' };
     const kept = await keep(work, entry, facts);
     if (kept === undefined) continue;
     // It can't be kept, so it must not be passed over: the shard waits in sight of all.

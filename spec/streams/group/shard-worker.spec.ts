@@ -153,7 +153,7 @@ describe('ShardWorker', () => {
         const bad = batch.records.find(({ value }) => value.n === 7);
         return bad && { failedFrom: bad.meta.sequenceNumber };
       },
-      { errors: { retry: { attempts: 2 }, then: 'skip' } },
+      { errors: { retry: { attempts: 2 }, exhausted: 'skip' } },
     );
     await bench.clock.advance(60_000);
     expect(seen).toEqual([upTo(10), [7, 8, 9, 10], [8, 9, 10]]);
@@ -173,7 +173,7 @@ describe('ShardWorker', () => {
   it('skips what fails, and tells of it, where that was asked for', async () => {
     const bench = await benchOf(200);
     const { done, handler } = noting((n) => n % 50 === 0);
-    await bench.work(handler, { errors: { retry: { attempts: 2 }, then: 'skip' } });
+    await bench.work(handler, { errors: { retry: { attempts: 2 }, exhausted: 'skip' } });
     await bench.clock.advance(600_000);
     expect(done).toEqual(upTo(200).filter((n) => n % 50 !== 0));
     expect(bench.eventsOf('skipped')).toHaveLength(4);
@@ -184,7 +184,7 @@ describe('ShardWorker', () => {
     const bench = await benchOf(1);
     const { calls, handler } = noting(() => true);
     await bench.clock.advance(60_000);
-    await bench.work(handler, { errors: { retry: { recordAgeMsMax: 30_000 }, then: 'skip' } });
+    await bench.work(handler, { errors: { retry: { recordAgeMsMax: 30_000 }, exhausted: 'skip' } });
     await bench.clock.advance(60_000);
     expect(calls).toEqual([[1]]);
   });
@@ -205,7 +205,7 @@ describe('ShardWorker', () => {
     };
     await bench.work(handler, {
       reading: { parser: parser as never, filter },
-      errors: { retry: { attempts: 2 }, then: 'skip' },
+      errors: { retry: { attempts: 2 }, exhausted: 'skip' },
     });
     await bench.clock.advance(60_000);
     expect(done).toEqual([1, 3, 7, 9, 13, 15, 17, 19]);
