@@ -85,8 +85,8 @@ export interface MetaState {
   readonly rev: number;
   /** Who looks for shards. */
   readonly auditor?: Owner;
-  /** When the group began, by the clock of its first member; what `latest` means for it. */
-  readonly startedAtMs: number;
+  /** When the first leases were complete, by the clock of who made them: from then on every shard that turns up is wanted whole. */
+  readonly placedAtMs?: number;
 }
 
 /** How the items of a group are named. `meta` and the members share a beginning, so that one query reads both. */

@@ -86,6 +86,11 @@ export function handed(state: LeaseState, hold: Hold, to: Owner | undefined): Le
   return { ...rest, epoch: state.epoch + 1, ...(to !== undefined && { owner: to }) };
 }
 
+/** Children of a shard that ended before they were known. By whoever finds them. */
+export function childrenFound(state: LeaseState, children: readonly string[]): LeaseState | undefined {
+  return state.children === 'unknown' ? { ...state, children } : undefined;
+}
+
 /**
  * Whether a shard may be read now: its parent is done. A lease whose parent has no item was begun, or waits for the audit, which
  * decides what became of the parent.

@@ -3,7 +3,7 @@ import type { Gap } from '../errors.js';
 import type { LeaseEnd } from './group-errors.js';
 
 export type MemberEvent =
-  | { readonly type: 'joined'; readonly member: string; readonly members: number }
+  | { readonly type: 'joined'; readonly member: string }
   | { readonly type: 'members'; readonly members: number }
   /** A member was silent for its whole lease. */
   | { readonly type: 'member-dead'; readonly member: string }

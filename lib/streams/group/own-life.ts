@@ -11,7 +11,6 @@
  */
 import type { ItemAtom } from '../../atom/index.js';
 import { Alarm, after, type Clock, elapsedMs, type Moment, momentOf, type Random } from '../../engine/index.js';
-import { isHopeless } from './hopeless.js';
 import type { MemberState, Owner } from './lease-state.js';
 
 /** Beats come at random moments of about a tenth of their interval, so that members do not beat together. */
@@ -19,8 +18,8 @@ const jitter = 0.1;
 /** Shortest pause after a beat that failed. */
 const retryMsMin = 50;
 
-/** How a life ended: nobody acknowledged it in time, another process took its item over, it was ended, or it can't go on. */
-export type LifeEnd = 'silent' | 'replaced' | 'stopped' | 'failed';
+/** How a life ended: nobody acknowledged it in time, another process took its item over, or it was ended. */
+export type LifeEnd = 'silent' | 'replaced' | 'stopped';
 
 /** What a life is made of. */
 export interface LifeTerms {
@@ -37,6 +36,8 @@ export interface LifeTerms {
   mayReplace(life: string): boolean;
   /** A beat was acknowledged, so long after it was sent. */
   onBeat(spentMs: number): void;
+  /** A beat has failed; it is tried again. */
+  onTrouble(error: unknown): void;
   onEnd(end: LifeEnd, cause: unknown): void;
 }
 
@@ -65,11 +66,6 @@ export class OwnLife {
 
   get end(): LifeEnd | undefined {
     return this.#end;
-  }
-
-  /** Why beats fail at present. */
-  get obstacle(): unknown {
-    return this.#obstacle;
   }
 
   /** Milliseconds for which it may be relied on if no further beat is acknowledged. */
@@ -110,7 +106,7 @@ export class OwnLife {
   }
 
   async #send(): Promise<void> {
-    const { atom, clock, owner, leaseMs, mayReplace, facts, onBeat } = this.#terms;
+    const { atom, clock, owner, leaseMs, mayReplace, facts, onBeat, onTrouble } = this.#terms;
     const sentAt = momentOf(clock);
     const limits = this.#provenAt === undefined ? {} : { timeoutMs: Math.max(1, this.leftMs) };
     try {
@@ -121,8 +117,10 @@ export class OwnLife {
       }, limits);
     } catch (error) {
       if (error instanceof Replaced) this.finish('replaced', error);
-      else if (isHopeless(error)) this.finish('failed', error);
-      else this.#obstacle = error;
+      else {
+        this.#obstacle = error;
+        onTrouble(error);
+      }
       throw error;
     }
     if (this.#end !== undefined) return;
@@ -155,7 +153,7 @@ export class OwnLife {
       this.look();
       if (this.#end === undefined) this.#keepBeating();
     };
-    this.#callOff = after(this.#terms.clock, ms, next, true);
+    this.#callOff = after(this.#terms.clock, ms, next);
   }
 }
 

@@ -24,6 +24,8 @@ export interface PlanLease {
   readonly epoch: number;
   /** Who has it; absent: it is free. Somebody who is not among the members counts for nobody, and keeps it. */
   readonly owner?: string | undefined;
+  /** It can't be asked for: its owner is a former life of that member. */
+  readonly isFixed?: boolean;
   /** To whom it is being handed. */
   readonly dueTo?: string | undefined;
   /** Of a free one: who should have it, if there is room. */
@@ -65,7 +67,7 @@ export function planOf(members: readonly PlanMember[], leases: readonly PlanLeas
     shared += 1;
     if (holder === undefined) continue;
     holder.count += 1;
-    if (holder.id === lease.owner) holder.movable.push(lease);
+    if (holder.id === lease.owner && lease.isFixed !== true) holder.movable.push(lease);
   }
   const all = [...standings.values()];
   setTargets(all, shared);

@@ -76,11 +76,18 @@ export class Silence {
     return this.#seen.get(life)?.isOver === true;
   }
 
-  /** When a question could find somebody to be over, if nobody beats until then. */
-  nextMs(): number {
+  /** For how many of its leases nothing was heard of it. */
+  leasesSilent({ life }: Owner, nowMs: number): number {
+    const seen = this.#seen.get(life);
+    return seen === undefined ? 0 : (nowMs - seen.sinceMs) / seen.leaseMs;
+  }
+
+  /** When a question could find somebody else to be over, if nobody beats until then. */
+  nextMs(self: Owner): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const { sinceMs, leaseMs, isOver } of this.#seen.values())
-      if (!isOver) next = Math.min(next, sinceMs + leaseMs);
+    for (const [life, { sinceMs, leaseMs, isOver }] of this.#seen) {
+      if (!isOver && life !== self.life) next = Math.min(next, sinceMs + leaseMs);
+    }
     return next;
   }
 }
