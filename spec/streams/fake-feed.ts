@@ -8,7 +8,7 @@
 import type { Item } from '../../lib/codec/index.js';
 import type { Clock } from '../../lib/engine/index.js';
 import { seededRandom } from '../../lib/engine/random.js';
-import type { Batch, RecordMeta } from '../../lib/streams/change.js';
+import type { Batch, Change, RecordMeta } from '../../lib/streams/change.js';
 import type { Gap, StreamRecord, StreamToken, TableStream } from '../../lib/streams/index.js';
 import { metaOf } from '../../lib/streams/meta.js';
 import type { ReaderEvent } from '../../lib/streams/reader-events.js';
@@ -38,6 +38,7 @@ export class FakeReader implements FedReader {
   readonly #ready: Promise<void>;
   readonly #feed: FakeFeed;
   #batches: Batch<Fed>[] = [];
+  #done: number;
   #failure: { readonly error: unknown } | undefined;
   #wake: () => void = () => {};
   #resolveReady: () => void = () => {};
@@ -50,6 +51,7 @@ export class FakeReader implements FedReader {
   constructor(feed: FakeFeed, options: FedReadOptions) {
     this.#feed = feed;
     this.options = options;
+    this.#done = feed.sequence;
     this.#ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
@@ -79,7 +81,7 @@ export class FakeReader implements FedReader {
   }
 
   token(): StreamToken {
-    return this.#feed.tokenAt(this.#feed.sequence);
+    return this.#feed.tokenAt(this.#done);
   }
 
   nudge(): void {
@@ -95,24 +97,31 @@ export class FakeReader implements FedReader {
   }
 
   /** A page with these changes. Parsed at once, as a reader does. */
-  async bring(changes: readonly Brought[]): Promise<void> {
-    const records = [];
-    for (const change of changes) {
-      const record = this.#feed.recordOf(change);
+  bring(changes: readonly Brought[]): Promise<void> {
+    return this.#page(changes.map((change) => this.#feed.recordOf(change)));
+  }
+
+  /** The last records once more. */
+  again(count: number): Promise<void> {
+    return this.#page(this.#feed.records.slice(-count));
+  }
+
+  /** Pages that were not taken yet. */
+  get waiting(): number {
+    return this.#batches.length;
+  }
+
+  async #page(page: readonly StreamRecord[]): Promise<void> {
+    const records: Change<Fed>[] = [];
+    for (const record of page) {
       const meta: RecordMeta = metaOf('shard-1', record);
       const value = await this.options.parser.parse(record, meta);
       if (value !== undefined) records.push({ value, meta });
     }
-    const token = this.#feed.tokenAt(this.#feed.sequence);
-    this.#batches.push({
-      shardId: 'shard-1',
-      records,
-      shardEnd: false,
-      caughtUp: true,
-      ageMs: 0,
-      token: () => token,
-      commit: async () => {},
-    });
+    const sequence = this.#feed.sequence;
+    const token = () => this.#feed.tokenAt(sequence);
+    const facts = { shardId: 'shard-1', shardEnd: false, caughtUp: true, ageMs: 0, commit: async () => {} };
+    this.#batches.push({ ...facts, records, token });
     this.#wake();
     for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -130,8 +139,12 @@ export class FakeReader implements FedReader {
   async *[Symbol.asyncIterator](): AsyncIterator<Batch<Fed>> {
     for (;;) {
       const batch = this.#batches.shift();
-      if (batch !== undefined) yield batch;
-      else if (this.#failure !== undefined) throw this.#failure.error;
+      if (batch !== undefined) {
+        yield batch;
+        this.#done = Number(
+          Object.values(batch.token().shards).map((position) => (position as { after: string }).after),
+        );
+      } else if (this.#failure !== undefined) throw this.#failure.error;
       else {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -145,6 +158,7 @@ export class FakeFeed {
   readonly readers: FakeReader[] = [];
   facts: StreamFacts;
   sequence = 0;
+  readonly records: StreamRecord[] = [];
   /** What stands in the way of finding the stream. */
   obstacle: Error | undefined;
   readonly stream: TableStream;
@@ -186,7 +200,7 @@ export class FakeFeed {
     const keys = Object.fromEntries(names.map((name) => [name, item[name]])) as Item;
     const hasNew = viewType === 'NEW_IMAGE' || viewType === 'NEW_AND_OLD_IMAGES';
     const hasOld = viewType === 'OLD_IMAGE' || viewType === 'NEW_AND_OLD_IMAGES';
-    return {
+    const record: StreamRecord = {
       eventID: `e${this.sequence}`,
       eventName: before === undefined ? 'INSERT' : after === undefined ? 'REMOVE' : 'MODIFY',
       dynamodb: {
@@ -199,5 +213,7 @@ export class FakeFeed {
         StreamViewType: viewType,
       },
     };
+    this.records.push(record);
+    return record;
   }
 }

@@ -131,8 +131,9 @@ export class SharedReader {
     this.#callOff();
     this.#stop?.abort();
     this.#state = 'closed';
-    for (const tap of [...this.#taps]) tap.onEnd();
+    const taps = [...this.#taps];
     this.#taps.clear();
+    for (const tap of taps) tap.onEnd();
     await this.#running;
   }
 
@@ -239,6 +240,7 @@ export class SharedReader {
       // What was handed out is done by then: the next batch was asked for.
       if (this.#wantsAll) this.#token = tokenOf(reader) ?? this.#token;
       this.#reader = undefined;
+      stop.abort();
       this.#setHealthy(false);
       await reader.stop().catch(() => {});
     }
