@@ -40,7 +40,13 @@ export function canBeGiven(to: Owner, present: ReadonlyMap<string, Owner>): bool
   return present.get(to.id)?.life === to.life;
 }
 
-function presentOf({ members, isOver, self, without }: Sight): ReadonlyMap<string, Owner & PlanMember> {
+/** Members that can be given something, by id. */
+export function presentOf({
+  members,
+  isOver,
+  self,
+  without,
+}: Omit<Sight, 'leases'>): ReadonlyMap<string, Owner & PlanMember> {
   const present = new Map<string, Owner & PlanMember>();
   for (const { id, life, capacity, shardsMax = Number.POSITIVE_INFINITY, leaving, ...rest } of members) {
     if (leaving === true || id === without || isOver({ id, life, ...rest })) continue;

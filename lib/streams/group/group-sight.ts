@@ -3,7 +3,7 @@
  * its own steps since.
  */
 
-import { type Assignment, assign, type Sight } from './assignment.js';
+import { type Assignment, assign, presentOf, type Sight } from './assignment.js';
 import type { GroupItems, LeasesFound } from './group-items.js';
 import type { LeaseState, MemberState, MetaState, Owner } from './lease-state.js';
 import { Silence } from './silence.js';
@@ -74,8 +74,17 @@ export class GroupSight {
   }
 
   assign(self: Sight['self'], without?: string): Assignment {
+    return assign({ ...this.#seen(self, without), leases: this.#leases });
+  }
+
+  /** Members that can be given something, by id. */
+  present(self: Sight['self'], without?: string): ReadonlyMap<string, Owner> {
+    return presentOf(this.#seen(self, without));
+  }
+
+  #seen(self: Sight['self'], without: string | undefined): Omit<Sight, 'leases'> {
     const isOver = (owner: Owner) => this.silence.isOver(owner);
-    return assign({ members: this.#members, leases: this.#leases, isOver, self, without });
+    return { members: this.#members, isOver, self, without };
   }
 
   /** What was read replaces what was known, but for steps of this process that the walk may not have seen. */

@@ -106,7 +106,7 @@ export class GroupMember implements AsyncDisposable {
       self: () => this.#lives.self,
       look: () => this.#lives.look(),
       dueTo: (shardId, pending) => this.#dueTo(shardId, pending),
-      canBeGiven: ({ to }) => canBeGiven(to, this.#plan().present),
+      canBeGiven: ({ to }) => canBeGiven(to, this.#present()),
       onGranted: (lease) => this.#granted(lease),
       onGiven: (state) => this.#given(state),
     });
@@ -237,7 +237,7 @@ export class GroupMember implements AsyncDisposable {
   }
 
   #dueTo(shardId: string, pending: Pending | undefined): Owner | undefined {
-    const { present } = this.#plan();
+    const present = this.#present();
     if (pending !== undefined && canBeGiven(pending.to, present)) return pending.to;
     if (!this.#isLeaving) return this.#lives.self;
     const heir = this.#heirs?.claims.get(shardId);
@@ -278,9 +278,17 @@ export class GroupMember implements AsyncDisposable {
   // ---- looks --------------------------------------------------------------------------------------------------------
 
   #plan(): Assignment {
+    return this.#sight.assign(this.#selfInPlan(), this.id);
+  }
+
+  #present(): ReadonlyMap<string, Owner> {
+    return this.#sight.present(this.#selfInPlan(), this.id);
+  }
+
+  #selfInPlan() {
     const self = this.#isLeaving ? undefined : this.#lives.self;
     const { capacity, shardsMax } = this.#terms;
-    return this.#sight.assign(self && { ...self, capacity, shardsMax }, this.id);
+    return self && { ...self, capacity, shardsMax };
   }
 
   /** Looks; once more if it is looking already. */
