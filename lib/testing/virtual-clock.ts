@@ -33,6 +33,13 @@ export interface VirtualClockOptions {
    * @defaultValue none
    */
   readonly elsewhere?: () => Promise<boolean>;
+  /**
+   * Says that all that happens waits for promises, `nextTick` and this clock alone: no `setImmediate`, no sockets, files or threads.
+   * Then timers fire many to a turn of the event loop, which takes half the time. What waits for more after all is let down: time goes
+   * by meanwhile.
+   * @defaultValue false
+   */
+  readonly promisesOnly?: boolean;
 }
 
 interface Timer {
@@ -54,15 +61,17 @@ interface Timer {
 export class VirtualClock implements Clock {
   readonly #startMs: number;
   readonly #runMsMax: number;
-  readonly #elsewhere: () => Promise<boolean>;
+  readonly #elsewhere: (() => Promise<boolean>) | undefined;
+  readonly #settle: () => Promise<void>;
   readonly #timers: Timer[] = [];
   #stepMs = 0;
   #elapsedMs = 0;
   #worksElsewhere = 0;
 
   constructor(options: VirtualClockOptions = {}) {
-    const { nowMs = Date.UTC(2026, 0, 1), runMsMax = 7 * 86_400_000, elsewhere = nowhere } = options;
+    const { nowMs = Date.UTC(2026, 0, 1), runMsMax = 7 * 86_400_000, elsewhere, promisesOnly = false } = options;
     this.#elsewhere = elsewhere;
+    this.#settle = promisesOnly ? settleMany() : settle;
     this.#startMs = nowMs;
     this.#runMsMax = runMsMax;
   }
@@ -158,8 +167,8 @@ export class VirtualClock implements Clock {
 
   /** Comes back when nothing can happen any more but the next timer. */
   async #rest(): Promise<void> {
-    do await settle();
-    while (this.#worksElsewhere > 0 || (await this.#elsewhere()));
+    do await this.#settle();
+    while (this.#worksElsewhere > 0 || (this.#elsewhere !== undefined && (await this.#elsewhere())));
   }
 
   #fireNext(): void {
@@ -182,9 +191,28 @@ export class VirtualClock implements Clock {
   }
 }
 
-const nowhere = async (): Promise<boolean> => false;
-
 /** Comes back when every microtask, and what those set going, has run. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Callbacks of one turn of the event loop: between any two of them all microtasks run, and nothing else does. */
+const turnCallbacks = 64;
+
+/** {@link settle} without what only the next turn of the event loop would run. */
+function settleMany(): () => Promise<void> {
+  let queued = 0;
+  let go: (() => void) | undefined;
+  const next = () => {
+    queued -= 1;
+    const resolve = go;
+    go = undefined;
+    resolve?.();
+  };
+  return () =>
+    new Promise((resolve) => {
+      go = resolve;
+      if (queued > 0) return;
+      for (; queued < turnCallbacks; queued += 1) setImmediate(next);
+    });
 }

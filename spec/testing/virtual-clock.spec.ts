@@ -98,6 +98,28 @@ describe('VirtualClock', () => {
     expect([log, clock.monotonicMs()]).toEqual([['one', 10, 'two', 10], 20]);
   });
 
+  it('keeps its order of timers and promises when told that there is nothing else', async () => {
+    const log: string[] = [];
+    const runs: string[][] = [];
+    for (const promisesOnly of [false, true]) {
+      const clock = new VirtualClock({ promisesOnly });
+      const worker = async (name: string, ms: number) => {
+        for (let step = 0; step < 100; step += 1) {
+          await clock.sleep(ms);
+          for (let hop = 0; hop < 20; hop += 1) await Promise.resolve();
+          await new Promise<void>((resolve) => process.nextTick(resolve));
+          log.push(`${name}@${clock.monotonicMs()}`);
+        }
+      };
+      await clock.run(Promise.all([worker('a', 10), worker('b', 5), worker('c', 0)]));
+      await clock.advance(10);
+      expect(clock.monotonicMs()).toBe(1_010);
+      runs.push(log.splice(0));
+    }
+    expect(runs[0]?.length).toBe(300);
+    expect(runs[1]).toEqual(runs[0]);
+  });
+
   it('a sleep ends with the reason of its abort, and leaves no timer', async () => {
     const clock = new VirtualClock();
     const controller = new AbortController();

@@ -21,6 +21,8 @@ export interface PortWorld {
   nowMs(): number;
   streamsOf(tableName: string): readonly SimulatedStream[];
   streamAt(arn: string): SimulatedStream | undefined;
+  /** The shard with this ordinal. */
+  made(ordinal: number): { readonly shard: SimulatedShard; readonly stream: SimulatedStream } | undefined;
   violated(violation: StreamViolation): void;
 }
 
@@ -67,7 +69,7 @@ export class SimulatedStreams implements port.StreamsPort {
       const nowMs = this.#world.nowMs();
       const shard = this.#shard(arn, shardId, nowMs);
       shard.traffic.iterators += 1;
-      return iteratorText(startIterator(arn, shard, start, this.#page(nowMs)));
+      return iteratorText(startIterator(shard, start, this.#page(nowMs)));
     });
   }
 
@@ -81,7 +83,9 @@ export class SimulatedStreams implements port.StreamsPort {
         throw refusals.invalid(`Limit must be from 1 to ${recordsPageMax}: ${limit}`);
       }
       const iterator = parseIterator(text);
-      const shard = this.#shard(iterator.arn, iterator.shardId, nowMs);
+      const { shard, stream } = this.#world.made(iterator.shard) ?? {};
+      if (shard === undefined || stream === undefined) throw refusals.invalid('Invalid ShardIterator');
+      this.#look(shard, stream, nowMs);
       this.#countRead(shard, nowMs);
       const page = readPage(shard, iterator, limit, this.#page(nowMs));
       if (page.records.length === 0) shard.traffic.emptyReads += 1;
@@ -104,10 +108,18 @@ export class SimulatedStreams implements port.StreamsPort {
   }
 
   #shard(arn: string, shardId: string, nowMs: number): SimulatedShard {
-    const shard = this.#stream(arn, nowMs).shard(shardId);
-    if (shard === undefined || shard.isGone(nowMs)) throw refusals.shardGone(shardId);
-    shard.log.trim(nowMs - this.#world.limits.retentionMs);
+    const stream = this.#stream(arn, nowMs);
+    const shard = stream.shard(shardId);
+    if (shard === undefined) throw refusals.shardGone(shardId);
+    this.#look(shard, stream, nowMs);
     return shard;
+  }
+
+  /** Brings a shard up to this time. */
+  #look(shard: SimulatedShard, stream: SimulatedStream, nowMs: number): void {
+    stream.catchUp(nowMs);
+    if (stream.isGone(nowMs) || shard.isGone(nowMs)) throw refusals.shardGone(shard.shardId);
+    shard.log.trim(nowMs - this.#world.limits.retentionMs);
   }
 
   #countDescribe(nowMs: number): void {

@@ -34,6 +34,8 @@ export interface ShardEnd {
 }
 
 export interface ShardInit {
+  /** Of the simulator's shards, in the order of their making. */
+  readonly ordinal: number;
   readonly shardId: string;
   readonly parentId: string | undefined;
   readonly range: HashRange;
@@ -44,6 +46,7 @@ export interface ShardInit {
 }
 
 export class SimulatedShard {
+  readonly ordinal: number;
   readonly shardId: string;
   readonly parentId: string | undefined;
   readonly range: HashRange;
@@ -59,6 +62,7 @@ export class SimulatedShard {
   writesSinceMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(init: ShardInit) {
+    this.ordinal = init.ordinal;
     this.shardId = init.shardId;
     this.parentId = init.parentId;
     this.range = init.range;

@@ -23,6 +23,9 @@ export interface StreamWorld {
   readonly limits: StreamSimulatorLimits;
   readonly draws: Draws;
   caprices(): StreamCaprices;
+  /** Notes a new shard, of whatever stream. */
+  register(shard: SimulatedShard, stream: SimulatedStream): void;
+  nextOrdinal(): number;
   /** Of the server, which no client's clock moves. */
   nowMs(): number;
 }
@@ -251,7 +254,9 @@ export class SimulatedStream {
     };
     const shardId = this.#newId(openedAtMs, parent);
     const firstSequence = line.next();
-    const shard = new SimulatedShard({ shardId, parentId: parent?.shardId, range, line, firstSequence, log, times });
+    const [ordinal, parentId] = [this.#world.nextOrdinal(), parent?.shardId];
+    const shard = new SimulatedShard({ ordinal, shardId, parentId, range, line, firstSequence, log, times });
+    this.#world.register(shard, this);
     this.#shards.set(shardId, shard);
     this.#sorted = undefined;
     parent?.children.push(shardId);

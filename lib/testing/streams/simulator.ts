@@ -139,6 +139,7 @@ export class StreamSimulator {
   readonly #byTable = new Map<string, SimulatedStream[]>();
   readonly #byArn = new Map<string, SimulatedStream>();
   readonly #ports = new Map<string, SimulatedStreams>();
+  readonly #made: { readonly shard: SimulatedShard; readonly stream: SimulatedStream }[] = [];
   readonly #violations: StreamViolation[] = [];
   readonly #describes = { asked: new RateWindow(), served: new RateWindow() };
   readonly #startMs: number;
@@ -167,6 +168,7 @@ export class StreamSimulator {
       nowMs: () => this.#nowMs(),
       streamsOf: (tableName) => this.#byTable.get(tableName) ?? [],
       streamAt: (arn) => this.#byArn.get(arn),
+      made: (ordinal) => this.#made[ordinal],
       violated: (violation) => {
         this.#violationsCount += 1;
         if (this.#violations.length < violationsKept) this.#violations.push(violation);
@@ -329,6 +331,8 @@ export class StreamSimulator {
       limits: this.#limits,
       draws: this.#life,
       caprices: () => this.#caprices,
+      nextOrdinal: () => this.#made.length,
+      register: (shard: SimulatedShard, of: SimulatedStream) => this.#made.push({ shard, stream: of }),
       nowMs: () => this.#nowMs(),
     };
     const init = { ...arnAt(ms), tableName, viewType, keyNames, partitions };

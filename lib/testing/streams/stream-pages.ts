@@ -18,32 +18,32 @@ const emptyRunMax = 4;
 
 /** An iterator, taken apart. */
 export interface SimulatedIterator {
-  readonly arn: string;
-  readonly shardId: string;
-  /** Of the record that comes next; `undefined`: of LATEST, and not fixed yet. */
-  readonly index: number | undefined;
-  /** LATEST is fixed then, if nobody reads before. */
-  readonly fixedAtMs: number;
+  /** Of the simulator's shards, in the order of their making. */
+  readonly shard: number;
+  /** Of the record that comes next; -1: LATEST, and not fixed yet; -2: trimmed. */
+  readonly index: number;
   readonly madeAtMs: number;
   readonly emptyPages: number;
+  /** LATEST is fixed then, if nobody reads before. */
+  readonly fixedAtMs: number;
 }
 
-const separator = '|';
+const unfixed = -1;
+const trimmed = -2;
 
-export function iteratorText(iterator: SimulatedIterator): string {
-  const { arn, shardId, index = '', fixedAtMs, madeAtMs, emptyPages } = iterator;
-  return [arn, shardId, index, fixedAtMs, madeAtMs, emptyPages].join(separator);
+export function iteratorText({ shard, index, madeAtMs, emptyPages, fixedAtMs }: SimulatedIterator): string {
+  return `simulated/${shard}/${index}/${madeAtMs}/${emptyPages}/${fixedAtMs}`;
 }
 
 export function parseIterator(text: string): SimulatedIterator {
-  const [arn, shardId, index, fixedAtMs, madeAtMs, emptyPages, ...rest] = String(text).split(separator);
-  if (arn === undefined || shardId === undefined || emptyPages === undefined || rest.length > 0) {
-    throw invalid('Invalid ShardIterator');
-  }
-  const at = index === '' ? undefined : Number(index);
+  const parts = String(text).split('/');
+  if (parts.length !== 6 || parts[0] !== 'simulated') throw invalid('Invalid ShardIterator');
   return {
-    ...{ arn, shardId, index: at },
-    ...{ fixedAtMs: Number(fixedAtMs), madeAtMs: Number(madeAtMs), emptyPages: Number(emptyPages) },
+    shard: Number(parts[1]),
+    index: Number(parts[2]),
+    madeAtMs: Number(parts[3]),
+    emptyPages: Number(parts[4]),
+    fixedAtMs: Number(parts[5]),
   };
 }
 
@@ -56,24 +56,20 @@ export interface PageWorld {
 }
 
 /** The iterator that stands where `start` says. */
-export function startIterator(
-  arn: string,
-  shard: SimulatedShard,
-  start: IteratorStart,
-  world: PageWorld,
-): SimulatedIterator {
+export function startIterator(shard: SimulatedShard, start: IteratorStart, world: PageWorld): SimulatedIterator {
   const { caprices, draws, nowMs } = world;
-  const made = { arn, shardId: shard.shardId, fixedAtMs: 0, madeAtMs: nowMs, emptyPages: 0 };
+  const at = (index: number, fixedAtMs = 0): SimulatedIterator => {
+    return { shard: shard.ordinal, index, madeAtMs: Math.floor(nowMs), emptyPages: 0, fixedAtMs };
+  };
   switch (start.type) {
     case 'TRIM_HORIZON':
-      return { ...made, index: shard.log.firstIndex };
-    case 'LATEST': {
-      if (shard.end !== undefined) return { ...made, index: shard.log.endIndex };
-      if (!draws.chance(caprices.softLatest)) return { ...made, index: tip(shard, nowMs) };
-      return { ...made, index: undefined, fixedAtMs: nowMs + draws.within(caprices.softLatestMs) };
-    }
+      return at(shard.log.firstIndex);
+    case 'LATEST':
+      if (shard.end !== undefined) return at(shard.log.endIndex);
+      if (!draws.chance(caprices.softLatest)) return at(tip(shard, nowMs));
+      return at(unfixed, Math.floor(nowMs + draws.within(caprices.softLatestMs)));
     default:
-      return { ...made, index: indexAt(shard, start, world) };
+      return at(indexAt(shard, start, world));
   }
 }
 
@@ -98,7 +94,7 @@ function indexAt(
   if (isTrimmed(log, sequence, isAfter, caprices.strictTrim)) {
     const now = caprices.trimmedAt === 'iterator' || (caprices.trimmedAt === 'either' && draws.chance(0.5));
     if (now) throw recordsTrimmed();
-    return -1;
+    return trimmed;
   }
   const index = atOrBehind(log, sequence);
   const isThere = index < log.endIndex && log.at(index).sequence === sequence;
@@ -125,7 +121,7 @@ export function readPage(
   const { limits, caprices, draws, nowMs } = world;
   const { log, end } = shard;
   if (nowMs - iterator.madeAtMs > limits.iteratorLifeMs) throw iteratorExpired();
-  const from = iterator.index ?? fixed(shard, Math.min(iterator.fixedAtMs, nowMs));
+  const from = iterator.index === unfixed ? fixed(shard, Math.min(iterator.fixedAtMs, nowMs)) : iterator.index;
   if (from < log.firstIndex) throw recordsTrimmed();
   const endIndex = log.endIndex;
   const records: StreamRecord[] = [];
@@ -148,7 +144,7 @@ export function readPage(
     const isLast = lastPage === 'with-records' || (lastPage === 'either' && draws.chance(0.5));
     if (records.length === 0 || isLast) return { records };
   }
-  const next = { ...iterator, index, madeAtMs: nowMs, emptyPages };
+  const next = { shard: iterator.shard, index, madeAtMs: Math.floor(nowMs), emptyPages, fixedAtMs: 0 };
   return { records, nextIterator: iteratorText(next) };
 }
 
