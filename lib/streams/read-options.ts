@@ -3,6 +3,7 @@ import type { Parser } from './change.js';
 import type { Checkpointer } from './checkpoint.js';
 import type { Gap } from './errors.js';
 import type { ForestTimes } from './forest.js';
+import { type PaceOptions, paceOf } from './pace.js';
 import type { StreamPosition } from './position.js';
 import type { ReaderEvent } from './reader-events.js';
 import type { AgeLimits } from './shard-reader.js';
@@ -54,6 +55,11 @@ export interface ReadOptions<T> {
    */
   readonly saveMs?: number;
   /**
+   * A pace of its own, for a reader that shares its shards with readers of other processes. That of the `TableStream` holds as well.
+   * @defaultValue that of the `TableStream`
+   */
+  readonly pace?: PaceOptions;
+  /**
    * About how often all shards are listed while nothing is in doubt.
    * @defaultValue 300000
    */
@@ -97,6 +103,7 @@ export function settingsOf<T>(options: ReadOptions<T>, parserDefault: Parser<T>)
     batchRecordsMax = 1_000,
     saveMs = 1_000,
     auditMs = 300_000,
+    pace = {},
     background = false,
     signal,
     onEvent = () => {},
@@ -122,6 +129,7 @@ export function settingsOf<T>(options: ReadOptions<T>, parserDefault: Parser<T>)
   if (typeof onGap !== 'function' && onGap !== 'throw' && onGap !== 'continue') {
     throw new TypeError(`Cannot read a stream: onGap must be 'throw', 'continue' or a function: ${String(onGap)}`);
   }
+  paceOf(pace);
   for (const [name, value, most] of [
     ['bufferedBytesMax', bufferedBytesMax, Number.MAX_SAFE_INTEGER],
     ['batchRecordsMax', batchRecordsMax, 1_000],
@@ -144,6 +152,7 @@ export function settingsOf<T>(options: ReadOptions<T>, parserDefault: Parser<T>)
     batchRecordsMax,
     saveMs,
     auditMs,
+    pace,
     background,
     signal,
     onEvent,

@@ -216,7 +216,8 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     this.#requireGoing();
     const { parser, checkpointer, from, times, ages, bufferedBytesMax, batchRecordsMax, background, auditMs } =
       this.#settings;
-    const { clock, random, pace, governed: port } = this.#stream;
+    const { clock, random, governed: port } = this.#stream;
+    const pace = { ...this.#stream.pace, ...this.#settings.pace };
     const signal = this.#leaving.signal;
     const onRetry = (error: unknown, waitMs: number) => this.#tell({ type: 'listing-retry', error, waitMs });
     const insist = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {

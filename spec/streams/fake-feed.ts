@@ -11,6 +11,7 @@ import { seededRandom } from '../../lib/engine/random.js';
 import type { Batch, Change, RecordMeta } from '../../lib/streams/change.js';
 import type { Gap, StreamRecord, StreamToken, TableStream } from '../../lib/streams/index.js';
 import { metaOf } from '../../lib/streams/meta.js';
+import { paceOf } from '../../lib/streams/pace.js';
 import type { ReaderEvent } from '../../lib/streams/reader-events.js';
 import type { StreamFacts } from '../../lib/streams/stream-lookup.js';
 import type { FedReader, FedReadOptions } from '../../lib/streams/watch/shared-reader.js';
@@ -168,6 +169,7 @@ export class FakeFeed {
     const stream = {
       clock,
       random: seededRandom(7),
+      pace: paceOf(),
       resolve: async () => {
         if (this.obstacle !== undefined) throw this.obstacle;
         return this.facts;

@@ -30,6 +30,9 @@ import type { Fed, Tap } from './tap.js';
 const againMsMin = 1_000;
 const againMsMax = 60_000;
 
+/** Pause between having a place and reading in it. */
+const handOverMs = 3_000;
+
 /** A continuous reader, as far as it matters here. */
 export interface FedReader extends AsyncIterable<Batch<Fed>> {
   /** Comes back when every open shard has a live iterator. */
@@ -195,6 +198,8 @@ export class SharedReader {
     this.#slot = slot;
     try {
       this.#state = 'starting';
+      // The one before may just have read: a shard bears two readers, and the service says nothing of how long one counts.
+      await this.#options.clock.sleep(handOverMs, { signal, background: true });
       await this.#read(facts, slot, signal);
     } finally {
       this.#slot = undefined;

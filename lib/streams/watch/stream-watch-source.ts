@@ -58,7 +58,7 @@ export interface EveryChange {
  *
  * Any view type will do. With NEW_IMAGE or NEW_AND_OLD_IMAGES a change costs no read; with the others each costs one consistent read.
  *
- * @cost Per open shard: at most 1.05 GetRecords a second while it is quiet, up to 4 with traffic; per process: DescribeStream every 5 minutes and at the
+ * @cost Per open shard: at most 1.05 GetRecords a second while it is quiet, up to 1.8 with traffic (`shardReadsPerSecondMax`); per process: DescribeStream every 5 minutes and at the
  * end of a shard. Each atom is read consistently twice when the reader starts, then eventually once a minute (`watch.safetyMs`). A place:
  * 0.1 write units a second, and as much for a process that waits for one.
  * @iam dynamodb:DescribeStream, dynamodb:GetShardIterator, dynamodb:GetRecords; what `TableStream.resolve` needs; what `Lock` needs, on `coordination`
@@ -190,14 +190,14 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
   #openReader(from?: StreamPosition): SharedReader {
     const { stream } = this.#options;
     const { clock, random } = stream;
-    const { lingerMs, slowMs, onError } = this.#choice;
+    const { lingerMs, slowMs, shardReadsPerSecondMax, onError } = this.#choice;
     const slots = this.#slots;
     return new SharedReader({
       clock,
       random,
       resolve: (sending) => stream.resolve(sending),
       // Watches that wait keep the process alive themselves.
-      open: (reading) => stream.read({ ...reading, background: true }),
+      open: (reading) => stream.read({ ...reading, pace: { shardReadsPerSecondMax }, background: true }),
       take: slots && ((arn, signal) => slots.take(arn, signal)),
       accept: (facts) => this.#accept(facts),
       from,
