@@ -6,7 +6,15 @@ import { ItemAtom } from './item-atom.js';
 import { type PartsSwept, type SweepPartsOptions, sweepParts } from './large/parts-sweep.js';
 import type { AtomEntry } from './many/atom-entry.js';
 import { AtomImages } from './many/atom-images.js';
-import { type KeySelection, type KeysOptions, keysOf, type ScanOptions, scanOf } from './many/enumerate.js';
+import {
+  type KeySelection,
+  type KeysOptions,
+  keysOf,
+  type ScanOptions,
+  type Standing,
+  scanOf,
+  standingOf,
+} from './many/enumerate.js';
 import { type Found, type GetManyOptions, getMany } from './many/get-many.js';
 import { type QueryOptions, queryOf } from './many/index-query.js';
 import type { PlainKey } from './many/many-keys.js';
@@ -464,6 +472,11 @@ export class AtomTable {
   images<T>(selection: KeySelection = {}, options?: AtomOptions<T>): AtomImages {
     const given = options as unknown as AtomOptions<never> | undefined;
     return new AtomImages(this.#cells, this.#cells.readingRules(given), selection);
+  }
+
+  /** @internal One atom as it is now, as a scan would tell of it. */
+  standing<T>(key: unknown): Promise<Standing<T>> {
+    return this.#refused('read an atom of') ?? standingOf<T>(this.#cells, key);
   }
 
   #assertOpen(action: string): void {

@@ -59,7 +59,7 @@ export { AtomEntry } from './many/atom-entry.js';
 export { type AtomImage, AtomImages, valueGone } from './many/atom-images.js';
 export { BatchError, type BatchReport } from './many/batch-errors.js';
 export { keyTextOf } from './many/cells.js';
-export type { KeySelection, KeysOptions, ScanOptions } from './many/enumerate.js';
+export type { KeySelection, KeysOptions, ScanOptions, Standing } from './many/enumerate.js';
 export type { Found, GetManyOptions } from './many/get-many.js';
 export type { IndexCondition, IndexValue, SortCondition } from './many/index-condition.js';
 export type { QueryOptions } from './many/index-query.js';

@@ -6,8 +6,10 @@
  *
  * Rows are read consistently while no change is handed out, so a row is never older than a change before it. A change that was on its
  * way while its row was read comes after the row and is told by its version. Versions are remembered of so many atoms at a time: before
- * more rows are read, the stream is read up to its tip, and what was remembered before that can be forgotten. So memory does not grow with
- * the table, and not with what is written meanwhile.
+ * more rows are read the stream is read up to its tip, and what was remembered before that is forgotten. No tip is proof: a shard that
+ * the listing does not show yet holds changes back for minutes. So a change that was made before something was forgotten, of an
+ * atom that is not remembered, is settled by looking at the atom. Memory does not grow with the table, and not with what is written
+ * meanwhile.
  *
  * After a gap all of that begins anew, under another epoch.
  */
@@ -20,9 +22,6 @@ import type { ReadOptions } from './read-options.js';
 import type { StreamReader } from './reader.js';
 import { SeenAtoms } from './seen-atoms.js';
 import type { TableStream } from './table-stream.js';
-
-/** How long after the snapshot versions are still looked at: the stream was read up to its tip, and empty pages are no proof of that. */
-const seamMs = 60_000;
 
 /** Options of {@link mirror}. */
 export interface MirrorOptions extends KeySelection {
@@ -62,7 +61,7 @@ export interface MirrorOptions extends KeySelection {
 
 /** What {@link mirror} yields. What belongs to an earlier epoch than the latest is out of date. */
 export type MirrorEvent<T> =
-  /** An atom as the scan found it. */
+  /** An atom as it was read: by the scan; or again, in the place of changes that came so late that it may have had them. */
   | { readonly type: 'snapshot'; readonly epoch: number; readonly entry: AtomEntry<T> }
   /** A change after that; also of atoms whose row is still to come. */
   | { readonly type: 'change'; readonly epoch: number; readonly change: AtomChange<T>; readonly meta: RecordMeta }
@@ -76,8 +75,8 @@ export type MirrorEvent<T> =
  *
  * **Guarantee.** Whoever puts each `snapshot` and each `change` in its place has, at `synced` and whenever the loop has come up to the tip, what a
  * scan of the table gives: no change is lost at the seam, none comes after a newer state of its atom, deleting while the scan runs is
- * seen. Each change of an atom after its row comes once; after a crash all begins anew. Before `synced` changes may come of atoms
- * whose rows are still to come; the row is then that change's state or a newer one.
+ * seen. Each change of an atom after its row comes once, or is contained in another row. Before `synced` changes may come of atoms whose
+ * rows are still to come; the row is then that change's state or a newer one. After a crash all begins anew.
  *
  * After a day of absence changes may be lost; then `restart` tells the gap, the epoch rises, and the snapshot comes anew: entries that no event
  * of the new epoch has named by its `synced` are gone. Values that expire (`ttlMs`) carry `expiresAt`, and nothing comes at that moment.
@@ -165,14 +164,15 @@ type Step<T> = IteratorResult<Batch<AtomChange<T>>>;
 
 class Mirror<T> {
   readonly #parts: MirrorParts<T>;
+  readonly #textOf: (key: unknown) => string;
   #epoch = 1;
-  /** Until the seam lies behind. */
-  #seen: SeenAtoms | undefined;
   /** The pull that is under way. Between two turns of the loop it may have brought a batch, which waits. */
   #pull: Promise<Step<T>> | undefined;
 
   constructor(parts: MirrorParts<T>) {
     this.#parts = parts;
+    const images = parts.table.images();
+    this.#textOf = (key) => images.textOf(key);
   }
 
   async *events(): AsyncGenerator<MirrorEvent<T>, void, undefined> {
@@ -198,18 +198,17 @@ class Mirror<T> {
 
   /** One snapshot, and the changes behind it, until changes are missing. */
   async *#life(): AsyncGenerator<MirrorEvent<T>, void, undefined> {
-    const { reader: open, stream } = this.#parts;
+    const { reader: open, rememberedMax } = this.#parts;
     const reader = open();
     try {
-      yield* this.#snapshot(reader);
+      const seen = new SeenAtoms(rememberedMax);
+      yield* this.#snapshot(reader, seen);
       yield { type: 'synced', epoch: this.#epoch, token: reader.token() };
-      const forgetAt = stream.clock.monotonicMs() + seamMs;
       for (;;) {
         const { done, value } = await this.#next(reader);
         if (done === true) return;
-        if (stream.clock.monotonicMs() >= forgetAt) this.#seen = undefined;
-        else if (this.#seen?.isFull) this.#seen.turn();
-        yield* this.#changes(value);
+        yield* this.#changes(value, seen);
+        if (seen.isFull) seen.turn(this.#serverMs());
       }
     } finally {
       this.#abandon();
@@ -217,10 +216,11 @@ class Mirror<T> {
     }
   }
 
-  async *#snapshot(reader: StreamReader<AtomChange<T>>): AsyncGenerator<MirrorEvent<T>, void, undefined> {
-    const { rememberedMax, settleMs, signal, stream, table, walkOf } = this.#parts;
-    const seen = new SeenAtoms(table, rememberedMax);
-    this.#seen = seen;
+  async *#snapshot(
+    reader: StreamReader<AtomChange<T>>,
+    seen: SeenAtoms,
+  ): AsyncGenerator<MirrorEvent<T>, void, undefined> {
+    const { settleMs, signal, stream, walkOf } = this.#parts;
     await reader.ready({ signal });
     if (settleMs > 0) await stream.clock.sleep(settleMs, { signal });
     const walk = walkOf();
@@ -228,41 +228,67 @@ class Mirror<T> {
       hasEnded = true;
       // Leaving the loop drops the page that was read ahead: the next row is read after all changes that were handed out.
       for await (const entry of walk) {
-        if (seen.takeRow(entry)) yield { type: 'snapshot', epoch: this.#epoch, entry };
+        yield* this.#row(entry, seen);
         if (!seen.isFull) continue;
         hasEnded = false;
         break;
       }
-      yield* this.#toTip(reader);
-      seen.turn();
+      const readMs = this.#serverMs();
+      yield* this.#toTip(reader, seen);
+      seen.turn(readMs);
     }
   }
 
   /** All changes that were there when it was called. */
-  async *#toTip(reader: StreamReader<AtomChange<T>>): AsyncGenerator<MirrorEvent<T>, void, undefined> {
+  async *#toTip(reader: StreamReader<AtomChange<T>>, seen: SeenAtoms): AsyncGenerator<MirrorEvent<T>, void, undefined> {
     const leaving = new AbortController();
     const tip = reader.caughtUp({ signal: leaving.signal }).then(() => undefined);
     tip.catch(() => {});
     try {
       for (;;) {
-        const pull = this.#pulling(reader);
-        const step = await Promise.race([pull, tip]);
-        // Nothing of what it waits for is under way: the pull has nothing that was there.
+        const step = await Promise.race([this.#pulling(reader), tip]);
         if (step === undefined) return;
         this.#pull = undefined;
         if (step.done === true) return;
-        yield* this.#changes(step.value);
+        yield* this.#changes(step.value, seen);
       }
     } finally {
       leaving.abort();
     }
   }
 
-  async *#changes({ records }: Batch<AtomChange<T>>): AsyncGenerator<MirrorEvent<T>, void, undefined> {
+  async *#changes({ records }: Batch<AtomChange<T>>, seen: SeenAtoms): AsyncGenerator<MirrorEvent<T>, void, undefined> {
     for (const { value: change, meta } of records) {
-      const isNew = this.#seen === undefined || (await this.#seen.takeChange(change));
-      if (isNew) yield { type: 'change', epoch: this.#epoch, change, meta };
+      const novelty = seen.noveltyOf(change, meta);
+      if (novelty === 'late') continue;
+      if (novelty === 'doubtful' && !(yield* this.#settle(change, seen))) continue;
+      seen.takeChange(change);
+      yield { type: 'change', epoch: this.#epoch, change, meta };
     }
+  }
+
+  /**
+   * What to do with a change of which it is not known whether it, or a later one, was handed out with a row: the atom as it is now is handed
+   * out as another row, and no change that it contains. What has no value now is told by the change that made it so.
+   */
+  async *#settle(change: AtomChange<T>, seen: SeenAtoms): AsyncGenerator<MirrorEvent<T>, boolean, undefined> {
+    const { entry, lineage } = await this.#parts.table.standing<T>(change.key);
+    if (entry !== undefined) {
+      yield* this.#row(entry, seen);
+      return false;
+    }
+    if (lineage === undefined) return change.deleted;
+    return lineage.incarnation === change.incarnation && lineage.version <= change.version;
+  }
+
+  *#row(entry: AtomEntry<T>, seen: SeenAtoms): Generator<MirrorEvent<T>, void, undefined> {
+    if (seen.takeRow(this.#textOf(entry.key), entry)) yield { type: 'snapshot', epoch: this.#epoch, entry };
+  }
+
+  /** The time, as the service tells it. */
+  #serverMs(): number {
+    const { clock, governed } = this.#parts.stream;
+    return clock.now() + (governed.clockOffsetMs?.() ?? 0);
   }
 
   /** Nobody takes what the pull brings any more. */

@@ -1,14 +1,19 @@
 /**
  * Which version of which atom was handed out last, of the last so many atoms: to tell what comes late from what is new.
  *
- *   young   what was handed out since the last turn          turn: old is dropped, young becomes old
- *   old     what was handed out between the two before
+ *   young     what was handed out since the last turn                    turn: old is forgotten, young becomes old
+ *   old       what was handed out between the two before
+ *   horizon   when the last of what is forgotten was read, at the latest
  *
- * Versions of one life of an item are in order. Between two lives they say nothing; then the item itself is asked which of them is the
- * later one. That is rare: an item is not made again before its tombstone's hour is over, so such a change is more than an hour late.
+ * A change of an atom that is not remembered is new if it was made after the horizon: no row that is forgotten can have had it. One that
+ * was made before is in doubt, and so is one of another life of its item, since versions are in order within one life alone. What is in
+ * doubt is settled by looking at the atom; both are rare.
+ *
+ * No clock, no I/O.
  */
-import type { AtomEntry, AtomImages, AtomTable } from '../atom/index.js';
+import type { AtomEntry } from '../atom/index.js';
 import type { AtomChange } from './atom-changes.js';
+import type { RecordMeta } from './change.js';
 
 /** A state of an atom, as it was handed out. */
 interface Seen {
@@ -16,19 +21,22 @@ interface Seen {
   readonly version: number;
   /** The item is gone, which no version counts. */
   readonly removed: boolean;
-  readonly writtenAt: number | undefined;
 }
 
-type Order = 'new' | 'late' | 'other-life';
+/** How a state stands to what was handed out: not yet, already (or a later one), or that can't be told. */
+export type Novelty = 'new' | 'late' | 'doubtful';
+
+/** Times of records are whole seconds, and clocks differ by fractions of one. */
+const laxMs = 2_000;
 
 export class SeenAtoms {
-  readonly #images: AtomImages;
   readonly #sizeMax: number;
   #young = new Map<string, Seen>();
   #old = new Map<string, Seen>();
+  #turnedAtMs = Number.NEGATIVE_INFINITY;
+  #horizonMs = Number.NEGATIVE_INFINITY;
 
-  constructor(table: AtomTable, sizeMax: number) {
-    this.#images = table.images();
+  constructor(sizeMax: number) {
     this.#sizeMax = sizeMax;
   }
 
@@ -37,57 +45,44 @@ export class SeenAtoms {
     return this.#young.size >= this.#sizeMax;
   }
 
-  /** Forgets what was handed out before the last turn. */
-  turn(): void {
+  /** Forgets what was handed out before the last turn. `nowMs`: as the service tells the time. */
+  turn(nowMs: number): void {
+    if (this.#old.size > 0) this.#horizonMs = this.#turnedAtMs;
+    this.#turnedAtMs = nowMs;
     this.#old = this.#young;
     this.#young = new Map();
   }
 
-  /** Notes a row of the scan; `false`: its state, or a later one, was handed out as a change already. */
-  takeRow({ key, incarnation, version, writtenAt }: AtomEntry<unknown>): boolean {
-    if (incarnation === undefined) return true;
-    const keyText = this.#images.textOf(key);
-    const row = { incarnation, version, removed: false, writtenAt };
-    // Read after all changes that were handed out: of two lives the row's is the later one.
-    if (this.#order(keyText, row) === 'late') return false;
+  /** Notes a row that was read after everything that was handed out; `false`: its very state was handed out. */
+  takeRow(keyText: string, { incarnation = '', version }: AtomEntry<unknown>): boolean {
+    const row = { incarnation, version, removed: false };
+    const seen = this.#seenOf(keyText);
+    if (seen?.incarnation === incarnation && isSameOrOlder(row, seen)) return false;
     this.#young.set(keyText, row);
     return true;
   }
 
-  /** Notes a change; `false`: its state, or a later one, was handed out already. */
-  takeChange(change: AtomChange<unknown>): boolean | Promise<boolean> {
-    const order = this.#order(change.keyText, change);
-    if (order === 'other-life') return this.#takeOfOtherLife(change);
-    if (order === 'new') this.#note(change);
-    return order === 'new';
-  }
-
-  #note({ keyText, incarnation, version, removed, writtenAt }: AtomChange<unknown>): void {
-    this.#young.set(keyText, { incarnation, version, removed, writtenAt });
-  }
-
-  async #takeOfOtherLife(change: AtomChange<unknown>): Promise<boolean> {
-    const seen = this.#seenOf(change.keyText) as Seen;
-    const standing = await this.#images.read(change.key);
-    const incarnation = standing?.image.lineage.incarnation;
-    // What was handed out still stands, so this is of a life before.
-    if (incarnation === seen.incarnation) return false;
-    const isOfStanding = incarnation === change.incarnation;
-    // A third life, or none: both are over, and only their writers' clocks can tell.
-    if (!isOfStanding && (change.writtenAt ?? 0) < (seen.writtenAt ?? 0)) return false;
-    this.#note(change);
-    return true;
-  }
-
-  #order(keyText: string, state: Omit<Seen, 'writtenAt'>): Order {
+  /** How a change stands to what was handed out. */
+  noveltyOf({ keyText, ...state }: Pick<AtomChange<unknown>, 'keyText' | keyof Seen>, meta: RecordMeta): Novelty {
     const seen = this.#seenOf(keyText);
-    if (seen === undefined) return 'new';
-    if (seen.incarnation !== state.incarnation) return 'other-life';
-    if (state.version !== seen.version) return state.version > seen.version ? 'new' : 'late';
-    return state.removed && !seen.removed ? 'new' : 'late';
+    if (seen === undefined)
+      return meta.approximateCreationTime.getTime() > this.#horizonMs + laxMs ? 'new' : 'doubtful';
+    if (seen.incarnation !== state.incarnation) return 'doubtful';
+    return isSameOrOlder(state, seen) ? 'late' : 'new';
+  }
+
+  /** Notes a change that is handed out. */
+  takeChange({ keyText, incarnation, version, removed }: Pick<AtomChange<unknown>, 'keyText' | keyof Seen>): void {
+    this.#young.set(keyText, { incarnation, version, removed });
   }
 
   #seenOf(keyText: string): Seen | undefined {
     return this.#young.get(keyText) ?? this.#old.get(keyText);
   }
+}
+
+/** Within one life. */
+function isSameOrOlder(state: Seen, seen: Seen): boolean {
+  if (state.version !== seen.version) return state.version < seen.version;
+  return seen.removed || !state.removed;
 }

@@ -59,18 +59,6 @@ export class AtomImages {
     return atomKeyOf(key, this.#cells.ground.keyNames).text;
   }
 
-  /**
-   * The atom as it is now, read strongly; `undefined`: there is none, not even its tombstone.
-   *
-   * @throws {DecodeError} `ERR_DECODE`; what the store refuses for good, and what stood in the way when the time was over.
-   */
-  async read(key: unknown): Promise<AtomImage | undefined> {
-    const { ground, retry } = this.#cells;
-    const { item, text } = atomKeyOf(key, ground.keyNames);
-    const deadlineAt = ground.clock.monotonicMs() + retry.timeoutMs;
-    return this.parse(await new Register(ground, retry, item, text).readItem(true, deadlineAt));
-  }
-
   /** The key of the user's. @throws {DecodeError} `ERR_DECODE` for one that is none of ours. */
   keyOf({ item }: AtomKey): unknown {
     return keyIn(item, this.#cells.ground.keyNames);

@@ -13,6 +13,7 @@ import {
   type ScanRequest,
   sortKeyBytesMax,
 } from '../../engine/index.js';
+import type { Lineage } from '../evidence.js';
 import { type AtomEntry, entryOf, keyIn } from './atom-entry.js';
 import { type Cells, keyItemOf, keyTextOf } from './cells.js';
 import { requireCount } from './many-keys.js';
@@ -102,6 +103,25 @@ export function scanOf<T>(cells: Cells, options: ScanOptions): Walk<AtomEntry<T>
       };
     });
   return walk(cells, 'scan', options, rowsOf, undefined);
+}
+
+/** An atom as it is now: what a scan would tell of it, and the state of its item, which may be a tombstone. */
+export interface Standing<T> {
+  readonly entry: AtomEntry<T> | undefined;
+  /** `undefined`: there is no item. */
+  readonly lineage: Pick<Lineage, 'incarnation' | 'version'> | undefined;
+}
+
+/** Reads one atom strongly, as a scan would. */
+export async function standingOf<T>(cells: Cells, key: unknown): Promise<Standing<T>> {
+  const { clock } = cells.ground;
+  const named = cells.keyOf(key);
+  const cell = cells.opened(named.text) ?? cells.passing(named);
+  const start = cell.cache.start();
+  const item = await cell.register.readItem(true, clock.monotonicMs() + cells.retry.timeoutMs);
+  if (item === undefined) return { entry: undefined, lineage: undefined };
+  const known = await cell.cache.learn(item, start);
+  return { entry: entryOf<T>(item, known, cells, false), lineage: known.image?.lineage };
 }
 
 function walk<T>(
