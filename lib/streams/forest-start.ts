@@ -92,7 +92,10 @@ function placeAtRecord(
     if (node.lastSequence === undefined ? node.children.size === 0 : sequence <= BigInt(node.lastSequence)) {
       if (node.firstSequence === undefined || sequence >= BigInt(node.firstSequence)) node.position = from;
       // Before the oldest record that is there.
-      else if (isRoot) node.gap = 'untold';
+      else if (isRoot) {
+        node.gap = 'untold';
+        node.isCut = true;
+      }
       return;
     }
     skip(node, node.createdMs ?? 0);

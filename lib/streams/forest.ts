@@ -210,14 +210,14 @@ export class ShardForest {
     else if (node.state !== 'finished') node.position = position;
   }
 
-  /** All of it is done, or somebody was told what is missing of it: its children may start. */
+  /** All of it is done: its children may start. Of a shard with a gap it says that somebody was told; what is left of it may start then. */
   finish(shardId: string): void {
     this.#startable = undefined;
     const node = this.#node(shardId);
-    const wasTold = node.gap === 'untold';
-    if (wasTold) node.gap = 'told';
-    this.#end(node);
-    if (wasTold && this.#isPlaced) this.#missParents();
+    const isTelling = node.gap === 'untold';
+    if (isTelling) node.gap = 'told';
+    if (!isTelling || !node.isCut) this.#end(node);
+    if (isTelling && this.#isPlaced) this.#missParents();
   }
 
   /** Closed shards that nothing is known to come after, although something may: ask for their children. */
@@ -243,10 +243,10 @@ export class ShardForest {
     const after = typeof from === 'object' && 'after' in from ? from.after : undefined;
     return [...this.#nodes.values()]
       .filter(({ gap }) => gap === 'untold')
-      .map(({ id, firstSequence }) =>
-        after === undefined
-          ? { shardId: id, reason: 'shard-gone' }
-          : { shardId: id, reason: 'trimmed', after, resumesAt: firstSequence },
+      .map(({ id, isCut, firstSequence }) =>
+        isCut
+          ? { shardId: id, reason: 'trimmed', after, resumesAt: firstSequence }
+          : { shardId: id, reason: 'shard-gone' },
       );
   }
 

@@ -43,6 +43,8 @@ export interface ShardNode {
   isChildless: boolean;
   /** Records of it or of its children may be missing, and nobody was told; or somebody was. */
   gap: 'untold' | 'told' | undefined;
+  /** Only its beginning is missing. */
+  isCut: boolean;
 }
 
 export function shardNode(id: string, children: Set<string>): ShardNode {
@@ -70,6 +72,7 @@ export function shardNode(id: string, children: Set<string>): ShardNode {
     missedSinceMs: 0,
     isChildless: false,
     gap: undefined,
+    isCut: false,
   };
 }
 

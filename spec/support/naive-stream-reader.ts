@@ -223,7 +223,7 @@ export class NaiveStreamReader {
     shard.iterator = undefined;
     if (name === 'TrimmedDataAccessException') shard.after = undefined;
     else if (name === 'ResourceNotFoundException') this.#done.add(shard.shardId);
-    else if (name === 'ExpiredIteratorException' || name === 'LimitExceededException') return;
+    else if (name === 'ExpiredIteratorException' || name === 'ProvisionedThroughputExceededException') return;
     else throw error;
     if (!this.#has('silent-trim')) this.#options.onGap?.(shard.shardId);
   }
