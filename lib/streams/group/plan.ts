@@ -80,9 +80,11 @@ function setTargets(all: readonly Standing[], shared: number): void {
   const shares = sharesOf(all, shared);
   const floors = all.map((_, index) => Math.floor((shares[index] as number) + rounding));
   let odd = Math.min(shared, roomOf(all)) - floors.reduce((sum, floor) => sum + floor, 0);
-  const cutOff = (index: number) => (shares[index] as number) - (floors[index] as number);
-  const hasMore = (index: number) => ((all[index] as Standing).count > (floors[index] as number) ? 1 : 0);
-  const order = all.map((_, index) => index).sort((a, b) => hasMore(b) - hasMore(a) || cutOff(b) - cutOff(a) || a - b);
+  const cutOff = (index: number) => Math.max(0, (shares[index] as number) - (floors[index] as number));
+  const hasMore = (index: number) => Number((all[index] as Standing).count > (floors[index] as number));
+  // Whose share is a whole number is given no odd one.
+  const order = all.flatMap((_, index) => (cutOff(index) > rounding ? [index] : []));
+  order.sort((a, b) => hasMore(b) - hasMore(a) || cutOff(b) - cutOff(a) || a - b);
   for (const [index, member] of all.entries()) member.target = floors[index] as number;
   for (const index of order) {
     const member = all[index] as Standing;
