@@ -28,6 +28,8 @@ import { prevalenceSnapshots } from './cases/prevalence-snapshots.js';
 import { eightProcesses, fourProcesses } from './cases/processes.js';
 import { reads } from './cases/reads.js';
 import { recipes } from './cases/recipes.js';
+import { streamsLibrary, streamsThroughput } from './cases/streams.js';
+import { streamsFull, streamsIdleShards, streamsLatency, streamsVirtual } from './cases/streams-pace.js';
 import { transactions } from './cases/transactions.js';
 import { sizes, uncontended } from './cases/uncontended.js';
 import { watches, watchesIdle } from './cases/watches.js';
@@ -60,9 +62,13 @@ const cases: Readonly<Record<string, Case>> = {
   prevalenceWriters,
   prevalenceRecovery,
   prevalenceSnapshots,
+  streamsThroughput,
+  streamsFull,
+  streamsIdleShards,
+  streamsLatency,
 };
 /** Cases without an engine. */
-const libraryCases = { library, watchesIdle, prevalenceLibrary };
+const libraryCases = { library, watchesIdle, prevalenceLibrary, streamsLibrary, streamsVirtual };
 
 const { values: options } = parseArgs({
   options: {

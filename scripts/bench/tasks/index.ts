@@ -12,6 +12,9 @@ import { recipe } from './recipes.js';
 import * as recovery from './recovery.js';
 import { setup } from './setup.js';
 import * as snapshots from './snapshots.js';
+import * as streams from './streams.js';
+import * as streamsLatency from './streams-latency.js';
+import * as streamsLoad from './streams-load.js';
 import * as transactions from './transactions.js';
 import * as watches from './watches.js';
 
@@ -25,6 +28,9 @@ export type Tasks = typeof atoms &
   typeof prevalence &
   typeof recovery &
   typeof snapshots &
+  typeof streams &
+  typeof streamsLatency &
+  typeof streamsLoad &
   typeof transactions &
   typeof watches & { recipe: typeof recipe; setup: typeof setup; weigh: typeof weigh };
 
@@ -39,6 +45,9 @@ export const tasks: Tasks = {
   ...prevalence,
   ...recovery,
   ...snapshots,
+  ...streams,
+  ...streamsLatency,
+  ...streamsLoad,
   ...transactions,
   ...watches,
   recipe,
