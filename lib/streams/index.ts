@@ -19,6 +19,24 @@ export {
 } from './errors.js';
 export type { Lost } from './event-queue.js';
 export { fileCheckpointer } from './file-checkpointer.js';
+export { ConsumerGroup, type GroupResetOptions, type GroupRetryShardOptions } from './group/consumer-group.js';
+export { GroupFromError, GroupLiveError, GroupTableError } from './group/consumer-group-errors.js';
+export type { DeadLetterWhy } from './group/dead-letter.js';
+export { type DeadLetter, type DeadLetterFilter, DeadLetters, type RedriveReport } from './group/dead-letters.js';
+export type { GroupDelivery } from './group/deliveries.js';
+export type { GroupErrorOptions, GroupFailureEnd, GroupRetryOptions } from './group/error-policy.js';
+export type { GroupEvent, GroupMetrics } from './group/group-events.js';
+export type { ConsumerGroupOptions } from './group/group-options.js';
+export type { GroupMemberStatus, GroupShardState, GroupShardStatus, GroupStatus } from './group/group-status.js';
+export type {
+  GroupBatch,
+  GroupHandler,
+  GroupTransactOptions,
+  HandlerContext,
+  PartialSuccess,
+} from './group/handler.js';
+export type { WorkEvent } from './group/work-events.js';
+export type { OnGroupGap } from './group/work-ground.js';
 export { type MirrorEvent, type MirrorOptions, mirror } from './mirror.js';
 export type { PaceOptions } from './pace.js';
 export { raw, type Unmarshalled, type UnmarshalledOptions, unmarshalled } from './parser.js';

@@ -10,6 +10,7 @@ import { after, onAbort, unlessAborted } from '../../engine/index.js';
 import type { RecordMeta } from '../change.js';
 import type { Entry } from './entry.js';
 import type { GroupBatch, GroupTransactOptions, HandlerContext, PartialSuccess } from './handler.js';
+import { Leaving } from './leaving.js';
 import type { ShardWork } from './shard-work.js';
 
 /** What came of a call. */
@@ -40,19 +41,22 @@ export class HandlerCall<T> {
     lost.throwIfAborted();
     const startedAt = clock.monotonicMs();
     const unwatch = this.#watch(startedAt, lost);
-    this.#work.calls.set(this, startedAt);
+    const call = this.#call();
+    this.#work.calls.set(call, startedAt);
+    const forget = () => void this.#work.calls.delete(call);
+    call.then(forget, forget);
     try {
-      const answer = await unlessAborted(this.#call(), lost);
+      const answer = await unlessAborted(call, lost);
       lost.throwIfAborted();
       const outcome = this.#outcomeOf(answer);
       if (outcome.failure === undefined) this.#tellDone(clock.monotonicMs() - startedAt);
       return outcome;
     } catch (error) {
       lost.throwIfAborted();
+      if (error instanceof Leaving) throw error;
       return { done: this.#done, failure: { error, isNamed: false } };
     } finally {
       this.#hasEnded = true;
-      this.#work.calls.delete(this);
       unwatch();
     }
   }

@@ -12,8 +12,9 @@ import { type Entry, parseAgain } from './entry.js';
 import { pauseMsMaxAfter } from './error-policy.js';
 import { FailureCourse, type Range } from './failure-course.js';
 import { type CallOutcome, HandlerCall } from './handler-call.js';
+import { Leaving } from './leaving.js';
 import { settleFailure } from './settle-failure.js';
-import { Leaving, type ShardWork } from './shard-work.js';
+import type { ShardWork } from './shard-work.js';
 
 /** Thrown inside the loop to go round once more. */
 class CallFailed extends Error {

@@ -2,8 +2,9 @@
 import { isLeydenError } from '../../errors.js';
 import type { DeadLetterFacts } from './dead-letter.js';
 import { type Entry, keyTextOf } from './entry.js';
+import { Leaving } from './leaving.js';
 import { isPassing } from './saver.js';
-import { Leaving, type ShardWork } from './shard-work.js';
+import type { ShardWork } from './shard-work.js';
 
 /** Longest text of an error that stands in a lease. */
 const reasonLengthMax = 500;

@@ -13,6 +13,7 @@ import { Bell } from './bell.js';
 import { CommitPrefix } from './commit-prefix.js';
 import type { Entry } from './entry.js';
 import type { LeaseWork } from './lease-state.js';
+import { Leaving } from './leaving.js';
 import type { LeasePatch, OwnedLease } from './owned-lease.js';
 import { Saver } from './saver.js';
 import { settleTransaction } from './settle-transaction.js';
@@ -25,20 +26,13 @@ export type Parked = NonNullable<LeaseWork['parked']>;
 /** How often the lease of a parked shard is looked at, for somebody elsewhere who says that it shall go on. */
 const parkedLookMs = 5_000;
 
-/** Thrown to unwind a lane: the shard is to be given up, nothing is wrong. */
-export class Leaving extends Error {
-  constructor() {
-    super('the shard is given up');
-  }
-}
-
 export class ShardWork<T> {
   readonly ground: WorkGround<T>;
   readonly lease: OwnedLease;
   readonly saver: Saver;
   readonly prefix: CommitPrefix<Entry<T>>;
-  /** Calls of the handler that are under way, and since when. */
-  readonly calls: Map<object, number> = new Map();
+  /** Calls of the handler that have not come to an end, also those that nobody waits for any more, and since when they run. */
+  readonly calls: Map<Promise<unknown>, number> = new Map();
   /** Rung whenever something changed that a lane or the intake may wait for. */
   readonly bell: Bell = new Bell();
   /** Items whose records go to the dead letters. */

@@ -7,15 +7,17 @@
  *
  * It never rejects: whatever ends it was told. Records that were taken and not done are forgotten with it; the next owner takes them anew.
  */
+import { unlessAborted } from '../../engine/index.js';
 import { type Gap, StreamGapError } from '../errors.js';
 import type { ShardFeed, ShardPage } from '../feed.js';
 import { recordsPageMax } from '../limits.js';
 import { entriesOf, keyTextOf, laneOf } from './entry.js';
 import { GroupLeaseLostError } from './group-errors.js';
 import { Lane } from './lane.js';
+import { Leaving } from './leaving.js';
 import type { OwnedLease } from './owned-lease.js';
 import { isPassing } from './saver.js';
-import { Leaving, ShardWork } from './shard-work.js';
+import { ShardWork } from './shard-work.js';
 import type { WorkGround } from './work-ground.js';
 
 /** Gaps that are remembered in a lease. */
@@ -38,12 +40,15 @@ export interface WorkerStatus {
 
 export class ShardWorker<T> {
   readonly lease: OwnedLease;
+  readonly #before: Promise<unknown> | undefined;
   readonly #work: ShardWork<T>;
   readonly #lanes: readonly Lane<T>[];
   readonly #ended: Promise<void>;
 
-  constructor(ground: WorkGround<T>, lease: OwnedLease) {
+  /** Begins at once, or behind `before`: what a call of the handler for this very shard is still at. */
+  constructor(ground: WorkGround<T>, lease: OwnedLease, before?: Promise<unknown>) {
     this.lease = lease;
+    this.#before = before;
     this.#work = new ShardWork(ground, lease);
     this.#lanes = Array.from({ length: ground.concurrency }, () => new Lane(this.#work));
     this.#ended = this.#run();
@@ -52,6 +57,11 @@ export class ShardWorker<T> {
   /** Resolves when nothing of it is left. */
   get ended(): Promise<void> {
     return this.#ended;
+  }
+
+  /** Calls of the handler that have not come to an end, also after the worker has. */
+  get calls(): readonly Promise<unknown>[] {
+    return [...this.#work.calls.keys()];
   }
 
   /** It shall go on, if it is parked; behind the gap at which it stands, where that is asked for. */
@@ -77,15 +87,22 @@ export class ShardWorker<T> {
   async #run(): Promise<void> {
     const work = this.#work;
     try {
+      await this.#await();
       await this.#load();
       await this.#all([this.#takeIn(), ...this.#lanes.map((lane) => lane.run())]);
       await this.#end();
     } catch (error) {
-      if (!(error instanceof Leaving) && !work.lease.signal.aborted) work.ground.onFatal(error);
+      if (!(error instanceof Leaving) && !work.isLeaving) work.ground.onFatal(error);
       await this.#giveUp();
     } finally {
       work.close();
     }
+  }
+
+  /** Two calls for one shard at a time in one process would be worse than none for a while. */
+  async #await(): Promise<void> {
+    if (this.#before !== undefined) await unlessAborted(this.#before, this.#work.leaving);
+    if (this.#work.isLeaving) throw new Leaving();
   }
 
   /** Waits for all of them. When one fails the others leave as well, each after the call that is under way. */

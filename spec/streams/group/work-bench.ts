@@ -2,7 +2,7 @@
  * What the specs of a group's work stand on: one shard as a list of records, its lease as an atom of a memory engine on a virtual clock,
  * and workers that own it one after the other, each in a process of its own.
  */
-import { AtomTable } from '../../../lib/atom/index.js';
+import { AtomTable, type ItemAtom } from '../../../lib/atom/index.js';
 import { type Clock, type Engine, MemoryEngine, seededRandom } from '../../../lib/engine/index.js';
 import type { StreamGapError } from '../../../lib/streams/errors.js';
 import type { ShardFeed, ShardPage } from '../../../lib/streams/feed.js';
@@ -19,6 +19,7 @@ import type { StreamRecord } from '../../../lib/streams/port.js';
 import type { ShardPosition } from '../../../lib/streams/position.js';
 import type { ShardStart } from '../../../lib/streams/shard-reader.js';
 import { VirtualClock } from '../../../lib/testing/index.js';
+import { numberOf, textOf } from '../../atom/bench.js';
 
 export const shardId = 'shardId-00000001767225600000-0000abcd';
 
@@ -157,7 +158,7 @@ export class WorkBench {
     await this.run(this.table().create());
   }
 
-  leaseAtom(table: AtomTable) {
+  leaseAtom(table: AtomTable): ItemAtom<LeaseState> {
     return table.atom<LeaseState>({ pk: 'group#g', sk: `lease#${shardId}` });
   }
 
@@ -188,7 +189,7 @@ export class WorkBench {
       random: seededRandom(this.seed),
       reading: {
         parser: {
-          parse: ({ dynamodb }) => ({ key: dynamodb?.Keys?.id?.S ?? '', n: Number(dynamodb?.NewImage?.n?.N) }),
+          parse: ({ dynamodb }) => ({ key: textOf(dynamodb?.Keys?.id), n: numberOf(dynamodb?.NewImage?.n) }),
         },
         filter: undefined,
       },
@@ -213,7 +214,11 @@ export class WorkBench {
   }
 
   /** Owns the shard and works on it. */
-  async work(handler: GroupHandler<Told>, options: GroundOptions = {}, table = this.table()): Promise<Working> {
+  async work(
+    handler: GroupHandler<Told>,
+    options: GroundOptions = {},
+    table: AtomTable = this.table(),
+  ): Promise<Working> {
     const lease = await this.run(this.take(table, `m${this.#processes}`));
     return { table, lease, worker: new ShardWorker(this.ground(table, handler, options), lease) };
   }
