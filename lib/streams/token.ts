@@ -44,7 +44,8 @@ export function decodeToken(text: string): StreamToken {
     throw damaged('it is no JSON', error);
   }
   const token = requireToken(read);
-  const { sum } = read as { readonly sum?: unknown };
+  const { v, stream, shards, sum, ...others } = read as Readonly<Record<string, unknown>>;
+  if (Object.keys(others).length > 0) throw damaged('it has members that no token has');
   if (sum !== undefined && sum !== sumOf(token)) throw damaged('its sum is another one');
   return token;
 }
