@@ -1,5 +1,5 @@
 /** Asks again while the network or the service fails: full jitter, doubled each time. */
-import type { Clock, Random } from '../engine/index.js';
+import { type Clock, type Random, refusalKind } from '../engine/index.js';
 import { refusalOf } from './refusals.js';
 
 export interface PersistOptions {
@@ -8,16 +8,20 @@ export interface PersistOptions {
   readonly signal: AbortSignal;
   /** Longest pause between two tries. */
   readonly waitMsMax: number;
-  /** Gives up, with the last failure, when for so long nobody has answered at all: the endpoint is a wrong one. @defaultValue never */
-  readonly silenceMsMax?: number | undefined;
+  /** Gives up where nobody answers, with the last failure: the endpoint is a wrong one. @defaultValue never */
+  readonly givesUp?: boolean | undefined;
   onRetry(error: unknown, waitMs: number): void;
 }
 
 const waitMsMin = 200;
+/** So long nobody may be there, or know the name. */
+const unreachableMsMax = 5_000;
+/** So long answers may get lost on their way. */
+const silentMsMax = 60_000;
 
 /** @throws what is no failure of that kind, at once; `signal.reason`. */
 export async function persist<Result>(work: () => Promise<Result>, options: PersistOptions): Promise<Result> {
-  const { clock, random, signal, waitMsMax, silenceMsMax = Number.POSITIVE_INFINITY, onRetry } = options;
+  const { clock, random, signal, waitMsMax, givesUp = false, onRetry } = options;
   let silentSince: number | undefined;
   for (let failures = 0; ; failures += 1) {
     signal.throwIfAborted();
@@ -29,7 +33,8 @@ export async function persist<Result>(work: () => Promise<Result>, options: Pers
       const waitMs = random.next() * Math.min(waitMsMax, waitMsMin * 2 ** Math.min(failures, 16));
       const now = clock.monotonicMs();
       silentSince = hasAnswered(error) ? undefined : (silentSince ?? now);
-      if (silentSince !== undefined && now + waitMs - silentSince > silenceMsMax) throw error;
+      const limitMs = refusalKind(error) === 'unreachable' ? unreachableMsMax : silentMsMax;
+      if (givesUp && silentSince !== undefined && now + waitMs - silentSince > limitMs) throw error;
       onRetry(error, waitMs);
       await clock.sleep(waitMs, { signal });
     }

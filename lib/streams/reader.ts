@@ -29,8 +29,6 @@ import type { TableStream } from './table-stream.js';
 import { requireStream } from './token.js';
 import { TokenSaver } from './token-saver.js';
 
-/** So long the beginning is tried where nobody answers at all; once begun, for ever. */
-const openMsMax = 10_000;
 /** Longest wait of `stop` for the store of tokens. */
 const stopMsMax = 10_000;
 
@@ -221,8 +219,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     const signal = this.#leaving.signal;
     const onRetry = (error: unknown, waitMs: number) => this.#tell({ type: 'listing-retry', error, waitMs });
     const insist = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
-      const silenceMsMax = this.#isOpen ? undefined : openMsMax;
-      return persist(ask, { clock, random, signal, waitMsMax: 30_000, silenceMsMax, onRetry });
+      return persist(ask, { clock, random, signal, waitMsMax: 30_000, givesUp: !this.#isOpen, onRetry });
     };
     const { arn } = await insist(() => this.#stream.resolve({ needs: parser.needs, signal }));
     const saved = await insist(async () => checkpointer?.load(signal));

@@ -122,6 +122,8 @@ export async function readerRun(options: ReaderRunOptions): Promise<ReaderRunRep
   const all = async (): Promise<void> => {
     const living = live();
     await Promise.race([write(), living]);
+    // The last shards may be listed late, and are looked for now and then.
+    await clock.sleep(180_000);
     for (;;) {
       await clock.sleep(limits.retentionMs / 20);
       const reader = current;
