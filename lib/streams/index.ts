@@ -60,6 +60,8 @@ export {
 } from './table-stream.js';
 export { compareSequences, decodeToken, encodeToken } from './token.js';
 export { AtomChanges, type ChangesOptions, changes, type ToldChange } from './watch/changes.js';
+export type { SeenAtom } from './watch/seen-atoms.js';
 export { StreamWatchSource, type WatchSourceStatus } from './watch/stream-watch-source.js';
 export type { WatchHint } from './watch/watch-hint.js';
 export type { StreamWatchSourceOptions, WatchVia } from './watch/watch-options.js';
+export { AtomsWatch, type WatchPrefixOptions, watchPrefix } from './watch/watch-prefix.js';

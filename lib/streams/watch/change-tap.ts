@@ -3,6 +3,7 @@
  *
  * A shared reader waits for nobody, so whoever is too slow loses his place in the order, loudly. A reader of one's own is kept waiting.
  */
+import type { Item } from '../../codec/index.js';
 import { after, type Clock, onAbort } from '../../engine/index.js';
 import type { Batch, Change } from '../change.js';
 import { type Gap, StreamGapError } from '../errors.js';
@@ -10,7 +11,7 @@ import type { StreamToken } from '../position.js';
 import { requireImages, type StreamFacts } from '../stream-lookup.js';
 import { onCommits } from './commit-bell.js';
 import type { SharedReader } from './shared-reader.js';
-import type { Fed, Tap } from './tap.js';
+import { type Fed, type Tap, wantsRecord } from './tap.js';
 
 /** A timer that does nothing but to be there is set anew so often. */
 const aliveMs = 86_400_000;
@@ -20,8 +21,7 @@ export interface ChangeTapOptions {
   /** Ends the reader; present where nobody else listens to it. */
   readonly closeReader: (() => void) | undefined;
   readonly clock: Clock;
-  /** Which keys; absent: all. */
-  readonly wants: ((keyText: string) => boolean) | undefined;
+  readonly wants: Tap['wants'];
   readonly bufferedBytesMax: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -115,14 +115,14 @@ export class ChangeTap implements Tap {
 
   // ---- as a tap ---------------------------------------------------------------------------------------------------
 
-  wants(keyText: string): boolean {
-    return this.#options.wants?.(keyText) ?? true;
+  wants(keyText: string, key: Item): boolean {
+    return this.#options.wants(keyText, key);
   }
 
   take({ records, token }: Batch<Fed>): void | Promise<void> {
     if (this.#isOver) return;
     const { bufferedBytesMax, closeReader } = this.#options;
-    const ours = records.filter(({ value }) => this.wants(value.keyText));
+    const ours = records.filter(({ value }) => wantsRecord(this, value));
     for (const [at, { value: fed }] of ours.entries()) {
       this.#waiting.push({ fed, token: at === ours.length - 1 ? token : undefined });
       this.#bytes += fed.meta.sizeBytes;

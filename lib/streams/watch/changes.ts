@@ -5,7 +5,7 @@ import { RecordParseError } from '../errors.js';
 import type { StreamPosition, StreamToken } from '../position.js';
 import { ChangeTap } from './change-tap.js';
 import { StreamWatchSource } from './stream-watch-source.js';
-import type { Fed } from './tap.js';
+import type { Fed, Tap } from './tap.js';
 import { type Standing, VersionLine } from './version-line.js';
 
 /** Bytes of records that may wait for one consumer. */
@@ -69,7 +69,8 @@ export class AtomChanges<T> implements AsyncIterableIterator<ToldChange<T>, void
     this.#atom = from === 'now' ? atom : undefined;
     this.#images = images;
     this.#parser = changesIn<T>(images, previous);
-    const wants = atom === undefined ? undefined : (keyText: string) => keyText === atom.key;
+    const wants: Tap['wants'] =
+      atom === undefined ? (_, key) => images.isSelected(key) : (keyText) => keyText === atom.key;
     this.#tap = new ChangeTap({ reader, closeReader, clock, wants, bufferedBytesMax, signal });
     this.#now = () => clock.now();
   }

@@ -298,9 +298,10 @@ export class SharedReader {
 
   /** What nobody wants is done when it is seen. Whoever comes later reads the table after that. */
   #parse(record: StreamRecord, meta: RecordMeta, { keyNames }: StreamFacts): Fed | undefined {
-    const keyText = keyTextOf(record.dynamodb?.Keys ?? {}, keyNames);
+    const key = record.dynamodb?.Keys ?? {};
+    const keyText = keyTextOf(key, keyNames);
     if (keyText === undefined) return undefined;
-    for (const tap of this.#taps) if (tap.wants(keyText)) return { keyText, record, meta };
+    for (const tap of this.#taps) if (tap.wants(keyText, key)) return { keyText, record, meta };
     return undefined;
   }
 

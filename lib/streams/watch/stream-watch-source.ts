@@ -187,6 +187,11 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
     };
   }
 
+  /** @internal The reader that is shared, for those who can do without. */
+  static sharedBy(source: StreamWatchSource): SharedReader | undefined {
+    return source.#choice.via === 'poll' || source.#isClosed ? undefined : source.#reader;
+  }
+
   #openReader(from?: StreamPosition): SharedReader {
     const { stream } = this.#options;
     const { clock, random } = stream;

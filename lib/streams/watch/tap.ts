@@ -21,7 +21,7 @@ export interface Tap {
    */
   readonly wantsAll: boolean;
   /** Whether it wants the records of this key. Called for each record. */
-  wants(keyText: string): boolean;
+  wants(keyText: string, key: Item): boolean;
   /** Records in order, at least one, those of others among them. Nothing more is read until what it returns has come. */
   take(batch: Batch<Fed>): void | Promise<void>;
   /** `true`: from now on everything is told. `false`: not any more. Told of each change of it. */
@@ -32,6 +32,11 @@ export interface Tap {
   onRefused(error: unknown): void;
   /** The reader has ended for good. */
   onEnd(): void;
+}
+
+/** Whether a record that came for somebody is for this one. */
+export function wantsRecord(tap: Pick<Tap, 'wants'>, { keyText, record }: Fed): boolean {
+  return tap.wants(keyText, record.dynamodb?.Keys ?? {});
 }
 
 /** Whether images of new states come with the records of a stream. */
