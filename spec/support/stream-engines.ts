@@ -167,17 +167,18 @@ export function openSimulator(
   const simulator = new StreamSimulator({ ...options, clock });
   const { engine } = simulator;
   let tables = 0;
+  const nextTable = () => {
+    tables += 1;
+    return `table-${tables}`;
+  };
   return {
     simulator,
     engine,
     clock,
     port: (reader) => simulator.port(reader),
-    uniqueTable() {
-      tables += 1;
-      return `table-${tables}`;
-    },
+    uniqueTable: nextTable,
     async createTable(made = {}) {
-      const tableName = this.uniqueTable();
+      const tableName = nextTable();
       await engine.createTable(definition(tableName, made));
       return { tableName, arn: await readyArn(engine, tableName) };
     },

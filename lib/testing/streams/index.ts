@@ -12,5 +12,5 @@ export {
   type StreamTraffic,
 } from './simulator.js';
 export { type StreamSimulatorLimits, scaledStreamLimits, streamSimulatorLimits } from './stream-limits.js';
-export type { SourceOptions } from './synthetic-log.js';
+export type { SourceOptions } from './synthetic-shard.js';
 export type { StreamViolation } from './traffic.js';

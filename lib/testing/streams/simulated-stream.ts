@@ -17,6 +17,7 @@ import { type RecordLog, StoredLog } from './record-log.js';
 import { SequenceLine } from './sequence-line.js';
 import { allHashes, type HashRange, type ShardTimes, SimulatedShard, writtenLog } from './simulated-shard.js';
 import type { StreamSimulatorLimits } from './stream-limits.js';
+import type { SyntheticShard } from './synthetic-shard.js';
 
 /** What a stream stands in. */
 export interface StreamWorld {
@@ -138,7 +139,7 @@ export class SimulatedStream {
       shard.writesSinceMs = nowMs;
     }
     shard.writes += 1;
-    if (shard.writes > splitAbovePerSecond) this.split(shard);
+    if (shard.writes > splitAbovePerSecond && this.#maySplit) this.split(shard);
   }
 
   /** Closes a shard and opens one in its place. */
@@ -172,20 +173,15 @@ export class SimulatedStream {
   }
 
   /** A shard that nobody writes to, with records of its own making; with a last one it is closed behind it. */
-  addSource(log: RecordLog, lastSequence: string | undefined): string {
+  addSource({ log, firstSequence, lastSequence }: SyntheticShard): void {
     const nowMs = this.#world.nowMs();
     const line = SequenceLine.root(this.#world.draws, this.#shards.size);
-    const shard = this.#add({ range: allHashes, line, parent: undefined, log, openedAtMs: nowMs });
+    const made = { range: allHashes, line, parent: undefined, log, firstSequence, openedAtMs: nowMs };
+    const shard = this.#add(made);
     this.#open.pop();
-    if (lastSequence !== undefined) {
-      shard.end = {
-        closedAtMs: nowMs,
-        lastSequence,
-        listedAtMs: Number.NEGATIVE_INFINITY,
-        goneAtMs: Number.POSITIVE_INFINITY,
-      };
-    }
-    return shard.shardId;
+    if (lastSequence === undefined) return;
+    const [never, ever] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    shard.end = { closedAtMs: nowMs, lastSequence, listedAtMs: ever, goneAtMs: never };
   }
 
   #openFor(hash: number): SimulatedShard {
@@ -199,9 +195,14 @@ export class SimulatedStream {
     return this.#open[low] as SimulatedShard;
   }
 
+  get #maySplit(): boolean {
+    return this.#open.length < this.#world.limits.openShardsMax;
+  }
+
   #rollDue(shard: SimulatedShard): void {
     const { rollAtMs } = shard.times;
-    if (this.#world.draws.chance(this.#world.caprices().splits)) this.split(shard, rollAtMs);
+    const splits = this.#world.draws.chance(this.#world.caprices().splits);
+    if (splits && this.#maySplit) this.split(shard, rollAtMs);
     else this.roll(shard, rollAtMs);
   }
 
@@ -241,6 +242,7 @@ export class SimulatedStream {
     readonly line: SequenceLine;
     readonly parent: SimulatedShard | undefined;
     readonly log: RecordLog;
+    readonly firstSequence?: string;
     readonly openedAtMs: number;
   }): SimulatedShard {
     const { limits, draws } = this.#world;
@@ -253,7 +255,7 @@ export class SimulatedStream {
       asChildAtMs: openedAtMs + this.#lag(),
     };
     const shardId = this.#newId(openedAtMs, parent);
-    const firstSequence = line.next();
+    const firstSequence = made.firstSequence ?? line.next();
     const [ordinal, parentId] = [this.#world.nextOrdinal(), parent?.shardId];
     const shard = new SimulatedShard({ ordinal, shardId, parentId, range, line, firstSequence, log, times });
     this.#world.register(shard, this);

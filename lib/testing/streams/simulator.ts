@@ -26,7 +26,7 @@ import type { SimulatedShard } from './simulated-shard.js';
 import { SimulatedStream, type WrittenRecord } from './simulated-stream.js';
 import { SimulatedTables } from './simulated-tables.js';
 import { type StreamSimulatorLimits, streamSimulatorLimits } from './stream-limits.js';
-import { type SourceOptions, syntheticLog } from './synthetic-log.js';
+import { type SourceOptions, syntheticShard } from './synthetic-shard.js';
 import { RateWindow, type StreamViolation } from './traffic.js';
 
 /** Options of {@link StreamSimulator}. */
@@ -239,11 +239,15 @@ export class StreamSimulator {
    * A stream without a table, whose shards hold records that are made when they are read: for measuring readers. Tells its ARN.
    */
   addSource(options: SourceOptions = {}): string {
+    const { shards = 1, records = 1 } = options;
+    for (const [name, value] of Object.entries({ shards, records })) {
+      if (Number.isSafeInteger(value) && value >= 1) continue;
+      throw new RangeError(`Cannot add a source: ${name} must be a positive integer: ${value}`);
+    }
     this.#sources += 1;
     const stream = this.#open(`source-${this.#sources}`, 'NEW_AND_OLD_IMAGES', ['pk'], 0);
-    for (let at = 0; at < (options.shards ?? 1); at += 1) {
-      const { log, lastSequence } = syntheticLog(options, at, this.#nowMs());
-      stream.addSource(log, lastSequence);
+    for (let at = 0; at < shards; at += 1) {
+      stream.addSource(syntheticShard(options, at, this.#nowMs()));
     }
     return stream.init.arn;
   }

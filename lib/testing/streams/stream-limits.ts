@@ -6,6 +6,8 @@ export interface StreamSimulatorLimits {
   readonly rollMs: number;
   /** How far that varies: 0.15 is 15 % more or less. */
   readonly rollSpread: number;
+  /** Open shards of a stream above which none splits by itself. */
+  readonly openShardsMax: number;
   /** How long records are kept, and closed shards listed. */
   readonly retentionMs: number;
   /** How long an iterator lives. */
@@ -28,6 +30,7 @@ export interface StreamSimulatorLimits {
 export const streamSimulatorLimits: StreamSimulatorLimits = {
   rollMs: 4 * 3_600_000,
   rollSpread: 0.15,
+  openShardsMax: 8,
   retentionMs: 24 * 3_600_000,
   iteratorLifeMs: 15 * 60_000,
   timestampGrainMs: 1_000,

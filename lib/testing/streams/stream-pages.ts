@@ -130,7 +130,8 @@ export function readPage(
   if (from < endIndex && iterator.emptyPages < emptyRunMax && draws.chance(caprices.emptyPages)) {
     emptyPages = iterator.emptyPages + 1;
   } else {
-    const count = draws.chance(caprices.shortPages) ? 1 + draws.int(limit) : limit;
+    const there = Math.min(limit, endIndex - from);
+    const count = there > 0 && draws.chance(caprices.shortPages) ? 1 + draws.int(there) : there;
     let bytes = 0;
     for (; index < endIndex && records.length < count; index += 1) {
       const one = log.at(index);

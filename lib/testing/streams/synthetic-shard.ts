@@ -19,12 +19,20 @@ const filler = 'x'.repeat(90);
 const sequenceBase = '1'.padEnd(26, '0');
 const sequenceDigits = 12;
 
-/** The log of one shard, and the number of its last record. */
-export function syntheticLog(
+/** Such a shard. */
+export interface SyntheticShard {
+  readonly log: RecordLog;
+  readonly firstSequence: string;
+  /** Absent: without end. */
+  readonly lastSequence: string | undefined;
+}
+
+/** One such shard. */
+export function syntheticShard(
   { records = Number.POSITIVE_INFINITY, item }: SourceOptions,
   shard: number,
   nowMs: number,
-): { readonly log: RecordLog; readonly lastSequence: string | undefined } {
+): SyntheticShard {
   const made = item ?? defaultItem();
   const createdAt = new Date(Math.floor(nowMs / 1_000) * 1_000);
   const sequenceOf = (index: number) => sequenceBase + String(index).padStart(sequenceDigits, '0');
@@ -68,7 +76,8 @@ export function syntheticLog(
     trim() {},
     drop() {},
   };
-  return { log, lastSequence: records === Number.POSITIVE_INFINITY ? undefined : sequenceOf(endIndex - 1) };
+  const lastSequence = records === Number.POSITIVE_INFINITY ? undefined : sequenceOf(endIndex - 1);
+  return { log, firstSequence: sequenceOf(0), lastSequence };
 }
 
 function defaultItem(): (index: number) => Item {
