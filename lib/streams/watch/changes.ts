@@ -177,6 +177,31 @@ export class AtomChanges<T> implements AsyncIterableIterator<ToldChange<T>, void
  * @cost As {@link StreamWatchSource}; an atom from now on: 1 consistent read.
  * @iam as {@link StreamWatchSource}, dynamodb:GetItem
  * @throws TypeError for wrong options.
+ *
+ * @example
+ * ```ts
+ * import { AtomTable } from 'leyden-jar';
+ * import { changes, StreamWatchSource, TableStream } from 'leyden-jar/streams';
+ * import { StreamSimulator } from 'leyden-jar/testing';
+ *
+ * const simulator = new StreamSimulator();
+ * const table = new AtomTable({ engine: simulator.engine, tableName: 'state' });
+ * await table.create({ streamViewType: 'NEW_AND_OLD_IMAGES' });
+ * const stream = new TableStream({ port: simulator.port(), table });
+ * await using source = new StreamWatchSource({ stream, via: 'stream' });
+ *
+ * const n = table.atom<number>('n', { initial: 0 });
+ * const loop = changes<number>(n, { source });
+ * await loop.ready();
+ * for (const value of [1, 2, 3]) await n.reset(value);
+ * for await (const { change } of loop) {
+ *   console.log(change.version, change.value);
+ *   // => 1 1
+ *   // => 2 2
+ *   // => 3 3
+ *   if (change.value === 3) break;
+ * }
+ * ```
  */
 export function changes<T = unknown>(
   of: AtomReader<T | undefined> | AtomTable,

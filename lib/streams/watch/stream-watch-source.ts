@@ -62,6 +62,25 @@ export interface EveryChange {
  * end of a shard. Each atom is read consistently twice when the reader starts, then eventually once a minute (`watch.safetyMs`). A place:
  * 0.1 write units a second, and as much for a process that waits for one.
  * @iam dynamodb:DescribeStream, dynamodb:GetShardIterator, dynamodb:GetRecords; what `TableStream.resolve` needs; what `Lock` needs, on `coordination`
+ *
+ * @example
+ * ```ts
+ * import { AtomTable } from 'leyden-jar';
+ * import { StreamWatchSource, TableStream } from 'leyden-jar/streams';
+ * import { StreamSimulator } from 'leyden-jar/testing';
+ *
+ * const simulator = new StreamSimulator(); // yours: engine and port are clients of the SDK
+ * const coordination = new AtomTable({ engine: simulator.engine, tableName: 'coordination' });
+ * await coordination.create();
+ * const stream = new TableStream({ port: simulator.port(), table: 'state' });
+ * await using watchSource = new StreamWatchSource({ stream, coordination });
+ * await using table = new AtomTable({ engine: simulator.engine, tableName: 'state', watchSource });
+ * await table.create({ streamViewType: 'NEW_AND_OLD_IMAGES' });
+ *
+ * const two = table.atom<number>('n', { initial: 0 }).waitFor((n) => n === 2);
+ * await new AtomTable({ engine: simulator.engine, tableName: 'state' }).atom<number>('n').reset(2); // another process
+ * console.log(await two, watchSource.status.watchedAtoms); // => 2 0
+ * ```
  */
 export class StreamWatchSource implements WatchSource, AsyncDisposable {
   readonly #options: StreamWatchSourceOptions;

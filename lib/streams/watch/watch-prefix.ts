@@ -246,6 +246,29 @@ export class AtomsWatch<T> implements AsyncIterableIterator<SeenAtom<T>, void, u
  * {@link StreamWatchSource} beside that.
  * @iam dynamodb:Scan, dynamodb:Query with `pk`; as {@link StreamWatchSource}
  * @throws TypeError, RangeError for wrong options.
+ *
+ * @example
+ * ```ts
+ * import { AtomTable } from 'leyden-jar';
+ * import { StreamWatchSource, TableStream, watchPrefix } from 'leyden-jar/streams';
+ * import { StreamSimulator } from 'leyden-jar/testing';
+ *
+ * const simulator = new StreamSimulator();
+ * const table = new AtomTable({ engine: simulator.engine, tableName: 'state' });
+ * await table.create({ streamViewType: 'NEW_AND_OLD_IMAGES' });
+ * const stream = new TableStream({ port: simulator.port(), table });
+ * await using source = new StreamWatchSource({ stream, via: 'stream' });
+ *
+ * await table.putMany([['job#1', 'open'], ['other', 0]]);
+ * for await (const { key, exists, value } of watchPrefix<string>(table, { source, prefix: 'job#' })) {
+ *   console.log(key, exists, value);
+ *   // => job#1 true open
+ *   // => job#1 true done
+ *   // => job#1 false undefined
+ *   if (!exists) break;
+ *   await (value === 'open' ? table.atom('job#1').reset('done') : table.atom('job#1').delete());
+ * }
+ * ```
  */
 export function watchPrefix<T = unknown>(table: AtomTable, options: WatchPrefixOptions): AtomsWatch<T> {
   if (typeof table?.images !== 'function') throw new TypeError('Cannot watch atoms: must be given an AtomTable');
