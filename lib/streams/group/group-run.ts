@@ -16,8 +16,10 @@ import type { StreamFacts } from '../stream-lookup.js';
 import { deadLetterKeys } from './dead-letter.js';
 import { DeadLetterBox } from './dead-letter-box.js';
 import type { GroupEvent } from './group-events.js';
+import { GroupItems } from './group-items.js';
 import type { GroupSettings } from './group-options.js';
 import type { GroupHandler } from './handler.js';
+import { findLateChildren } from './late-children.js';
 import { groupKeys } from './lease-state.js';
 import { GroupMember } from './member.js';
 import type { OwnedLease } from './owned-lease.js';
@@ -42,6 +44,7 @@ export class GroupRun<T> {
   readonly scheduler: Scheduler;
   readonly #options: GroupRunOptions<T>;
   readonly #discovery: Discovery;
+  readonly #items: GroupItems;
   readonly #ground: WorkGround<T>;
   readonly #workers = new Map<string, ShardWorker<T>>();
   readonly #leaving = new AbortController();
@@ -56,6 +59,7 @@ export class GroupRun<T> {
     const { clock, random } = stream;
     const { arn } = facts;
     this.#discovery = new Discovery({ port: stream.governed, arn, clock, times: settings.discovery });
+    this.#items = new GroupItems(table, name);
     const pace = { ...stream.pace, idleMsMax };
     this.scheduler = new Scheduler({
       port: stream.governed,
@@ -171,14 +175,26 @@ export class GroupRun<T> {
 
   async #childrenOf(shardId: string, signal: AbortSignal): Promise<readonly string[] | 'unknown'> {
     try {
-      const children = await this.#discovery.childrenOf(shardId, { signal });
-      return children.length === 0 ? 'unknown' : children.map((child) => child.shardId).sort();
+      const found = await this.#discovery.childrenOf(shardId, { signal });
+      const children = found.map((child) => child.shardId).sort();
+      if (children.length === 1) this.#findLater(shardId, children);
+      return children.length === 0 ? 'unknown' : children;
     } catch (error) {
       signal.throwIfAborted();
       this.#options.tell({ type: 'trouble', action: 'look', error });
       // The audit finds them.
       return 'unknown';
     }
+  }
+
+  #findLater(shardId: string, known: readonly string[]): void {
+    const { settings, tell } = this.#options;
+    const { clock } = settings.stream;
+    const stopped = this.#leaving.signal;
+    const ground = { items: this.#items, discovery: this.#discovery, clock, stopped };
+    findLateChildren(ground, shardId, known).catch((error: unknown) => {
+      if (!stopped.aborted) tell({ type: 'trouble', action: 'look', error });
+    });
   }
 
   /**
