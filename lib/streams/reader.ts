@@ -77,6 +77,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   #wake: (() => void) | undefined;
   #waiters: (() => void)[] = [];
   #forget: (() => void) | undefined;
+  #ending: Promise<void> | undefined;
 
   /** @internal */
   constructor(stream: TableStream, settings: ReadSettings<T>, isPass: boolean) {
@@ -95,6 +96,12 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   async next(): Promise<IteratorResult<Batch<T>>> {
     this.#commitInHand();
     try {
+      if (this.#ending !== undefined) {
+        await this.#ending;
+        // The batch that was in hand when somebody else stopped the reader is done by now.
+        await this.#lastSave();
+        return { done: true, value: undefined };
+      }
       const opened = await this.#open();
       const batch = await this.#pull(opened);
       if (batch !== undefined) return { done: false, value: batch };
@@ -466,8 +473,6 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     }
   }
 
-  #ending: Promise<void> | undefined;
-
   #end(): Promise<void> {
     this.#leaving.abort(new Error('The reader was stopped'));
     this.#ending ??= this.#close();
@@ -489,11 +494,17 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     const saver = this.#opened?.saver;
     if (saver === undefined) return;
     const enough = new AbortController();
-    const limit = this.#stream.clock.sleep(stopMsMax, { signal: enough.signal }).catch(() => {});
+    const limit = this.#stream.clock.sleep(stopMsMax, { signal: enough.signal }).then(
+      () => false,
+      () => false,
+    );
     // What it throws was told already: it ended the reader.
-    await Promise.race([saver.flush().catch(() => {}), limit]);
+    const flushed = saver.flush().then(
+      () => true,
+      () => true,
+    );
+    if (!(await Promise.race([flushed, limit]))) saver.close();
     enough.abort();
-    saver.close();
   }
 }
 

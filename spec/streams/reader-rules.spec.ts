@@ -1,0 +1,350 @@
+/** What the reader of one process promises, rule by rule, in a simulated service under a clock that is turned by hand. */
+import { describe, expect, it } from '@jest/globals';
+import {
+  memoryCheckpointer,
+  type ReaderEvent,
+  type ReadOptions,
+  type StreamReader,
+  type StreamRecord,
+  TableStream,
+} from '../../lib/streams/index.js';
+import type { StreamSimulatorOptions } from '../../lib/testing/index.js';
+import { openSimulator } from '../support/stream-engines.js';
+
+const numberOf = (record: StreamRecord): number =>
+  Number((record.dynamodb?.NewImage?.n as { readonly N?: string } | undefined)?.N);
+
+type Given = Partial<ReadOptions<StreamRecord>>;
+
+/** A watched table, its simulator, and readers of its stream. */
+async function onStream(
+  work: (stage: {
+    readonly simulator: ReturnType<typeof openSimulator>['simulator'];
+    readonly clock: ReturnType<typeof openSimulator>['clock'];
+    readonly arn: string;
+    readonly tableName: string;
+    write(...numbers: readonly number[]): Promise<void>;
+    read(options?: Given): StreamReader<StreamRecord>;
+    pass(options?: Given): StreamReader<StreamRecord>;
+    openShard(): string;
+  }) => Promise<void>,
+  options: Omit<StreamSimulatorOptions, 'clock'> = {},
+): Promise<void> {
+  const opened = openSimulator({ ...options, caprices: { latencyMs: [1, 1], ...options.caprices } });
+  await opened.run(async () => {
+    const { tableName: table, arn } = await opened.createTable();
+    const stream = () => new TableStream({ port: opened.port(), arn, clock: opened.clock });
+    await work({
+      simulator: opened.simulator,
+      clock: opened.clock,
+      arn,
+      tableName: table,
+      async write(...numbers) {
+        for (const n of numbers) {
+          await opened.engine.put({ table, item: { pk: { S: `k${n}` }, n: { N: String(n) } } });
+        }
+      },
+      read: (given = {}) => stream().read({ from: 'trim-horizon', ...given }),
+      pass: (given = {}) => stream().singlePass({ from: 'trim-horizon', ...given }),
+      openShard: () =>
+        opened.simulator.shards(arn).findLast(({ closedAtMs }) => closedAtMs === undefined)?.shardId ?? '',
+    });
+  });
+}
+
+/** Reads for ever into a list. */
+function collect(reader: StreamReader<StreamRecord>): { readonly seen: number[]; readonly loop: Promise<void> } {
+  const seen: number[] = [];
+  const loop = (async () => {
+    for await (const { records } of reader) seen.push(...records.map(({ value }) => numberOf(value)));
+  })();
+  // Who fails is asked later.
+  loop.catch(() => {});
+  return { seen, loop };
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+describe('commit', () => {
+  it('is what pulling the next batch does; the batch in hand at a break comes again', () =>
+    onStream(async ({ read, write }) => {
+      await write(...upTo(6));
+      const checkpointer = memoryCheckpointer();
+      const first: number[] = [];
+      for await (const { records } of read({ checkpointer, batchRecordsMax: 2 })) {
+        first.push(...records.map(({ value }) => numberOf(value)));
+        if (first.length === 4) break;
+      }
+      const again = read({ checkpointer, batchRecordsMax: 2 });
+      const { value } = await again.next();
+      expect(value?.records.map(({ value: record }: { value: StreamRecord }) => numberOf(record))).toEqual([2, 3]);
+      await again.stop();
+    }));
+
+  it('by hand stores nothing behind a batch that is not done', () =>
+    onStream(async ({ read, write }) => {
+      await write(...upTo(6));
+      const reader = read({ commit: 'manual', batchRecordsMax: 2 });
+      const [one, two] = [(await reader.next()).value, (await reader.next()).value];
+      await two.commit();
+      expect(Object.values(reader.token().shards)).toEqual(['trim-horizon']);
+      await one.commit();
+      const after = two.records.at(-1)?.meta.sequenceNumber;
+      expect(Object.values(reader.token().shards)).toEqual([{ after }]);
+      // Twice is once.
+      await one.commit();
+      expect(Object.values(reader.token().shards)).toEqual([{ after }]);
+      await reader.stop();
+    }));
+
+  it('by hand holds the children of a shard back until all of it is done', () =>
+    onStream(async ({ clock, openShard, read, simulator, write }) => {
+      await write(1);
+      simulator.roll(openShard());
+      await write(2);
+      const reader = read({ commit: 'manual' });
+      const parent = (await reader.next()).value;
+      expect(parent.shardEnd).toBe(true);
+      const child = reader.next();
+      await clock.sleep(600_000);
+      await parent.commit();
+      expect((await child).value.records.map(({ value }: { value: StreamRecord }) => numberOf(value))).toEqual([2]);
+      await reader.stop();
+    }));
+
+  it('is saved at most once a second, and at the end', () =>
+    onStream(async ({ clock, read, write }) => {
+      const saves: number[] = [];
+      const kept = memoryCheckpointer();
+      const checkpointer = {
+        load: () => kept.load(),
+        async save(...tokens: Parameters<typeof kept.save>) {
+          saves.push(clock.monotonicMs());
+          await kept.save(...tokens);
+        },
+      };
+      const reader = read({ checkpointer });
+      const { loop, seen } = collect(reader);
+      for (const n of upTo(40)) {
+        await write(n);
+        await clock.sleep(250);
+      }
+      await write(40);
+      await reader.caughtUp();
+      await reader.stop();
+      await loop;
+      expect(seen).toHaveLength(41);
+      expect(saves.length).toBeLessThanOrEqual(13);
+      for (let at = 1; at < saves.length - 1; at += 1) {
+        expect((saves[at] as number) - (saves[at - 1] as number)).toBeGreaterThanOrEqual(1_000);
+      }
+      const [position] = Object.values((await kept.load())?.shards ?? {});
+      expect(position).toEqual(Object.values(reader.token().shards)[0]);
+    }));
+
+  it('of a reader whose token somebody else has moved ends it', () =>
+    onStream(async ({ clock, read, write }) => {
+      const checkpointer = memoryCheckpointer();
+      await write(1);
+      const one = read({ checkpointer });
+      const { loop } = collect(one);
+      await one.caughtUp();
+      await one.save();
+      const two = read({ checkpointer });
+      const others = collect(two);
+      await two.ready();
+      await write(2);
+      // Whoever stores second is told, wherever it waits.
+      await Promise.allSettled([two.caughtUp(), two.save()]);
+      await clock.sleep(60_000);
+      await Promise.allSettled([one.stop(), two.stop()]);
+      const ends = await Promise.allSettled([loop, others.loop]);
+      expect(ends.filter(({ status }) => status === 'rejected')).toMatchObject([
+        { reason: { code: 'ERR_STREAM_CHECKPOINT' } },
+      ]);
+    }));
+});
+
+describe('stop', () => {
+  it('lets the batch in hand be done, and stores that', () =>
+    onStream(async ({ read, write }) => {
+      await write(1, 2);
+      const checkpointer = memoryCheckpointer();
+      const reader = read({ checkpointer });
+      const { value } = await reader.next();
+      await reader.stop();
+      expect(await reader.next()).toMatchObject({ done: true });
+      const after = value.records.at(-1).meta.sequenceNumber;
+      expect(Object.values((await checkpointer.load())?.shards ?? {})).toEqual([{ after }]);
+    }));
+
+  it('comes back although the store of tokens never answers', () =>
+    onStream(async ({ clock, read, write }) => {
+      await write(1);
+      const reader = read({ checkpointer: { load: async () => undefined, save: () => new Promise(() => {}) } });
+      const { loop } = collect(reader);
+      await reader.caughtUp();
+      const startedAt = clock.monotonicMs();
+      await reader.stop();
+      await loop;
+      expect(clock.monotonicMs() - startedAt).toBeLessThanOrEqual(20_000);
+    }));
+});
+
+describe('gaps', () => {
+  const behind = async (given: Given, judge: (reader: StreamReader<StreamRecord>) => Promise<void>) =>
+    onStream(async ({ openShard, read, simulator, write }) => {
+      const checkpointer = memoryCheckpointer();
+      await write(1, 2);
+      const first = read({ checkpointer, batchRecordsMax: 1 });
+      await first.next();
+      await first.next();
+      await first.return();
+      await write(3);
+      simulator.trim(openShard(), 3);
+      await write(4);
+      await judge(read({ checkpointer, ...given }));
+    });
+
+  it('end the loop, and nothing after them was delivered', () =>
+    behind({}, async (reader) => {
+      await expect(reader.next()).rejects.toMatchObject({ code: 'ERR_STREAM_GAP', gap: { reason: 'trimmed' } });
+      expect(await reader.next()).toMatchObject({ done: true });
+    }));
+
+  it('are told, and gone over, where that was asked for', async () => {
+    const events: ReaderEvent[] = [];
+    await behind({ onGap: 'continue', onEvent: (event) => events.push(event) }, async (reader) => {
+      const { value } = await reader.next();
+      expect(value.records.map((change: { value: StreamRecord }) => numberOf(change.value))).toEqual([4]);
+      expect(events.filter(({ type }) => type === 'gap')).toHaveLength(1);
+      await reader.stop();
+    });
+  });
+});
+
+describe('singlePass', () => {
+  it('ends although somebody writes on and on, with all that was there at its beginning', () =>
+    onStream(async ({ clock, pass, write }) => {
+      await write(...upTo(50));
+      let isWriting = true;
+      const writing = (async () => {
+        for (let n = 50; isWriting; n += 1) {
+          await write(n);
+          await clock.sleep(20);
+        }
+      })();
+      const { loop, seen } = collect(pass({ batchRecordsMax: 10 }));
+      await loop;
+      isWriting = false;
+      await writing;
+      expect(seen.slice(0, 50)).toEqual(upTo(50));
+      expect(seen).toEqual(upTo(seen.length));
+    }));
+
+  it('goes on where the last one ended, and into the shards that came since', () =>
+    onStream(async ({ openShard, pass, simulator, write }) => {
+      const checkpointer = memoryCheckpointer();
+      await write(1, 2);
+      const one = collect(pass({ checkpointer }));
+      await one.loop;
+      await write(3);
+      simulator.split(openShard());
+      await write(4, 5);
+      const two = collect(pass({ checkpointer }));
+      await two.loop;
+      expect(one.seen).toEqual([1, 2]);
+      expect([...two.seen].sort()).toEqual([3, 4, 5]);
+    }));
+
+  it("refuses 'latest'", () =>
+    onStream(async ({ pass }) => {
+      expect(() => pass({ from: 'latest' })).toThrow(TypeError);
+    }));
+});
+
+describe('a slow consumer', () => {
+  it('holds no more than was allowed and one page for each question under way', () =>
+    onStream(
+      async ({ clock, read, write }) => {
+        await write(...upTo(400));
+        let [buffered, most] = [0, 0];
+        const reader = read({
+          bufferedBytesMax: 1,
+          batchRecordsMax: 5,
+          onEvent(event) {
+            if (event.type !== 'read') return;
+            buffered += event.records;
+            most = Math.max(most, buffered);
+          },
+        });
+        for (let seen = 0; seen < 400; ) {
+          const { value } = await reader.next();
+          seen += value.records.length;
+          buffered -= value.records.length;
+          await clock.sleep(500);
+        }
+        // 20 shards of which 16 are asked at once, each for a page of 5.
+        expect(most).toBeLessThanOrEqual(16 * 5 + 5);
+        await reader.stop();
+      },
+      { partitions: 20 },
+    ));
+});
+
+describe('the pace', () => {
+  it('is a question a second for an idle shard, no listing but the audit, and one iterator', () =>
+    onStream(async ({ clock, read, simulator }) => {
+      const reader = read();
+      const { loop } = collect(reader);
+      await reader.ready();
+      const before = simulator.port().spent();
+      await clock.sleep(1_800_000);
+      const after = simulator.port().spent();
+      expect((after.reads - before.reads) / 1_800).toBeLessThanOrEqual(1.05);
+      expect(after.describes - before.describes).toBeLessThanOrEqual(8);
+      expect(after.iterators - before.iterators).toBe(0);
+      await reader.stop();
+      await loop;
+    }));
+
+  it('is one for all readers of a process', () =>
+    onStream(async ({ arn, clock, simulator, write }) => {
+      await write(...upTo(3_000));
+      const stream = new TableStream({ port: simulator.port(), arn, clock });
+      const readers = upTo(3).map(() => stream.read({ from: 'trim-horizon' }));
+      const loops = readers.map(collect);
+      await Promise.all(readers.map((reader) => reader.caughtUp()));
+      for (const { seen } of loops) expect(seen).toHaveLength(3_000);
+      expect(simulator.traffic().violations).toEqual([]);
+      await Promise.all(readers.map((reader) => reader.stop()));
+    }));
+});
+
+describe('events', () => {
+  it('wait for nobody: who listens too slowly is told how many were lost', () =>
+    onStream(async ({ clock, read }) => {
+      const reader = read();
+      const events = reader.events();
+      const { loop } = collect(reader);
+      await clock.sleep(3_600_000);
+      const first = await events.next();
+      expect(first.value).toMatchObject({ type: 'events-lost' });
+      await reader.stop();
+      await loop;
+    }));
+});
+
+describe('a stream that is turned off', () => {
+  it('is delivered whole, and then the loop says so', () =>
+    onStream(async ({ read, simulator, tableName, write }) => {
+      await write(1, 2);
+      const reader = read();
+      const { loop, seen } = collect(reader);
+      const failing = expect(loop).rejects.toMatchObject({ code: 'ERR_STREAM', reason: 'ended' });
+      await reader.ready();
+      simulator.disable(tableName);
+      await failing;
+      expect(seen).toEqual([1, 2]);
+    }));
+});
