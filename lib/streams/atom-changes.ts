@@ -126,8 +126,9 @@ export class AtomChange<T> implements ChangeFacts<T> {
  * schema of the atom; never that of another write, and never one that is half of it. Of one atom versions come in order. Deleting is a
  * change; the end of a tombstone is none, and neither is anything in the table that is no atom.
  *
- * A write that changes nothing but the evidence in its item (a cancelled write, `sweepParts`) has a version of its own, and is
- * delivered as a change with `isSameValue`. A swap that returns what it was given writes nothing, so there is nothing to tell.
+ * A write that changes nothing but the evidence in its item (a cancelled write, the state that a large value is written on, `sweepParts`)
+ * has a version of its own, and is delivered as a change with `isSameValue`. A swap that returns what it was given writes nothing, so
+ * there is nothing to tell.
  *
  * A large value lies in parts beside its item. They are read while the record is parsed; whoever comes more than an hour after the value was
  * replaced finds no parts any more, and gets the change without the value, which `missing` says. **It cannot** tell of the moment

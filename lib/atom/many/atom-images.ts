@@ -46,9 +46,20 @@ export class AtomImages {
     return new AtomImages(cell, () => cell.rules, {});
   }
 
-  /** Whether the item with these key attributes is one of the selected. */
+  /**
+   * Whether the item with these key attributes is one of the selected.
+   *
+   * @throws TypeError for keys of another table: all of its items would be passed over in silence.
+   */
   isSelected(key: Item): boolean {
-    const [partition, sort] = this.#cells.ground.keyNames as [string, string | undefined];
+    const { keyNames } = this.#cells.ground;
+    const [partition, sort] = keyNames as [string, string | undefined];
+    if (!keyNames.every((name) => name in key)) {
+      const [theirs, ours] = [Object.keys(key).join(', '), keyNames.join(', ')];
+      throw new TypeError(
+        `Cannot read changes of atoms: a record has keys ${theirs}, and those of the AtomTable are ${ours}; give the same table to both`,
+      );
+    }
     const [pk, sk] = [textOf(key, partition), sort === undefined ? undefined : textOf(key, sort)];
     if (this.#partition !== undefined && pk !== this.#partition) return false;
     return this.#beginning === undefined || (sort === undefined ? pk : sk)?.startsWith(this.#beginning) === true;
