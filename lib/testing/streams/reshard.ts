@@ -104,7 +104,7 @@ export class ReshardedStreams implements port.StreamsPort {
       case 'TRIM_HORIZON':
         return afterRecord(shard.after);
       case 'LATEST':
-        // All that was written is counted, and so the cut is known that this is before or behind.
+        // After the newest that was counted, so that it is known on which side of a cut it is. A little early, if anything.
         return afterRecord(shard.lastSequence ?? newest);
       default:
         return this.#startAt(shard, start, newest, afterRecord, realStart);
@@ -171,7 +171,7 @@ export class ReshardedStreams implements port.StreamsPort {
     return { map, iterator: undefined, isEnded: false, counting: undefined };
   }
 
-  /** Counts what was written until now, and perhaps a little more. */
+  /** Counts up to the next empty page: over DynamoDB Local all that was written until now. */
   async #count(arn: string): Promise<Counted> {
     const counted = await this.#known(arn);
     // One that is under way may have passed the tip already.
@@ -207,8 +207,9 @@ export class ReshardedStreams implements port.StreamsPort {
     try {
       return await this.#port.records({ arn, shardId, iterator: counted.iterator });
     } catch (error) {
-      // It may have expired; another one costs little whatever it was.
+      // Another one costs little, whatever it was.
       counted.iterator = undefined;
+      if ((error as Error | undefined)?.name === 'ExpiredIteratorException') return this.#page(arn, counted);
       throw error;
     }
   }
