@@ -36,7 +36,7 @@ export function placeFirst(nodes: ReadonlyMap<string, ShardNode>, beginning: Beg
   else if (typeof from === 'object' && 'since' in from) for (const node of pending) placeSince(node, nodes, beginning);
   else if (typeof from === 'object' && ('at' in from || 'after' in from)) placeAtRecord(nodes, from, stream);
   for (const node of pending) {
-    // After a token everything is: what was there then stands in it.
+    // After a token everything is late: what was there then stands in it, or above it.
     node.isLate = isToken(from);
     promise(node, beginning);
   }
@@ -113,9 +113,9 @@ function ambiguous(stream: string, lineages: number): StreamError {
   );
 }
 
-function promise(node: ShardNode, { startedAtMs, retentionMs }: Beginning): void {
+function promise(node: ShardNode, { from, startedAtMs, retentionMs }: Beginning): void {
   const { position, createdMs = 0 } = node;
   const since = typeof position === 'object' && 'latestSince' in position ? position.latestSince : createdMs;
-  if (since > startedAtMs - retentionMs * promisedShare) node.isContinuation = true;
+  if (isToken(from) || since > startedAtMs - retentionMs * promisedShare) node.isContinuation = true;
   if (typeof position === 'object' && !('latestSince' in position)) node.isContinuation = true;
 }

@@ -20,9 +20,9 @@
  * Sources: the lessons of the Java adapter (parents closed artificially, children asked for again), of Apache Flink's connector
  * (ages from ids, tombstones) and of bloop (the whole forest as token).
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Gap } from './errors.js';
 import { type Beginning, isToken, placeFirst, placeLater } from './forest-start.js';
+import { decodeEntry, encodeEntry } from './forest-token.js';
 import type { ShardDescription } from './port.js';
 import type { ShardPosition, StreamPosition } from './position.js';
 import { creationTimeOf } from './shard-id.js';
@@ -107,9 +107,6 @@ const timesDefault: ForestTimes = {
 /** Listings that have to agree before what they leave out is taken to be gone. */
 const agreeing = 2;
 
-/** In a token: from its oldest record, when it is known what became of its parent. */
-const undecided: ShardPosition = { latestSince: 0 };
-
 export class ShardForest {
   readonly #times: ForestTimes;
   readonly #beginning: Beginning;
@@ -125,12 +122,13 @@ export class ShardForest {
     this.#beginning = { stream, from, startedAtMs, retentionMs: this.#times.retentionMs, skewMs: this.#times.skewMs };
     this.#nowMs = startedAtMs;
     if (!isToken(from)) return;
-    for (const [shardId, position] of Object.entries(from.shards)) {
-      const isDecided = !isDeepStrictEqual(position, undecided);
-      this.know({ shardId, position: isDecided ? position : 'trim-horizon' });
-      this.#node(shardId).isGiven = isDecided;
-      this.#node(shardId).isLate = !isDecided;
-      this.#node(shardId).isNew = !isDecided;
+    for (const [shardId, stored] of Object.entries(from.shards)) {
+      const { position, isDecided, isPromised } = decodeEntry(stored);
+      this.know({ shardId, position });
+      const node = this.#node(shardId);
+      node.isGiven = isDecided;
+      node.isContinuation = isPromised;
+      node.isLate = !isDecided;
     }
   }
 
@@ -149,13 +147,11 @@ export class ShardForest {
     this.#nowMs = Math.max(this.#nowMs, nowMs);
     const listed = new Set<string>();
     const news: ShardNode[] = [];
-    const newestMs = this.#newestMs();
     for (const shard of shards) {
       listed.add(shard.shardId);
       if (!this.#nodes.has(shard.shardId)) news.push(this.#node(shard.shardId));
       this.#describe(this.#node(shard.shardId), shard);
     }
-    for (const node of news) node.isNew = (node.createdMs ?? newestMs) >= newestMs - this.#times.lagMs;
     if (complete) for (const node of this.#nodes.values()) this.#count(node, listed.has(node.id));
     if (this.#isPlaced) for (const node of news) this.#placeLater(node);
     else if (complete) {
@@ -198,9 +194,8 @@ export class ShardForest {
     const node = this.#node(shardId);
     if (node.state !== 'pending') return;
     this.#startable = undefined;
+    node.isOrphan = this.#isOrphan(node) && !node.isGiven && node.position === 'trim-horizon';
     node.state = 'started';
-    const isParentless = node.parentId !== undefined && this.#parent(node) === undefined;
-    node.isOrphan = isParentless && !node.isGiven && node.position === 'trim-horizon';
   }
 
   /** Its records up to here are done. */
@@ -260,26 +255,13 @@ export class ShardForest {
         continue;
       }
       const waitsFor = this.#waitsFor(node, doubt);
-      if (waitsFor === undefined && this.#isFading(node)) this.#putFollowers(node, shards);
-      else if (waitsFor === undefined) shards[node.id] = this.#positionOf(node);
-      else if (waitsFor === 'listing' && node.isContinuation) shards[node.id] = undecided;
+      // Its parent stands there in its place.
+      if (waitsFor === 'parent') continue;
+      const position = this.#positionOf(node);
+      const isPromised = node.isContinuation || position !== 'trim-horizon';
+      shards[node.id] = encodeEntry({ position, isDecided: waitsFor === undefined, isPromised });
     }
     return shards;
-  }
-
-  /** Nothing was read of it, nothing is promised of it, and it seems to be gone. */
-  #isFading({ isContinuation, position, timesMissed }: ShardNode): boolean {
-    return position === 'trim-horizon' && !isContinuation && timesMissed > 0;
-  }
-
-  /** In the place of a shard that seems to be gone: those that come after it. */
-  #putFollowers(node: ShardNode, shards: Record<string, ShardPosition>): void {
-    for (const id of node.children) {
-      const child = this.#nodes.get(id);
-      if (child === undefined || child.state !== 'pending') continue;
-      if (this.#isFading(child)) this.#putFollowers(child, shards);
-      else shards[id] = undecided;
-    }
   }
 
   /** All that is known. */
@@ -327,13 +309,18 @@ export class ShardForest {
 
   #count(node: ShardNode, isListed: boolean): void {
     if (isListed) {
-      if (node.timesListed === 0) node.listedSinceMs = this.#nowMs;
+      if (node.timesInRow === 0) node.listedSinceMs = this.#nowMs;
       node.timesListed += 1;
+      node.timesInRow += 1;
       node.timesMissed = 0;
       return;
     }
     if (node.timesMissed === 0) node.missedSinceMs = this.#nowMs;
+    node.timesInRow = 0;
     node.timesMissed += 1;
+    // Shown for a moment, and gone: it was listed again after its end, and nobody counts on it.
+    if (node.timesMissed === agreeing && node.isLate && !node.isTold && this.#isOrphan(node))
+      node.isContinuation = false;
   }
 
   #end(node: ShardNode): void {
@@ -349,6 +336,10 @@ export class ShardForest {
 
   #parent(node: ShardNode): ShardNode | undefined {
     return node.parentId === undefined ? undefined : this.#nodes.get(node.parentId);
+  }
+
+  #isOrphan({ parentId, state }: ShardNode): boolean {
+    return state === 'pending' && parentId !== undefined && !this.#nodes.has(parentId);
   }
 
   #placeLater(node: ShardNode): void {
@@ -398,25 +389,26 @@ export class ShardForest {
   }
 
   /** Enough listings showed the child alone; the parent is not only too new to be listed. */
-  #isParentGone({ timesListed, listedSinceMs }: ShardNode, parentId: string): boolean {
+  #isParentGone({ isLate, timesInRow, timesListed, listedSinceMs }: ShardNode, parentId: string): boolean {
     const { lagMs, skewMs } = this.#times;
+    const isLong = this.#nowMs - listedSinceMs >= lagMs;
+    if (isLate) return timesInRow > agreeing && isLong;
     const parentAge = this.#nowMs - (creationTimeOf(parentId) ?? this.#nowMs);
-    return timesListed >= agreeing && (parentAge > lagMs + skewMs || this.#nowMs - listedSinceMs >= lagMs);
-  }
-
-  /** When the newest shard was made that is known. */
-  #newestMs(): number {
-    let newestMs = Number.NEGATIVE_INFINITY;
-    for (const { createdMs = newestMs } of this.#nodes.values()) newestMs = Math.max(newestMs, createdMs);
-    return newestMs;
+    return timesListed >= agreeing && (parentAge > lagMs + skewMs || isLong);
   }
 
   /** A shard that turned up later came after one that was to be read. If that one is gone, nobody has read it. */
   #missParents(): void {
     const doubt = this.#doubt();
     for (const node of [...this.#nodes.values()]) {
-      const { isLate, isNew, parentId, position } = node;
-      if (!isLate || !isNew || parentId === undefined || this.#nodes.has(parentId) || position !== 'trim-horizon')
+      const { isContinuation, isLate, parentId, position } = node;
+      if (
+        !isLate ||
+        !isContinuation ||
+        parentId === undefined ||
+        this.#nodes.has(parentId) ||
+        position !== 'trim-horizon'
+      )
         continue;
       const isReady = node.state === 'pending' && this.#waitsFor(node, doubt) === undefined;
       if (isReady && !node.isGiven && node.timesMissed === 0) this.#node(parentId).gap = 'untold';
@@ -438,6 +430,7 @@ export class ShardForest {
   }
 
   #ready(): readonly ShardNode[] {
+    this.#missParents();
     const doubt = this.#doubt();
     return [...this.#nodes.values()].filter(
       (node) => node.state === 'pending' && this.#waitsFor(node, doubt) === undefined,

@@ -23,8 +23,6 @@ export interface ShardNode {
   isGiven: boolean;
   /** It was not there at the start. */
   isLate: boolean;
-  /** It was made after all that were known when it turned up. */
-  isNew: boolean;
   /** What it holds was promised to somebody: what is missing of it is a gap. */
   isContinuation: boolean;
   /** Started although its parent was never seen. */
@@ -33,6 +31,8 @@ export interface ShardNode {
   endedMs: number;
   /** Complete listings that showed it. */
   timesListed: number;
+  /** Those of them in a row, up to the newest one. */
+  timesInRow: number;
   /** When the first of these was made. */
   listedSinceMs: number;
   /** Complete listings in a row, up to the newest one, that left it out. */
@@ -62,11 +62,11 @@ export function shardNode(id: string, children: Set<string>): ShardNode {
     isTold: false,
     isGiven: false,
     isLate: false,
-    isNew: false,
     isContinuation: false,
     isOrphan: false,
     endedMs: 0,
     timesListed: 0,
+    timesInRow: 0,
     listedSinceMs: 0,
     timesMissed: 0,
     missedSinceMs: 0,
