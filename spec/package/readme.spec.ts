@@ -10,7 +10,7 @@ import { differences, runSnippets, type SnippetReport, snippetsOf } from '../sup
 /** Fences that need an AWS account or another server may stay unproven; no more than these. */
 const unprovenMax = 5;
 
-const pages = ['README.md', 'lib/recipes/membership/README.md'];
+const pages = ['README.md', 'lib/recipes/membership/README.md', 'lib/testing/streams/README.md'];
 
 const snippets = pages.flatMap((page) => snippetsOf(readFileSync(path.join(repository, page), 'utf8'), page));
 

@@ -44,7 +44,7 @@ const separator = ' ';
  *
  * const real: StreamsPort = new StreamSimulator().port(); // or new SdkStreams(client) to DynamoDB Local
  * const streams = new ReshardedStreams(real, { records: 40, next: [{ records: 30, next: [{}, {}] }] });
- * console.log(streams.name); // resharded simulator
+ * console.log(streams.name); // => resharded simulator
  * ```
  */
 export class ReshardedStreams implements port.StreamsPort {

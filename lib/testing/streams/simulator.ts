@@ -123,8 +123,8 @@ const violationsKept = 100;
  *
  * const [shard] = simulator.shards('orders');
  * const [child] = simulator.roll(shard?.shardId ?? '');
- * console.log(simulator.history('orders').length, simulator.shards('orders').length); // 1 2
- * console.log(child === simulator.shards('orders')[1]?.shardId); // true
+ * console.log(simulator.history('orders').length, simulator.shards('orders').length); // => 1 2
+ * console.log(child === simulator.shards('orders')[1]?.shardId); // => true
  * ```
  */
 export class StreamSimulator {
