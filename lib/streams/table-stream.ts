@@ -58,6 +58,11 @@ export type TableStreamOptions = TableStreamBaseOptions &
 export interface ResolveOptions {
   /** Images that the view of the stream must have. @defaultValue any view will do */
   readonly needs?: ImagesNeeded;
+  /**
+   * Asks anew, since the stream may have been replaced; readers that are opened from then on read what is found.
+   * @defaultValue false
+   */
+  readonly fresh?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -164,13 +169,13 @@ export class TableStream {
    * needed. Each says what to do about it. What the service refuses for good, and `signal.reason`, pass through unchanged.
    */
   async resolve(options: ResolveOptions = {}): Promise<StreamFacts> {
-    const { needs, signal } = options;
+    const { needs, fresh = false, signal } = options;
     signal?.throwIfAborted();
-    if (this.#facts === undefined) {
+    if (this.#facts === undefined || fresh) {
       const found = this.#find();
       this.#facts = found;
       found.catch(() => {
-        this.#facts = undefined;
+        if (this.#facts === found) this.#facts = undefined;
       });
     }
     const facts = await unlessAborted(this.#facts, signal);

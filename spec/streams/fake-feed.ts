@@ -160,6 +160,7 @@ export class FakeFeed {
   facts: StreamFacts;
   sequence = 0;
   readonly records: StreamRecord[] = [];
+  isAskedAnew = false;
   /** What stands in the way of finding the stream. */
   obstacle: Error | undefined;
   readonly stream: TableStream;
@@ -170,7 +171,8 @@ export class FakeFeed {
       clock,
       random: seededRandom(7),
       pace: paceOf(),
-      resolve: async () => {
+      resolve: async ({ fresh }: { readonly fresh?: boolean }) => {
+        this.isAskedAnew = fresh === true;
         if (this.obstacle !== undefined) throw this.obstacle;
         return this.facts;
       },

@@ -254,6 +254,7 @@ describe('a reader of watches', () => {
     await write(1);
     await bench.clock.advance(4_000);
     expect([seen, errors]).toEqual([[0, 1], [feed.obstacle]]);
+    expect(feed.isAskedAnew).toBe(true);
     feed.obstacle = undefined;
     await bench.clock.advance(30_000);
     feed.reader.isReady();
@@ -290,6 +291,40 @@ describe('a reader of watches', () => {
     expect(bench.clock.pending).toBe(0);
     await live();
     expect([feed.readers.length, source.status.state]).toEqual([2, 'live']);
+  });
+
+  it('that was opened anew for a later watch is no healthier than the first: it polls until that is ready', async () => {
+    const watch = atom().watch();
+    await bench.run(watch.next());
+    feed.reader.isReady();
+    await bench.clock.advance(4_000);
+    await watch.return();
+    await bench.clock.advance(31_000);
+    const seen = logOf(atom().watch());
+    await bench.clock.advance(1_000);
+    await write(1);
+    await bench.clock.advance(1_000);
+    expect([seen, source.status.state]).toEqual([[0, 1], 'starting']);
+    await write(2);
+    feed.reader.isReady();
+    await breathe();
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
+  it('is not relied on while nothing is read in the place of a shard that ended', async () => {
+    const seen = await live();
+    feed.reader.tell({ type: 'shard-end', shardId: 'shard-0' });
+    await bench.clock.advance(4_000);
+    expect(source.status.state).toBe('live');
+    await bench.clock.advance(4_000);
+    expect(source.status.state).toBe('down');
+    await write(1);
+    feed.reader.tell({ type: 'shard-open', shardId: 'shard-2' });
+    await bench.clock.advance(2_000);
+    expect([seen, source.status.state]).toEqual([[0, 1], 'live']);
+    feed.reader.tell({ type: 'shard-end', shardId: 'shard-2' });
+    await bench.clock.advance(125_000);
+    expect(source.status.state).toBe('live');
   });
 
   it('ends with close(), and watches go on by polling', async () => {

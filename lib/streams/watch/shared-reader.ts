@@ -55,7 +55,7 @@ export interface FedReadOptions {
 export interface SharedReaderOptions {
   readonly clock: Clock;
   readonly random: Random;
-  readonly resolve: (options: SendOptions) => Promise<StreamFacts>;
+  readonly resolve: (options: SendOptions & { readonly fresh: boolean }) => Promise<StreamFacts>;
   readonly open: (options: FedReadOptions) => FedReader;
   /** Waits for a place among the readers of the stream; absent: none is needed. */
   readonly take?: ((arn: string, signal: AbortSignal) => Promise<Slot>) | undefined;
@@ -189,7 +189,8 @@ export class SharedReader {
   async #readOnce(signal: AbortSignal): Promise<void> {
     const { resolve, accept, take } = this.#options;
     this.#state = 'starting';
-    const facts = await resolve({ signal });
+    // A stream may have been replaced by another one.
+    const facts = await resolve({ signal, fresh: this.#failures > 0 });
     accept(facts);
     this.#facts = facts;
     if (take === undefined) return this.#read(facts, undefined, signal);
@@ -222,7 +223,8 @@ export class SharedReader {
         const now = clock.monotonicMs();
         if (event.type === 'read') pulse.answered(event.shardId, now);
         else if (event.type === 'retry') pulse.failed(event.shardId, now);
-        else if (event.type === 'shard-end') pulse.ended(event.shardId);
+        else if (event.type === 'shard-end') pulse.ended(event.shardId, now);
+        else if (event.type === 'shard-open') pulse.opened();
       },
     });
     this.#reader = reader;

@@ -129,6 +129,7 @@ export class StreamWatchSource implements WatchSource, AsyncDisposable {
         if (this.#keys.size > 0) return;
         this.#leaveKeys?.();
         this.#leaveKeys = undefined;
+        this.#keys.left();
       },
     };
   }

@@ -67,6 +67,11 @@ export class WatchedKeys implements Tap {
     for (const { listener } of this.#all()) listener.onHint();
   }
 
+  /** It listens no more: whoever comes later is told anew. */
+  left(): void {
+    this.#isHealthy = false;
+  }
+
   /** They poll. */
   onRefused(): void {}
 
