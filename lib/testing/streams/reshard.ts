@@ -199,20 +199,27 @@ export class ReshardedStreams implements port.StreamsPort {
 
   async #page(arn: string, counted: Counted): Promise<port.RecordsPage> {
     const { realShardId: shardId, newest } = counted.map;
-    if (counted.iterator === undefined) {
-      const start: port.IteratorStart =
-        newest === undefined ? { type: 'TRIM_HORIZON' } : { type: 'AFTER_SEQUENCE_NUMBER', sequence: newest };
-      counted.iterator = await this.#port.iterator({ arn, shardId, start });
-    }
-    try {
-      return await this.#port.records({ arn, shardId, iterator: counted.iterator });
-    } catch (error) {
-      // Another one costs little, whatever it was.
-      counted.iterator = undefined;
-      if ((error as Error | undefined)?.name === 'ExpiredIteratorException') return this.#page(arn, counted);
-      throw error;
+    for (;;) {
+      const wasNew = counted.iterator === undefined;
+      if (counted.iterator === undefined) {
+        const start: port.IteratorStart =
+          newest === undefined ? { type: 'TRIM_HORIZON' } : { type: 'AFTER_SEQUENCE_NUMBER', sequence: newest };
+        counted.iterator = await this.#port.iterator({ arn, shardId, start });
+      }
+      try {
+        return await this.#port.records({ arn, shardId, iterator: counted.iterator });
+      } catch (error) {
+        // It may have expired, or it is one into an empty shard, which DynamoDB Local forgets; another one costs little.
+        counted.iterator = undefined;
+        if (wasNew || !isDead(error)) throw error;
+      }
     }
   }
+}
+
+function isDead(error: unknown): boolean {
+  const { name } = error as { readonly name?: string };
+  return name === 'ExpiredIteratorException' || name === 'TrimmedDataAccessException';
 }
 
 function descriptionOf({ shardId, parentId, firstSequence, lastSequence }: CutShard): port.ShardDescription {
