@@ -3,6 +3,7 @@ import type { RecordMeta } from '../change.js';
 import { Discovery } from '../discovery.js';
 import { EventQueues, type Lost } from '../event-queue.js';
 import { retentionMs } from '../limits.js';
+import { persist } from '../persist.js';
 import type { ShardPosition, StreamPosition } from '../position.js';
 import type { StreamFacts } from '../stream-lookup.js';
 import { GroupFromError, GroupTableError } from './consumer-group-errors.js';
@@ -16,6 +17,10 @@ import { requireNobody, resetAll, resetShard } from './group-reset.js';
 import { GroupRun } from './group-run.js';
 import { type GroupStatus, statusOf } from './group-status.js';
 import type { GroupHandler } from './handler.js';
+
+/** Longest pause between two tries to find the stream at the beginning; and how long it is tried where nobody answers at all. */
+const waitMsMax = 5_000;
+const silenceMsMax = 10_000;
 
 /** Options of {@link ConsumerGroup.reset}. */
 export type GroupResetOptions = {
@@ -294,10 +299,13 @@ export class ConsumerGroup<T> implements AsyncDisposable {
 
   async #work(handler: GroupHandler<T>, stop: AbortSignal, handlerMsMax: number): Promise<void> {
     const settings = { ...this.#settings, handlerMsMax };
-    const prepared = this.#prepare(settings);
-    prepared.catch(() => {});
+    const { clock, random } = settings.stream;
+    const onRetry = (error: unknown) => this.#tell({ type: 'trouble', action: 'look', error });
+    const trying = { clock, random, signal: stop, waitMsMax, silenceMsMax, onRetry };
     let facts: StreamFacts;
     try {
+      const prepared = persist(() => this.#prepare(settings), trying);
+      prepared.catch(() => {});
       facts = await unlessAborted(prepared, stop);
     } catch (error) {
       if (stop.aborted) return;

@@ -38,9 +38,13 @@ export class LaneRun<T> {
     this.#course = new FailureCourse(entries.length, work.ground.policy);
   }
 
-  /** @throws {Leaving}, or the reason of the loss. */
-  async go(): Promise<void> {
-    await pRetry(() => this.#untilFailure(), {
+  /**
+   * How many of its records are settled: all, or those up to one whose item was parked, since later ones of that item must not go on.
+   *
+   * @throws {Leaving}, or the reason of the loss.
+   */
+  async go(): Promise<number> {
+    return pRetry(() => this.#untilFailure(), {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: 0,
       shouldRetry: ({ error }) => error instanceof CallFailed,
@@ -50,13 +54,14 @@ export class LaneRun<T> {
     });
   }
 
-  async #untilFailure(): Promise<void> {
+  async #untilFailure(): Promise<number> {
     for (;;) {
       const step = this.#course.next();
-      if (step.kind === 'done') return;
+      if (step.kind === 'done') return this.#entries.length;
       if (this.#work.isLeaving) throw new Leaving();
       if (step.kind === 'exhausted') {
         const settled = await settleFailure(this.#work, this.#slice(step), this.#lastError, step.failures);
+        if (settled === 'settled' && this.#work.parkedKeys.size > 0) return step.to;
         if (settled === 'again') this.#course.again();
         else this.#course.settled();
         continue;

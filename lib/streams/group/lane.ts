@@ -47,8 +47,7 @@ export class Lane<T> {
     }
     const count = this.#runLength();
     const entries = this.#queue.slice(this.#head, this.#head + count);
-    await new LaneRun(this.#work, entries).go();
-    this.#take(count);
+    this.#take(await new LaneRun(this.#work, entries).go());
   }
 
   /** How many may go in one batch: what could not be parsed, and what is of a parked item, goes by itself. */
