@@ -57,8 +57,8 @@ export function raw(): Parser<StreamRecord> {
  * import { unmarshalled } from 'leyden-jar/streams';
  * const record = { dynamodb: { Keys: { id: { S: 'a' } }, NewImage: { id: { S: 'a' }, n: { L: [{ N: '9007199254740993' }] } } } };
  * const meta = { shardId: 's', sequenceNumber: '1', eventId: 'e', event: 'INSERT', sizeBytes: 1, ttl: false } as const;
- * console.log(await unmarshalled().parse(record, { ...meta, approximateCreationTime: new Date(0) }));
- * // => { keys: { id: 'a' }, newImage: { id: 'a', n: [ 9007199254740993n ] }, oldImage: undefined }
+ * const parsed = await unmarshalled().parse(record, { ...meta, approximateCreationTime: new Date(0) });
+ * console.log(parsed?.newImage, parsed?.oldImage); // => { id: 'a', n: [ 9007199254740993n ] } undefined
  * ```
  */
 export function unmarshalled(options: UnmarshalledOptions = {}): Parser<Unmarshalled> {
