@@ -27,6 +27,7 @@ import { Scheduler } from './scheduler.js';
 import { ageLimitsDefault } from './shard-reader.js';
 import type { TableStream } from './table-stream.js';
 import { requireStream } from './token.js';
+import { TokenLine } from './token-line.js';
 import { TokenSaver } from './token-saver.js';
 
 /** Longest wait of `stop` for the store of tokens. */
@@ -50,6 +51,7 @@ interface Opened {
   readonly scheduler: Scheduler;
   readonly saver: TokenSaver | undefined;
   readonly pass: PassEnd | undefined;
+  readonly line: TokenLine;
 }
 
 /**
@@ -289,7 +291,8 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
         },
         saved,
       );
-    this.#opened = { arn, forest, lineage, scheduler, saver, pass };
+    const line = new TokenLine(() => ({ ...forest.token(), ...this.#outstanding.positions() }));
+    this.#opened = { arn, forest, lineage, scheduler, saver, pass, line };
     // A pass looks for the tip, and nobody waits for it at leisure.
     if (pass !== undefined) scheduler.recheck();
     await lineage.open();
@@ -322,6 +325,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       const parsed = parsePage(feed.shardId, page.records, parser);
       const records = parsed instanceof Promise ? await parsed : parsed;
       const done = this.#outstanding.handOut(feed.shardId, page.position);
+      const shards = opened.line.handedOut(feed.shardId, page.position);
       const newest = page.records.at(-1)?.dynamodb?.ApproximateCreationDateTime?.getTime();
       const finish = () => this.#done(feed.shardId, done(), newest);
       if (records.length === 0) {
@@ -329,18 +333,17 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
         continue;
       }
       if (commit === 'auto') this.#inHand = finish;
-      return this.#batch(opened, feed, page, records, finish);
+      return this.#batch(() => ({ v: 1, stream: opened.arn, shards: shards() }), feed, page, records, finish);
     }
   }
 
   #batch(
-    opened: Opened,
+    token: () => StreamToken,
     feed: ShardFeed,
     page: ShardPage,
     records: readonly Change<T>[],
     finish: () => void,
   ): Batch<T> {
-    const shards = { ...opened.forest.token(), ...this.#outstanding.positions() };
     const oldest = (records[0] as Change<T>).meta.approximateCreationTime.getTime();
     return {
       shardId: feed.shardId,
@@ -348,7 +351,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       shardEnd: page.isEnd,
       caughtUp: this.#isCaughtUp,
       ageMs: Math.max(0, this.#serverMs() - oldest),
-      token: () => ({ v: 1, stream: opened.arn, shards }),
+      token,
       commit: async () => {
         finish();
         if (this.#failure !== undefined) throw this.#failure.error;
@@ -400,7 +403,8 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   }
 
   #onShards(): void {
-    const { lineage, pass } = this.#opened ?? {};
+    const { lineage, pass, line } = this.#opened ?? {};
+    line?.changed();
     if (pass !== undefined) for (const feed of lineage?.feeds.values() ?? []) pass.watch(feed);
     this.#onCaughtUp();
   }
