@@ -61,22 +61,23 @@ class Observer {
     }
   }
 
-  /** Reads what is open; what is closed to its end. */
-  read(share = 1): void {
+  /** Reads what is open; what is closed to its end. How many shards are done now that were not. */
+  read(share = 1): number {
+    const doneBefore = this.done.size;
     for (const [shard, { start, isContinuation }] of this.#open) {
       if (this.#random.next() >= share) continue;
-      if (this.#world.isGone(shard)) {
-        // What a shard reader does: a gap where somebody counts on it.
-        if (isContinuation || start !== 'trim-horizon') this.#tell(shard);
-      } else if (shard.closedMs === undefined) {
+      if (shard.closedMs === undefined) {
         this.#forest.advance(shard.id, { after: String(this.#world.nowMs) });
         this.#open.set(shard, { shardId: shard.id, start: { after: '1' }, atTip: false, isContinuation: true });
         continue;
       }
+      // What a shard reader does: a gap where somebody counts on it.
+      if (this.#world.isGone(shard) && (isContinuation || start !== 'trim-horizon')) this.#tell(shard);
       this.done.add(shard);
       this.#open.delete(shard);
       this.#forest.finish(shard.id);
     }
+    return this.done.size - doneBefore;
   }
 
   /** A new process goes on from the token. */
@@ -191,11 +192,10 @@ function settle(world: LineageWorld, observer: Observer): void {
   world.nowMs += lagMs;
   for (let listing = 0; listing < 6; listing += 1) {
     observer.list(honest);
-    for (let generation = 0; generation < 40; generation += 1) {
+    do {
       observer.askChildren(honest);
       observer.start();
-      observer.read();
-    }
+    } while (observer.read() > 0);
     world.nowMs += lagMs;
   }
 }

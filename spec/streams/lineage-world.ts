@@ -42,6 +42,7 @@ export class LineageWorld {
   readonly shards: TrueShard[] = [];
   readonly #random: Random;
   readonly #lies: Lies;
+  readonly #byId = new Map<string, TrueShard>();
   #omitted = new Set<TrueShard>();
   #serial = 0;
 
@@ -78,7 +79,7 @@ export class LineageWorld {
   }
 
   byId(id: string): TrueShard {
-    return this.shards.find((shard) => shard.id === id) as TrueShard;
+    return this.#byId.get(id) as TrueShard;
   }
 
   /** All pages of a listing, now. */
@@ -136,5 +137,6 @@ export class LineageWorld {
     };
     parent?.children.push(shard);
     this.shards.push(shard);
+    this.#byId.set(shard.id, shard);
   }
 }

@@ -1,0 +1,124 @@
+/**
+ * What of a forest can be believed: what a shard waits for, whose children have to be asked for, which parents are gone. Pure.
+ *
+ * One listing proves nothing by what it leaves out. Where links are missing, a shard may be an ancestor of one that was read, or come
+ * after one that vanished; it waits until more listings agree.
+ */
+import type { ForestTimes } from './forest-terms.js';
+import type { ShardGraph } from './shard-graph.js';
+import { creationTimeOf } from './shard-id.js';
+import type { ShardNode } from './shard-node.js';
+
+/** Listings that have to agree before what they leave out is taken to be gone. */
+export const agreeing = 2;
+
+/** What a shard waits for: its parent, a link to those that are known, a listing that agrees. */
+export type WaitsFor = 'parent' | 'link' | 'listing' | undefined;
+
+/** What the newest listings leave open. */
+interface Doubt {
+  /** Shards made before this may be ancestors of those that the token began with: links are missing. */
+  readonly looseMs: number;
+  /** Shards made after this may come after one that vanished. */
+  readonly vanishedMs: number;
+}
+
+export class ForestJudge {
+  /** The newest time that was told, in epoch milliseconds. */
+  nowMs: number;
+  readonly #graph: ShardGraph;
+  readonly #times: ForestTimes;
+  #known: Doubt | undefined;
+
+  constructor(graph: ShardGraph, times: ForestTimes, nowMs: number) {
+    this.#graph = graph;
+    this.#times = times;
+    this.nowMs = nowMs;
+  }
+
+  /** Something is known that was not. */
+  changed(): void {
+    this.#known = undefined;
+  }
+
+  /** What a pending shard waits for. */
+  waitsFor(node: ShardNode): WaitsFor {
+    if (node.state !== 'pending') return undefined;
+    if (node.gap === 'untold') return 'parent';
+    const parent = this.#graph.parent(node);
+    if (parent !== undefined && (parent.state !== 'finished' || parent.gap === 'untold')) return 'parent';
+    if (node.isGiven || node.position === 'latest' || (parent !== undefined && !parent.isSkipped)) return undefined;
+    // Gone, it seems: whoever opens it will see.
+    if (node.timesMissed >= agreeing) return undefined;
+    const { createdMs } = node;
+    const doubt = this.#doubt();
+    if (node.isLate && node.timesListed === 0) return 'listing';
+    // It may be an ancestor of what the token began with.
+    if (node.timesListed < agreeing && (createdMs ?? 0) < doubt.looseMs) return 'link';
+    if (node.parentId === undefined || parent !== undefined) return undefined;
+    // It may come after something that is gone, of which nobody was told yet.
+    if ((createdMs ?? Number.POSITIVE_INFINITY) > doubt.vanishedMs) return 'listing';
+    const isPlain = !node.isLate && !this.isYoung(node);
+    return isPlain || this.#isParentGone(node, node.parentId) ? undefined : 'listing';
+  }
+
+  isSuspicious(node: ShardNode, nowMs: number): boolean {
+    if (node.children.size > 0 || node.isChildless || !node.isClosed) return false;
+    if (node.state === 'finished') return nowMs - node.endedMs <= this.#times.doubtMs && node.gap === undefined;
+    return this.waitsForAnswer(node);
+  }
+
+  waitsForAnswer(node: ShardNode): boolean {
+    const waitsFor = this.waitsFor(node);
+    return waitsFor === 'link' || waitsFor === 'listing';
+  }
+
+  /** Done, and something may come after it; of an old one it would have come. */
+  isOpenEnd({ children, gap, isChildless, isContinuation, endedMs, timesMissed }: ShardNode): boolean {
+    const isOld = isChildless && this.nowMs - endedMs > this.#times.doubtMs;
+    const isOver = gap === 'told' || isOld || (!isContinuation && timesMissed >= agreeing);
+    return children.size === 0 && !isOver;
+  }
+
+  /** Done, gone from the listings, and nobody knows what came after it. */
+  isVanished({ isContinuation, isSkipped, timesMissed }: ShardNode): boolean {
+    return isContinuation && !isSkipped && timesMissed >= agreeing;
+  }
+
+  /** Its parent, which closed when this was made, may have records yet. */
+  isYoung({ createdMs = Number.POSITIVE_INFINITY }: ShardNode): boolean {
+    return createdMs > this.nowMs - this.#times.retentionMs;
+  }
+
+  /** Enough listings showed the child alone; the parent is not only too new to be listed. */
+  #isParentGone({ isLate, timesInRow, timesListed, listedSinceMs }: ShardNode, parentId: string): boolean {
+    const { lagMs, skewMs } = this.#times;
+    const isLong = this.nowMs - listedSinceMs >= lagMs;
+    if (isLate) return timesInRow > agreeing && isLong;
+    const parentAge = this.nowMs - (creationTimeOf(parentId) ?? this.nowMs);
+    return timesListed >= agreeing && (parentAge > lagMs + skewMs || isLong);
+  }
+
+  #doubt(): Doubt {
+    if (this.#known !== undefined) return this.#known;
+    let looseMs = Number.NEGATIVE_INFINITY;
+    let vanishedMs = Number.POSITIVE_INFINITY;
+    for (const node of this.#graph.nodes.values()) {
+      const { createdMs, state, timesMissed, gap, isContinuation, isSkipped, isChildless, children } = node;
+      if (node.isGiven) looseMs = Math.max(looseMs, this.#looseMs(node));
+      const isOpenEnded = state === 'finished' && children.size === 0 && !isChildless && !isSkipped && gap !== 'told';
+      if (isContinuation && timesMissed > 0 && (state !== 'finished' || isOpenEnded))
+        vanishedMs = Math.min(vanishedMs, createdMs ?? 0);
+    }
+    this.#known = { looseMs, vanishedMs };
+    return this.#known;
+  }
+
+  /** When the oldest known ancestor was made, if there are unknown ones above it. */
+  #looseMs(node: ShardNode): number {
+    let top = node;
+    for (let parent = this.#graph.parent(top); parent !== undefined; parent = this.#graph.parent(top)) top = parent;
+    const isLoose = top.timesListed === 0 || top.parentId !== undefined;
+    return isLoose ? (top.createdMs ?? Number.POSITIVE_INFINITY) : Number.NEGATIVE_INFINITY;
+  }
+}
