@@ -8,7 +8,7 @@ import {
   type StreamRecord,
   TableStream,
 } from '../../lib/streams/index.js';
-import type { StreamSimulatorOptions } from '../../lib/testing/index.js';
+import { type StreamSimulatorOptions, VirtualClock } from '../../lib/testing/index.js';
 import { openSimulator } from '../support/stream-engines.js';
 
 const numberOf = (record: StreamRecord): number =>
@@ -346,5 +346,85 @@ describe('a stream that is turned off', () => {
       simulator.disable(tableName);
       await failing;
       expect(seen).toEqual([1, 2]);
+    }));
+});
+
+describe('the beginning', () => {
+  const failing = (code: string) => {
+    const error = Object.assign(new Error(code), { code });
+    const fail = () => Promise.reject(error);
+    return {
+      name: 'nobody',
+      streamsOf: fail,
+      describe: fail,
+      iterator: fail,
+      records: fail,
+      spent: () => ({}) as never,
+    };
+  };
+  const arn = 'arn:aws:dynamodb:eu-central-1:123456789012:table/state/stream/2026-01-01T00:00:00.000';
+
+  it('at an endpoint where nobody is fails within five seconds', async () => {
+    const clock = new VirtualClock();
+    const stream = new TableStream({ port: failing('ECONNREFUSED'), arn, clock });
+    await expect(clock.run(stream.read({ from: 'latest' }).next())).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(clock.monotonicMs()).toBeLessThanOrEqual(5_000);
+  });
+
+  it('bears lost answers for a minute', async () => {
+    const clock = new VirtualClock();
+    const stream = new TableStream({ port: failing('ECONNRESET'), arn, clock });
+    await expect(clock.run(stream.read({ from: 'latest' }).next())).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(clock.monotonicMs()).toBeGreaterThan(30_000);
+    expect(clock.monotonicMs()).toBeLessThanOrEqual(60_000);
+  });
+
+  it('refuses what is wrong, and sends nothing', () =>
+    onStream(async ({ read, simulator }) => {
+      const before = simulator.port().spent();
+      for (const [wrong, message] of [
+        [{ from: undefined }, /from must be given/],
+        [{ from: 'earliest' }, /from must be/],
+        [{ from: { since: new Date(Number.NaN) } }, /valid Date/],
+        [{ parser: {} }, /parser/],
+        [{ commit: 'never' }, /commit/],
+        [{ onGap: 'skip' }, /onGap/],
+        [{ bufferedBytesMax: 0 }, /bufferedBytesMax/],
+        [{ batchRecordsMax: 1_001 }, /batchRecordsMax/],
+        [{ saveMs: -1 }, /saveMs/],
+      ] as const) {
+        expect(() => read(wrong as never)).toThrow(message);
+      }
+      expect(simulator.port().spent()).toEqual(before);
+    }));
+
+  it('rethrows the reason of a signal', () =>
+    onStream(async ({ clock, read }) => {
+      const leaving = new AbortController();
+      const { loop } = collect(read({ signal: leaving.signal }));
+      await clock.sleep(1_000);
+      leaving.abort(new Error('enough'));
+      await expect(loop).rejects.toThrow('enough');
+    }));
+});
+
+describe('a parser that throws', () => {
+  it('ends the loop at its record, which is not done', () =>
+    onStream(async ({ read, write }) => {
+      await write(1, 2, 3);
+      const checkpointer = memoryCheckpointer();
+      const parser = {
+        parse(record: StreamRecord) {
+          if (numberOf(record) === 2) throw new Error('no such thing');
+          return record;
+        },
+      };
+      const bad = read({ checkpointer, parser, batchRecordsMax: 1 });
+      await bad.next();
+      await expect(bad.next()).rejects.toMatchObject({ code: 'ERR_STREAM_PARSE', cause: { message: 'no such thing' } });
+      const good = read({ checkpointer, batchRecordsMax: 1 });
+      const { value } = await good.next();
+      expect(value.records.map((change: { value: StreamRecord }) => numberOf(change.value))).toEqual([2]);
+      await good.stop();
     }));
 });
