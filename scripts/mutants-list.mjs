@@ -22,7 +22,10 @@ import { payloads } from './mutants/payloads.mjs';
 import { permits } from './mutants/permits.mjs';
 import { prevalence } from './mutants/prevalence.mjs';
 import { readsAndCache } from './mutants/reads-and-cache.mjs';
+import { simulatedStreams } from './mutants/simulated-streams.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
+import { streamsReading } from './mutants/streams-reading.mjs';
+import { streamWatches } from './mutants/stream-watches.mjs';
 import { telling } from './mutants/telling.mjs';
 import { transacting } from './mutants/transacting.mjs';
 import { valuesAndItems } from './mutants/values-and-items.mjs';
@@ -57,4 +60,7 @@ export const mutants = [
   ...leadersGroupsJobs,
   ...onceAndBarriers,
   ...locks,
+  ...streamWatches,
+  ...streamsReading,
+  ...simulatedStreams,
 ];
