@@ -45,6 +45,8 @@ export class Lineage {
   readonly #feeds = new Map<string, ShardFeed>();
   readonly #leaving = new AbortController();
   #wake: (() => void) | undefined;
+  /** Of the newest listing. */
+  #pages = 1;
 
   constructor(options: LineageOptions) {
     this.#options = options;
@@ -105,7 +107,8 @@ export class Lineage {
   async #list(): Promise<void> {
     const { clock, discovery, forest } = this.#options;
     const nowMs = clock.now();
-    const { shards, status } = await discovery.listAll({ signal: this.#leaving.signal });
+    const { pages, shards, status } = await discovery.listAll({ signal: this.#leaving.signal });
+    this.#pages = pages;
     forest.observe(shards, { complete: true, nowMs, isDisabled: status === 'DISABLED' });
     this.#start();
     if (status === 'DISABLED' && this.#feeds.size === 0 && !forest.isUnsettled(nowMs)) this.#options.onDrained();
@@ -133,13 +136,19 @@ export class Lineage {
 
   async #findChildren(): Promise<void> {
     const { clock, discovery, forest } = this.#options;
-    for (const shardId of forest.suspicious(clock.now())) {
-      const nowMs = clock.now();
-      const children = await discovery.childrenOf(shardId, { signal: this.#leaving.signal });
-      if (children.length === 0) continue;
-      forest.observe(children, { complete: false, nowMs });
-      this.#start();
-    }
+    const parents = forest.suspicious(clock.now());
+    // One page of a listing shows the children of a hundred.
+    if (parents.length > 2 * this.#pages) return;
+    // Side by side: one whose children are late, or will never come, must not keep the others waiting.
+    await Promise.all(
+      parents.map(async (shardId) => {
+        const nowMs = clock.now();
+        const children = await discovery.childrenOf(shardId, { signal: this.#leaving.signal });
+        if (children.length === 0) return;
+        forest.observe(children, { complete: false, nowMs });
+        this.#start();
+      }),
+    );
   }
 
   /** Ends early when a shard has ended. */
