@@ -78,12 +78,19 @@ export function crewText(
   ];
 }
 
-export function unitsText({ requests, readUnits, writeUnits }: CommonFigures): string {
+export function unitsText({
+  requests,
+  readUnits,
+  writeUnits,
+}: Pick<CommonFigures, 'requests' | 'readUnits' | 'writeUnits'>): string {
   return `${whole(requests)} requests, ${decimal(readUnits)} read units, ${decimal(writeUnits)} write units`;
 }
 
 /** The first differences, and the last line of all: whether `what` equals the computation. */
-export function verdictText({ rows, equal, differences }: CommonFigures, what: string): readonly string[] {
+export function verdictText(
+  { rows, equal, differences }: Pick<CommonFigures, 'rows' | 'equal' | 'differences'>,
+  what: string,
+): readonly string[] {
   const more = differences.length - differencesShown;
   return [
     ...differences.slice(0, differencesShown),

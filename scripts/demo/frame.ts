@@ -5,7 +5,7 @@
  * nor a table that this run made, nor an item of its own in a table that was there.
  */
 import { randomBytes } from 'node:crypto';
-import type { CreateClientOptions } from '../../lib/index.js';
+import type { CreateClientOptions, CreateOptions } from '../../lib/index.js';
 import { type Flight, readFlights } from './flights.js';
 import type { DemoOptions } from './options.js';
 import { type DemoTable, openStore, openTable, type Store } from './store.js';
@@ -26,6 +26,8 @@ export interface Place {
 
 /** What is shown in a frame. */
 export interface Show<T> {
+  /** How the table is made, where it is missing. */
+  readonly create?: CreateOptions;
   work(place: Place): Promise<T>;
   /** Removes the run's items from a table of somebody else's. */
   removeItems(place: Place): Promise<void>;
@@ -53,7 +55,7 @@ async function runInStore<T>(
 ): Promise<T> {
   const run = `demo-${randomBytes(6).toString('hex')}`;
   const tableName = options.table ?? `leyden-jar-${run}`;
-  const table = await openTable(store, tableName);
+  const table = await openTable(store, tableName, show.create);
   const place: Place = { engine: store.title, run, tableName, client: store.client, table, flights, signal };
   try {
     console.error(`${options.processes} processes, ${flights.length.toLocaleString('en')} flights, ${store.title}`);

@@ -31,6 +31,14 @@ const jobs: Readonly<Record<JobName, (options: DemoOptions, signal: AbortSignal)
     const figures = figuresOf(options, await runPrevalence(options, signal));
     return { figures, text: reportText(figures) };
   },
+  async streams(options, signal) {
+    const [{ runStreams }, { figuresOf, reportText }] = await Promise.all([
+      import('./streams/run.js'),
+      import('./streams/report.js'),
+    ]);
+    const figures = figuresOf(options, await runStreams(options, signal));
+    return { figures, text: reportText(figures) };
+  },
 };
 
 // For this process and the workers: five copies of the SDK's note on versions of Node.js would bury the report.

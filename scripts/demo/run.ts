@@ -29,10 +29,12 @@ export function runAtoms(options: DemoOptions, signal: AbortSignal): Promise<Run
   });
 }
 
-async function ingest(
+/** Lets the workers count, and compares. `onProgress` is told how many rows are in. */
+export async function ingest(
   { processes, kill, rowsPerChunk, window, falsify }: DemoOptions,
   { engine, run, tableName, client, table, flights, signal }: Place,
   atoms: RunAtoms,
+  onProgress: (rows: number) => void = () => {},
 ): Promise<RunResult> {
   const rows = flights.length;
   const chunks = Math.ceil(rows / rowsPerChunk);
@@ -61,7 +63,10 @@ async function ingest(
         resumptions.push(resumption);
         progress.note(`${worker} has gone on with chunk ${resumption.chunk}`);
       },
-      onProgress: progress.update,
+      onProgress(done) {
+        progress.update(done);
+        onProgress(done);
+      },
       onNote: progress.note,
     });
     // What the killed process counted after its last message is in here as well.
@@ -75,7 +80,7 @@ async function ingest(
   return { engine, ...crew, ...verdict, chunks, returned, resumptions, total };
 }
 
-async function removeAtoms(atoms: RunAtoms): Promise<void> {
+export async function removeAtoms(atoms: RunAtoms): Promise<void> {
   const names = [...computeExpected([]).keys()];
   await Promise.all([atoms.list, ...names.map(atoms.ledger)].map((atom) => atom.delete({ timeoutMs: 5_000 })));
 }

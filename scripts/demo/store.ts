@@ -1,7 +1,7 @@
 /** The place where the atoms of a run live: an engine, ours or yours, and a table in it. */
 import { rm } from 'node:fs/promises';
 import { DeleteItemCommand, DeleteTableCommand, type DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
-import { AtomTable, type CreateClientOptions, createClient } from '../../lib/index.js';
+import { AtomTable, type CreateClientOptions, type CreateOptions, createClient } from '../../lib/index.js';
 import { exitOf, forkScript } from './fork.js';
 import type { EngineReport } from './messages.js';
 import type { EngineChoice } from './options.js';
@@ -88,11 +88,15 @@ export interface DemoTable {
 }
 
 /** Makes the table, or takes one that is there. */
-export async function openTable({ client: config, temporary }: Store, tableName: string): Promise<DemoTable> {
+export async function openTable(
+  { client: config, temporary }: Store,
+  tableName: string,
+  create: CreateOptions = {},
+): Promise<DemoTable> {
   const client = createClient(config);
   try {
     const atoms = new AtomTable({ client, tableName });
-    const { created } = await atoms.ensure();
+    const { created } = await atoms.ensure(create);
     const close = async (): Promise<void> => {
       try {
         if (created && !temporary) await client.send(new DeleteTableCommand({ TableName: tableName }));

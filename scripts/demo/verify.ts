@@ -43,10 +43,16 @@ function compare(name: string, { open, ...found }: Ledger, expected: Tally): rea
   return [...differences, `${name}: chunks are still open: ${JSON.stringify(open)}`];
 }
 
-/** What differs between statistics and what they should be. Pure. */
-export function compareTally(name: string, where: string, found: Tally, expected: Tally): readonly string[] {
+/** What differs between statistics and what they should be, which `by` says where they come from. Pure. */
+export function compareTally(
+  name: string,
+  where: string,
+  found: Tally,
+  expected: Tally,
+  by = 'by the computation',
+): readonly string[] {
   const fields = ['flights', 'delay', 'worst'] as const;
   return fields
     .filter((field) => found[field] !== expected[field])
-    .map((field) => `${name}: ${field} is ${found[field]} ${where}, ${expected[field]} by the computation`);
+    .map((field) => `${name}: ${field} is ${found[field]} ${where}, ${expected[field]} ${by}`);
 }

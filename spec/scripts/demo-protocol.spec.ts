@@ -86,6 +86,7 @@ describe('the command line', () => {
       engine: { kind: 'dynalite', path: undefined },
       table: undefined,
       processes: 4,
+      consumers: 3,
       kill: true,
       json: false,
       rows: 200_000,
@@ -102,6 +103,18 @@ describe('the command line', () => {
     expect(splitJob(['constructor'])).toEqual(['atoms', ['constructor']]);
     expect(parseOptions([], 'prevalence')).toMatchObject({ window: 1_000, rowsPerChunk: 2_000, processes: 4 });
     expect(helpOf('prevalence')).toMatch(/^Usage: npm start -- prevalence/m);
+    expect(parseOptions(['--consumers', '5'], 'streams')).toMatchObject({
+      engine: { kind: 'dynamodb-local' },
+      ...{ processes: 2, consumers: 5, rows: 20_000, rowsPerChunk: 1_000, window: 100 },
+    });
+    expect(helpOf('streams')).toMatch(/^ {2}--consumers N/m);
+  });
+
+  it.each([
+    [['--engine', 'dynalite'], 'dynalite has no streams; take --engine dynamodb-local, aws or a URL'],
+    [['--consumers', '1'], 'With --consumers 1 nobody is left to take over from a killed process; add --no-kill'],
+  ])('refuses streams %j', (args, message) => {
+    expect(() => parseOptions(args, 'streams')).toThrow(new UsageError(message));
   });
 
   it('takes an endpoint with or without the word', () => {
@@ -119,6 +132,7 @@ describe('the command line', () => {
     [['--processes', '1'], 'With --processes 1 nobody is left to take over from a killed process; add --no-kill'],
     [['--processes', 'many'], '--processes must be a whole number from 1 to 32: "many"'],
     [['--window', '1001'], 'With --window above half of --chunk nobody can be killed midway in a chunk; add --no-kill'],
+    [['--consumers', '2'], '--consumers is for the job streams only'],
     [['--bogus'], "Unknown option '--bogus'"],
     [['bogus'], 'Unexpected argument "bogus"'],
   ])('refuses %j', (args, message) => {
