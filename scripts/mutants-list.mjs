@@ -24,8 +24,10 @@ import { prevalence } from './mutants/prevalence.mjs';
 import { readsAndCache } from './mutants/reads-and-cache.mjs';
 import { simulatedStreams } from './mutants/simulated-streams.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
-import { streamsReading } from './mutants/streams-reading.mjs';
+import { streamGroupWork } from './mutants/stream-group-work.mjs';
+import { streamLineage } from './mutants/stream-lineage.mjs';
 import { streamWatches } from './mutants/stream-watches.mjs';
+import { streamsReading } from './mutants/streams-reading.mjs';
 import { telling } from './mutants/telling.mjs';
 import { transacting } from './mutants/transacting.mjs';
 import { valuesAndItems } from './mutants/values-and-items.mjs';
@@ -61,6 +63,8 @@ export const mutants = [
   ...onceAndBarriers,
   ...locks,
   ...streamWatches,
+  ...streamLineage,
+  ...streamGroupWork,
   ...streamsReading,
   ...simulatedStreams,
 ];

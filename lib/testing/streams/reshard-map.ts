@@ -90,7 +90,6 @@ export class ReshardMap {
   /** Counts the next record of the real shard. */
   note(record: StreamRecord): void {
     const sequence = sequenceOf(record);
-    if (this.newest !== undefined && compareNumbers(sequence, this.newest) <= 0) return;
     this.newest = sequence;
     const hash = this.#hash(record);
     const at = this.#open.findIndex(({ shard: { range } }) => hash >= range.from && hash < range.to);
@@ -119,11 +118,10 @@ export class ReshardMap {
     this.#open = [];
   }
 
-  /** Those of the real shard's records that are in this one. */
-  mine({ range, after, lastSequence }: CutShard, records: readonly StreamRecord[]): readonly StreamRecord[] {
+  /** Those of the real shard's records, from this one's beginning on, that are in this one. */
+  mine({ range, lastSequence }: CutShard, records: readonly StreamRecord[]): readonly StreamRecord[] {
     return records.filter((record) => {
       const sequence = sequenceOf(record);
-      if (after !== undefined && compareNumbers(sequence, after) <= 0) return false;
       if (lastSequence !== undefined && compareNumbers(sequence, lastSequence) > 0) return false;
       const hash = this.#hash(record);
       return hash >= range.from && hash < range.to;

@@ -118,15 +118,14 @@ export class ReshardedStreams implements port.StreamsPort {
     const { map } = counted;
     const shard = map.shard(shardId);
     if (shard === undefined) throw shardGone(shardId);
-    const isBehind = (sequence: string) =>
-      sequence !== '' && shard.lastSequence !== undefined && compareNumbers(sequence, shard.lastSequence) >= 0;
-    if (isBehind(seen)) return { records: [] };
     const page = await this.#port.records({ arn, shardId: map.realShardId, iterator: real, limit }, options);
     const newest = page.records.length === 0 ? seen : sequenceOf(page.records.at(-1) as port.StreamRecord);
     // A cut may be in this page, and the counting has to come by before anybody knows.
     while (newest !== '' && compareNumbers(map.newest ?? '0', newest) < 0) await this.#count(arn);
     const records = map.mine(shard, page.records);
-    if (isBehind(newest) || page.nextIterator === undefined) return { records };
+    const { lastSequence } = shard;
+    const isBehind = newest !== '' && lastSequence !== undefined && compareNumbers(newest, lastSequence) >= 0;
+    if (isBehind || page.nextIterator === undefined) return { records };
     return { records, nextIterator: textOf({ shardId, seen: newest, real: page.nextIterator }) };
   }
 

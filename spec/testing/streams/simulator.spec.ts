@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StreamsPort } from '../../../lib/streams/index.js';
 import { type StreamCaprices, type StreamSimulatorOptions, scaledStreamLimits } from '../../../lib/testing/index.js';
+import { listed } from '../../streams/conformance/reading.js';
 import { openSimulator } from '../../support/stream-engines.js';
 
 type Opened = ReturnType<typeof openSimulator>;
@@ -158,6 +159,16 @@ describe('StreamSimulator', () => {
       }));
   });
 
+  it('lists by id, page by page, also what was made in the same millisecond', async () => {
+    for (let seed = 0; seed < 10; seed += 1) {
+      await withTable({ seed, partitions: 5 }, async ({ simulator, arn, shardId, port }) => {
+        const ids = [shardId, ...simulator.split(shardId), ...simulator.shards(arn).map((shard) => shard.shardId)];
+        const shards = await listed(port, arn, 2);
+        expect(shards.map((shard) => shard.shardId)).toEqual([...new Set(ids)].sort());
+      });
+    }
+  });
+
   describe('caprices', () => {
     const seeds = Array.from({ length: 40 }, (_, seed) => seed);
     /** What happens over some seeds with one switch turned. */
@@ -192,6 +203,21 @@ describe('StreamSimulator', () => {
       });
       expect(seen.every(([none, , all]) => none === 0 && all === 3)).toBe(true);
       expect(new Set(seen.map(([, some]) => some)).size).toBeGreaterThan(1);
+    });
+
+    it('visibleMs: LATEST stands behind what can be read, whatever comes when', async () => {
+      const seen = await over({ visibleMs: [5, 500] }, async (opened) => {
+        const { clock, arn, tableName, shardId, port } = opened;
+        for (let n = 0; n < 20; n += 1) await put(opened, tableName, n);
+        await clock.sleep(50);
+        const latest = await port.iterator({ arn, shardId, start: { type: 'LATEST' } });
+        const oldest = await port.iterator({ arn, shardId, start: trim });
+        const there = (await port.records({ arn, shardId, iterator: oldest })).records.length;
+        await clock.sleep(500);
+        expect((await port.records({ arn, shardId, iterator: latest })).records.length).toBe(20 - there);
+        return there;
+      });
+      expect(new Set(seen).size).toBeGreaterThan(1);
     });
 
     it('listingLagMs: parents listed as open beside a child, and closed without one', async () => {
