@@ -167,6 +167,29 @@ describe('dead letters', () => {
     expect(bench.eventsOf('key-unparked')).toHaveLength(1);
   });
 
+  it('let no item go on for whom one came between the last look and that moment', async () => {
+    const bench = await benchOf(6, 1);
+    const worker = failing(({ n }) => n === 4);
+    await bench.work(worker.handler, { errors: { retry: { attempts: 1 }, exhausted: 'park-key' } });
+    await bench.clock.advance(10_000);
+    let next = 6;
+    const engine = steppedEngine(bench.memory, ({ kind, text, send }) => {
+      if (kind !== 'query' || !text.includes('letter#') || next > 8) return undefined;
+      return send().then(async (answer) => {
+        bench.shard.add(recordOf(++next, 'k0', bench.nowMs));
+        await bench.clock.sleep(500);
+        return answer;
+      });
+    });
+    const redriven = failing(() => false);
+    const report = await bench.run(lettersOf(bench, redriven.handler, bench.table(engine)).redrive());
+    expect(report).toMatchObject({ unparkedKeys: 1 });
+    bench.shard.add(recordOf(++next, 'k0', bench.nowMs));
+    await bench.clock.advance(10_000);
+    expect([...redriven.done, ...worker.done.slice(3)]).toEqual(upTo(next).slice(3));
+    expect(await listed(bench)).toEqual([]);
+  });
+
   it('stay, with all later ones of their item, when the handler fails again', async () => {
     const bench = await benchOf(12);
     await bench.work(failing(({ key }) => key === 'k1' || key === 'k2').handler, {
