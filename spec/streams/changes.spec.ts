@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { AtomReader, AtomTable } from '../../lib/atom/index.js';
 import type { Item } from '../../lib/codec/index.js';
+import type { Clock } from '../../lib/engine/index.js';
 import {
   type AtomChanges,
   type ChangesOptions,
@@ -341,9 +342,27 @@ describe('a loop', () => {
   });
 
   it('keeps the process alive while it waits, and no longer', async () => {
+    let keepers = 0;
+    const clock: Clock = {
+      now: () => bench.clock.now(),
+      monotonicMs: () => bench.clock.monotonicMs(),
+      sleep(ms, options) {
+        if (options?.background === true) return bench.clock.sleep(ms, options);
+        keepers += 1;
+        return bench.clock.sleep(ms, options).finally(() => {
+          keepers -= 1;
+        });
+      },
+    };
+    feed = new FakeFeed(clock);
+    source = new StreamWatchSource({ stream: feed.stream, via: 'stream' });
     const { loop } = await follow(atom());
-    expect(bench.clock.pending).toBeGreaterThan(0);
+    expect(keepers).toBe(1);
+    await bench.clock.advance(2 * 86_400_000);
+    expect(keepers).toBe(1);
     await loop.return();
+    await breathe();
+    expect(keepers).toBe(0);
     await bench.run(source.close());
     expect(bench.clock.pending).toBe(0);
   });

@@ -266,6 +266,7 @@ describe('a reader of watches', () => {
     open({ via: 'stream' }, { tableName: 'other' });
     const seen = await live();
     expect(String(errors)).toMatch(/watches of table state from the stream of other/);
+    await bench.clock.advance(20_000);
     await write(1);
     await bench.clock.advance(16_000);
     expect(seen).toEqual([0, 1]);
@@ -498,6 +499,14 @@ describe('a change that another process tells of', () => {
     source.receive({ tableName: 'arn:aws:dynamodb:eu-central-1:1:table/state', key: { id: { S: 'n' } } });
     await bench.clock.advance(10);
     expect(seen).toEqual([0, 1]);
+  });
+
+  it('of a stream without images is told without one', async () => {
+    const bus: WatchHint[] = [];
+    open({ via: 'stream', publish: (hint) => bus.push(hint) }, { viewType: 'KEYS_ONLY' });
+    await live();
+    await feed.reader.bring([await write(1)]);
+    expect(bus).toEqual([{ tableName: 'state', key: { id: { S: 'n' } } }]);
   });
 
   it('is told also when the bus throws: that is reported', async () => {

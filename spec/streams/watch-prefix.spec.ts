@@ -194,7 +194,14 @@ describe('SeenAtoms', () => {
         told.push(indexOf(state));
       });
       let [written, read, isUnclear] = [0, 0, true];
-      let walk: { readonly name: number; readonly found: Set<string>; hasLooked: boolean } | undefined;
+      let walk:
+        | {
+            readonly name: number;
+            readonly found: Set<string>;
+            hasLooked: boolean;
+            page?: SeenAtom<number> | undefined;
+          }
+        | undefined;
       while (written < history.length || read < written || walk !== undefined || isUnclear) {
         const step = random.int(4);
         if (step === 0 && written < history.length) written += 1;
@@ -205,15 +212,19 @@ describe('SeenAtoms', () => {
           walk = { name: seen.beginWalk(), found: new Set(), hasLooked: false };
           isUnclear = false;
         } else if (step === 3 && walk !== undefined) {
-          const now = history[written - 1];
-          if (!walk.hasLooked && now?.exists) {
-            walk.found.add('k');
-            if (!seen.found(now, walk.name)) isUnclear = true;
-          }
-          if (walk.hasLooked || random.int(2) === 0) {
-            seen.endWalk(walk.name, walk.found);
+          // A page is looked up at one step, and comes at a later one.
+          if (!walk.hasLooked) {
+            walk.page = history[written - 1];
+            walk.hasLooked = true;
+          } else {
+            const { page, name, found } = walk;
+            if (page?.exists) {
+              found.add('k');
+              if (!seen.found(page, name)) isUnclear = true;
+            }
+            seen.endWalk(name, found);
             walk = undefined;
-          } else walk.hasLooked = true;
+          }
         }
       }
       const last = history.at(-1) as SeenAtom<number>;
