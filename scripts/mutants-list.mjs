@@ -26,6 +26,7 @@ import { simulatedStreams } from './mutants/simulated-streams.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
 import { streamGroupWork } from './mutants/stream-group-work.mjs';
 import { streamLineage } from './mutants/stream-lineage.mjs';
+import { streamPositions } from './mutants/stream-positions.mjs';
 import { streamWatches } from './mutants/stream-watches.mjs';
 import { streamsReading } from './mutants/streams-reading.mjs';
 import { telling } from './mutants/telling.mjs';
@@ -67,4 +68,5 @@ export const mutants = [
   ...streamGroupWork,
   ...streamsReading,
   ...simulatedStreams,
+  ...streamPositions,
 ];

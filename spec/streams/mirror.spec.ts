@@ -7,7 +7,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import { seededRandom } from '../../lib/engine/index.js';
-import { type MirrorEvent, type MirrorOptions, mirror, type RecordMeta, TableStream } from '../../lib/streams/index.js';
+import {
+  type MirrorEvent,
+  type MirrorOptions,
+  mirror,
+  type RecordMeta,
+  type StreamsPort,
+  TableStream,
+} from '../../lib/streams/index.js';
 import { SeenAtoms } from '../../lib/streams/seen-atoms.js';
 import { openSimulator } from '../support/stream-engines.js';
 
@@ -182,6 +189,55 @@ describe('mirror()', () => {
       ...['snapshot 1', 'snapshot 1', 'synced 1', 'restart 2', 'snapshot 2', 'snapshot 2', 'synced 2'],
     ]);
     expect(world.events.find(({ type }) => type === 'restart')).toMatchObject({ epoch: 2, gap: {} });
+  });
+
+  it('has what is written while its reader still looks for the tip', async () => {
+    const world = new World(1, 'calm');
+    await world.opened.run(async () => {
+      await world.open();
+      const { clock } = world.opened;
+      const port = world.opened.port();
+      const slow: StreamsPort = {
+        name: 'slow',
+        streamsOf: (...given) => port.streamsOf(...given),
+        describe: (...given) => port.describe(...given),
+        records: (...given) => port.records(...given),
+        spent: () => port.spent(),
+        async iterator(...given) {
+          await clock.sleep(5_000);
+          return port.iterator(...given);
+        },
+      };
+      world.stream = new TableStream({ port: slow, clock, random: world.random, table: world.table });
+      await world.table.putMany([['before', 1]]);
+      world.start({ settleMs: 0 });
+      await clock.sleep(2_000);
+      await world.table.putMany([['meanwhile', 1]]);
+      await clock.sleep(60_000);
+      await world.agreed();
+      await world.stop();
+    });
+    expect([...world.view.keys()].sort()).toEqual(['before', 'meanwhile']);
+  });
+
+  it('comes to synced where writing never ends', async () => {
+    const world = new World(2, 'calm');
+    await world.opened.run(async () => {
+      await world.open();
+      await world.table.putMany([
+        ['a', 1],
+        ['b', 1],
+      ]);
+      world.start();
+      for (let n = 0; n < 600 && !world.isSynced; n += 1) {
+        await world.table.putMany(Array.from({ length: 8 }, (_, key) => [`busy-${key}`, n] as const));
+        await world.opened.clock.sleep(100);
+      }
+      expect(world.isSynced).toBe(true);
+      await world.agreed();
+      await world.stop();
+    });
+    expect(world.stale).toEqual([]);
   });
 
   it('ends with what stands in its way, and leaves no reader behind', async () => {
