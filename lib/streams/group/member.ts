@@ -8,7 +8,7 @@
  * Nobody leads. Every member makes the same plan of what it sees and does its own part of it; where two see different things, the
  * conditions of the lease's steps decide, and the next look sets right what is left.
  */
-import { Alarm, type Clock } from '../../engine/index.js';
+import type { Clock } from '../../engine/index.js';
 import { type Assignment, canBeGiven } from './assignment.js';
 import { GroupAudit } from './audit.js';
 import { AuditOffice } from './audit-office.js';
@@ -22,14 +22,12 @@ import { agree, differences, join } from './joining.js';
 import type { LeaseState, MemberState, MetaState, Owner, Pending } from './lease-state.js';
 import { isReady } from './lease-steps.js';
 import { Lives } from './lives.js';
+import { Looks } from './looks.js';
 import { type GroupMemberOptions, type MemberTerms, termsOf } from './member-options.js';
 import { Mover } from './mover.js';
 import type { LifeEnd } from './own-life.js';
 import type { OwnedLease } from './owned-lease.js';
 
-/** While shards are on their way, looks come so many times a beat; and for so many beats after the last change at most. */
-const hasteFactor = 4;
-const hasteBeats = 8;
 /** Items of members that were silent for so many leases are removed. */
 const silentLeases = 10;
 /** How long the last steps of a member that stops may take. */
@@ -58,13 +56,10 @@ export class GroupMember implements AsyncDisposable {
   readonly #mover: Mover;
   readonly #office: AuditOffice;
   readonly #herald: Herald;
-  readonly #alarm: Alarm;
+  readonly #looks: Looks;
   readonly #stopped = new AbortController();
   #endWell: () => void = () => {};
   #endBadly: (error: unknown) => void = () => {};
-  #looking: Promise<void> | undefined;
-  #looksAgain = false;
-  #hasteUntilMs = Number.NEGATIVE_INFINITY;
   #members = 0;
   /** Who should have what this member leaves behind. */
   #heirs: Assignment | undefined;
@@ -85,7 +80,12 @@ export class GroupMember implements AsyncDisposable {
     const items = new GroupItems(table, group);
     this.#items = items;
     this.#sight = new GroupSight(items, leaseMs);
-    this.#alarm = new Alarm(clock, () => this.#look(), true);
+    this.#looks = new Looks({
+      ...{ clock, beatMs: terms.beatMs },
+      once: () => this.#look(),
+      nextMs: () => this.#nextMs(),
+      onTrouble: (error) => this.#troubled(error),
+    });
     this.#herald = new Herald(items, clock, (error) => tell({ type: 'trouble', action: 'raise', error }));
     this.ended = new Promise((resolve, reject) => {
       this.#endWell = resolve;
@@ -209,13 +209,13 @@ export class GroupMember implements AsyncDisposable {
 
   #beaten(beatMs: number): void {
     this.#terms.onEvent({ type: 'beat', beatMs });
-    this.#look();
+    this.#looks.look();
   }
 
   #lifeEnded(owner: Owner, end: LifeEnd, cause: unknown): void {
     this.#sight.silence.bury(owner);
     this.#office.dismiss();
-    this.#alarm.clear();
+    this.#looks.rest();
     const { group, onEvent } = this.#terms;
     if (end === 'silent') onEvent({ type: 'self-fenced', leases: this.#holdings.held.size, cause });
     this.#holdings.loseAll(end, cause);
@@ -233,7 +233,7 @@ export class GroupMember implements AsyncDisposable {
     this.#lives.end();
     this.#holdings.loseAll('stopped');
     this.#office.dismiss();
-    this.#alarm.clear();
+    this.#looks.rest();
   }
 
   #dueTo(shardId: string, pending: Pending | undefined): Owner | undefined {
@@ -266,7 +266,7 @@ export class GroupMember implements AsyncDisposable {
 
   #changed(): void {
     void this.#herald.tell();
-    if (!this.#isLeaving) this.#hurry();
+    if (!this.#isLeaving) this.#looks.hurry();
   }
 
   #overLong(): readonly MemberState[] {
@@ -291,23 +291,7 @@ export class GroupMember implements AsyncDisposable {
     return self && { ...self, capacity, shardsMax };
   }
 
-  /** Looks; once more if it is looking already. */
-  #look(): void {
-    if (this.#looking !== undefined) {
-      this.#looksAgain = true;
-      return;
-    }
-    this.#looksAgain = false;
-    this.#looking = this.#lookOnce()
-      .catch((error: unknown) => this.#troubled(error))
-      .finally(() => {
-        this.#looking = undefined;
-        if (this.#looksAgain) this.#look();
-        else this.#schedule();
-      });
-  }
-
-  async #lookOnce(): Promise<void> {
+  async #look(): Promise<void> {
     const { signal } = this.#stopped;
     if (this.#lives.self === undefined || signal.aborted) return;
     const { over, found } = await this.#sight.look(signal);
@@ -318,7 +302,7 @@ export class GroupMember implements AsyncDisposable {
     const { self } = this.#lives;
     if (self === undefined || this.#isLeaving) return;
     const plan = this.#plan();
-    this.#tellMembers(plan.present.size);
+    this.#tellMembers(plan, self);
     const isNew = this.#clock.monotonicMs() - this.#lives.sinceMs < this.#terms.beatMs;
     const changes = await this.#mover.carry(plan, self, strays, !isNew);
     if (changes > 0) this.#changed();
@@ -335,32 +319,24 @@ export class GroupMember implements AsyncDisposable {
     if (differing.length > 0) throw new GroupSettingsError(this.#terms.group, differing);
   }
 
-  #tellMembers(members: number): void {
+  #tellMembers({ present, moves }: Assignment, self: Owner): void {
+    const members = present.size;
     if (members === this.#members) return;
     this.#members = members;
     this.#terms.onEvent({ type: 'members', members });
-    this.#hurry();
+    // Whoever is to give something will be asked for it soon.
+    if (moves.some(({ from, to }) => from === self.id || to === self.id)) this.#looks.hurry();
+  }
+
+  #nextMs(): number | undefined {
+    const { self } = this.#lives;
+    return self === undefined || this.#stopped.signal.aborted ? undefined : this.#sight.silence.nextMs(self);
   }
 
   #troubled(error: unknown): void {
     if (this.#stopped.signal.aborted) return;
     this.#terms.onEvent({ type: 'trouble', action: 'look', error });
     if (isHopeless(error)) this.#fail(error);
-    else this.#hurry();
-  }
-
-  /** The next look by itself; each beat looks as well. */
-  #schedule(): void {
-    this.#alarm.clear();
-    const { self } = this.#lives;
-    if (self === undefined || this.#stopped.signal.aborted) return;
-    const now = this.#clock.monotonicMs();
-    if (now < this.#hasteUntilMs) this.#alarm.set(now + this.#terms.beatMs / hasteFactor);
-    this.#alarm.set(Math.max(now + 1, this.#sight.silence.nextMs(self)));
-  }
-
-  /** Shards are on their way: looks more often for a while. */
-  #hurry(): void {
-    this.#hasteUntilMs = this.#clock.monotonicMs() + hasteBeats * this.#terms.beatMs;
+    else this.#looks.hurry();
   }
 }

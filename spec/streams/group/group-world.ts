@@ -39,6 +39,8 @@ interface WorldOptions {
   readonly saveMs?: number;
   readonly rules?: readonly EngineFaultRule[];
   readonly latencyMs?: number;
+  /** Workers whose handlers do not come to an end when their shard is asked for. @defaultValue false */
+  readonly stubborn?: boolean;
   readonly member?: Partial<GroupMemberOptions>;
 }
 
@@ -188,7 +190,7 @@ export class GroupWorld {
   readonly #closed = new Set<string>();
 
   async #work(peer: Peer, lease: OwnedLease): Promise<void> {
-    const { recordMs = 100, saveMs = 1_000, records = Number.POSITIVE_INFINITY } = this.#options;
+    const { recordMs = 100, saveMs = 1_000, records = Number.POSITIVE_INFINITY, stubborn = false } = this.#options;
     const { clock } = peer.machine;
     const work = { lease, peer };
     peer.works.add(work);
@@ -200,7 +202,7 @@ export class GroupWorld {
     };
     try {
       for (;;) {
-        if (lease.yielding.aborted) {
+        if (lease.yielding.aborted && !stubborn) {
           await save();
           await lease.yielded();
           return;
@@ -216,7 +218,8 @@ export class GroupWorld {
         lease.signal.throwIfAborted();
         place += 1;
         this.#deliver(work, place);
-        await clock.sleep(recordMs);
+        // Its handler has run; what is left is the wait for the next one.
+        await clock.sleep(recordMs, { signal: stubborn ? lease.signal : lease.yielding }).catch(() => {});
         if (clock.monotonicMs() - savedAt >= saveMs) await save();
       }
     } catch {
