@@ -30,7 +30,7 @@ import {
 import { type EngineRow, engines } from './engines.js';
 
 /** A table with a stream. */
-export interface WatchedTable {
+interface WatchedTable {
   readonly tableName: string;
   /** Of its stream. */
   readonly arn: string;

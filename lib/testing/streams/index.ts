@@ -4,13 +4,8 @@ export { ReshardedStreams } from './reshard.js';
 export type { ReshardPlan } from './reshard-map.js';
 export type { SimulatedStreams } from './simulated-port.js';
 export type { WrittenRecord } from './simulated-stream.js';
-export {
-  type ShardTrafficView,
-  type ShardView,
-  StreamSimulator,
-  type StreamSimulatorOptions,
-  type StreamTraffic,
-} from './simulator.js';
+export { StreamSimulator, type StreamSimulatorOptions } from './simulator.js';
+export type { ShardTrafficView, ShardView, StreamTraffic } from './simulator-views.js';
 export { type StreamSimulatorLimits, scaledStreamLimits, streamSimulatorLimits } from './stream-limits.js';
 export type { SourceOptions } from './synthetic-shard.js';
 export type { StreamViolation } from './traffic.js';

@@ -25,6 +25,7 @@ import { type PortWorld, SimulatedStreams } from './simulated-port.js';
 import type { SimulatedShard } from './simulated-shard.js';
 import { SimulatedStream, type WrittenRecord } from './simulated-stream.js';
 import { SimulatedTables } from './simulated-tables.js';
+import { type ShardView, type StreamTraffic, trafficOf, viewOf } from './simulator-views.js';
 import { type StreamSimulatorLimits, streamSimulatorLimits } from './stream-limits.js';
 import { type SourceOptions, syntheticShard } from './synthetic-shard.js';
 import { RateWindow, type StreamViolation } from './traffic.js';
@@ -59,50 +60,6 @@ export interface StreamSimulatorOptions {
   readonly keepsHistory?: boolean;
   /** Of the memory engine beneath. */
   readonly engine?: Omit<MemoryEngineOptions, 'clock' | 'seed' | 'onCommit'>;
-}
-
-/** A shard as it truly is, whatever listings say. */
-export interface ShardView {
-  readonly shardId: string;
-  readonly parentId: string | undefined;
-  readonly childIds: readonly string[];
-  readonly firstSequence: string;
-  /** Present: closed. */
-  readonly lastSequence: string | undefined;
-  readonly openedAtMs: number;
-  readonly closedAtMs: number | undefined;
-  /** Nothing of it can be read from then on. */
-  readonly goneAtMs: number | undefined;
-  /** Records that were written to it. */
-  readonly written: number;
-  /** Those of them that are not trimmed. */
-  readonly kept: number;
-}
-
-/** What was asked of one shard. */
-export interface ShardTrafficView {
-  readonly shardId: string;
-  /** GetRecords, refused ones among them. */
-  readonly reads: number;
-  readonly emptyReads: number;
-  readonly throttled: number;
-  readonly iterators: number;
-  readonly records: number;
-  /** The most GetRecords within any second. */
-  readonly readsPerSecondMax: number;
-  /** All that ever read it. */
-  readonly readers: readonly string[];
-  /** The most that read it at a time. */
-  readonly readersAtOnceMax: number;
-}
-
-/** What was asked of all streams. */
-export interface StreamTraffic {
-  readonly describesPerSecondMax: number;
-  readonly shards: readonly ShardTrafficView[];
-  /** What the service would not have allowed: the first hundred. */
-  readonly violations: readonly StreamViolation[];
-  readonly violationsCount: number;
 }
 
 const violationsKept = 100;
@@ -345,21 +302,4 @@ export class StreamSimulator {
     this.#byArn.set(init.arn, stream);
     return stream;
   }
-}
-
-function viewOf({ shardId, parentId, children, firstSequence, end, times, log }: SimulatedShard): ShardView {
-  return {
-    ...{ shardId, parentId, childIds: children, firstSequence, lastSequence: end?.lastSequence },
-    ...{ openedAtMs: times.openedAtMs, closedAtMs: end?.closedAtMs, goneAtMs: end?.goneAtMs },
-    ...{ written: log.endIndex, kept: log.endIndex - log.firstIndex },
-  };
-}
-
-function trafficOf({ shardId, traffic }: SimulatedShard): ShardTrafficView {
-  const { reads, emptyReads, throttled, iterators, records, readersAtOnceMax } = traffic;
-  return {
-    ...{ shardId, reads, emptyReads, throttled, iterators, records, readersAtOnceMax },
-    readsPerSecondMax: traffic.asked.perSecondMax,
-    readers: [...traffic.readers.keys()],
-  };
 }

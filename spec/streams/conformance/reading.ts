@@ -1,4 +1,6 @@
-/** Reading by hand what a spec wrote: the plainest use of the port there is. */
+/** Writing, and reading by hand what was written: the plainest use of the port there is. */
+import { expect } from '@jest/globals';
+import type { Item } from '../../../lib/codec/index.js';
 import type { IteratorStart, ShardDescription, StreamRecord, StreamsPort } from '../../../lib/streams/index.js';
 import type { OpenStreams } from '../../support/stream-engines.js';
 
@@ -86,3 +88,33 @@ export async function readStream(opened: OpenStreams, arn: string, count: number
   }
   throw new Error(`Of ${count} records ${found.length} were to be read`);
 }
+
+/** An item, numbered or not. */
+export const item = (pk: string, n?: number): Item => ({
+  pk: { S: pk },
+  ...(n !== undefined && { n: { N: String(n) } }),
+});
+
+/** Writes items one after the other. */
+export async function put(opened: OpenStreams, table: string, items: readonly Item[]): Promise<void> {
+  for (const one of items) {
+    const { status } = await opened.engine.put({ table, item: one });
+    expect(status).toBe('applied');
+  }
+}
+
+/** The shard of the items with one key, the only ones that were written. */
+export async function shardWith(opened: OpenStreams, arn: string): Promise<string> {
+  const [first] = await readStream(opened, arn, 1);
+  return first?.shardId ?? '';
+}
+
+/** An error of the service. */
+export const refusal = (name: string): unknown => expect.objectContaining({ name });
+/** The numbers of the items after their changes. */
+export const numbersOf = (records: readonly StreamRecord[]): number[] =>
+  records.map((record) => Number(textOf(record.dynamodb?.NewImage)));
+const textOf = (image: Item | undefined): string | undefined => (image?.n as { readonly N: string } | undefined)?.N;
+/** Whether sequence numbers grow. */
+export const grows = (texts: readonly string[]): boolean =>
+  texts.every((text, at) => at === 0 || BigInt(texts[at - 1] as string) < BigInt(text));
