@@ -15,20 +15,12 @@ export const agreeing = 2;
 /** What a shard waits for: its parent, a link to those that are known, a listing that agrees. */
 export type WaitsFor = 'parent' | 'link' | 'listing' | undefined;
 
-/** What the newest listings leave open. */
-interface Doubt {
-  /** Shards made before this may be ancestors of those that the token began with: links are missing. */
-  readonly looseMs: number;
-  /** Shards made after this may come after one that vanished. */
-  readonly vanishedMs: number;
-}
-
 export class ForestJudge {
   /** The newest time that was told, in epoch milliseconds. */
   nowMs: number;
   readonly #graph: ShardGraph;
   readonly #times: ForestTimes;
-  #known: Doubt | undefined;
+  #looseMsKnown: number | undefined;
 
   constructor(graph: ShardGraph, times: ForestTimes, nowMs: number) {
     this.#graph = graph;
@@ -38,7 +30,7 @@ export class ForestJudge {
 
   /** Something is known that was not. */
   changed(): void {
-    this.#known = undefined;
+    this.#looseMsKnown = undefined;
   }
 
   /** What a pending shard waits for. */
@@ -51,13 +43,10 @@ export class ForestJudge {
     // Gone, it seems: whoever opens it will see.
     if (node.timesMissed >= agreeing) return undefined;
     const { createdMs } = node;
-    const doubt = this.#doubt();
     if (node.isLate && node.timesListed === 0) return 'listing';
     // It may be an ancestor of what the token began with.
-    if (node.timesListed < agreeing && (createdMs ?? 0) < doubt.looseMs) return 'link';
+    if (node.timesListed < agreeing && (createdMs ?? 0) < this.#loosestMs()) return 'link';
     if (node.parentId === undefined || parent !== undefined) return undefined;
-    // It may come after something that is gone, of which nobody was told yet.
-    if ((createdMs ?? Number.POSITIVE_INFINITY) > doubt.vanishedMs) return 'listing';
     const isPlain = !node.isLate && !this.isYoung(node);
     return isPlain || this.#isParentGone(node, node.parentId) ? undefined : 'listing';
   }
@@ -99,19 +88,15 @@ export class ForestJudge {
     return timesListed >= agreeing && (parentAge > lagMs + skewMs || isLong);
   }
 
-  #doubt(): Doubt {
-    if (this.#known !== undefined) return this.#known;
+  /** Shards made before this may be ancestors of those that the token began with: links are missing. */
+  #loosestMs(): number {
+    if (this.#looseMsKnown !== undefined) return this.#looseMsKnown;
     let looseMs = Number.NEGATIVE_INFINITY;
-    let vanishedMs = Number.POSITIVE_INFINITY;
     for (const node of this.#graph.nodes.values()) {
-      const { createdMs, state, timesMissed, gap, isContinuation, isSkipped, isChildless, children } = node;
       if (node.isGiven) looseMs = Math.max(looseMs, this.#looseMs(node));
-      const isOpenEnded = state === 'finished' && children.size === 0 && !isChildless && !isSkipped && gap !== 'told';
-      if (isContinuation && timesMissed > 0 && (state !== 'finished' || isOpenEnded))
-        vanishedMs = Math.min(vanishedMs, createdMs ?? 0);
     }
-    this.#known = { looseMs, vanishedMs };
-    return this.#known;
+    this.#looseMsKnown = looseMs;
+    return looseMs;
   }
 
   /** When the oldest known ancestor was made, if there are unknown ones above it. */
