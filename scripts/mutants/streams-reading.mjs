@@ -121,8 +121,8 @@ export const streamsReading = [
   mutant(
     'a shard is at its end when its last page was handed out',
     'lib/streams/reader.ts',
-    "      const done = this.#outstanding.handOut(feed.shardId, page.position);\n",
-    "      const done = this.#outstanding.handOut(feed.shardId, page.position);\n      if (page.isEnd) opened.lineage.finished(feed.shardId);\n",
+    '      const done = this.#outstanding.handOut(feed.shardId, page.position);\n',
+    '      const done = this.#outstanding.handOut(feed.shardId, page.position);\n      if (page.isEnd) opened.lineage.finished(feed.shardId);\n',
     rules,
     'until all of it is done',
   ),
@@ -164,7 +164,7 @@ export const streamsReading = [
     'return this.#page === undefined && this.#stoppedBy',
     'return this.#stoppedBy',
     rules,
-    'holds no more than was allowed',
+    'one page ahead',
   ),
   mutant(
     'pages are asked for whatever waits',

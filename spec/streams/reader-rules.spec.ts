@@ -105,8 +105,13 @@ describe('commit', () => {
       const reader = read({ commit: 'manual' });
       const parent = (await reader.next()).value;
       expect(parent.shardEnd).toBe(true);
-      const child = reader.next();
+      let isThere = false;
+      const child = reader.next().then((next) => {
+        isThere = true;
+        return next;
+      });
       await clock.sleep(600_000);
+      expect(isThere).toBe(false);
       await parent.commit();
       expect((await child).value.records.map(({ value }: { value: StreamRecord }) => numberOf(value))).toEqual([2]);
       await reader.stop();
@@ -264,6 +269,22 @@ describe('singlePass', () => {
 });
 
 describe('a slow consumer', () => {
+  it('has one page ahead of it in each shard, and no more is asked for', () =>
+    onStream(async ({ clock, read, simulator, write }) => {
+      await write(...upTo(100));
+      const reader = read({ batchRecordsMax: 10 });
+      const { value } = await reader.next();
+      await clock.sleep(600_000);
+      expect(simulator.port().spent().reads).toBe(2);
+      const seen = value.records.map((change: { value: StreamRecord }) => numberOf(change.value));
+      while (seen.length < 100) {
+        const next = await reader.next();
+        seen.push(...next.value.records.map((change: { value: StreamRecord }) => numberOf(change.value)));
+      }
+      expect(seen).toEqual(upTo(100));
+      await reader.stop();
+    }));
+
   it('holds no more than was allowed and one page for each question under way', () =>
     onStream(
       async ({ clock, read, write }) => {
