@@ -1,5 +1,5 @@
-// Goal: changes() tells every version, in order, once, or says loudly that it can't. Method: a reader that the spec speaks for, which leaves out,
-// repeats, comes late and is lost, on a memory engine and a virtual clock.
+// Goal: changes() tells every version, in order, once, or says loudly that it can't. Method: a reader that the spec speaks for, which
+// leaves out, repeats, comes late and is lost, on a memory engine and a virtual clock.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { AtomReader, AtomTable } from '../../lib/atom/index.js';
 import type { Item } from '../../lib/codec/index.js';

@@ -1,5 +1,5 @@
-// Goal: what watches fed by a stream cost, in requests and in memory, while nothing happens and while much does. Method: a simulated stream, whose
-// questions are counted, on a virtual clock. How quick they are is measured by the bench, not here.
+// Goal: what watches fed by a stream cost, in requests and in memory, while nothing happens and while much does. Method: a simulated
+// stream, whose questions are counted, on a virtual clock. How quick they are is measured by the bench, not here.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';

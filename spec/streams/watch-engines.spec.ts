@@ -1,5 +1,5 @@
-// Goal: watches and changes() through real streams: newest values, each version, through shards that close, with a sort key, with values that do not fit
-// their item. Method: all engines that have streams; processes are tables of their own.
+// Goal: watches and changes() through real streams: newest values, each version, through shards that close, with a sort key, with values
+// that do not fit their item. Method: all engines that have streams; processes are tables of their own.
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import { changes, StreamWatchSource, TableStream, watchPrefix } from '../../lib/streams/index.js';

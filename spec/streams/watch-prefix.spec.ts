@@ -1,5 +1,6 @@
-// Goal: a watch of many atoms tells the newest state of each in the end, and takes none back, from two sources that know nothing of each other: records that
-// come late or not at all, and walks that take their time. Method: a reader that the spec speaks for; and, for what is kept of them, random histories.
+// Goal: a watch of many atoms tells the newest state of each in the end, and takes none back, from two sources that know nothing of each
+// other: records that come late or not at all, and walks that take their time. Method: a reader that the spec speaks for; and, for what
+// is kept of them, random histories.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { AtomTable } from '../../lib/atom/index.js';
 import { seededRandom } from '../../lib/engine/random.js';

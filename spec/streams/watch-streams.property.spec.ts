@@ -1,5 +1,5 @@
-// Goal: through rolls, splits, lying listings, throttling, soft tips and lost places a watch sees the newest value in the end and none older after a
-// newer, and changes() tells every version. Method: processes on a simulated stream, seeds; what was written is known.
+// Goal: through rolls, splits, lying listings, throttling, soft tips and lost places a watch sees the newest value in the end and none
+// older after a newer, and changes() tells every version. Method: processes on a simulated stream, seeds; what was written is known.
 import { describe, expect, it } from '@jest/globals';
 import { scaledStreamLimits } from '../../lib/testing/streams/index.js';
 import { isForward, seed, type Watcher, WatchWorld } from './watch-world.js';

@@ -16,8 +16,8 @@ export interface ChangesOptions extends KeySelection {
   /** What reads the stream: the `watchSource` of the table, or one of its own. */
   readonly source: StreamWatchSource;
   /**
-   * Where to begin: `'now'`, or a position in the stream, as the token of an earlier loop. From a position on it has a reader of its own, which is
-   * one more at each shard, and takes one more place.
+   * Where to begin: `'now'`, or a position in the stream, as the token of an earlier loop. From a position on it has a reader of its own,
+   * which is one more at each shard, and takes one more place.
    *
    * @defaultValue 'now'
    */
@@ -28,8 +28,8 @@ export interface ChangesOptions extends KeySelection {
    */
   readonly previous?: boolean;
   /**
-   * Bytes of records that may wait for this loop. A loop from now on that leaves more waiting ends with a gap, since it shares its reader with others; one
-   * from a position lets its own reader wait.
+   * Bytes of records that may wait for this loop. A loop from now on that leaves more waiting ends with a gap, since it shares its reader
+   * with others; one from a position lets its own reader wait.
    *
    * @defaultValue 8 MiB
    */
@@ -43,8 +43,8 @@ export interface ToldChange<T> {
   readonly change: AtomChange<T>;
   readonly meta: RecordMeta;
   /**
-   * How long ago the value was written, by the writer's clock and ours, in milliseconds: exact to the difference of the two, where `meta` has whole
-   * seconds. `undefined` where the item does not say.
+   * How long ago the value was written, by the writer's clock and ours, in milliseconds: exact to the difference of the two, where `meta`
+   * has whole seconds. `undefined` where the item does not say.
    */
   readonly writeToHandlerMs: number | undefined;
 }
@@ -88,8 +88,8 @@ export class AtomChanges<T> implements AsyncIterableIterator<ToldChange<T>, void
   /**
    * The next change. Nothing begins before the first call, or that of `ready()`.
    *
-   * @throws {StreamGapError} `ERR_STREAM_GAP`, {@link RecordParseError} `ERR_STREAM_PARSE`; what the read of the atom throws; `signal.reason`. After
-   * that the loop has ended.
+   * @throws {StreamGapError} `ERR_STREAM_GAP`, {@link RecordParseError} `ERR_STREAM_PARSE`; what the read of the atom throws;
+   * `signal.reason`. After that the loop has ended.
    */
   async next(): Promise<IteratorResult<ToldChange<T>, void>> {
     try {
@@ -121,8 +121,8 @@ export class AtomChanges<T> implements AsyncIterableIterator<ToldChange<T>, void
   }
 
   /**
-   * Where a later loop goes on (`from`): after all changes that were taken before the last one. Some of them may come again. `undefined` before
-   * `ready()`.
+   * Where a later loop goes on (`from`): after all changes that were taken before the last one. Some of them may come again. `undefined`
+   * before `ready()`.
    */
   token(): StreamToken | undefined {
     return this.#tap.token();
@@ -163,15 +163,17 @@ export class AtomChanges<T> implements AsyncIterableIterator<ToldChange<T>, void
 /**
  * Every change of an atom, of the atoms whose keys begin alike, or of a whole table, in order, each version of it.
  *
- * **Guarantee.** From `ready()` on (or from the position) each committed write is told at least once, those of one atom in their order; what can't be
- * told ends the loop with a {@link StreamGapError}, and is never skipped in silence. It can't be missed without being noticed: each record tells which
- * version it was written over, and that must be the one before. Changes are not conflated; for the newest value alone use `watch()`.
+ * **Guarantee.** From `ready()` on (or from the position) each committed write is told at least once, those of one atom in their order;
+ * what can't be told ends the loop with a {@link StreamGapError}, and is never skipped in silence. It can't be missed without being
+ * noticed: each record tells which version it was written over, and that must be the one before. Changes are not conflated; for the
+ * newest value alone use `watch()`.
  *
- * For an atom from now on, the state from which every change is told is read consistently when the reader is there (`ready()`), so what was written right
- * at the beginning is either in that state or told. For many atoms, a write that was under way at `ready()` may be told or not.
+ * For an atom from now on, the state from which every change is told is read consistently when the reader is there (`ready()`), so what
+ * was written right at the beginning is either in that state or told. For many atoms, a write that was under way at `ready()` may be told
+ * or not.
  *
- * It needs the stream, with NEW_AND_OLD_IMAGES: while other processes have all places for readers it waits. If the place or the reader is lost it goes
- * on where it stood. If the process dies, a loop from its last `token()` repeats some changes and misses none.
+ * It needs the stream, with NEW_AND_OLD_IMAGES: while other processes have all places for readers it waits. If the place or the reader is
+ * lost it goes on where it stood. If the process dies, a loop from its last `token()` repeats some changes and misses none.
  *
  * @consistency Order per atom. Of different atoms nothing is said.
  * @cost As {@link StreamWatchSource}; an atom from now on: 1 consistent read.

@@ -22,8 +22,8 @@ const settleMs = 3_000;
 /** What a {@link StreamWatchSource} is doing. */
 export interface WatchSourceStatus {
   /**
-   * `idle`: nothing is watched. `polling`: it never reads. `waiting`: others have the places for readers. `starting`: the reader is being opened. `live`:
-   * every change is told. `down`: something stands in the way, and is tried again. `closed`.
+   * `idle`: nothing is watched. `polling`: it never reads. `waiting`: others have the places for readers. `starting`: the reader is being
+   * opened. `live`: every change is told. `down`: something stands in the way, and is tried again. `closed`.
    */
   readonly state: SharedReaderState | 'polling';
   /** The place that it reads in, 1 or 2. */
@@ -44,24 +44,26 @@ export interface EveryChange {
  * Feeds watches from the stream of their table: `watch`, `addWatch` and `waitFor` learn of a change of another process about as soon as it is
  * in the stream, and polling is left to a safety interval.
  *
- * **Guarantee.** What it tells makes watches quicker, and never wrong: they see the newest value eventually, and never an older one after a
- * newer, whatever the reader misses. It says that it is healthy only while every open shard of the stream is read; before that, and after
- * any doubt (a gap, a reader that was opened anew, a shard that was not heard of, a place that was lost), each watched atom is read consistently
- * once. It can *not* be sooner than the stream, which the service does not promise a time for; and between two polls of a quiet shard lie up to a second.
+ * **Guarantee.** What it tells makes watches quicker, and never wrong: they see the newest value eventually, and never an older one after
+ * a newer, whatever the reader misses. It says that it is healthy only while every open shard of the stream is read; before that, and
+ * after any doubt (a gap, a reader that was opened anew, a shard that was not heard of, a place that was lost), each watched atom is read
+ * consistently once. It can *not* be sooner than the stream, which the service does not promise a time for; and between two polls of a
+ * quiet shard lie up to a second.
  *
  * One reader serves all watches of the process, however many, through all `AtomTable`s that were given this object. It starts with the first
  * watched atom, and stops some time after the last. A shard bears two readers, so at most `slots` processes read; all others poll as if
  * there was no source, and ask for a place now and then. Places are locks in the table `coordination`.
  *
- * **If the process dies**, another takes its place after 30 s and the time to its next try (`slotRetryMs`). If the place is lost, the reader is stopped, and its
- * watches poll.
+ * **If the process dies**, another takes its place after 30 s and the time to its next try (`slotRetryMs`). If the place is lost, the
+ * reader is stopped, and its watches poll.
  *
  * Any view type will do. With NEW_IMAGE or NEW_AND_OLD_IMAGES a change costs no read; with the others each costs one consistent read.
  *
- * @cost Per open shard: at most 1.05 GetRecords a second while it is quiet, up to 1.8 with traffic (`shardReadsPerSecondMax`); per process: DescribeStream every 5 minutes and at the
- * end of a shard. Each atom is read consistently twice when the reader starts, then eventually once a minute (`watch.safetyMs`). A place:
- * 0.1 write units a second, and as much for a process that waits for one.
- * @iam dynamodb:DescribeStream, dynamodb:GetShardIterator, dynamodb:GetRecords; what `TableStream.resolve` needs; what `Lock` needs, on `coordination`
+ * @cost Per open shard: at most 1.05 GetRecords a second while it is quiet, up to 1.8 with traffic (`shardReadsPerSecondMax`); per
+ * process: DescribeStream every 5 minutes and at the end of a shard. Each atom is read consistently twice when the reader starts, then
+ * eventually once a minute (`watch.safetyMs`). A place: 0.1 write units a second, and as much for a process that waits for one.
+ * @iam dynamodb:DescribeStream, dynamodb:GetShardIterator, dynamodb:GetRecords; what `TableStream.resolve` needs; what `Lock` needs, on
+ * `coordination`
  *
  * @example
  * ```ts

@@ -31,12 +31,12 @@ export interface StreamWatchSourceOptions {
   /**
    * Most questions for records per second and shard, of this process's watches. The service bears about 5 of all readers together.
    *
-   * @defaultValue 0.45 of that of the `TableStream` (so 1.8) where there are two places, for two readers at 2 a second are at times six within
-   * one; a quarter where there is one, since somebody else reads as well; all of it with `via: 'stream'`
+   * @defaultValue 0.45 of that of the `TableStream` (so 1.8) where there are two places, for two readers at 2 a second are at times six
+   * within one; a quarter where there is one, since somebody else reads as well; all of it with `via: 'stream'`
    */
   readonly shardReadsPerSecondMax?: number;
   /**
-   * How often a process without a place asks for one, in milliseconds; half of that more or less, at random.
+   * How often a process without a place asks for one, in milliseconds; up to a quarter more or less, at random.
    * @defaultValue 30000
    */
   readonly slotRetryMs?: number;

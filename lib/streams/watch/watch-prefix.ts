@@ -232,18 +232,21 @@ export class AtomsWatch<T> implements AsyncIterableIterator<SeenAtom<T>, void, u
 }
 
 /**
- * The newest states of all atoms whose keys begin alike, or of a whole table: those that are there now, then each that changes, is made or is deleted.
+ * The newest states of all atoms whose keys begin alike, or of a whole table: those that are there now, then each that changes, is made
+ * or is deleted.
  *
- * **Guarantee.** Each atom is told at least with its newest state, in the end; what is told of one never goes back. States are conflated: whoever is
- * slow gets the newest of each atom. What is in doubt is settled by a consistent walk over these atoms. It can *not* tell when the states that are
- * there at first are complete (see `mirror`), and of a value that expires it tells when its item is removed, or at the next walk.
+ * **Guarantee.** Each atom is told at least with its newest state, in the end; what is told of one never goes back. States are conflated:
+ * whoever is slow gets the newest of each atom. What is in doubt is settled by a consistent walk over these atoms. It can *not* tell when
+ * the states that are there at first are complete (see `mirror`), and of a value that expires it tells when its item is removed, or at
+ * the next walk.
  *
- * With a `source` it learns of changes from the one reader that all watches share, and walks the atoms every 10 minutes beside that; without one, or
- * while that can't be relied on, it walks them every 30 seconds. In a table without a sort key each walk reads the whole table.
+ * With a `source` it learns of changes from the one reader that all watches share, and walks the atoms every 10 minutes beside that;
+ * without one, or while that can't be relied on, it walks them every 30 seconds. In a table without a sort key each walk reads the whole
+ * table.
  *
  * @consistency Eventual, forward only.
- * @cost 1 read unit per 4 KB of what a walk passes: with `pk` the atoms that begin alike, else the whole table; two walks at the beginning. As
- * {@link StreamWatchSource} beside that.
+ * @cost 1 read unit per 4 KB of what a walk passes: with `pk` the atoms that begin alike, else the whole table; three walks at the
+ * beginning. As {@link StreamWatchSource} beside that.
  * @iam dynamodb:Scan, dynamodb:Query with `pk`; as {@link StreamWatchSource}
  * @throws TypeError, RangeError for wrong options.
  *
