@@ -51,7 +51,7 @@ export {
   type DynamoDBStreamsClientLike,
   SdkStreams,
 } from './sdk-port.js';
-export type { ImagesNeeded, StreamFacts } from './stream-lookup.js';
+export type { StreamFacts } from './stream-lookup.js';
 export {
   type ResolveOptions,
   TableStream,
