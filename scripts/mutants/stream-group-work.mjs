@@ -207,7 +207,7 @@ export const streamGroupWork = [
   mutant(
     'group: the second child of a split is left to the audit',
     `${folder}/group-run.ts`,
-    'if (children.length === 1) this.#findLater(shardId, children);',
+    'void findLateChildren({ ...late, retentionMs: settings.ages.retentionMs }, shardId, children);',
     '',
     group,
     'rolls and splits',

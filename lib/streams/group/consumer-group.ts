@@ -68,7 +68,7 @@ export interface GroupRetryShardOptions {
  * @example
  * ```ts
  * import { AtomTable } from 'leyden-jar';
- * import { atomChanges, ConsumerGroup, TableStream } from 'leyden-jar/streams';
+ * import { ConsumerGroup, TableStream } from 'leyden-jar/streams';
  * import { StreamSimulator } from 'leyden-jar/testing';
  *
  * const simulator = new StreamSimulator();
@@ -84,10 +84,12 @@ export interface GroupRetryShardOptions {
  *   table: groups,
  *   from: 'trim-horizon',
  *   handler: async ({ records }, { signal }) => {
+ *     signal.throwIfAborted(); // before each step
  *     for (const { meta } of records) console.log(meta.event); // => INSERT
- *     await group.stop();
+ *     void group.stop(); // yours: run({ signal }), until the process is to end
  *   },
  * });
+ * await group.run();
  * ```
  */
 export class ConsumerGroup<T> implements AsyncDisposable {

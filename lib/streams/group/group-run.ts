@@ -9,6 +9,7 @@ import { encodeKey } from '../../codec/index.js';
 import { onAbort, unlessAborted } from '../../engine/index.js';
 import { Discovery } from '../discovery.js';
 import { promisedShare } from '../forest-start.js';
+import { persist } from '../persist.js';
 import type { StreamRecord } from '../port.js';
 import { Scheduler } from '../scheduler.js';
 import { creationTimeOf } from '../shard-id.js';
@@ -28,6 +29,8 @@ import type { WorkGround } from './work-ground.js';
 
 /** Saves of all members together that one partition of the table bears well, per second. */
 const savesPerSecondMax = 300;
+/** Longest pause before a shard that ended is asked for its children again, while the service fails. */
+const childrenMsMax = 5_000;
 /** How long a count of shards is good for. */
 const countMs = 5_000;
 
@@ -174,27 +177,15 @@ export class GroupRun<T> {
   }
 
   async #childrenOf(shardId: string, signal: AbortSignal): Promise<readonly string[] | 'unknown'> {
-    try {
-      const found = await this.#discovery.childrenOf(shardId, { signal });
-      const children = found.map((child) => child.shardId).sort();
-      if (children.length === 1) this.#findLater(shardId, children);
-      return children.length === 0 ? 'unknown' : children;
-    } catch (error) {
-      signal.throwIfAborted();
-      this.#options.tell({ type: 'trouble', action: 'look', error });
-      // The audit finds them.
-      return 'unknown';
-    }
-  }
-
-  #findLater(shardId: string, known: readonly string[]): void {
     const { settings, tell } = this.#options;
-    const { clock } = settings.stream;
-    const stopped = this.#leaving.signal;
-    const ground = { items: this.#items, discovery: this.#discovery, clock, stopped };
-    findLateChildren(ground, shardId, known).catch((error: unknown) => {
-      if (!stopped.aborted) tell({ type: 'trouble', action: 'look', error });
-    });
+    const { clock, random } = settings.stream;
+    const onTrouble = (error: unknown) => tell({ type: 'trouble', action: 'look', error });
+    const trying = { clock, random, signal, waitMsMax: childrenMsMax, onRetry: onTrouble };
+    const found = await persist(() => this.#discovery.childrenOf(shardId, { signal }), trying);
+    const children = found.map((child) => child.shardId).sort();
+    const late = { items: this.#items, discovery: this.#discovery, clock, stopped: this.#leaving.signal, onTrouble };
+    void findLateChildren({ ...late, retentionMs: settings.ages.retentionMs }, shardId, children);
+    return children.length === 0 ? 'unknown' : children;
   }
 
   /**

@@ -32,7 +32,7 @@ export class Lane<T> {
     const work = this.#work;
     for (;;) {
       if (work.isLeaving || (this.waiting === 0 && !work.hasEnded)) await work.changed();
-      else if (work.parked !== undefined) await work.untilUnparked();
+      else if (work.isBlocked) await work.untilUnparked();
       else if (this.waiting === 0) return;
       else if (this.#isToWait()) await this.#wait();
       else await this.#handle();

@@ -44,6 +44,7 @@ export class ShardWork<T> {
   /** The last page was taken. */
   hasEnded = false;
   readonly #leaving = new AbortController();
+  #unparking: Promise<void> | undefined;
   readonly #unlisten: readonly (() => void)[];
   /** When the newest record that is done was written, by its own time. */
   #doneAtMs: number | undefined;
@@ -147,8 +148,20 @@ export class ShardWork<T> {
     await this.untilUnparked();
   }
 
-  /** @throws {Leaving} */
-  async untilUnparked(): Promise<void> {
+  /** Records that were taken must wait: one of them is what it is parked at. At a gap those before it go on. */
+  get isBlocked(): boolean {
+    return this.parked?.at !== undefined;
+  }
+
+  /** Comes back when it is parked no more. One look serves all who wait. @throws {Leaving} */
+  untilUnparked(): Promise<void> {
+    this.#unparking ??= this.#lookOut().finally(() => {
+      this.#unparking = undefined;
+    });
+    return this.#unparking;
+  }
+
+  async #lookOut(): Promise<void> {
     while (this.parked !== undefined) {
       // Who says it here rings; who says it elsewhere is found by looking.
       await this.changedWithin(parkedLookMs);
