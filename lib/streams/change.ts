@@ -1,7 +1,6 @@
 /** What readers deliver: changes in batches, each batch of one shard. */
 import type { StreamRecord } from './port.js';
 import type { StreamToken } from './position.js';
-import type { ImagesNeeded } from './stream-lookup.js';
 
 /** What is known of a record beside what a parser makes of it. */
 export interface RecordMeta {
@@ -23,6 +22,9 @@ export interface Change<T> {
   readonly value: T;
   readonly meta: RecordMeta;
 }
+
+/** What is asked of the images of a stream. */
+export type ImagesNeeded = 'new-image' | 'both-images' | undefined;
 
 /**
  * What makes something of a record. What it throws is a failure of that record. Records for which it returns `undefined` are not

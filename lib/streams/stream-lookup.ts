@@ -6,6 +6,7 @@
  * would wait for ever, and nobody would be told.
  */
 import type { StreamViewType, TableDescription } from '../engine/index.js';
+import type { ImagesNeeded } from './change.js';
 import { StreamError } from './errors.js';
 import type { StreamDescription, StreamName, StreamsPort } from './port.js';
 import { refusalOf } from './refusals.js';
@@ -23,9 +24,6 @@ export interface StreamFacts {
   /** Off: it is read to its end, and nothing follows. */
   readonly isDisabled: boolean;
 }
-
-/** What is asked of the images of a stream. */
-export type ImagesNeeded = 'new-image' | 'both-images' | undefined;
 
 /** Describes a table; `undefined` where it does not exist. */
 export type DescribeTable = () => Promise<TableDescription | undefined>;

@@ -1,6 +1,6 @@
 import type { AtomTable } from '../atom/index.js';
 import { type Clock, type Random, systemClock, systemRandom, unlessAborted } from '../engine/index.js';
-import type { Change, Parser } from './change.js';
+import type { Change, ImagesNeeded, Parser } from './change.js';
 import { Governor } from './governor.js';
 import { type Pace, type PaceOptions, paceOf } from './pace.js';
 import { raw } from './parser.js';
@@ -9,7 +9,7 @@ import { type ReadOptions, settingsOf } from './read-options.js';
 import { StreamReader } from './reader.js';
 import { type DynamoDBStreamsClientLike, SdkStreams } from './sdk-port.js';
 import { parseStreamArn } from './stream-arn.js';
-import { type ImagesNeeded, requireImages, type StreamFacts, streamOfArn, streamOfTable } from './stream-lookup.js';
+import { requireImages, type StreamFacts, streamOfArn, streamOfTable } from './stream-lookup.js';
 
 /** Options of {@link TableStream} beside the stream itself. */
 export interface TableStreamBaseOptions {

@@ -194,11 +194,12 @@ describe('atomChanges()', () => {
 
   it('tells the end of a value that had expired, and no value before one that had', async () => {
     const { changes, clock, run, table } = await open();
-    const [gone, kept] = ['gone', 'kept'].map((key) => table.atom<number>(key, { ttlMs: 1_000 }));
-    await run(Promise.all([gone?.reset(1), kept?.reset(1)]));
+    const gone = table.atom<number>('gone', { ttlMs: 1_000 });
+    const kept = table.atom<number>('kept', { ttlMs: 1_000 });
+    await run(Promise.all([gone.reset(1), kept.reset(1)]));
     expect((await changes()).map(({ expiresAt }) => typeof expiresAt)).toEqual(['number', 'number']);
     await run(clock.sleep(2_000));
-    await run(Promise.all([kept?.reset(2)]));
+    await run(kept.reset(2));
     expect(await changes()).toMatchObject([{ key: 'kept', version: 2, value: 2, previous: undefined, missing: [] }]);
     await run(clock.sleep(2 * 3_600_000));
     await run(table.sweep());

@@ -186,7 +186,13 @@ describe('mirror()', () => {
     });
     const types = world.events.map(({ type, epoch }) => `${type} ${epoch}`);
     expect(types.filter((one) => !one.startsWith('change'))).toEqual([
-      ...['snapshot 1', 'snapshot 1', 'synced 1', 'restart 2', 'snapshot 2', 'snapshot 2', 'synced 2'],
+      'snapshot 1',
+      'snapshot 1',
+      'synced 1',
+      'restart 2',
+      'snapshot 2',
+      'snapshot 2',
+      'synced 2',
     ]);
     expect(world.events.find(({ type }) => type === 'restart')).toMatchObject({ epoch: 2, gap: {} });
   });
