@@ -51,6 +51,7 @@ export class Looks {
   hurry(): void {
     const { clock, beatMs } = this.#ground;
     this.#hasteUntilMs = clock.monotonicMs() + hasteBeats * beatMs;
+    if (this.#looking === undefined) this.#schedule();
   }
 
   /** No more looks by itself. */

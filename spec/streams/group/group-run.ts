@@ -12,7 +12,7 @@ interface GroupRun {
   readonly members?: number;
   /** @defaultValue 6 */
   readonly shards?: number;
-  /** How long it is disturbed, in virtual time. @defaultValue 3 min */
+  /** How long it is disturbed, in virtual time. @defaultValue 2 min */
   readonly disturbedMs?: number;
   /** @defaultValue true */
   readonly skewed?: boolean;
@@ -32,7 +32,7 @@ export interface GroupReport {
 }
 
 export async function runGroup(options: GroupRun): Promise<GroupReport> {
-  const { seed, rules = [], members = 3, shards = 6, disturbedMs = 180_000, skewed = true } = options;
+  const { seed, rules = [], members = 3, shards = 6, disturbedMs = 120_000, skewed = true } = options;
   const world = new GroupWorld({ seed, shards, rules, recordMs: 1_000, saveMs: 3_000 });
   return world.clock.run(disturb(world, { members, disturbedMs, skewed }));
 }
