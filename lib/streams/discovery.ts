@@ -41,7 +41,7 @@ export interface ShardListing {
   readonly pages: number;
 }
 
-export const discoveryTimesDefault: DiscoveryTimes = {
+const discoveryTimesDefault: DiscoveryTimes = {
   pagePauseMs: 100,
   childPauseMs: 50,
   childPauseMsMax: 1_000,

@@ -14,14 +14,14 @@ export interface Beginning {
 }
 
 /** What starts before this was never promised whole: it may have been trimmed while the first shards were read. */
-export const promisedShare: number = 23 / 24;
+const promisedShare = 23 / 24;
 
 export function isToken(from: StreamPosition): from is StreamToken {
   return typeof from === 'object' && 'shards' in from;
 }
 
 /** From when on records are wanted, where the start is a moment. */
-export function sinceOf({ from, startedAtMs, retentionMs }: Beginning): number | undefined {
+function sinceOf({ from, startedAtMs, retentionMs }: Beginning): number | undefined {
   if (from === 'latest') return startedAtMs;
   if (typeof from !== 'object' || !('since' in from)) return undefined;
   // Before that there is nothing, and nothing is missed there.

@@ -5,17 +5,21 @@
  * root to a leaf, so its order is kept by one rule: **no shard is started before its parent is done**. The rest of this file is about
  * not believing the listings, which are late and whose pages need not belong to one instant:
  *
- * ```
- *   listing          what is made of it
- *   parent open, child listed      the child closes the parent
- *   closed, no child               suspicious: asked again until there is one, or a day has gone by
- *   child listed, parent missing   the parent is gone when the child is older than a day; else a second listing decides
- *   finished, listed again         nothing: a finished shard is remembered for two days
- *   in the token, not listed       it is opened all the same: only the shard itself can say that it is gone
- * ```
+ *   parent open, child listed         the child closes the parent
+ *   closed, no child                  suspicious: its children are asked for until there is one, or a day has gone by
+ *   child listed, parent missing      the parent is gone if the child is older than a day; else a second listing decides
+ *   the same, but it turned up later  it takes three listings over a minute; then the parent has gone unread, which is a gap
+ *   finished, listed again            nothing: a finished shard is remembered for two days
+ *   above a shard that was begun      it lies before the start, and is passed over
+ *   in the token, not listed          it is opened all the same: only the shard itself can say that it is gone
+ *   end in the token, nothing after   a gap: what came after it came and went unseen
  *
  * Where a shard is started: at the oldest record, always, when it is the child of one that was read. Only roots that were there before
- * a reader which begins `'latest'` are started at the tip.
+ * a reader which begins `'latest'` are started at the tip. What is more than 23 hours old at a start `'trim-horizon'` is read as far as it
+ * is still there; everything younger is promised, and a gap is told where it is missing.
+ *
+ * It cannot tell a lost shard from one that is shown again after its end by listings which leave out everything it is related to. Then
+ * it tells of a gap where none is; never the other way round.
  *
  * Sources: the lessons of the Java adapter (parents closed artificially, children asked for again), of Apache Flink's connector
  * (ages from ids, tombstones) and of bloop (the whole forest as token).

@@ -15,10 +15,10 @@ import { type NaiveFault, NaiveStreamReader } from '../support/naive-stream-read
 import { openSimulator } from '../support/stream-engines.js';
 
 /** What a reader does with one record; throws as handlers do. */
-export type Handle = (n: number) => void | Promise<void>;
+type Handle = (n: number) => void | Promise<void>;
 
 /** A reader at work. */
-export interface Run {
+interface Run {
   /** The numbers that were handled, in their order. */
   readonly seen: readonly number[];
   readonly gaps: readonly string[];
@@ -32,14 +32,14 @@ export interface Run {
 }
 
 /** How a reader begins. */
-export interface Start {
+interface Start {
   readonly from?: 'trim-horizon' | 'latest' | { readonly after: string };
   readonly handle?: Handle;
   readonly singlePass?: boolean;
 }
 
 /** A kind of reader; its checkpoints live as long as the stage. */
-export type Reading = (start?: Start) => Run;
+type Reading = (start?: Start) => Run;
 
 export interface Stage extends ReturnType<typeof openSimulator> {
   readonly arn: string;
