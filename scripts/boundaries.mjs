@@ -50,7 +50,10 @@ const typesOnly = { embedded: ['engine'] };
 const importedByNobody = ['cli', 'adapters', 'testing', 'otel'];
 
 /** Packages with more than one importing file, and the files. All others: one file, whichever it is. */
-const packageHomes = { '@aws-sdk/client-dynamodb': ['engine/sdk.ts', 'engine/client.ts'] };
+const packageHomes = {
+  '@aws-sdk/client-dynamodb': ['engine/sdk.ts', 'engine/client.ts'],
+  'p-retry': ['atom/sender.ts', 'streams/group/lane-run.ts'],
+};
 
 /** Built-in modules that only compute. A pure folder may import these and no others. */
 const pureBuiltins = ['assert', 'assert/strict', 'buffer', 'crypto', 'string_decoder', 'util', 'util/types', 'zlib'];

@@ -25,7 +25,7 @@ import type { ReadSettings } from './read-options.js';
 import type { ReaderEvent } from './reader-events.js';
 import { Scheduler } from './scheduler.js';
 import { ageLimitsDefault } from './shard-reader.js';
-import type { TableStream } from './table-stream.js';
+import type { StreamGround } from './stream-ground.js';
 import { requireStream } from './token.js';
 import { TokenLine } from './token-line.js';
 import { TokenSaver } from './token-saver.js';
@@ -61,7 +61,7 @@ interface Opened {
  * One consumer: pull the next batch when the last `next()` has settled.
  */
 export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDisposable {
-  readonly #stream: TableStream;
+  readonly #stream: StreamGround;
   readonly #settings: ReadSettings<T>;
   readonly #isPass: boolean;
   readonly #events = new EventQueues<ReaderEvent>();
@@ -82,7 +82,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   #ending: Promise<void> | undefined;
 
   /** @internal */
-  constructor(stream: TableStream, settings: ReadSettings<T>, isPass: boolean) {
+  constructor(stream: StreamGround, settings: ReadSettings<T>, isPass: boolean) {
     this.#stream = stream;
     this.#settings = settings;
     this.#isPass = isPass;
