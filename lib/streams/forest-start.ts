@@ -14,7 +14,7 @@ export interface Beginning {
 }
 
 /** What starts before this was never promised whole: it may have been trimmed while the first shards were read. */
-const promisedShare = 23 / 24;
+export const promisedShare: number = 23 / 24;
 
 export function isToken(from: StreamPosition): from is StreamToken {
   return typeof from === 'object' && 'shards' in from;
