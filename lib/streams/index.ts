@@ -37,7 +37,8 @@ export type {
 } from './group/handler.js';
 export type { WorkEvent } from './group/work-events.js';
 export type { OnGroupGap } from './group/work-ground.js';
-export { type MirrorEvent, type MirrorOptions, mirror } from './mirror.js';
+export { type MirrorOptions, mirror } from './mirror.js';
+export type { MirrorEvent } from './mirror-run.js';
 export type { PaceOptions } from './pace.js';
 export { raw, type Unmarshalled, type UnmarshalledOptions, unmarshalled } from './parser.js';
 export type * from './port.js';

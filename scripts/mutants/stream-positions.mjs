@@ -164,7 +164,7 @@ export const streamPositions = [
   ),
   mutant(
     'a mirror scans before its reader is ready',
-    'lib/streams/mirror.ts',
+    'lib/streams/mirror-run.ts',
     'await reader.ready({ signal });',
     '',
     mirror,
@@ -172,7 +172,7 @@ export const streamPositions = [
   ),
   mutant(
     'a mirror hands out a change of which it is in doubt',
-    'lib/streams/mirror.ts',
+    'lib/streams/mirror-run.ts',
     "if (novelty === 'doubtful' && !(yield* this.#settle(change, seen))) continue;",
     '',
     mirror,
