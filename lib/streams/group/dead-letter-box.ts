@@ -4,7 +4,9 @@
  * done), it is written first: after a death in between the record comes again, and finds its letter there.
  */
 import type { AtomTable, ItemAtom, Transaction } from '../../atom/index.js';
+import type { Clock } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
+import type { ShardPosition } from '../position.js';
 import {
   type DeadLetterFacts,
   type DeadLetterState,
@@ -15,13 +17,27 @@ import {
   parkedKey,
 } from './dead-letter.js';
 import type { Entry } from './entry.js';
-import type { ShardWork } from './shard-work.js';
 
 /** Records longer than this are kept beside the transaction of the checkpoint, in parts where the table does that. */
 const inTransactionBytesMax = 300_000;
 
 /** `not-parked`: its item was let go on meanwhile, and nothing was kept. */
 export type Kept = 'kept' | 'not-parked';
+
+/** The shard that a record is of, and how far it is done. */
+export interface LetterWriter<T> {
+  readonly ground: { readonly clock: Clock };
+  readonly lease: { readonly epoch: number };
+  /** Whether all records before it are done. */
+  isHead(entry: Entry<T>): boolean;
+  complete(entries: readonly Entry<T>[]): void;
+  /** `f` and a move of the position, in one transaction; with `undefined` it stays where it is. */
+  transact<R>(
+    f: (tx: Transaction) => Promise<R>,
+    nextOf: (result: R) => ShardPosition | undefined,
+    onDone: (result: R) => void,
+  ): Promise<R>;
+}
 
 export class DeadLetterBox {
   readonly #table: AtomTable;
@@ -61,7 +77,7 @@ export class DeadLetterBox {
    *
    * @throws {GroupLeaseLostError} `ERR_GROUP_LEASE_LOST`; what the table throws: then it is not kept.
    */
-  async keep<T>(work: ShardWork<T>, entry: Entry<T>, facts: DeadLetterFacts): Promise<Kept> {
+  async keep<T>(work: LetterWriter<T>, entry: Entry<T>, facts: DeadLetterFacts): Promise<Kept> {
     const by = { sinceMs: work.ground.clock.now(), member: this.#member, epoch: work.lease.epoch };
     const letter = letterOf(entry, facts, by);
     const fits = letter.record.length <= inTransactionBytesMax && work.isHead(entry);

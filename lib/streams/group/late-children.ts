@@ -25,7 +25,7 @@ export interface LateChildrenGround {
 }
 
 /** Whether these are all children that the shard can have, as far as their names tell. */
-export function isComplete(shardId: string, children: readonly string[], retentionMs: number): boolean {
+function isComplete(shardId: string, children: readonly string[], retentionMs: number): boolean {
   const [only] = children;
   if (only === undefined || children.length > 1) return only !== undefined;
   const [bornMs, childBornMs] = [creationTimeOf(shardId), creationTimeOf(only)];
