@@ -24,6 +24,7 @@ import { prevalence } from './mutants/prevalence.mjs';
 import { readsAndCache } from './mutants/reads-and-cache.mjs';
 import { simulatedStreams } from './mutants/simulated-streams.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
+import { streamGroupMembers } from './mutants/stream-group-members.mjs';
 import { streamGroupWork } from './mutants/stream-group-work.mjs';
 import { streamLineage } from './mutants/stream-lineage.mjs';
 import { streamPositions } from './mutants/stream-positions.mjs';
@@ -65,6 +66,7 @@ export const mutants = [
   ...locks,
   ...streamWatches,
   ...streamLineage,
+  ...streamGroupMembers,
   ...streamGroupWork,
   ...streamsReading,
   ...simulatedStreams,

@@ -149,6 +149,20 @@ describe('GroupMember', () => {
   );
 });
 
+describe('a member that can not take', () => {
+  it('is passed over by those who can', () =>
+    inWorld({ shards: 6, recordMs: 10_000_000 }, async (world) => {
+      const a = await world.join('a');
+      const b = await world.join('b');
+      await world.join('c');
+      await world.until(() => world.counts().join() === '2,2,2', 30_000);
+      const isTake = (request: object) => /"lease#/.test(JSON.stringify(request));
+      b.machine.faulty.setRules([{ fault: { kind: 'unreachable' }, on: 'writes', when: isTake }]);
+      a.machine.die();
+      await world.until(() => world.counts().join() === '0,2,4', 40_000);
+    }));
+});
+
 describe('the limits of a member', () => {
   it('are kept, and what nobody has room for waits', () =>
     inWorld({ shards: 10, member: { shardsMax: 3 } }, async (world) => {
@@ -258,6 +272,8 @@ describe('shards that end', () => {
       await world.clock.sleep(3_000);
       world.shards.push(hidden as (typeof world.shards)[0]);
       await world.until(() => a.member.leases.has(born[0] as string), 60_000);
+      await world.clock.sleep(beatMs);
+      expect(a.member.sight.leases.get(shardId)?.children).toEqual(born);
     }));
 });
 
