@@ -49,6 +49,9 @@ export interface AuditGround {
 
 class Refused extends Error {}
 
+/** Asking again may help. */
+class Passing extends Error {}
+
 export class GroupAudit {
   readonly #ground: AuditGround;
   readonly #told = new Set<string>();
@@ -81,9 +84,9 @@ export class GroupAudit {
         isSettled = await this.audit(signal);
       } catch (error) {
         if (signal.aborted) return;
-        const fatal = this.#fatalOf(error);
-        if (fatal !== undefined) return onFatal(fatal);
-        tell({ type: 'trouble', action: 'audit', error });
+        const isPassing = error instanceof Passing;
+        if (!isPassing && isHopeless(error)) return onFatal(error);
+        tell({ type: 'trouble', action: 'audit', error: isPassing ? error.cause : error });
       }
       doubts = isSettled ? 0 : doubts + 1;
       const auditMs = terms.auditMs * (1 + jitter * (2 * random.next() - 1));
@@ -97,7 +100,7 @@ export class GroupAudit {
     const { clock, items, terms, onChange, tell } = this.#ground;
     const nowMs = clock.now();
     const meta = await items.meta.deref({ signal });
-    const { shards, status, pages } = await terms.discovery.listAll({ signal });
+    const { shards, status, pages } = await this.#list(signal);
     // Read after the listing: what it shows and nobody has a lease for had none when it was shown.
     const { leases } = await items.leases(signal);
     this.#forest ??= forestOf(terms, meta, leases, nowMs);
@@ -204,11 +207,16 @@ export class GroupAudit {
     return views.some(({ shardId, children }) => leases.get(shardId)?.children === 'unknown' && children.length === 0);
   }
 
-  #fatalOf(error: unknown): unknown {
-    const { stream } = this.#ground.terms;
-    const refusal = refusalOf(error);
-    if (refusal === 'gone') return new StreamError('not-found', stream, 'there is no such stream', error);
-    return refusal === 'fatal' && isHopeless(error) ? error : undefined;
+  /** @throws {StreamError} `ERR_STREAM` `not-found`; what the service refuses for good; {@link Passing} */
+  async #list(signal: AbortSignal) {
+    const { discovery, stream } = this.#ground.terms;
+    try {
+      return await discovery.listAll({ signal });
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal === 'gone') throw new StreamError('not-found', stream, 'there is no such stream', error);
+      throw refusal === 'fatal' ? error : new Passing('The stream could not be listed', { cause: error });
+    }
   }
 }
 

@@ -38,6 +38,11 @@ export class Lives {
     return this.#life?.isLive === true ? this.#life.owner : undefined;
   }
 
+  /** Whether its item is its own to remove. */
+  get ownsItem(): boolean {
+    return this.#life !== undefined && this.#life.end !== 'replaced';
+  }
+
   /** When the present life began. */
   get sinceMs(): number {
     return this.#sinceMs;

@@ -175,20 +175,22 @@ export class GroupMember implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     const { handoffMs } = this.#terms;
+    // Whoever is not in yet need not come in.
+    if (this.#lives.self === undefined) this.#quit();
     await this.#starting?.catch(() => {});
     // Others must not give it anything meanwhile.
     void this.#lives.beat().catch(() => {});
     if (this.#lives.self !== undefined) await this.#handAllOver(handoffMs);
     const goodBye = Promise.all([this.#office.resign(), this.#herald.tell()]).catch(() => {});
     await Promise.race([goodBye, this.#clock.sleep(goodByeMs, { background: true })]);
-    const wasLive = this.#lives.self !== undefined;
     this.#quit();
-    // Behind every beat that is under way, so that none writes it again.
-    if (wasLive)
+    if (this.#lives.ownsItem) {
+      // Behind every beat that is under way, so that none writes it again.
       await this.#items
         .member(this.id)
         .delete({ timeoutMs: goodByeMs })
         .catch(() => {});
+    }
     this.#endWell();
   }
 

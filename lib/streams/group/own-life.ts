@@ -158,4 +158,4 @@ export class OwnLife {
 }
 
 /** The item is another life's. */
-export class Replaced extends Error {}
+class Replaced extends Error {}

@@ -33,7 +33,7 @@ export interface PlanLease {
 }
 
 /** A shard that should be handed over. */
-export interface PlannedMove {
+interface PlannedMove {
   readonly shardId: string;
   readonly from: string;
   readonly to: string;

@@ -22,9 +22,9 @@ import type { ShardDescription } from '../../../lib/streams/port.js';
 import { VirtualClock } from '../../../lib/testing/index.js';
 import { Machine } from '../../support/machine.js';
 
-export const arn = 'arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000';
+const arn = 'arn:aws:dynamodb:eu-central-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000';
 
-export function shardIdOf(index: number, atMs: number): string {
+function shardIdOf(index: number, atMs: number): string {
   return `shardId-${String(atMs + index).padStart(20, '0')}-${index.toString(16).padStart(8, '0')}`;
 }
 
@@ -274,7 +274,7 @@ export class GroupWorld {
   }
 }
 
-export function placeOf(position: OwnedLease['position']): number {
+function placeOf(position: OwnedLease['position']): number {
   return typeof position === 'object' && 'after' in position ? Number(position.after) : 0;
 }
 

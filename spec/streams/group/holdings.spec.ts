@@ -111,7 +111,7 @@ describe('Holdings', () => {
     const pay = (expected: number, next: number) =>
       items.table.transact((tx) => {
         lease.inTransaction(tx, expected === 0 ? 'trim-horizon' : { after: String(expected) }, { after: String(next) });
-        tx.swap(paid, (n) => n + 1);
+        void tx.swap(paid, (n) => n + 1);
       });
     await pay(0, 1);
     lease.committed({ after: '1' });

@@ -81,6 +81,18 @@ describe('GroupMember', () => {
       expect(repeatsOf(world)).toBe(0);
     }));
 
+  it('need not come in when it is stopped before', () =>
+    inWorld({ shards: 2 }, async (world) => {
+      const { member } = world.peer('a');
+      const starting = codeOf(member.start());
+      await member.stop();
+      expect(await starting).not.toBe('done');
+      await world.clock.sleep(20_000);
+      expect(world.leases.size).toBe(0);
+      const b = await world.join('b');
+      expect(b.member.sight.members.map(({ id }) => id)).not.toContain('a');
+    }));
+
   it('lets go of everything when it stops as the last one', () =>
     inWorld({ shards: 3 }, async (world) => {
       const a = await world.join('a');
@@ -278,6 +290,30 @@ describe('shards that end', () => {
 });
 
 describe('the audit', () => {
+  it.each([
+    ['is gone', 'ResourceNotFoundException', 'ERR_STREAM'],
+    ['may not be listed', 'AccessDeniedException', undefined],
+  ])('ends the member when the stream %s', (_, name, code) =>
+    inWorld({ shards: 2 }, async (world) => {
+      const refusal = Object.assign(new Error(name), { name, $fault: 'client', $metadata: { httpStatusCode: 400 } });
+      const { member } = await world.join('a', { member: { discovery: { listAll: () => Promise.reject(refusal) } } });
+      const error = await member.ended.catch((reason: unknown) => reason);
+      expect(error).toMatchObject(code === undefined ? { name } : { code });
+    }),
+  );
+
+  it('asks again when it is told to slow down', () =>
+    inWorld({ shards: 2 }, async (world) => {
+      let refusals = 0;
+      const listAll = async () => {
+        refusals += 1;
+        if (refusals > 2) return { shards: world.shards, status: 'ENABLED' as const, pages: 1 };
+        throw Object.assign(new Error('slow down'), { name: 'LimitExceededException', $fault: 'client' });
+      };
+      await world.join('a', { member: { discovery: { listAll } } });
+      await world.until(() => world.isCovered(), 60_000);
+    }));
+
   it('creates the lease of a shard that turns up', () =>
     inWorld({ shards: 2, member: { auditMs: 10_000 } }, async (world) => {
       const a = await world.join('a');

@@ -15,7 +15,13 @@ async function inLife(answerMs: number, run: (life: OwnLife, machine: Machine, e
   const engine = new MemoryEngine({ clock });
   const machine: Machine = new Machine(engine, clock, {
     table: { sortKeyName: 'sk' },
-    onStep: (step) => step.send().finally(() => clock.sleep(answerMs)),
+    onStep: async (step) => {
+      try {
+        return await step.send();
+      } finally {
+        await clock.sleep(answerMs);
+      }
+    },
   });
   const ends: LifeEnd[] = [];
   const terms: LifeTerms = {
