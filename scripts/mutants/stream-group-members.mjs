@@ -28,7 +28,7 @@ export const streamGroupMembers = [
     'if (state.epoch !== epochSeen || isEnded(state)) return undefined;',
     'if (isEnded(state)) return undefined;',
     model,
-    'every schedule: beats',
+    'every schedule: records',
   ),
   mutant(
     'group: a new owner has the epoch of the old one',
@@ -194,7 +194,7 @@ export const streamGroupMembers = [
     'await this.#mover.carry(plan, self, strays, !isNew);',
     'await this.#mover.carry(plan, self, strays, true);',
     groups,
-    'none is moved twice',
+    'waits a beat before it asks',
   ),
   mutant(
     'group: other settings are taken',

@@ -139,6 +139,44 @@ describe('GroupMember', () => {
       await world.until(() => world.isCovered(), 20_000);
     }));
 
+  it('is given a shard at what was saved last, when its owner takes longer than the time of a hand-over', () =>
+    inWorld({ shards: 2, stubborn: true, member: { handoffMs: 3_000 } }, async (world) => {
+      const a = await world.join('a');
+      await world.until(() => world.isCovered(), 20_000);
+      await world.join('b');
+      await world.until(() => world.counts().join() === '1,1', 20_000);
+      const late = world.deliveries.find(({ by }) => by === 'b') as { shardId: string; n: number };
+      const before = world.deliveries.filter(({ by, shardId }) => by === 'a' && shardId === late.shardId);
+      expect(late.n).toBeLessThanOrEqual(Math.max(...before.map(({ n }) => n)) + 1);
+      expect(a.events).toContainEqual(expect.objectContaining({ type: 'lease-given', to: 'b' }));
+    }));
+
+  it('keeps what was asked for by a member that dies before it is given', () =>
+    inWorld({ shards: 4, stubborn: true }, async (world) => {
+      const a = await world.join('a');
+      await world.until(() => world.isCovered(), 20_000);
+      const b = await world.join('b');
+      await world.until(() => b.events.some(({ type }) => type === 'lease-asked'), 20_000);
+      b.machine.die();
+      await world.clock.sleep(60_000);
+      expect(world.counts()).toEqual([4, 0]);
+      expect(a.events).toContainEqual(expect.objectContaining({ type: 'lease-given', to: 'a' }));
+    }));
+
+  it('waits a beat before it asks, so that five who come together move each shard once', () =>
+    inWorld({ shards: 20, recordMs: 60_000 }, async (world) => {
+      await world.join('a');
+      await world.until(() => world.isCovered(), 20_000);
+      world.moves.clear();
+      for (const name of ['b', 'c', 'd', 'e']) {
+        await world.join(name);
+        await world.clock.sleep(500);
+      }
+      await world.until(() => world.counts().join() === '4,4,4,4,4', 30_000);
+      expect(Math.max(...world.moves.values())).toBe(1);
+      expect(world.moves.size).toBe(16);
+    }));
+
   it(
     'waits for its turn: 20 members share 500 shards, and none is moved twice',
     () =>
