@@ -10,7 +10,7 @@ import { dyingEngine } from '../../support/stepped-engine.js';
 import { behind, recordOf, sequenceOf, type Told, WorkBench, type Working } from './work-bench.js';
 
 const only = process.env.LEYDEN_SEED === undefined ? undefined : Number(process.env.LEYDEN_SEED);
-const crashes = process.env.LEYDEN_SIZE === 'full' ? 10_000 : 200;
+const crashes = process.env.LEYDEN_SIZE === 'full' ? 10_000 : 120;
 
 const disturbed: readonly EngineFaultRule[] = [
   { fault: { kind: 'late', delayMs: [0, 3_000] }, on: 'writes', probability: 0.04 },
