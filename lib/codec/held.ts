@@ -17,6 +17,7 @@ import { DecodeError, UnsupportedValueError } from './errors.js';
 import { fromNative, nativeNestingMax, toNative } from './native.js';
 import { notesText } from './notes.js';
 import { copyPlain, type Json, notPlain } from './plain.js';
+import { notSimple, simpleValue } from './simple-form.js';
 import { type Form, fromForm, sameForm, sameJson, toForm } from './super-json.js';
 import { jsonCodec, type ValueCodec } from './value-codec.js';
 
@@ -115,6 +116,8 @@ function heldFromNative(encoded: Encoded, key: string): Held {
   const { json } = fromNative(data, key, false);
   try {
     const form = { json, meta: annotations === undefined ? undefined : (JSON.parse(annotations) as Json) };
+    const simple = simpleValue(form);
+    if (simple !== notSimple) return new FormHeld(form, undefined, encoded, simple);
     const value = fromForm(form);
     if (sameForm(form, toForm(value, true))) {
       // What shares more than the plain way walks was written with notes, and may be plain to this release.
@@ -188,8 +191,11 @@ class FormHeld implements Held {
   readonly native: boolean;
   readonly #codec: ValueCodec | undefined;
   #encoded: Encoded | undefined;
+  /** Made while reading, and not handed out yet. */
+  #fresh: unknown;
 
-  constructor(form: Form, codec: ValueCodec | undefined, encoded?: Encoded) {
+  constructor(form: Form, codec: ValueCodec | undefined, encoded?: Encoded, fresh?: unknown) {
+    this.#fresh = fresh;
     this.form = form;
     this.native = codec === undefined;
     this.#codec = codec;
@@ -197,7 +203,11 @@ class FormHeld implements Held {
   }
 
   hand(): unknown {
-    return fromForm(this.form);
+    const fresh = this.#fresh;
+    this.#fresh = undefined;
+    if (fresh !== undefined) return fresh;
+    const simple = simpleValue(this.form);
+    return simple === notSimple ? fromForm(this.form) : simple;
   }
 
   encode(): Encoded {
