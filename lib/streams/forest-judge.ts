@@ -11,6 +11,9 @@ import type { ShardNode } from './shard-node.js';
 
 /** Listings that have to agree before what they leave out is taken to be gone. */
 export const agreeing = 2;
+/** Listings in a row that have to show a shard which turned up later and is related to none. */
+const agreeingYoung = 3;
+const agreeingOld = 6;
 
 /** What a shard waits for: its parent, a link to those that are known, a listing that agrees. */
 export type WaitsFor = 'parent' | 'link' | 'listing' | undefined;
@@ -42,13 +45,23 @@ export class ForestJudge {
     if (node.isGiven || node.position === 'latest' || (parent !== undefined && !parent.isSkipped)) return undefined;
     // Gone, it seems: whoever opens it will see.
     if (node.timesMissed >= agreeing) return undefined;
-    const { createdMs } = node;
     if (node.isLate && node.timesListed === 0) return 'listing';
     // It may be an ancestor of what the token began with.
-    if (node.timesListed < agreeing && (createdMs ?? 0) < this.#loosestMs()) return 'link';
+    const isSettled = node.isLate ? this.#isSettled(node) : node.timesListed >= agreeing;
+    if (!isSettled && (node.createdMs ?? 0) < this.#loosestMs()) return 'link';
     if (node.parentId === undefined || parent !== undefined) return undefined;
-    const isPlain = !node.isLate && !this.isYoung(node);
-    return isPlain || this.#isParentGone(node, node.parentId) ? undefined : 'listing';
+    if (node.isLate) return isSettled ? undefined : 'listing';
+    return !this.isYoung(node) || this.#isParentGone(node, node.parentId) ? undefined : 'listing';
+  }
+
+  /** One that turned up later was shown long enough to be no mistake. Old ones are shown again after their ends now and then. */
+  #isSettled(node: ShardNode): boolean {
+    const { timesInRow, listedSinceMs } = node;
+    return timesInRow >= (this.isYoung(node) ? agreeingYoung : agreeingOld) && this.#isLong(listedSinceMs);
+  }
+
+  #isLong(sinceMs: number): boolean {
+    return this.nowMs - sinceMs >= this.#times.lagMs;
   }
 
   isSuspicious(node: ShardNode, nowMs: number): boolean {
@@ -80,12 +93,10 @@ export class ForestJudge {
   }
 
   /** Enough listings showed the child alone; the parent is not only too new to be listed. */
-  #isParentGone({ isLate, timesInRow, timesListed, listedSinceMs }: ShardNode, parentId: string): boolean {
+  #isParentGone({ timesListed, listedSinceMs }: ShardNode, parentId: string): boolean {
     const { lagMs, skewMs } = this.#times;
-    const isLong = this.nowMs - listedSinceMs >= lagMs;
-    if (isLate) return timesInRow > agreeing && isLong;
     const parentAge = this.nowMs - (creationTimeOf(parentId) ?? this.nowMs);
-    return timesListed >= agreeing && (parentAge > lagMs + skewMs || isLong);
+    return timesListed >= agreeing && (parentAge > lagMs + skewMs || this.#isLong(listedSinceMs));
   }
 
   /** Shards made before this may be ancestors of those that the token began with: links are missing. */

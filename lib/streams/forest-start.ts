@@ -39,6 +39,9 @@ export function placeFirst(nodes: ReadonlyMap<string, ShardNode>, beginning: Beg
     // After a token everything is late: what was there then stands in it, or above it.
     node.isLate = isToken(from);
     promise(node, beginning);
+    // The first shards of a stream are known to whoever made the token.
+    const isFirst = node.parentId === undefined && node.isClosed;
+    if (node.isLate && isFirst && isOld(node, startedAtMs, beginning)) node.isContinuation = false;
   }
 }
 
@@ -46,7 +49,7 @@ export function placeFirst(nodes: ReadonlyMap<string, ShardNode>, beginning: Beg
 export function placeLater(node: ShardNode, parent: ShardNode | undefined, beginning: Beginning, nowMs: number): void {
   node.isLate = true;
   // Whatever there is: as likely as not it is gone.
-  if (parent === undefined && node.isClosed && (node.createdMs ?? nowMs) < nowMs - beginning.retentionMs) return;
+  if (parent === undefined && node.isClosed && isOld(node, nowMs, beginning)) return;
   const since = sinceOf(beginning);
   const isOfRead = parent !== undefined && !parent.isSkipped;
   // A name and a record's time are of the service's clock, the moment of a start is of ours.
@@ -68,6 +71,10 @@ function placeSince(node: ShardNode, nodes: ReadonlyMap<string, ShardNode>, begi
   // A shard ends where its child begins.
   if ([...node.children].some((id) => made(id) < since - beginning.skewMs)) skip(node, beginning.startedAtMs);
   else placeByName(node, since + beginning.skewMs, since);
+}
+
+function isOld({ createdMs }: ShardNode, nowMs: number, { retentionMs }: Beginning): boolean {
+  return createdMs !== undefined && createdMs < nowMs - retentionMs;
 }
 
 function placeByName(node: ShardNode, beforeMs: number, since: number): void {

@@ -223,9 +223,6 @@ export class ShardForest {
     if (node.timesMissed === 0) node.missedSinceMs = this.#judge.nowMs;
     node.timesInRow = 0;
     node.timesMissed += 1;
-    // Shown for a moment, and gone: it was listed again after its end, and nobody counts on it.
-    if (node.timesMissed === agreeing && node.isLate && !node.isTold && this.#graph.isOrphan(node))
-      node.isContinuation = false;
   }
 
   #end(node: ShardNode): void {
@@ -272,7 +269,15 @@ export class ShardForest {
     }
   }
 
+  #isPassing(node: ShardNode): boolean {
+    const { gap, isLate, isTold, state, timesMissed } = node;
+    const isUnread = state === 'pending' && gap === undefined && !isTold;
+    return isUnread && isLate && timesMissed >= agreeing && this.#graph.parent(node) === undefined;
+  }
+
   #settle(node: ShardNode, isDisabled: boolean): void {
+    // Shown for a moment after its end, and related to none: as if it had never been shown.
+    if (this.#isPassing(node)) this.#graph.forget(node);
     if (node.state !== 'finished') return;
     const { doubtMs, tombstoneMs, lagMs } = this.#times;
     const age = this.#judge.nowMs - node.endedMs;

@@ -190,7 +190,7 @@ function live(seed: number, from: StreamPosition, isAwayLong: boolean): number {
 /** Honest listings until nothing moves: not more than one per generation of shards, and two that agree. */
 function settle(world: LineageWorld, observer: Observer): void {
   world.nowMs += lagMs;
-  for (let listing = 0; listing < 6; listing += 1) {
+  for (let listing = 0; listing < 8; listing += 1) {
     observer.list(honest);
     do {
       observer.askChildren(honest);
