@@ -123,7 +123,7 @@ export const streamGroupMembers = [
     "const owner = { id, life: Buffer.from(randomBytes(9)).toString('base64url') };",
     'const owner = { id, life: id };',
     groups,
-    'stopped for longer than its lease',
+    'can not be reached',
   ),
   mutant(
     'group: what is on its way is asked for again',
@@ -139,8 +139,7 @@ export const streamGroupMembers = [
     assignment,
     'if (leaving === true || id',
     'if (id',
-    groups,
-    'stops in order',
+    'spec/streams/group/assignment.spec.ts',
   ),
   mutant(
     'group: the owner of a parent is not preferred for its children',
