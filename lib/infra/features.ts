@@ -53,7 +53,9 @@ export type Feature =
   /** `create`, `ensure`. */
   | 'create'
   /** Reading the table's stream. */
-  | 'stream';
+  | 'stream'
+  /** Consumer groups: what lies in their coordination table; `stream` of the watched one is needed as well, and `transact` for what handlers only read in transactions. */
+  | 'consumer-group';
 
 /** Actions by what they are done to. */
 export interface Permissions {
@@ -94,6 +96,7 @@ export const permissions: Readonly<Record<Feature, Permissions>> = {
   verify: { settings: ['DescribeTable', 'DescribeTimeToLive'] },
   create: { settings: ['CreateTable', 'DescribeTable', 'DescribeTimeToLive', 'UpdateTimeToLive'] },
   stream: { stream: ['DescribeStream', 'GetRecords', 'GetShardIterator'] },
+  'consumer-group': { items: ['GetItem', 'PutItem', 'Query', 'UpdateItem'] },
 };
 
 /** All features. */

@@ -17,6 +17,8 @@ import {
 } from '../../lib/infra/index.js';
 import { atomStorage, openPrevayler } from '../../lib/prevalence/index.js';
 import { Counter, Election, Lock, Semaphore, Session } from '../../lib/recipes/index.js';
+import { ConsumerGroup, type StreamRecord, TableStream } from '../../lib/streams/index.js';
+import { StreamSimulator } from '../../lib/testing/index.js';
 import { VirtualClock } from '../../lib/testing/virtual-clock.js';
 import { overridden } from '../atom/bench.js';
 import { Asked } from '../support/asked-engine.js';
@@ -244,6 +246,50 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
     await died;
     begin();
     expect(await table.sweepParts({ graceMs: 0 })).toMatchObject({ moved: 1, skipped: [] });
+  },
+  async 'consumer-group'({ engine, begin }) {
+    const simulator = new StreamSimulator();
+    const watched = new AtomTable({ engine: simulator.engine, tableName: 'watched' });
+    await watched.create({ streamViewType: 'NEW_AND_OLD_IMAGES' });
+    const coordination = new AtomTable({ engine, tableName: 'groups', sortKeyName: 'sk' });
+    await coordination.create();
+    await watched.putMany([
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+    ]);
+    begin();
+    let handled = 0;
+    const open = (member: string) =>
+      new ConsumerGroup<StreamRecord>({
+        name: 'counting',
+        table: coordination,
+        from: 'trim-horizon',
+        batch: { recordsMax: 1 },
+        errors: { retry: { attempts: 1 }, exhausted: 'dead-letter' },
+        stream: new TableStream({ port: simulator.port(member), table: watched }),
+        member: { id: member },
+        async handler(_, { checkpoint, transact }) {
+          handled += 1;
+          const count = coordination.atom<number>({ pk: 'view', sk: 'count' }, { initial: 0 });
+          if (handled === 1) await transact((tx) => tx.swap(count, (n) => n + 1));
+          else if (handled === 2) await checkpoint();
+          else if (handled === 3) throw new Error('poison');
+        },
+      });
+    const groups = [open('one'), open('two')] as const;
+    const running = groups.map((group) => group.run());
+    const [{ deadLetters }] = groups;
+    const letters: unknown[] = [];
+    while (letters.length === 0) {
+      await systemClock.sleep(50);
+      for await (const letter of deadLetters.list()) letters.push(letter.error);
+    }
+    await groups[0].status();
+    expect(await deadLetters.redrive()).toMatchObject({ redriven: 1, failed: [] });
+    await Promise.all(groups.map((group) => group.stop()));
+    await Promise.all(running);
+    await groups[0].reset({ to: 'trim-horizon' });
   },
   async verify({ table }) {
     await table.verify();
