@@ -272,7 +272,8 @@ export class ShardForest {
   #isPassing(node: ShardNode): boolean {
     const { gap, isLate, isTold, state, timesMissed } = node;
     const isUnread = state === 'pending' && gap === undefined && !isTold;
-    return isUnread && isLate && timesMissed >= agreeing && this.#graph.parent(node) === undefined;
+    const parent = this.#graph.parent(node);
+    return isUnread && isLate && timesMissed >= agreeing && (parent === undefined || parent.isSkipped);
   }
 
   #settle(node: ShardNode, isDisabled: boolean): void {
