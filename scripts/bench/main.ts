@@ -29,6 +29,7 @@ import { eightProcesses, fourProcesses } from './cases/processes.js';
 import { reads } from './cases/reads.js';
 import { recipes } from './cases/recipes.js';
 import { streamsLibrary, streamsThroughput } from './cases/streams.js';
+import { streamsFailover, streamsGroupVirtual, streamsRebalance } from './cases/streams-group.js';
 import { streamsFull, streamsIdleShards, streamsLatency, streamsVirtual } from './cases/streams-pace.js';
 import { transactions } from './cases/transactions.js';
 import { sizes, uncontended } from './cases/uncontended.js';
@@ -66,9 +67,11 @@ const cases: Readonly<Record<string, Case>> = {
   streamsFull,
   streamsIdleShards,
   streamsLatency,
+  streamsFailover,
+  streamsRebalance,
 };
 /** Cases without an engine. */
-const libraryCases = { library, watchesIdle, prevalenceLibrary, streamsLibrary, streamsVirtual };
+const libraryCases = { library, watchesIdle, prevalenceLibrary, streamsLibrary, streamsVirtual, streamsGroupVirtual };
 
 const { values: options } = parseArgs({
   options: {

@@ -13,6 +13,7 @@ import * as recovery from './recovery.js';
 import { setup } from './setup.js';
 import * as snapshots from './snapshots.js';
 import * as streams from './streams.js';
+import * as streamsGroup from './streams-group.js';
 import * as streamsLatency from './streams-latency.js';
 import * as streamsLoad from './streams-load.js';
 import * as transactions from './transactions.js';
@@ -29,6 +30,7 @@ export type Tasks = typeof atoms &
   typeof recovery &
   typeof snapshots &
   typeof streams &
+  typeof streamsGroup &
   typeof streamsLatency &
   typeof streamsLoad &
   typeof transactions &
@@ -46,6 +48,7 @@ export const tasks: Tasks = {
   ...recovery,
   ...snapshots,
   ...streams,
+  ...streamsGroup,
   ...streamsLatency,
   ...streamsLoad,
   ...transactions,
