@@ -38,7 +38,7 @@ export const streamLineage = [
   mutant(
     'one listing proves that a parent is gone',
     judge,
-    "return isPlain || this.#isParentGone(node, node.parentId) ? undefined : 'listing';",
+    "return !this.isYoung(node) || this.#isParentGone(node, node.parentId) ? undefined : 'listing';",
     'return undefined;',
     rules,
     'lets a second listing decide',
@@ -54,7 +54,7 @@ export const streamLineage = [
   mutant(
     'an ancestor of what a token began with is read again',
     judge,
-    "if (node.timesListed < agreeing && (createdMs ?? 0) < this.#loosestMs()) return 'link';",
+    "if (!isSettled && (node.createdMs ?? 0) < this.#loosestMs()) return 'link';",
     '',
     property,
     'keeps order and leaves nothing out',
@@ -94,10 +94,18 @@ export const streamLineage = [
   mutant(
     'a finished shard is remembered for ever',
     forest,
-    'this.#graph.forget(node);',
-    ';',
+    "if (age > tombstoneMs && node.timesMissed >= agreeing && node.gap !== 'untold') this.#graph.forget(node);",
+    '',
     rules,
     'forgets a shard after two days',
+  ),
+  mutant(
+    'a shard that is shown again for a moment is kept',
+    forest,
+    'if (this.#isPassing(node)) this.#graph.forget(node);',
+    '',
+    rules,
+    'forgets a shard of another time',
   ),
   mutant(
     'a start before the oldest record is silent',

@@ -123,6 +123,17 @@ describe('ShardForest', () => {
     expect(idsOf(forest)).toEqual([young]);
   });
 
+  it('forgets a shard of another time that is shown for a moment', () => {
+    const forest = forestOf({ from: tokenOf({ [young]: { after: '150' } }) });
+    const lineage = [closed(middle), open(young, middle)];
+    forest.observe([closed(named(30), named(34)), ...lineage], listing);
+    expect(idsOf(forest)).toEqual([young]);
+    forest.observe(lineage, listing);
+    forest.observe(lineage, listing);
+    expect(forest.shards().map(({ shardId }) => shardId)).toEqual([young, middle]);
+    expect(idsOf(forest)).toEqual([young]);
+  });
+
   it('doubts a closed shard without children for 25 hours', () => {
     const forest = forestOf();
     forest.observe([closed(young)], listing);
