@@ -115,7 +115,7 @@ describe('HandlerContext.transact()', () => {
       }
       expect(only !== undefined || crashed >= crashes).toBe(true);
     },
-    process.env.LEYDEN_SIZE === 'full' ? 600_000 : 60_000,
+    process.env.LEYDEN_SIZE === 'full' ? 1_800_000 : 60_000,
   );
 
   it('moves the position with the effects, in one request', async () => {

@@ -130,6 +130,8 @@ export class WorkBench {
   readonly fatal: unknown[] = [];
   readonly memory: MemoryEngine;
   readonly seed: number;
+  /** A look of a member at its clocks. */
+  look: () => void = () => {};
   #processes = 0;
 
   constructor(seed = 1) {
@@ -168,11 +170,12 @@ export class WorkBench {
     const atom = this.leaseAtom(table);
     const state = await atom.swap((stands) => {
       const before = stands ?? created({ shardId, position: 'trim-horizon' });
-      return taken(before, before.epoch, owner) as LeaseState;
+      // Ended meanwhile: then there is nothing to hold, and the item says so.
+      return taken(before, before.epoch, owner) ?? before;
     });
     const keeper: LeaseKeeper = {
       clock,
-      look: () => {},
+      look: () => this.look(),
       onAsked: () => {},
       dueTo: () => undefined,
       bear: async () => {},
