@@ -1,6 +1,8 @@
 /** The errors of streams. What the service refuses for good and is not ours to explain passes through unchanged. */
+
 import { LeydenError } from '../errors.js';
 import type { RecordMeta } from './change.js';
+import { errorText } from './error-text.js';
 
 /** Why a {@link StreamError} was thrown. */
 export type StreamErrorReason =
@@ -120,7 +122,7 @@ export class RecordParseError extends LeydenError {
   readonly meta: RecordMeta;
 
   constructor(meta: RecordMeta, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = errorText(cause);
     super(
       'ERR_STREAM_PARSE',
       `Cannot parse record ${meta.eventId} of shard ${meta.shardId} at ${meta.sequenceNumber}: ${why}; mend the parser and read on`,

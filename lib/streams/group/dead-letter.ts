@@ -8,6 +8,7 @@
  * shards begin with the time at which they were made, so a parent stands before its children. Pure.
  */
 import { createHash } from 'node:crypto';
+import { errorText, fieldOf } from '../error-text.js';
 import { type Entry, keyTextOf } from './entry.js';
 import { recordText } from './record-text.js';
 
@@ -63,6 +64,7 @@ export const deadLetterKeys = {
 /** Sequence numbers have up to 40 digits; filled up they sort as text. */
 const sequenceDigits = 40;
 const messageLengthMax = 2_000;
+const nameLengthMax = 200;
 
 export function letterKey({ shardId, sequenceNumber }: Pick<DeadLetterState, 'shardId' | 'sequenceNumber'>): string {
   return `${deadLetterKeys.letterPrefix}${shardId}#${sequenceNumber.padStart(sequenceDigits, '0')}`;
@@ -95,10 +97,10 @@ export function letterOf(
 }
 
 function errorFacts(error: unknown): NonNullable<DeadLetterState['error']> {
-  const { name, message, code } = (error ?? {}) as { name?: unknown; message?: unknown; code?: unknown };
+  const code = fieldOf(error, 'code')?.slice(0, nameLengthMax);
   return {
-    name: typeof name === 'string' ? name : typeof error,
-    message: String(typeof message === 'string' ? message : error).slice(0, messageLengthMax),
-    ...(typeof code === 'string' && { code }),
+    name: (fieldOf(error, 'name') ?? typeof error).slice(0, nameLengthMax),
+    message: errorText(error).slice(0, messageLengthMax),
+    ...(code !== undefined && { code }),
   };
 }

@@ -2,11 +2,12 @@
  * One call of the handler, with the records that it is given and what it asks for meanwhile.
  *
  * It counts how many of its records are done: those that the handler has said are, by `checkpoint` or `transact`, also when it fails
- * after that; all when it returns; those before `failedFrom`. A call that is left (the shard was lost) is not waited for, and
- * nothing that it does is believed.
+ * after that; all when it returns; those before `failedFrom`. What it has begun and not awaited is waited for as if it had: else
+ * a transaction could be made behind its back, and once more by the next call. A call that is left (the shard was lost) is not waited
+ * for, and nothing that it does is believed.
  */
 import type { Transaction } from '../../atom/index.js';
-import { after, onAbort, unlessAborted } from '../../engine/index.js';
+import { after, onAbort, unlessAborted, watchfulSignal } from '../../engine/index.js';
 import type { RecordMeta } from '../change.js';
 import type { Entry } from './entry.js';
 import type { GroupBatch, GroupTransactOptions, HandlerContext, PartialSuccess } from './handler.js';
@@ -25,6 +26,8 @@ export class HandlerCall<T> {
   readonly #entries: readonly Entry<T>[];
   readonly #attempt: number;
   readonly #controller = new AbortController();
+  /** Transactions and checkpoints that have not come to an end. */
+  readonly #underWay = new Set<Promise<unknown>>();
   #done = 0;
   #hasEnded = false;
 
@@ -46,7 +49,7 @@ export class HandlerCall<T> {
     const forget = () => void this.#work.calls.delete(call);
     call.then(forget, forget);
     try {
-      const answer = await unlessAborted(call, lost);
+      const answer = await unlessAborted(this.#whole(call), lost);
       lost.throwIfAborted();
       const outcome = this.#outcomeOf(answer);
       if (outcome.failure === undefined) this.#tellDone(clock.monotonicMs() - startedAt);
@@ -63,6 +66,15 @@ export class HandlerCall<T> {
 
   async #call(): Promise<unknown> {
     return this.#work.ground.handler(this.#batch(), this.#context());
+  }
+
+  /** The answer of the handler, once all that it has begun has come to an end. A failure of that is one of the handler. */
+  async #whole(call: Promise<unknown>): Promise<unknown> {
+    const [answer] = await Promise.allSettled([call]);
+    this.#hasEnded = true;
+    const ends = await Promise.allSettled(this.#underWay);
+    for (const end of [answer, ...ends]) if (end.status === 'rejected') throw end.reason;
+    return (answer as PromiseFulfilledResult<unknown>).value;
   }
 
   #outcomeOf(answer: unknown): CallOutcome {
@@ -123,21 +135,25 @@ export class HandlerCall<T> {
 
   #context(): HandlerContext {
     const { lease } = this.#work;
-    const { signal } = this.#controller;
+    // Looks at the clocks before it answers: whoever comes back from a stop must not find it quiet.
+    const signal = watchfulSignal(this.#controller, () => void lease.signal.aborted);
     return {
       shardId: lease.shardId,
       epoch: lease.epoch,
-      get signal() {
-        // Looks at the clocks before it answers: whoever comes back from a stop must not find it quiet.
-        void lease.signal.aborted;
-        return signal;
-      },
+      signal,
       attempt: this.#attempt,
       lagMs: () => this.#work.ageMs(),
-      checkpoint: (sequenceNumber) => this.#checkpoint(sequenceNumber),
-      transact: (f, options) => this.#transact(f, options),
+      checkpoint: (sequenceNumber) => this.#noted(this.#checkpoint(sequenceNumber)),
+      transact: (f, options) => this.#noted(this.#transact(f, options)),
       idempotencyKey: ({ meta }) => this.#keyOf(meta),
     };
+  }
+
+  #noted<R>(begun: Promise<R>): Promise<R> {
+    this.#underWay.add(begun);
+    const forget = () => void this.#underWay.delete(begun);
+    begun.then(forget, forget);
+    return begun;
   }
 
   #keyOf({ shardId, sequenceNumber }: RecordMeta): string {
@@ -161,7 +177,7 @@ export class HandlerCall<T> {
     const to = this.#indexOf('transact', through);
     const last = this.#entries[to - 1] as Entry<T>;
     const run = (tx: Transaction) => {
-      if (to > this.#done) return f(tx);
+      if (!last.isDone) return f(tx);
       throw new RangeError(
         'Cannot transact: these records are done already; make one transaction for each part of a batch',
       );

@@ -1,5 +1,6 @@
 /** What becomes of records that have failed for good, and of records of items that are parked. */
 import { isLeydenError } from '../../errors.js';
+import { errorText } from '../error-text.js';
 import type { DeadLetterFacts } from './dead-letter.js';
 import { type Entry, keyTextOf } from './entry.js';
 import { Leaving } from './leaving.js';
@@ -62,7 +63,7 @@ export async function divert<T>(work: ShardWork<T>, entry: Entry<T>): Promise<bo
 async function parkShard<T>(work: ShardWork<T>, entry: Entry<T> | undefined, error: unknown): Promise<'again'> {
   const at = entry?.meta.sequenceNumber;
   await work.park({
-    reason: String((error as Error | undefined)?.message ?? error).slice(0, reasonLengthMax),
+    reason: errorText(error).slice(0, reasonLengthMax),
     sinceMs: work.ground.clock.now(),
     ...(at !== undefined && { at }),
   });
