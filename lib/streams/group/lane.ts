@@ -7,6 +7,9 @@ import { LaneRun } from './lane-run.js';
 import { divert } from './settle-failure.js';
 import type { ShardWork } from './shard-work.js';
 
+/** Records that went through are dropped from the front in pieces of at least so many. */
+const dropMin = 1_024;
+
 export class Lane<T> {
   readonly #work: ShardWork<T>;
   #queue: Entry<T>[] = [];
@@ -69,8 +72,9 @@ export class Lane<T> {
   #take(count: number): void {
     this.#head += count;
     this.#sinceMs = this.#work.ground.clock.monotonicMs();
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
+    // Also while more comes than is taken: what is done must not be kept as long as the backlog lasts.
+    if (this.#head === this.#queue.length || (this.#head >= dropMin && this.#head * 2 >= this.#queue.length)) {
+      this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
     this.#work.bell.ring();
