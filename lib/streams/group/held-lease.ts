@@ -113,6 +113,11 @@ export class HeldLease implements OwnedLease {
     });
   }
 
+  refused({ reason, shardId, epoch }: GroupLeaseLostError): void {
+    const isOfItem = reason === 'taken' || reason === 'moved';
+    if (isOfItem && shardId === this.shardId && epoch === this.epoch) this.lose(reason);
+  }
+
   committed(next: ShardPosition, patch?: LeasePatch): void {
     this.#position = next;
     if (patch !== undefined) this.#work = patched(this.#work, patch);

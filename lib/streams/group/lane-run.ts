@@ -7,6 +7,7 @@
  * that is left, since the shard is lost or due to another, throws; what is not done is delivered by the next owner.
  */
 import pRetry from 'p-retry';
+import { unlessAborted } from '../../engine/index.js';
 import { RecordParseError } from '../errors.js';
 import { type Entry, parseAgain } from './entry.js';
 import { pauseMsMaxAfter } from './error-policy.js';
@@ -98,7 +99,7 @@ export class LaneRun<T> {
     const [first] = entries as [Entry<T>];
     // What could not be parsed is a run by itself.
     if (first.failure !== undefined) {
-      await parseAgain(this.#work.ground.reading, first);
+      await unlessAborted(parseAgain(this.#work.ground.reading, first), this.#work.leaving);
       if (first.failure !== undefined) {
         const error = new RecordParseError(first.meta, (first.failure as { readonly error: unknown }).error);
         return { done: 0, failure: { error, isNamed: true } };

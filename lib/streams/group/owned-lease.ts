@@ -1,6 +1,7 @@
 /** What a member of a group is given when it comes to own a shard: the contract between who owns and who works. */
 import type { ItemAtom, Transaction } from '../../atom/index.js';
 import type { ShardPosition } from '../position.js';
+import type { GroupLeaseLostError } from './group-errors.js';
 import type { LeaseState, LeaseWork } from './lease-state.js';
 
 /** Changes to what the worker keeps in a lease: `undefined` removes an entry. */
@@ -66,6 +67,9 @@ export interface OwnedLease {
    * @throws {GroupLeaseLostError} `ERR_GROUP_LEASE_LOST`, out of `transact`.
    */
   inTransaction(tx: Transaction, expected: ShardPosition, next: ShardPosition, patch?: LeasePatch): void;
+
+  /** Told that such a transaction was refused, once that is certain: what the item says ends the lease. */
+  refused(error: GroupLeaseLostError): void;
 
   /** Told after a transaction with `inTransaction` was committed, so that `position` is known. */
   committed(next: ShardPosition, patch?: LeasePatch): void;

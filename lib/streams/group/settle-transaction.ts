@@ -15,16 +15,23 @@ import type { OwnedLease } from './owned-lease.js';
 /** Pause between two questions. */
 const againMs = 500;
 
-/** @throws what `transact` throws, when nothing happened; the reason of the loss, when the shard was lost. */
+/**
+ * `from`: where the shard stands.
+ *
+ * @throws what `transact` throws, when nothing happened, or when it stays unknown and may be done again; the reason of the loss, when
+ * the shard was lost.
+ */
 export async function settleTransaction<R extends { readonly moved: ShardPosition }>(
   { table, clock }: { readonly table: AtomTable; readonly clock: Clock },
   lease: OwnedLease,
+  from: ShardPosition,
   f: (tx: Transaction) => Promise<R>,
 ): Promise<R> {
   let result: R | undefined;
   try {
     return await table.transact(
       async (tx) => {
+        result = undefined;
         result = await f(tx);
         return result;
       },
@@ -33,7 +40,9 @@ export async function settleTransaction<R extends { readonly moved: ShardPositio
   } catch (error) {
     lease.signal.throwIfAborted();
     if (!isLeydenError(error, 'ERR_UNKNOWN_OUTCOME') || result === undefined) throw error;
-    if (!(await hasHappened(error as UnknownOutcomeError, clock, lease, result.moved))) throw error;
+    // A position that was not to move tells nothing: then it is to be tried again.
+    const next = result.moved === from ? undefined : result.moved;
+    if (!(await hasHappened(error as UnknownOutcomeError, clock, lease, next))) throw error;
     return result;
   }
 }
@@ -42,13 +51,13 @@ async function hasHappened(
   unknown: UnknownOutcomeError,
   clock: Clock,
   lease: OwnedLease,
-  next: ShardPosition,
+  next: ShardPosition | undefined,
 ): Promise<boolean> {
   for (;;) {
     lease.signal.throwIfAborted();
     const settled = await unknown.settle({ signal: lease.signal });
     if (settled.outcome !== 'unknown') return settled.outcome === 'done';
-    if (settled.reason !== 'in-flight') return stands(lease, next, clock);
+    if (settled.reason !== 'in-flight') return next !== undefined && stands(lease, next, clock);
     await clock.sleep(againMs, { signal: lease.signal });
   }
 }

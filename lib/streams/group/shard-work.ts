@@ -12,6 +12,7 @@ import type { ShardPosition } from '../position.js';
 import { Bell } from './bell.js';
 import { CommitPrefix } from './commit-prefix.js';
 import type { Entry } from './entry.js';
+import { GroupLeaseLostError } from './group-errors.js';
 import type { LeaseWork } from './lease-state.js';
 import { Leaving } from './leaving.js';
 import type { LeasePatch, OwnedLease } from './owned-lease.js';
@@ -39,8 +40,8 @@ export class ShardWork<T> {
   readonly parkedKeys: Set<string> = new Set();
   feed: ShardFeed | undefined;
   parked: Parked | undefined;
-  /** Records that are missing may be passed over: somebody has said so. */
-  passesGap = false;
+  /** The gap at which it stood may be passed over: somebody has said so. */
+  passesGap: boolean;
   /** The last page was taken. */
   hasEnded = false;
   readonly #leaving = new AbortController();
@@ -54,6 +55,8 @@ export class ShardWork<T> {
     this.ground = ground;
     this.lease = lease;
     this.parked = lease.work.parked;
+    // Said to the owner before, who has not come to it.
+    this.passesGap = lease.work.passesGap === true;
     this.prefix = new CommitPrefix<Entry<T>>(lease.position);
     this.saver = new Saver(lease, {
       clock,
@@ -128,11 +131,15 @@ export class ShardWork<T> {
     return saver.exclusive(async (saved) => {
       lease.signal.throwIfAborted();
       const facts = this.#facts();
-      const settled = await settleTransaction(this.ground, lease, async (tx) => {
+      const settling = settleTransaction(this.ground, lease, saved, async (tx) => {
         const result = await f(tx);
         const moved = nextOf(result) ?? saved;
         lease.inTransaction(tx, saved, moved, facts);
         return { result, moved };
+      });
+      const settled = await settling.catch((error: unknown) => {
+        if (error instanceof GroupLeaseLostError) lease.refused(error);
+        throw error;
       });
       lease.committed(settled.moved, facts);
       onDone(settled.result);
@@ -165,13 +172,16 @@ export class ShardWork<T> {
     while (this.parked !== undefined) {
       // Who says it here rings; who says it elsewhere is found by looking.
       await this.changedWithin(parkedLookMs);
-      if (this.parked !== undefined && (await this.#isUnparkedElsewhere())) this.unpark();
+      if (this.parked === undefined) continue;
+      const said = await this.#unparkedElsewhere();
+      if (said !== undefined) this.unpark(said.overGap);
     }
   }
 
-  /** It shall go on. */
-  unpark(): void {
+  /** It shall go on; `overGap`: where it stands at a gap, behind that one. */
+  unpark(overGap = false): void {
     if (this.parked === undefined) return;
+    this.passesGap = overGap && !this.isBlocked;
     this.parked = undefined;
     this.tell({ type: 'shard-unparked' });
     void this.saver.store({ parked: undefined }).catch(() => {});
@@ -199,16 +209,15 @@ export class ShardWork<T> {
     return { doneAtMs: this.#doneAtMs, isCaughtUp: this.prefix.open === 0 };
   }
 
-  async #isUnparkedElsewhere(): Promise<boolean> {
+  async #unparkedElsewhere(): Promise<{ readonly overGap: boolean } | undefined> {
     try {
       const state = await this.lease.atom.deref({ signal: this.lease.signal });
-      if (state === undefined || state.epoch !== this.lease.epoch || state.work?.parked !== undefined) return false;
-      this.passesGap = state.work?.passesGap === true;
-      return true;
+      if (state === undefined || state.epoch !== this.lease.epoch || state.work?.parked !== undefined) return undefined;
+      return { overGap: state.work?.passesGap === true };
     } catch (error) {
       this.lease.signal.throwIfAborted();
       if (!isLeydenError(error)) this.ground.onFatal(error);
-      return false;
+      return undefined;
     }
   }
 

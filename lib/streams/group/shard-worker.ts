@@ -66,8 +66,7 @@ export class ShardWorker<T> {
 
   /** It shall go on, if it is parked; behind the gap at which it stands, where that is asked for. */
   unpark(overGap: boolean): void {
-    this.#work.passesGap = overGap;
-    this.#work.unpark();
+    this.#work.unpark(overGap);
   }
 
   status(): WorkerStatus {
@@ -168,7 +167,8 @@ export class ShardWorker<T> {
     const { gap } = error;
     const action = await this.#decide(gap);
     work.tell({ type: 'gap', gap, action });
-    if (action === 'stop' && !work.passesGap) {
+    const isPassed = work.passesGap && (work.lease.work.gap as Gap | undefined)?.after === gap.after;
+    if (action === 'stop' && !isPassed) {
       await work.park({ reason: error.message, sinceMs: work.ground.clock.now() }, { gap });
       if (!work.passesGap) return;
     }
@@ -182,9 +182,11 @@ export class ShardWorker<T> {
   async #decide(gap: Gap): Promise<'stop' | 'continue'> {
     const { onGap } = this.#work.ground;
     if (typeof onGap !== 'function') return onGap;
+    const deciding = (async () => onGap(gap))();
     try {
-      return (await onGap(gap)) === 'continue' ? 'continue' : 'stop';
+      return (await unlessAborted(deciding, this.#work.leaving)) === 'continue' ? 'continue' : 'stop';
     } catch {
+      if (this.#work.isLeaving) throw new Leaving();
       // Whoever can't decide must not lose anything.
       return 'stop';
     }
@@ -194,7 +196,7 @@ export class ShardWorker<T> {
     const work = this.#work;
     const { reading, isOwnRecord, concurrency } = work.ground;
     const others = isOwnRecord === undefined ? records : records.filter((record) => !isOwnRecord(record));
-    const entries = await entriesOf(reading, work.lease.shardId, others);
+    const entries = await unlessAborted(entriesOf(reading, work.lease.shardId, others), work.leaving);
     for (const entry of entries) {
       work.prefix.push(entry);
       if (entry.isDone) continue;
