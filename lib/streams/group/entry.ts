@@ -11,6 +11,8 @@ export interface Entry<T> extends Place {
   readonly meta: RecordMeta;
   /** What the handler is given; absent while it could not be parsed. */
   change: Change<T> | undefined;
+  /** Bytes that it counts for in the backlog. */
+  heldBytes: number;
   /** What the parser or the filter threw. */
   failure: { readonly error: unknown } | undefined;
 }
@@ -32,7 +34,15 @@ export async function entriesOf<T>(
   for (const record of records) {
     const meta = metaOf(shardId, record);
     const position: ShardPosition = { after: meta.sequenceNumber };
-    const entry: Entry<T> = { position, isDone: false, record, meta, change: undefined, failure: undefined };
+    const entry: Entry<T> = {
+      position,
+      isDone: false,
+      record,
+      meta,
+      change: undefined,
+      heldBytes: 0,
+      failure: undefined,
+    };
     entries.push(entry);
     const parsing = parse(reading, entry);
     if (parsing !== undefined) late.push(parsing);

@@ -14,6 +14,7 @@ import type { StreamRecord } from '../port.js';
 import { Scheduler } from '../scheduler.js';
 import { creationTimeOf } from '../shard-id.js';
 import type { StreamFacts } from '../stream-lookup.js';
+import { Backlog } from './backlog.js';
 import { deadLetterKeys } from './dead-letter.js';
 import { DeadLetterBox } from './dead-letter-box.js';
 import type { GroupEvent } from './group-events.js';
@@ -46,6 +47,7 @@ export class GroupRun<T> {
   readonly member: GroupMember;
   readonly scheduler: Scheduler;
   readonly #options: GroupRunOptions<T>;
+  readonly #backlog: Backlog;
   readonly #discovery: Discovery;
   readonly #items: GroupItems;
   readonly #ground: WorkGround<T>;
@@ -71,9 +73,11 @@ export class GroupRun<T> {
       random,
       pace,
       ages,
-      bufferedBytesMax,
+      // One half waits for its shard's worker, the other one for its turn there.
+      bufferedBytesMax: bufferedBytesMax / 2,
       onEvent: tell,
     });
+    this.#backlog = new Backlog(bufferedBytesMax / 2);
     this.member = new GroupMember({
       ...settings.member,
       ...{ group: name, table, stream: arn, discovery: this.#discovery, from, auditMs: settings.auditMs },
@@ -89,6 +93,11 @@ export class GroupRun<T> {
 
   get workers(): Iterable<ShardWorker<T>> {
     return this.#workers.values();
+  }
+
+  /** Bytes of records that wait, also for a handler that is at them. */
+  get bufferedBytes(): number {
+    return this.scheduler.bufferedBytes + this.#backlog.bytes;
   }
 
   /** Runs until `stop`. @throws what it can't go on with, after everything was given up. */
@@ -153,6 +162,7 @@ export class GroupRun<T> {
     return {
       ...{ table, clock, random, handler, policy, onGap, concurrency, batchRecordsMax, windowMs, handlerMsMax, tell },
       reading: { parser, filter },
+      backlog: this.#backlog,
       letters: new DeadLetterBox(table, name, this.member.id),
       saveIntervalMs: () => this.#saveMs(),
       streamLabel: () => facts.label,

@@ -46,6 +46,8 @@ export class ShardWork<T> {
   hasEnded = false;
   readonly #leaving = new AbortController();
   #unparking: Promise<void> | undefined;
+  #heldBytes = 0;
+  #isClosed = false;
   readonly #unlisten: readonly (() => void)[];
   /** When the newest record that is done was written, by its own time. */
   #doneAtMs: number | undefined;
@@ -77,6 +79,8 @@ export class ShardWork<T> {
 
   close(): void {
     for (const forget of this.#unlisten) forget();
+    this.#hold(-this.#heldBytes);
+    this.#isClosed = true;
     this.saver.close();
     this.feed?.close();
   }
@@ -101,9 +105,25 @@ export class ShardWork<T> {
     this.bell.ring();
   }
 
+  /** It was taken, and is in memory until it is done. */
+  hold(entry: Entry<T>): void {
+    entry.heldBytes = entry.meta.sizeBytes;
+    this.#hold(entry.heldBytes);
+  }
+
+  #hold(bytes: number): void {
+    if (this.#isClosed) return;
+    this.#heldBytes += bytes;
+    this.ground.backlog.add(bytes);
+  }
+
   /** These are done. */
   complete(entries: readonly Entry<T>[]): void {
-    for (const entry of entries) entry.isDone = true;
+    for (const entry of entries) {
+      entry.isDone = true;
+      this.#hold(-entry.heldBytes);
+      entry.heldBytes = 0;
+    }
     const last = entries.at(-1);
     if (last !== undefined) this.#doneAtMs = last.meta.approximateCreationTime.getTime();
     if (this.prefix.advance() && !this.lease.signal.aborted) {

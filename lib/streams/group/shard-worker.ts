@@ -130,7 +130,7 @@ export class ShardWorker<T> {
     for (;;) {
       if (work.isLeaving) throw new Leaving();
       if (work.parked !== undefined) await work.untilUnparked();
-      else if (work.prefix.open >= room) await work.changed();
+      else if (work.prefix.open >= room || (work.prefix.open > 0 && work.ground.backlog.isFull)) await work.changed();
       else {
         work.feed ??= await this.#open();
         const page = await this.#next(work.feed);
@@ -200,6 +200,7 @@ export class ShardWorker<T> {
     for (const entry of entries) {
       work.prefix.push(entry);
       if (entry.isDone) continue;
+      work.hold(entry);
       const lane = concurrency === 1 ? 0 : laneOf(keyTextOf(entry.record), concurrency);
       this.#lanes[lane]?.push(entry);
     }

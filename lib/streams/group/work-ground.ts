@@ -5,6 +5,7 @@ import type { Gap } from '../errors.js';
 import type { FeedListener, ShardFeed } from '../feed.js';
 import type { StreamRecord } from '../port.js';
 import type { ShardStart } from '../shard-reader.js';
+import type { Backlog } from './backlog.js';
 import type { DeadLetterBox } from './dead-letter-box.js';
 import type { Reading } from './entry.js';
 import type { ErrorPolicy } from './error-policy.js';
@@ -25,6 +26,7 @@ export interface WorkGround<T> {
   readonly policy: ErrorPolicy;
   readonly letters: DeadLetterBox;
   readonly onGap: OnGroupGap;
+  readonly backlog: Backlog;
   /** Lanes per shard. */
   readonly concurrency: number;
   readonly batchRecordsMax: number;

@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import type { AtomTable } from '../../../lib/atom/index.js';
 import { StreamGapError } from '../../../lib/streams/errors.js';
+import { Backlog } from '../../../lib/streams/group/backlog.js';
 import { DeadLetterBox } from '../../../lib/streams/group/dead-letter-box.js';
 import { DeadLetters } from '../../../lib/streams/group/dead-letters.js';
 import type { GroupBatch, GroupHandler } from '../../../lib/streams/group/handler.js';
@@ -166,6 +167,55 @@ describe('memory', () => {
     await bench.clock.advance(60_000);
     expect((await bench.stored())?.position).toEqual(behind(20_000));
     expect(most).toBeLessThan(6_000);
+  });
+});
+
+describe('large records', () => {
+  it('wait in the stream, and not in memory, while the handler is at those before them', async () => {
+    const bench = await benchOf(0);
+    const megabyte = 1 << 20;
+    for (let n = 1; n <= 100; n += 1) {
+      const record = recordOf(n, 'k', bench.nowMs);
+      bench.shard.add({ ...record, dynamodb: { ...record.dynamodb, SizeBytes: megabyte } });
+    }
+    bench.shard.pageMax = 1;
+    const done: number[] = [];
+    let most = 0;
+    const { worker } = await bench.work(
+      async (batch) => {
+        await bench.clock.sleep(1_000);
+        most = Math.max(most, worker.status().waiting);
+        done.push(...numbers(batch));
+      },
+      { backlog: new Backlog(8 * megabyte) },
+    );
+    await bench.clock.advance(120_000);
+    expect(done).toEqual(upTo(100));
+    expect(most).toBeGreaterThanOrEqual(8);
+    expect(most).toBeLessThanOrEqual(9);
+  });
+
+  it('of one shard leave room for one page at a time of every other', async () => {
+    const backlog = new Backlog(1);
+    backlog.add(2);
+    const bench = await benchOf(100);
+    bench.shard.pageMax = 10;
+    const done: number[] = [];
+    await bench.work((batch) => void done.push(...numbers(batch)), { backlog });
+    await bench.clock.advance(10_000);
+    expect(done).toEqual(upTo(100));
+    expect(backlog.bytes).toBe(2);
+  });
+
+  it('are counted no more once their shard is given up', async () => {
+    const backlog = new Backlog(10_000);
+    const bench = await benchOf(100);
+    const { lease, worker } = await bench.work(() => never, { backlog });
+    await bench.clock.advance(1_000);
+    expect(backlog.bytes).toBeGreaterThan(0);
+    lease.lose('taken');
+    await bench.run(worker.ended);
+    expect(backlog.bytes).toBe(0);
   });
 });
 

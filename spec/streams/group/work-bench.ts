@@ -6,6 +6,7 @@ import { AtomTable, type ItemAtom } from '../../../lib/atom/index.js';
 import { type Clock, type Engine, MemoryEngine, seededRandom } from '../../../lib/engine/index.js';
 import type { StreamGapError } from '../../../lib/streams/errors.js';
 import type { ShardFeed, ShardPage } from '../../../lib/streams/feed.js';
+import { Backlog } from '../../../lib/streams/group/backlog.js';
 import { DeadLetterBox } from '../../../lib/streams/group/dead-letter-box.js';
 import { errorPolicyOf } from '../../../lib/streams/group/error-policy.js';
 import type { GroupHandler } from '../../../lib/streams/group/handler.js';
@@ -200,6 +201,7 @@ export class WorkBench {
       policy: errorPolicyOf(errors),
       letters: new DeadLetterBox(table, 'g', 'm'),
       onGap: 'stop',
+      backlog: new Backlog(Number.POSITIVE_INFINITY),
       concurrency: 1,
       batchRecordsMax: 1_000,
       windowMs: 0,
