@@ -214,4 +214,20 @@ export const streamsReading = [
     rules,
     'then the loop says so',
   ),
+  mutant(
+    'the token of a batch tells of later ones',
+    'lib/streams/token-line.ts',
+    'stretch.moves.slice(0, count)',
+    'stretch.moves',
+    'spec/streams/token-line.spec.ts',
+    'of the moment',
+  ),
+  mutant(
+    'a shard that came or went is not in the token of a batch',
+    'lib/streams/token-line.ts',
+    '    this.#stretch = undefined;',
+    '',
+    'spec/streams/token-line.spec.ts',
+    'of the moment',
+  ),
 ];

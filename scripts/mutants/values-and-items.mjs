@@ -104,4 +104,28 @@ export const valuesAndItems = [
     schedules,
     '20:',
   ),
+  mutant(
+    'a date in other words is believed',
+    'lib/codec/simple-form.ts',
+    ' && date.toISOString() === stored',
+    '',
+    'spec/codec/simple-form.spec.ts',
+    'a date in other words',
+  ),
+  mutant(
+    'a Set is believed although its list has doubles',
+    'lib/codec/simple-form.ts',
+    'return set.size === stored.length ? set : notSimple;',
+    'return set;',
+    'spec/codec/simple-form.spec.ts',
+    'with doubles as a Set',
+  ),
+  mutant(
+    'a Set is believed although a note has made one of its members',
+    'lib/codec/simple-form.ts',
+    '!Array.isArray(stored) || !stored.every(isLeaf)',
+    '!Array.isArray(stored)',
+    'spec/codec/simple-form.spec.ts',
+    'of what a note has made',
+  ),
 ];
