@@ -1,11 +1,5 @@
-/**
- * How a shard of which nothing was read stands in a token: what was promised of it, and whether its parent is known to be done.
- *
- * All of them are begun at their oldest record. So three moments in which nothing was written yet (`latestSince` 0, 1 and 2) say the
- * rest, and whoever reads a token without knowing of them begins there as well.
- */
-import { isDeepStrictEqual } from 'node:util';
-import type { ShardPosition } from './position.js';
+/** How a shard of which nothing was read stands in a token: what was promised of it, and whether its parent is known to be done. */
+import type { ShardPosition, TokenPosition } from './position.js';
 
 /** What a token says of one shard. */
 export interface TokenEntry {
@@ -16,18 +10,14 @@ export interface TokenEntry {
   readonly isPromised: boolean;
 }
 
-const entries: readonly TokenEntry[] = [
-  { position: 'trim-horizon', isDecided: false, isPromised: true },
-  { position: 'trim-horizon', isDecided: true, isPromised: false },
-  { position: 'trim-horizon', isDecided: false, isPromised: false },
-];
-
-export function encodeEntry(entry: TokenEntry): ShardPosition {
-  const latestSince = entries.findIndex((known) => isDeepStrictEqual(known, entry));
-  return latestSince < 0 ? entry.position : { latestSince };
+export function encodeEntry({ position, isDecided, isPromised }: TokenEntry): TokenPosition {
+  if (position !== 'trim-horizon' || (isDecided && isPromised)) return position;
+  if (isDecided) return { unread: 'unpromised' };
+  return { unread: isPromised ? 'undecided' : 'undecided-unpromised' };
 }
 
-export function decodeEntry(position: ShardPosition): TokenEntry {
-  const known = typeof position === 'object' && 'latestSince' in position ? entries[position.latestSince] : undefined;
-  return known ?? { position, isDecided: true, isPromised: true };
+export function decodeEntry(entry: TokenPosition): TokenEntry {
+  if (typeof entry !== 'object' || !('unread' in entry)) return { position: entry, isDecided: true, isPromised: true };
+  const { unread } = entry;
+  return { position: 'trim-horizon', isDecided: unread === 'unpromised', isPromised: unread === 'undecided' };
 }

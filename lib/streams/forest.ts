@@ -38,7 +38,7 @@ import {
 } from './forest-terms.js';
 import { decodeEntry, encodeEntry } from './forest-token.js';
 import type { ShardDescription } from './port.js';
-import type { ShardPosition } from './position.js';
+import type { ShardPosition, TokenPosition } from './position.js';
 import { ShardGraph } from './shard-graph.js';
 import { hasBegun, type ShardNode, skip } from './shard-node.js';
 
@@ -187,9 +187,9 @@ export class ShardForest {
   }
 
   /** All that is needed to go on: shards that are not done while their parents are, and done ones that nothing is known to come after. */
-  token(): Record<string, ShardPosition> {
+  token(): Record<string, TokenPosition> {
     this.#due ??= this.#dues();
-    const shards: Record<string, ShardPosition> = {};
+    const shards: Record<string, TokenPosition> = {};
     for (const { node, isDecided } of this.#due) {
       const position = this.#positionOf(node);
       const isPromised = node.isContinuation || position !== 'trim-horizon';

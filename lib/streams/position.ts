@@ -19,12 +19,21 @@ export type ShardPosition =
   /** All of it, and it is closed. */
   | 'end';
 
+/** How a token speaks of one shard. */
+export type TokenPosition =
+  | ShardPosition
+  /**
+   * Nothing of it was read, and it is begun at its oldest record. `undecided`: whether its parent is done is to be found out first. `unpromised`:
+   * what is missing of it is no gap, for it was old already when its reader first began.
+   */
+  | { readonly unread: 'undecided' | 'unpromised' | 'undecided-unpromised' };
+
 /** Where a reader stands in a stream; JSON. */
 export interface StreamToken {
   readonly v: 1;
   /** ARN of the stream. */
   readonly stream: string;
-  readonly shards: Readonly<Record<string, ShardPosition>>;
+  readonly shards: Readonly<Record<string, TokenPosition>>;
 }
 
 /** Where to begin. */

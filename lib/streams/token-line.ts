@@ -7,9 +7,9 @@
  * Moves are kept until they are as many as the base has positions; then the next batch takes a new base. So what is kept is bounded, and
  * goes with the batches that know of it.
  */
-import type { ShardPosition } from './position.js';
+import type { ShardPosition, TokenPosition } from './position.js';
 
-type Positions = Readonly<Record<string, ShardPosition>>;
+type Positions = Readonly<Record<string, TokenPosition>>;
 
 interface Stretch {
   readonly base: Positions;
@@ -34,7 +34,7 @@ export class TokenLine {
   }
 
   /** Notes what was handed out of a shard; returns what tells all positions as they are now. */
-  handedOut(shardId: string, position: ShardPosition): () => Record<string, ShardPosition> {
+  handedOut(shardId: string, position: ShardPosition): () => Record<string, TokenPosition> {
     const stretch = this.#moved(shardId, position);
     const count = stretch.moves.length;
     return () => ({ ...stretch.base, ...Object.fromEntries(stretch.moves.slice(0, count)) });

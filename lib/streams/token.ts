@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { TokenError } from './errors.js';
-import type { ShardPosition, StreamToken } from './position.js';
+import type { ShardPosition, StreamToken, TokenPosition } from './position.js';
 import { parseStreamArn } from './stream-arn.js';
 import { replacedBy } from './stream-lookup.js';
 
@@ -68,7 +68,7 @@ export function requireToken(given: unknown): StreamToken {
   if (typeof stream !== 'string' || stream === '') throw damaged('it names no stream');
   if (typeof shards !== 'object' || shards === null || Array.isArray(shards)) throw damaged('it has no shards');
   for (const [shardId, position] of Object.entries(shards)) {
-    if (shardId === '' || !isPosition(position)) throw damaged(`shard ${shardId} has no position`);
+    if (shardId === '' || !isTokenPosition(position)) throw damaged(`shard ${shardId} has no position`);
   }
   return { v, stream, shards: shards as StreamToken['shards'] };
 }
@@ -97,13 +97,20 @@ export function compareSequences(a: string, b: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-function isPosition(position: unknown): position is ShardPosition {
+/** Whether this says how far one shard is read. */
+export function isShardPosition(position: unknown): position is ShardPosition {
   if (position === 'trim-horizon' || position === 'end') return true;
   if (typeof position !== 'object' || position === null) return false;
   const [[name, value] = [], ...others] = Object.entries(position);
   if (others.length > 0) return false;
   if (name === 'latestSince') return Number.isFinite(value);
   return (name === 'at' || name === 'after') && typeof value === 'string' && /^\d{1,40}$/.test(value);
+}
+
+const unreadKinds: ReadonlySet<unknown> = new Set(['undecided', 'unpromised', 'undecided-unpromised']);
+
+function isTokenPosition(position: unknown): position is TokenPosition {
+  return isShardPosition(position) || unreadKinds.has((position as { readonly unread?: unknown } | null)?.unread);
 }
 
 function sumOf(token: StreamToken): string {
