@@ -59,6 +59,7 @@ export interface StreamDescription {
   readonly lastShardId?: string | undefined;
 }
 
+/** Which part of the shards of a stream is asked for. */
 export interface DescribeStreamRequest {
   readonly arn: string;
   /** Goes on after this shard. */
@@ -74,12 +75,14 @@ export type IteratorStart =
   | { readonly type: 'TRIM_HORIZON' | 'LATEST' }
   | { readonly type: 'AT_SEQUENCE_NUMBER' | 'AFTER_SEQUENCE_NUMBER'; readonly sequence: string };
 
+/** Where in a shard an iterator is to stand. */
 export interface ShardIteratorRequest {
   readonly arn: string;
   readonly shardId: string;
   readonly start: IteratorStart;
 }
 
+/** Which page of records is asked for. */
 export interface RecordsRequest {
   readonly arn: string;
   /** For pacing and messages; the iterator alone says what is read. */

@@ -6,6 +6,7 @@ import type { ForestTimes } from './forest.js';
 import { type PaceOptions, paceOf } from './pace.js';
 import type { StreamPosition } from './position.js';
 import type { ReaderEvent } from './reader-events.js';
+import { requirePosition } from './require-position.js';
 import type { AgeLimits } from './shard-reader.js';
 
 /** What to do where records may be missing. */
@@ -89,9 +90,7 @@ export interface ReadSettings<T>
   readonly times: Partial<ForestTimes>;
 }
 
-const positions = "'trim-horizon', 'latest', { since }, { after }, { at } or a token";
-
-/** @throws TypeError, RangeError for what is wrong in itself. */
+/** @throws TypeError, RangeError for what is wrong in itself; {@link TokenError} `ERR_STREAM_TOKEN` for a token that is. */
 export function settingsOf<T>(options: ReadOptions<T>, parserDefault: Parser<T>): ReadSettings<T> {
   const {
     from,
@@ -110,19 +109,18 @@ export function settingsOf<T>(options: ReadOptions<T>, parserDefault: Parser<T>)
     ages = {},
     times = {},
   } = options ?? {};
-  if (from === undefined) throw new TypeError(`Cannot read a stream: from must be given: ${positions}`);
-  if (typeof from !== 'object' && from !== 'trim-horizon' && from !== 'latest') {
-    throw new TypeError(`Cannot read a stream: from must be ${positions}: ${String(from)}`);
-  }
-  if (
-    typeof from === 'object' &&
-    'since' in from &&
-    !(from.since instanceof Date && Number.isFinite(from.since.getTime()))
-  ) {
-    throw new TypeError('Cannot read a stream: from.since must be a valid Date');
-  }
+  requirePosition('Cannot read a stream: from', from);
   if (typeof parser?.parse !== 'function')
     throw new TypeError('Cannot read a stream: parser must have a function parse');
+  if (
+    checkpointer !== undefined &&
+    !(typeof checkpointer?.load === 'function' && typeof checkpointer.save === 'function')
+  ) {
+    throw new TypeError(
+      'Cannot read a stream: checkpointer must have functions load and save, as fileCheckpointer(path) and atomCheckpointer(atom) do',
+    );
+  }
+  if (typeof onEvent !== 'function') throw new TypeError('Cannot read a stream: onEvent must be a function');
   if (commit !== 'auto' && commit !== 'manual') {
     throw new TypeError(`Cannot read a stream: commit must be 'auto' or 'manual': ${String(commit)}`);
   }

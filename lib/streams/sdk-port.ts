@@ -94,6 +94,11 @@ export class SdkStreams implements port.StreamsPort {
     if (typeof client?.send !== 'function' || typeof client.config !== 'object') {
       throw new TypeError('Cannot read streams: client must be a DynamoDBStreamsClient');
     }
+    if ((client.config as { readonly serviceId?: unknown }).serviceId === 'DynamoDB') {
+      throw new TypeError(
+        'Cannot read streams: client is one of tables; streams have their own, a DynamoDBStreamsClient, as createStreamsClient() makes it',
+      );
+    }
     this.#client = client as unknown as DynamoDBStreamsClient;
     this.#passesSignals = passesSignals(client);
     this.#isServiceItself = isServiceItself(client.config);

@@ -106,7 +106,11 @@ async function describedStream(tableName: string, describe: DescribeTable | unde
     throw error;
   }
   if (table === undefined) {
-    throw new StreamError('not-found', tableName, `there is no such table here; create it with its stream: ${turnOn}`);
+    throw new StreamError(
+      'not-found',
+      tableName,
+      "there is no such table here; create it with streamViewType 'NEW_AND_OLD_IMAGES', or look at the Region, endpoint and account of its client",
+    );
   }
   if (table.streamArn === undefined) throw new StreamError('no-stream', tableName, `the table has none; ${turnOn}`);
   return table.streamArn;

@@ -103,6 +103,9 @@ export class TableStream {
     if (table !== undefined && !isTable && (typeof table !== 'string' || table === '')) {
       throw new TypeError("Cannot read a stream: table must be an AtomTable or a table's name");
     }
+    if (typeof table === 'string' && table.includes('/stream/')) {
+      throw new TypeError(`Cannot read a stream: ${table} is the ARN of a stream, and no table; give it as arn`);
+    }
     if (arn !== undefined) parseStreamArn(arn);
     this.port = port ?? new SdkStreams(client as DynamoDBStreamsClientLike);
     this.table = isTable ? table : undefined;

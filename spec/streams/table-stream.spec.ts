@@ -44,6 +44,16 @@ describe('TableStream', () => {
       () => new TableStream({ client: {} as never, table: 'a' }),
       'must be a DynamoDBStreamsClient',
     ],
+    [
+      'a client of tables',
+      () => new TableStream({ client: { send: () => {}, config: { serviceId: 'DynamoDB' } }, table: 'a' }),
+      'createStreamsClient()',
+    ],
+    [
+      'the ARN of a stream as a table',
+      () => new TableStream({ port: {} as StreamsPort, table: 'arn:aws:dynamodb:eu-west-1:1:table/a/stream/2026' }),
+      'give it as arn',
+    ],
   ])('refuses %s', (_what, make, message) => {
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);

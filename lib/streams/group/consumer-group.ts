@@ -5,11 +5,13 @@ import { EventQueues, type Lost } from '../event-queue.js';
 import { retentionMs } from '../limits.js';
 import { persist } from '../persist.js';
 import type { ShardPosition, StreamPosition } from '../position.js';
+import { requirePosition, requireShardPosition } from '../require-position.js';
 import type { StreamFacts } from '../stream-lookup.js';
 import { GroupFromError, GroupTableError } from './consumer-group-errors.js';
 import { DeadLetterBox } from './dead-letter-box.js';
 import { DeadLetters } from './dead-letters.js';
 import { Deliveries, type GroupDelivery } from './deliveries.js';
+import { firstLook } from './first-look.js';
 import { type GroupEvent, GroupMeter, type GroupMetrics } from './group-events.js';
 import { GroupItems } from './group-items.js';
 import { type ConsumerGroupOptions, type GroupSettings, groupSettingsOf } from './group-options.js';
@@ -128,7 +130,7 @@ export class ConsumerGroup<T> implements AsyncDisposable {
    * given up in order: handlers had `handoffMs` to come to an end, what they have done is saved.
    *
    * @throws {GroupFromError} `ERR_GROUP_FROM`, {@link GroupTableError} `ERR_GROUP_TABLE`, {@link GroupSettingsError} `ERR_GROUP_SETTINGS`, {@link GroupMemberError}
-   * `ERR_GROUP_MEMBER`, {@link StreamError} `ERR_STREAM`; what the stream or the table refuses for good (access denied), after everything was given up.
+   * `ERR_GROUP_MEMBER`, {@link StreamError} `ERR_STREAM`, {@link TableError} `ERR_TABLE` for the coordination table; what the stream or the table refuses for good (access denied), after everything was given up.
    * Never what a handler throws. TypeError while it runs already, and without a handler.
    */
   run(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
@@ -206,7 +208,7 @@ export class ConsumerGroup<T> implements AsyncDisposable {
       timeToTrimMs: Math.max(0, retentionMs - iteratorAgeMs),
       leasesOwned: this.#run?.member.leases.size ?? 0,
       parkedShards: statuses.filter(({ isParked }) => isParked).length,
-      bufferedBytes: this.#run?.scheduler.bufferedBytes ?? 0,
+      bufferedBytes: this.#run?.bufferedBytes ?? 0,
     };
   }
 
@@ -247,7 +249,8 @@ export class ConsumerGroup<T> implements AsyncDisposable {
         throw new RangeError(`Cannot retry shard ${shardId}: group ${this.name} has no such shard`);
       const { parked, ...work } = stands.work ?? {};
       if (parked === undefined) return [stands, false];
-      return [{ ...stands, work: { ...work, ...(overGap && { passesGap: true }) } }, true];
+      const isAtGap = parked.at === undefined;
+      return [{ ...stands, work: { ...work, ...(overGap && isAtGap && { passesGap: true }) } }, true];
     });
     if (wasParked) this.#run?.workerOf(shardId)?.unpark(overGap);
     return wasParked;
@@ -261,17 +264,19 @@ export class ConsumerGroup<T> implements AsyncDisposable {
    *
    * @cost 1 write for each shard and 1 query; for the whole group 2 for each shard, and a listing of the stream's.
    * @throws {GroupLiveError} `ERR_GROUP_LIVE` when a member lives; RangeError for a shard that the group does not have; TypeError while this one
-   * runs here; `signal.reason`.
+   * runs here, and for what is no position; {@link TokenError} `ERR_STREAM_TOKEN`; `signal.reason`.
    */
   async reset(options: GroupResetOptions): Promise<void> {
     const { force = false, signal, shardId, to } = options;
-    if (to === undefined) throw new TypeError(`Cannot reset group ${this.name}: to must be given`);
+    const what = `Cannot reset group ${this.name}: to`;
+    if (shardId === undefined) requirePosition(what, to);
+    else requireShardPosition(what, to);
     if (this.#running !== undefined)
       throw new TypeError(`Cannot reset group ${this.name}: it runs in this process; stop it first`);
     const { stream } = this.#settings;
     const ground = { items: this.#items, clock: stream.clock, signal };
     if (!force) await requireNobody(ground);
-    if (shardId !== undefined) return resetShard(ground, shardId, to as ShardPosition | 'latest');
+    if (shardId !== undefined) return resetShard(ground, shardId, to);
     const { arn } = await stream.resolve({ signal });
     const discovery = new Discovery({
       port: stream.governed,
@@ -322,9 +327,9 @@ export class ConsumerGroup<T> implements AsyncDisposable {
     const facts = await stream.resolve({ needs: parser.needs });
     this.#label = facts.label;
     if (facts.tableName === table.tableName && !sharesTable) throw new GroupTableError(this.name, table.tableName);
+    const meta = await firstLook(this.#items);
     // Without `from` a group goes on from its leases, and there must be some.
-    if (from === undefined && (await this.#items.meta.deref())?.placedAtMs === undefined)
-      throw new GroupFromError(this.name);
+    if (from === undefined && meta?.placedAtMs === undefined) throw new GroupFromError(this.name);
     return facts;
   }
 

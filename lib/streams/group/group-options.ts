@@ -5,13 +5,14 @@ import type { DiscoveryTimes } from '../discovery.js';
 import { raw } from '../parser.js';
 import type { StreamRecord } from '../port.js';
 import type { StreamPosition } from '../position.js';
+import { requirePosition } from '../require-position.js';
 import { bufferedBytesMaxDefault } from '../scheduler.js';
 import { type AgeLimits, ageLimitsDefault } from '../shard-reader.js';
 import type { TableStream } from '../table-stream.js';
 import { type ErrorPolicy, errorPolicyOf, type GroupErrorOptions } from './error-policy.js';
 import type { GroupEvent } from './group-events.js';
 import type { GroupHandler } from './handler.js';
-import type { MembershipOptions } from './member-options.js';
+import { type MembershipOptions, requireMembership } from './member-options.js';
 import type { OnGroupGap } from './work-ground.js';
 
 /** Options of {@link ConsumerGroup}. All members of a group should be given the same ones. */
@@ -144,6 +145,7 @@ export function groupSettingsOf<T>(options: ConsumerGroupOptions<T>): GroupSetti
   if (typeof table.keyNamed('') === 'string') {
     throw new TypeError(`Cannot open group ${name}: its coordination table must have a sort key (sortKeyName)`);
   }
+  if (from !== undefined) requirePosition(`Cannot open group ${name}: from`, from);
   if (typeof parser.parse !== 'function') throw refused('parser must have a function parse', parser);
   for (const [what, f] of Object.entries({ handler, filter })) {
     if (f !== undefined && typeof f !== 'function') throw refused(`${what} must be a function`, f);
@@ -152,6 +154,7 @@ export function groupSettingsOf<T>(options: ConsumerGroupOptions<T>): GroupSetti
   if (typeof onGap !== 'function' && onGap !== 'stop' && onGap !== 'continue') {
     throw new TypeError(`Cannot open group ${name}: onGap must be 'stop', 'continue' or a function: ${String(onGap)}`);
   }
+  requireMembership(name, member);
   requireWhole(name, { 'batch.recordsMax': batchRecordsMax }, recordsMax);
   requireWhole(name, { concurrency }, lanesMax);
   const durations = { 'batch.windowMs': windowMs, saveMs, handlerMsMax, idleMsMax, auditMs, bufferedBytesMax };

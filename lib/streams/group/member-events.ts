@@ -2,6 +2,7 @@
 import type { Gap } from '../errors.js';
 import type { LeaseEnd } from './group-errors.js';
 
+/** One thing that happened to a member in its group. */
 export type MemberEvent =
   | { readonly type: 'joined'; readonly member: string }
   | { readonly type: 'members'; readonly members: number }

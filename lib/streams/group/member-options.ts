@@ -70,6 +70,8 @@ export interface MemberTerms extends Required<GroupMemberOptions> {
   readonly pid: number;
 }
 
+const leaseMsDefault = 10_000;
+const handoffMsDefault = 30_000;
 const leaseMsMin = 2_000;
 const leaseMsMax = 3_600_000;
 /** Beats in one lease at least, so that one may fail. */
@@ -81,15 +83,14 @@ const marginPart = 0.1;
 const idBytesMax = 256;
 
 /** @throws TypeError, RangeError for wrong options. */
-export function termsOf(options: GroupMemberOptions): MemberTerms {
-  const { leaseMs = 10_000, capacity = 1, shardsMax = Number.POSITIVE_INFINITY } = options;
-  const { handoffMs = 30_000, auditMs = 300_000, settings = {}, onEvent = () => {} } = options;
+export function requireMembership(group: string, options: MembershipOptions): void {
+  const { id, leaseMs = leaseMsDefault, capacity = 1, shardsMax = Number.POSITIVE_INFINITY } = options;
+  const { beatMs = leaseMs / 4, handoffMs = handoffMsDefault } = options;
   const refused = (what: string, value: unknown) =>
-    new RangeError(`Cannot be a member of group ${options.group}: ${what}: ${String(value)}`);
+    new RangeError(`Cannot be a member of group ${group}: ${what}: ${String(value)}`);
   if (!(leaseMs >= leaseMsMin && leaseMs <= leaseMsMax)) {
     throw refused(`leaseMs must be ${leaseMsMin} to ${leaseMsMax}`, leaseMs);
   }
-  const { beatMs = leaseMs / 4 } = options;
   if (!(beatMs > 0 && beatMs * beatsMin <= leaseMs)) {
     throw refused(`beatMs must be positive and at most a third of leaseMs ${leaseMs}`, beatMs);
   }
@@ -98,13 +99,24 @@ export function termsOf(options: GroupMemberOptions): MemberTerms {
     throw refused('shardsMax must be a whole number', shardsMax);
   }
   if (!(handoffMs >= 0 && handoffMs <= leaseMsMax)) throw refused(`handoffMs must be 0 to ${leaseMsMax}`, handoffMs);
-  if (!(auditMs > 0)) throw refused('auditMs must be positive', auditMs);
+  if (id === undefined) return;
+  if (typeof id !== 'string') throw new TypeError(`Cannot be a member of group ${group}: id must be a string`);
+  const bytes = Buffer.byteLength(id);
+  if (bytes < 1 || bytes > idBytesMax) throw refused(`id must have 1 to ${idBytesMax} bytes`, bytes);
+}
+
+/** @throws TypeError, RangeError for wrong options. */
+export function termsOf(options: GroupMemberOptions): MemberTerms {
+  requireMembership(options.group, options);
+  const { leaseMs = leaseMsDefault, capacity = 1, shardsMax = Number.POSITIVE_INFINITY } = options;
+  const { beatMs = leaseMs / 4, handoffMs = handoffMsDefault, auditMs = 300_000 } = options;
+  const { settings = {}, onEvent = () => {} } = options;
+  if (!(auditMs > 0)) {
+    throw new RangeError(`Cannot be a member of group ${options.group}: auditMs must be positive: ${String(auditMs)}`);
+  }
   const { randomBytes } = options.table.sources;
   const host = hostname();
   const { id = `${host}-${process.pid}-${Buffer.from(randomBytes(6)).toString('base64url')}` } = options;
-  if (typeof id !== 'string') throw new TypeError(`Cannot be a member of group ${options.group}: id must be a string`);
-  const bytes = Buffer.byteLength(id);
-  if (bytes < 1 || bytes > idBytesMax) throw refused(`id must have 1 to ${idBytesMax} bytes`, bytes);
   const marginMs = Math.max(marginPart * leaseMs, marginMsMin);
   return {
     ...{ ...options, id, capacity, shardsMax, leaseMs, beatMs, handoffMs, auditMs, settings, onEvent },

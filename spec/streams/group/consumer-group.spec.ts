@@ -288,6 +288,8 @@ describe('ConsumerGroup', () => {
     ['no stream', { stream: {} }],
     ['no table', { table: {} }],
     ['a table without sort key', { table: new AtomTable({ engine: new MemoryEngine(), tableName: 'one-key' }) }],
+    ['a beginning that is none', { from: 'earliest' }],
+    ['a time that is text', { from: { since: '2026-01-01' } }],
     ['a parser that is none', { parser: () => 1 }],
     ['a handler that is none', { handler: {} }],
     ['a filter that is none', { filter: true }],
@@ -308,5 +310,35 @@ describe('ConsumerGroup', () => {
     expect(() => new ConsumerGroup({ name: 'g', stream, table, ...options } as never)).toThrow(
       /^Cannot open (a )?group/,
     );
+  });
+
+  it.each([{ leaseMs: 100 }, { beatMs: 9_000 }, { capacity: 0 }, { shardsMax: 0.5 }, { handoffMs: -1 }, { id: '' }])(
+    'refuses a member with %j',
+    (member) => {
+      expect(() => new ConsumerGroup({ name: 'g', stream, table, member })).toThrow(/^Cannot be a member of group g/);
+    },
+  );
+
+  it('refuses to be reset to no position', async () => {
+    const group = new ConsumerGroup({ name: 'g', stream, table });
+    await expect(group.reset({} as never)).rejects.toThrow('to must be given');
+    await expect(group.reset({ to: 'begin' } as never)).rejects.toThrow(TypeError);
+    await expect(group.reset({ shardId: 's', to: { after: 'x' } })).rejects.toThrow(TypeError);
+    await expect(group.reset({ shardId: 's', to: { since: new Date() } } as never)).rejects.toThrow(TypeError);
+  });
+
+  it('says at once that its coordination table is not there', async () => {
+    const world = await new ConsumerWorld().create();
+    const { handler } = noting();
+    const none = new AtomTable({ engine: world.simulator.engine, tableName: 'none', sortKeyName: 'sk' });
+    await expect(world.clock.run(world.member({ handler, table: none }).run())).rejects.toMatchObject({
+      code: 'ERR_TABLE',
+      reason: 'missing',
+    });
+    const other = new AtomTable({ engine: world.simulator.engine, tableName: 'groups', sortKeyName: 'range' });
+    await expect(world.clock.run(world.member({ handler, table: other }).run())).rejects.toMatchObject({
+      code: 'ERR_TABLE',
+      reason: 'keys-differ',
+    });
   });
 });
