@@ -3,7 +3,7 @@
  * an `x-amz-crc32` that fits; or the HTML page of some load balancer on the way.
  */
 import { crc32 } from 'node:zlib';
-import type { CannedAnswer } from './fault-rules.js';
+import { type CannedAnswer, streamsOperations } from './fault-rules.js';
 
 /** A whole HTTP answer. */
 export interface WireAnswer {
@@ -41,8 +41,11 @@ export function serverError(html: boolean): WireAnswer {
   return cannedAnswer({ status: 503, body: '<html><body><h1>503 Service Unavailable</h1></body></html>' });
 }
 
-/** The table's throughput is used up. */
-export function throttled(): WireAnswer {
+/** The table's throughput is used up, or the stream is asked too often. */
+export function throttled(operation: string): WireAnswer {
+  if (streamsOperations.includes(operation)) {
+    return cannedAnswer({ status: 400, type: 'LimitExceededException', message: 'Rate exceeded for the stream.' });
+  }
   const message = 'The level of configured provisioned throughput for the table was exceeded.';
   return cannedAnswer({ status: 400, type: 'ProvisionedThroughputExceededException', message });
 }

@@ -194,7 +194,7 @@ class Relay {
       case '5xx-before':
         return reply(res, serverError(rule.body === undefined ? coin >= 0.5 : rule.body === 'html'));
       case 'throttle':
-        return reply(res, throttled());
+        return reply(res, throttled(received.operation));
       case 'conflict':
         return reply(res, conflict(received.operation, received.body));
       case 'stale':

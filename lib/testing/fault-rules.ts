@@ -57,8 +57,8 @@ export interface CannedAnswer {
   readonly applied?: boolean | undefined;
 }
 
-/** Operations by name, or the usual two groups. */
-export type FaultOperations = 'reads' | 'writes' | 'data' | 'all' | readonly string[];
+/** Operations by name, or the usual groups; `streams`: what readers of streams ask. */
+export type FaultOperations = 'reads' | 'writes' | 'data' | 'streams' | 'all' | readonly string[];
 
 /** One rule. */
 export interface FaultRule {
@@ -95,6 +95,7 @@ export interface ChosenFault {
 const writes: readonly string[] = ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem', 'TransactWriteItems'];
 const reads: readonly string[] = ['GetItem', 'BatchGetItem', 'Query', 'Scan', 'TransactGetItems'];
 const data: readonly string[] = [...reads, ...writes];
+export const streamsOperations: readonly string[] = ['DescribeStream', 'GetShardIterator', 'GetRecords', 'ListStreams'];
 
 const defaultOperations: Partial<Record<FaultKind, FaultOperations>> = {
   late: 'writes',
@@ -110,6 +111,7 @@ function isAbout(rule: FaultRule, operation: string): boolean {
   const operations = rule.operations ?? defaultOperations[rule.fault] ?? 'data';
   if (operations === 'all') return true;
   if (operations === 'data') return data.includes(operation);
+  if (operations === 'streams') return streamsOperations.includes(operation);
   if (operations === 'reads') return reads.includes(operation);
   return (operations === 'writes' ? writes : operations).includes(operation);
 }

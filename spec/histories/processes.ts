@@ -102,3 +102,11 @@ export function serve(handlers: Handlers): void {
 export function tell(note: unknown): void {
   process.send?.({ note } satisfies Note);
 }
+
+/** The same, and comes back when it is on its way: whoever is killed after that has said it. */
+export function tellSurely(note: unknown): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined) resolve();
+    else process.send({ note } satisfies Note, () => resolve());
+  });
+}

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type DynamoDBLocal, startDynamoDBLocal } from '../../lib/testing/index.js';
 import { Child } from './processes.js';
 
@@ -16,8 +17,8 @@ export type StoreName = 'dynalite' | 'dynamodb-local';
 export interface Store {
   readonly name: StoreName;
   readonly endpoint: string;
-  /** Kills it (-9) and starts it again on the same port and folder; absent where it lives in memory. */
-  readonly restart?: () => Promise<void>;
+  /** Kills it (-9) and starts it again on the same port and folder, `downMs` later; absent where it lives in memory. */
+  readonly restart?: (downMs?: number) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,8 +32,9 @@ async function startDynalite(onDisk: boolean): Promise<Store> {
   const place = onDisk ? await folder() : undefined;
   let child = new Child(new URL('./store-process.ts', import.meta.url));
   const port = await child.ask<number>('start', { path: place?.path });
-  const restart = async () => {
+  const restart = async (downMs = 0) => {
     await child.end();
+    await sleep(downMs);
     child = new Child(new URL('./store-process.ts', import.meta.url));
     await child.ask('start', { path: place?.path, port });
   };
@@ -51,9 +53,10 @@ async function startLocal(onDisk: boolean): Promise<Store> {
   const place = onDisk ? await folder() : undefined;
   let local: DynamoDBLocal = await startDynamoDBLocal({ path: place?.path });
   const { port, endpoint } = local;
-  const restart = async () => {
+  const restart = async (downMs = 0) => {
     process.kill(local.pid, 'SIGKILL');
     await local.close();
+    await sleep(downMs);
     local = await startDynamoDBLocal({ path: place?.path, port });
   };
   return {
