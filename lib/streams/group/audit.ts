@@ -18,7 +18,7 @@ import type { GroupItems } from './group-items.js';
 import { isHopeless } from './hopeless.js';
 import { inTurns } from './in-turns.js';
 import type { LeaseState, MemberState, MetaState } from './lease-state.js';
-import { childrenFound, created, isEnded } from './lease-steps.js';
+import { childrenFound, created, isEnded, type NewLease } from './lease-steps.js';
 import type { MemberEvent } from './member-events.js';
 import type { MemberTerms } from './member-options.js';
 
@@ -124,23 +124,60 @@ export class GroupAudit {
     return !forest.isUnsettled(nowMs) && !this.#isOpen(views, leases);
   }
 
-  /** Creates leases that are missing, parents first; also of shards that are gone, so that their owners tell of it. */
+  /**
+   * Makes all leases anew, as those of a group that begins now. None is removed meanwhile: an owner that still lives would take that for a
+   * mishap, and write it back. So each is written over under the next epoch, and what is not to be read counts as done.
+   */
+  async placeAnew(signal: AbortSignal): Promise<void> {
+    const { clock, items, terms } = this.#ground;
+    const nowMs = clock.now();
+    const { shards, status } = await this.#list(signal);
+    const { leases } = await items.leases(signal);
+    const { rev = 0 } = (await items.meta.deref({ signal })) ?? {};
+    const forest = new ShardForest({ stream: terms.stream, from: terms.from, startedAtMs: nowMs });
+    forest.observe(shards, { complete: true, nowMs, isDisabled: status === 'DISABLED' });
+    const wanted = new Map(this.#missing(forest, new Map()).map((lease) => [lease.shardId, lease]));
+    const childrenOf = (id: string) => shards.flatMap(({ shardId, parentId }) => (parentId === id ? shardId : []));
+    const steps = [...new Set([...wanted.keys(), ...leases.keys()])].map((shardId) => async () => {
+      const lease = wanted.get(shardId) ?? { shardId, position: 'end' as const };
+      const done = wanted.has(shardId) ? {} : { children: childrenOf(shardId).sort() };
+      await items.lease(shardId).swap((stands) => {
+        const epoch = Math.max(stands?.epoch ?? 0, rev) + 1;
+        return { ...created({ ...lease, epoch }), ...done };
+      });
+    });
+    await inTurns(steps, stepsMax);
+    await items.meta.swap((stands) => {
+      if (stands === undefined) throw new Refused();
+      return { ...stands, placedAtMs: nowMs };
+    });
+  }
+
+  /** Creates leases that are missing. */
   async #bear(forest: ShardForest, leases: ReadonlyMap<string, LeaseState>, epoch: number): Promise<number> {
     const { items, onStands } = this.#ground;
+    const births = this.#missing(forest, leases).map((lease) => created({ ...lease, epoch }));
+    const steps = births.map((lease) => async () => {
+      onStands(await items.lease(lease.shardId).swap((stands) => stands ?? lease));
+    });
+    await inTurns(steps, stepsMax);
+    return steps.length;
+  }
+
+  /** Leases that are missing, parents first; also of shards that are gone, so that their owners tell of it. */
+  #missing(forest: ShardForest, leases: ReadonlyMap<string, LeaseState>): NewLease[] {
     const gone = new Set(forest.gaps().map(({ shardId }) => shardId));
     const wanted = forest.shards().filter(({ shardId, state }) => state !== 'finished' && !leases.has(shardId));
     const known = new Set(leases.keys());
-    const steps: (() => Promise<void>)[] = [];
+    const missing: NewLease[] = [];
     for (const { shardId, parentId, position, state } of wanted.sort(byShard)) {
       const parent = parentId !== undefined && known.has(parentId) ? parentId : undefined;
       // Its parent is in doubt: another listing decides.
       if (state === 'waiting' && parent === undefined && !gone.has(shardId)) continue;
       known.add(shardId);
-      const lease = created({ shardId, position, parent, epoch });
-      steps.push(async () => onStands(await items.lease(shardId).swap((stands) => stands ?? lease)));
+      missing.push({ shardId, position, parent });
     }
-    await inTurns(steps, stepsMax);
-    return steps.length;
+    return missing;
   }
 
   /** Tells ended shards of children that were found since. */

@@ -55,8 +55,7 @@ export async function resetShard(
 }
 
 /**
- * All shards: the leases are made anew, as those of a new group would be. If the process dies meanwhile, some are missing or as they were; call
- * it again.
+ * All shards: the leases are made anew, as those of a new group would be. If the process dies meanwhile, some are as they were; call it again.
  */
 export async function resetAll(
   { items, clock, signal }: ResetGround,
@@ -66,12 +65,11 @@ export async function resetAll(
 ): Promise<void> {
   const { leases } = await items.leases(signal);
   const epochMax = Math.max(0, ...[...leases.values()].map(({ epoch }) => epoch));
-  // Epochs of the leases that are made anew begin at `rev`: they must be above all that were.
+  // Epochs of leases that are made later begin at `rev`: they must be above all that were.
   await items.meta.swap((stands) => {
-    const { placedAtMs: _, ...rest } = stands ?? { kind: 'stream-group', v: 1, stream, settings: {}, rev: 0 };
-    return { ...rest, stream, rev: Math.max(rest.rev, epochMax) + 1 };
+    const meta = stands ?? { kind: 'stream-group', v: 1, stream, settings: {}, rev: 0 };
+    return { ...meta, stream, rev: Math.max(meta.rev, epochMax) + 1 };
   });
-  for (const shardId of leases.keys()) await items.lease(shardId).delete({ signal });
   const terms = termsOf({ group: items.group, table: items.table, stream, discovery, from, onGranted: () => {} });
   const nothing = () => {};
   const audit = new GroupAudit({
@@ -87,7 +85,7 @@ export async function resetAll(
     },
     overLong: (): readonly MemberState[] => [],
   });
-  await audit.audit(signal ?? new AbortController().signal);
+  await audit.placeAnew(signal ?? new AbortController().signal);
   await items.raise();
 }
 
