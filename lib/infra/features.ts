@@ -52,7 +52,7 @@ export type Feature =
   | 'verify'
   /** `create`, `ensure`. */
   | 'create'
-  /** Reading the table's stream. */
+  /** Reading the table's stream, which is found by the description of the table. */
   | 'stream'
   /** Consumer groups: what lies in their coordination table; `stream` of the watched one is needed as well, and `transact` for what handlers only read in transactions. */
   | 'consumer-group';
@@ -95,7 +95,7 @@ export const permissions: Readonly<Record<Feature, Permissions>> = {
   'sweep-parts': { items: ['DeleteItem', 'GetItem', 'PutItem'], scans: ['Scan'] },
   verify: { settings: ['DescribeTable', 'DescribeTimeToLive'] },
   create: { settings: ['CreateTable', 'DescribeTable', 'DescribeTimeToLive', 'UpdateTimeToLive'] },
-  stream: { stream: ['DescribeStream', 'GetRecords', 'GetShardIterator'] },
+  stream: { settings: ['DescribeTable'], stream: ['DescribeStream', 'GetRecords', 'GetShardIterator'] },
   'consumer-group': { items: ['GetItem', 'PutItem', 'Query', 'UpdateItem'] },
 };
 
