@@ -4,12 +4,11 @@ import { UndiciHandler } from './undici-handler.js';
 
 type NodeHttpHandler = Exclude<NonNullable<DynamoDBClientConfig['requestHandler']>, Record<string, unknown>>;
 
-/** Options of {@link createClient}: the SDK's own, and the three numbers that matter. */
-export interface CreateClientOptions
-  extends Omit<DynamoDBClientConfig, 'requestHandler' | 'maxAttempts' | 'cacheMiddleware'> {
+/** The three numbers that matter in a client of ours. */
+export interface TransportOptions {
   /**
    * Connections per host. Requests beyond it queue in the pool.
-   * @defaultValue 64
+   * @defaultValue 64, of streams 16
    */
   readonly socketsMax?: number;
   /**
@@ -22,6 +21,37 @@ export interface CreateClientOptions
    * @defaultValue 5000
    */
   readonly answerTimeoutMs?: number;
+}
+
+/** Options of {@link createClient}: the SDK's own, and the three numbers that matter. */
+export interface CreateClientOptions
+  extends TransportOptions,
+    Omit<DynamoDBClientConfig, 'requestHandler' | 'maxAttempts' | 'cacheMiddleware'> {}
+
+/** What of a client's configuration is the same for every client of ours. */
+export interface Transport {
+  readonly maxAttempts: number;
+  readonly cacheMiddleware: boolean;
+  readonly requestHandler: NodeHttpHandler;
+}
+
+/** The settings that were measured to help. @throws RangeError for what is no positive integer. */
+export function transportOf({
+  socketsMax = 64,
+  connectTimeoutMs = 2_000,
+  answerTimeoutMs = 5_000,
+}: TransportOptions): Transport {
+  for (const [name, value] of Object.entries({ socketsMax, connectTimeoutMs, answerTimeoutMs })) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RangeError(`Cannot create a client: ${name} must be a positive integer: ${value}`);
+    }
+  }
+  return {
+    maxAttempts: 1,
+    cacheMiddleware: true,
+    // The SDK knows a handler by its shape; its own types ask for more than it uses.
+    requestHandler: new UndiciHandler({ socketsMax, connectTimeoutMs, answerTimeoutMs }) as unknown as NodeHttpHandler,
+  };
 }
 
 /**
@@ -40,19 +70,8 @@ export interface CreateClientOptions
  * ```
  */
 export function createClient(options: CreateClientOptions = {}): DynamoDBClient {
-  const { socketsMax = 64, connectTimeoutMs = 2_000, answerTimeoutMs = 5_000, ...config } = options;
-  for (const [name, value] of Object.entries({ socketsMax, connectTimeoutMs, answerTimeoutMs })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new RangeError(`Cannot create a client: ${name} must be a positive integer: ${value}`);
-    }
-  }
-  const client = new DynamoDBClient({
-    ...config,
-    maxAttempts: 1,
-    cacheMiddleware: true,
-    // The SDK knows a handler by its shape; its own types ask for more than it uses.
-    requestHandler: new UndiciHandler({ socketsMax, connectTimeoutMs, answerTimeoutMs }) as unknown as NodeHttpHandler,
-  });
+  const { socketsMax, connectTimeoutMs, answerTimeoutMs, ...config } = options;
+  const client = new DynamoDBClient({ ...config, ...transportOf(options) });
   passSignals(client);
   return client;
 }

@@ -5,7 +5,13 @@
  */
 export { onAbort, unlessAborted } from './aborts.js';
 export { Alarm } from './alarm.js';
-export { type CreateClientOptions, createClient } from './client.js';
+export {
+  type CreateClientOptions,
+  createClient,
+  type Transport,
+  type TransportOptions,
+  transportOf,
+} from './client.js';
 export { type Clock, systemClock } from './clock.js';
 export {
   type EngineFault,
@@ -29,5 +35,4 @@ export { type DynamoDBClientLike, SdkEngine } from './sdk.js';
 export { isServiceItself } from './sdk-capabilities.js';
 export { noteSignal, passesSignals, passSignals } from './signal-channel.js';
 export { after } from './timer.js';
-export { UndiciHandler } from './undici-handler.js';
 export { watchfulSignal } from './watchful-signal.js';

@@ -18,14 +18,13 @@ import {
   passesSignals,
   passSignals,
   type SendOptions,
-  UndiciHandler,
+  type TransportOptions,
+  transportOf,
 } from '../engine/index.js';
 import { mendEmptyMaps } from './empty-maps.js';
 import { describePageMax, recordsPageMax } from './limits.js';
 import type * as port from './port.js';
 import { refusalOf } from './refusals.js';
-
-type NodeHttpHandler = Exclude<NonNullable<DynamoDBStreamsClientConfig['requestHandler']>, Record<string, unknown>>;
 
 /** Any client of the AWS SDK version 3 that sends the commands of DynamoDB Streams. */
 export interface DynamoDBStreamsClientLike {
@@ -35,23 +34,8 @@ export interface DynamoDBStreamsClientLike {
 
 /** Options of {@link createStreamsClient}: the SDK's own, and the three numbers that matter. */
 export interface CreateStreamsClientOptions
-  extends Omit<DynamoDBStreamsClientConfig, 'requestHandler' | 'maxAttempts' | 'cacheMiddleware'> {
-  /**
-   * Connections. Requests beyond it queue in the pool.
-   * @defaultValue 16
-   */
-  readonly socketsMax?: number;
-  /**
-   * Longest time to open a connection.
-   * @defaultValue 2000
-   */
-  readonly connectTimeoutMs?: number;
-  /**
-   * Longest silence of the server during an answer.
-   * @defaultValue 5000
-   */
-  readonly answerTimeoutMs?: number;
-}
+  extends TransportOptions,
+    Omit<DynamoDBStreamsClientConfig, 'requestHandler' | 'maxAttempts' | 'cacheMiddleware'> {}
 
 /**
  * Makes a plain `DynamoDBStreamsClient` with the settings that were measured to help, as `createClient` does for the tables: undici's
@@ -65,19 +49,8 @@ export interface CreateStreamsClientOptions
  * ```
  */
 export function createStreamsClient(options: CreateStreamsClientOptions = {}): DynamoDBStreamsClient {
-  const { socketsMax = 16, connectTimeoutMs = 2_000, answerTimeoutMs = 5_000, ...config } = options;
-  for (const [name, value] of Object.entries({ socketsMax, connectTimeoutMs, answerTimeoutMs })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new RangeError(`Cannot create a client: ${name} must be a positive integer: ${value}`);
-    }
-  }
-  const client = new DynamoDBStreamsClient({
-    ...config,
-    maxAttempts: 1,
-    cacheMiddleware: true,
-    // The SDK knows a handler by its shape; its own types ask for more than it uses.
-    requestHandler: new UndiciHandler({ socketsMax, connectTimeoutMs, answerTimeoutMs }) as unknown as NodeHttpHandler,
-  });
+  const { socketsMax = 16, connectTimeoutMs, answerTimeoutMs, ...config } = options;
+  const client = new DynamoDBStreamsClient({ ...config, ...transportOf({ ...options, socketsMax }) });
   passSignals(client);
   return client;
 }
