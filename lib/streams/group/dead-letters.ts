@@ -4,6 +4,7 @@ import { Lock, Session } from '../../recipes/index.js';
 import type { RecordMeta } from '../change.js';
 import { RecordParseError } from '../errors.js';
 import type { StreamRecord } from '../port.js';
+import { Begun } from './begun.js';
 import { type DeadLetterState, type DeadLetterWhy, deadLetterKeys, letterKey } from './dead-letter.js';
 import type { DeadLetterBox } from './dead-letter-box.js';
 import { entriesOf, keyTextOf, type Reading } from './entry.js';
@@ -231,6 +232,7 @@ class Redrive<T> {
     if (entry?.change === undefined) return;
     const ageMs = Math.max(0, clock.now() - entry.meta.approximateCreationTime.getTime());
     const batch: GroupBatch<T> = { shardId, records: [entry.change], caughtUp: true, ageMs };
+    const begun = new Begun();
     const context: HandlerContext = {
       shardId,
       epoch: letter.epoch,
@@ -238,10 +240,11 @@ class Redrive<T> {
       attempt: letter.attempts + 1,
       lagMs: () => ageMs,
       checkpoint: async () => {},
-      transact,
+      transact: (f) => begun.note(transact(f)),
       idempotencyKey: ({ meta }) => idempotencyKey(meta),
     };
-    const answer = await this.#handler(batch, context);
+    const call = (async () => this.#handler(batch, context))();
+    const answer = await begun.whole(call, () => {});
     if (typeof answer === 'object' && answer !== null && 'failedFrom' in answer) {
       throw new Error(`The handler has failed from record ${answer.failedFrom} on`);
     }

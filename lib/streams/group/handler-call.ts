@@ -9,6 +9,7 @@
 import type { Transaction } from '../../atom/index.js';
 import { after, onAbort, unlessAborted, watchfulSignal } from '../../engine/index.js';
 import type { RecordMeta } from '../change.js';
+import { Begun } from './begun.js';
 import type { Entry } from './entry.js';
 import type { GroupBatch, GroupTransactOptions, HandlerContext, PartialSuccess } from './handler.js';
 import { Leaving } from './leaving.js';
@@ -26,8 +27,9 @@ export class HandlerCall<T> {
   readonly #entries: readonly Entry<T>[];
   readonly #attempt: number;
   readonly #controller = new AbortController();
-  /** Transactions and checkpoints that have not come to an end. */
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #begun = new Begun();
+  /** The transaction that was begun last. Who begins another one meanwhile stands behind it: else it could pass over its records. */
+  #transacting: Promise<unknown> | undefined;
   #done = 0;
   #hasEnded = false;
 
@@ -49,7 +51,10 @@ export class HandlerCall<T> {
     const forget = () => void this.#work.calls.delete(call);
     call.then(forget, forget);
     try {
-      const answer = await unlessAborted(this.#whole(call), lost);
+      const whole = this.#begun.whole(call, () => {
+        this.#hasEnded = true;
+      });
+      const answer = await unlessAborted(whole, lost);
       lost.throwIfAborted();
       const outcome = this.#outcomeOf(answer);
       if (outcome.failure === undefined) this.#tellDone(clock.monotonicMs() - startedAt);
@@ -66,15 +71,6 @@ export class HandlerCall<T> {
 
   async #call(): Promise<unknown> {
     return this.#work.ground.handler(this.#batch(), this.#context());
-  }
-
-  /** The answer of the handler, once all that it has begun has come to an end. A failure of that is one of the handler. */
-  async #whole(call: Promise<unknown>): Promise<unknown> {
-    const [answer] = await Promise.allSettled([call]);
-    this.#hasEnded = true;
-    const ends = await Promise.allSettled(this.#underWay);
-    for (const end of [answer, ...ends]) if (end.status === 'rejected') throw end.reason;
-    return (answer as PromiseFulfilledResult<unknown>).value;
   }
 
   #outcomeOf(answer: unknown): CallOutcome {
@@ -143,17 +139,10 @@ export class HandlerCall<T> {
       signal,
       attempt: this.#attempt,
       lagMs: () => this.#work.ageMs(),
-      checkpoint: (sequenceNumber) => this.#noted(this.#checkpoint(sequenceNumber)),
-      transact: (f, options) => this.#noted(this.#transact(f, options)),
+      checkpoint: (sequenceNumber) => this.#begun.note(this.#checkpoint(sequenceNumber)),
+      transact: (f, options) => this.#begun.note(this.#transact(f, options)),
       idempotencyKey: ({ meta }) => this.#keyOf(meta),
     };
-  }
-
-  #noted<R>(begun: Promise<R>): Promise<R> {
-    this.#underWay.add(begun);
-    const forget = () => void this.#underWay.delete(begun);
-    begun.then(forget, forget);
-    return begun;
   }
 
   #keyOf({ shardId, sequenceNumber }: RecordMeta): string {
@@ -182,11 +171,23 @@ export class HandlerCall<T> {
         'Cannot transact: these records are done already; make one transaction for each part of a batch',
       );
     };
-    return this.#work.transact(
-      run,
-      () => last.position,
-      () => this.#settle(to),
-    );
+    const before = this.#transacting;
+    const transacting = (async () => {
+      await before?.catch((cause: unknown) => {
+        throw new Error('Cannot transact: a transaction that was begun before this one has failed', { cause });
+      });
+      return this.#work.transact(
+        run,
+        () => last.position,
+        () => this.#settle(to),
+      );
+    })();
+    this.#transacting = transacting;
+    try {
+      return await transacting;
+    } finally {
+      if (this.#transacting === transacting) this.#transacting = undefined;
+    }
   }
 
   /** So many records stand up to the one that is named. */

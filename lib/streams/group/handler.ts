@@ -55,6 +55,9 @@ export interface HandlerContext {
    * transaction under this shard's fencing number. Both happen or neither, whoever crashes, sleeps or takes over meanwhile, and whatever
    * answers get lost. `f` may run several times, and should do nothing else than compute.
    *
+   * One that is begun while another one is under way stands behind it, and fails with it. What the handler does not await is waited for
+   * before its records count as done; should it fail, the handler has failed.
+   *
    * Not with `concurrency` above 1: then records before these may not be done.
    *
    * @cost 1 request; 2 write units per KB of the lease and of each atom that is written.

@@ -58,6 +58,33 @@ describe('a handler', () => {
     expect(await bench.run(sumOf(bench.table()).deref())).toEqual(upTo(20));
   });
 
+  it('that begins a transaction while another one is under way passes over none that fails', async () => {
+    const bench = await benchOf(10);
+    const table = bench.table();
+    let calls = 0;
+    await bench.work(
+      async ({ records }, { transact }) => {
+        calls += 1;
+        const parts = [records.slice(0, 5), records.slice(5)].filter((part) => part.length > 0);
+        await Promise.all(
+          parts.map((part, index) =>
+            transact(
+              (tx) => {
+                if (calls === 1 && index === 0) throw new Error('not yet');
+                void tx.swap(sumOf(table), (seen) => [...seen, ...part.map(({ value }) => value.n)]);
+              },
+              { through: part.at(-1)?.meta.sequenceNumber ?? '' },
+            ),
+          ),
+        );
+      },
+      { errors: { retry: { backoffMs: 0 } } },
+      table,
+    );
+    await bench.clock.advance(60_000);
+    expect(await bench.run(sumOf(bench.table()).deref())).toEqual(upTo(10));
+  });
+
   for (const [what, thrown] of Object.entries({
     'an object without prototype': Object.create(null),
     nothing: undefined,
