@@ -7,7 +7,10 @@ import type { Ground } from './ground.js';
 export interface CreateOptions {
   /** @defaultValue `{ mode: 'on-demand' }` */
   readonly billing?: Billing;
-  /** Turns the table's stream on with this view. @defaultValue no stream */
+  /**
+   * Turns the stream of a new table on with this view. `ensure` changes nothing about a table that is there: look at `streamArn` of the report.
+   * @defaultValue no stream
+   */
   readonly streamViewType?: StreamViewType;
   /** Global secondary indexes over key and index attributes, all attributes projected. */
   readonly indexes?: readonly SecondaryIndex[];
@@ -39,6 +42,7 @@ export interface TableReport {
 }
 
 const pollMs = 500;
+const streamViews: readonly unknown[] = ['KEYS_ONLY', 'NEW_IMAGE', 'OLD_IMAGE', 'NEW_AND_OLD_IMAGES', undefined];
 
 export class TableSetup {
   readonly #ground: Ground;
@@ -51,13 +55,20 @@ export class TableSetup {
     const { engine, keyNames } = this.#ground;
     const table = this.#ground.tableName();
     const [partition, sort] = keyNames as [string, string | undefined];
+    const { streamViewType } = options;
+    if (!streamViews.includes(streamViewType)) {
+      const views = streamViews.slice(0, -1).join(', ');
+      throw new RangeError(
+        `Cannot create table ${table}: streamViewType must be one of ${views}: ${String(streamViewType)}`,
+      );
+    }
     try {
       const request = {
         table,
         partitionKey: { name: partition, type: 'S' } as const,
         sortKey: sort === undefined ? undefined : ({ name: sort, type: 'S' } as const),
         billing: options.billing ?? ({ mode: 'on-demand' } as const),
-        streamViewType: options.streamViewType,
+        streamViewType,
         indexes: options.indexes,
       };
       await engine.createTable(request, { signal: options.signal });

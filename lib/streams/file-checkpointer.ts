@@ -25,7 +25,7 @@ const loadsMax = 100;
  *
  * **Guarantee.** What is loaded is the token before or the new one, whole and synced, whenever the process or the machine dies. Of two
  * readers that have loaded the same token, in one process or in two on a machine, one alone saves the next one. **It cannot** say so of
- * file systems over a network whose hard links are not atomic, and it needs hard links.
+ * file systems over a network whose hard links are not atomic, and it needs hard links, and a folder that is there.
  *
  * @cost No requests; each save writes one file and syncs it and its directory.
  * @throws {CheckpointConflictError} `ERR_STREAM_CHECKPOINT` from `save`, {@link TokenError} `ERR_STREAM_TOKEN` from `load` for a file that

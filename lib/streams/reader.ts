@@ -152,11 +152,11 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
    */
   async caughtUp(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { lineage, forest, scheduler } = await this.#open();
-    scheduler.recheck();
+    const asked = scheduler.recheck();
     const check: Check = { laterMs: this.#serverMs() + laterMs, passed: new Set() };
     this.#checks.add(check);
     const isAtTip = (feed: ShardFeed) =>
-      scheduler.isRechecked(feed) && !this.#readable.has(feed) && !this.#outstanding.has(feed.shardId);
+      scheduler.isRechecked(feed, asked) && !this.#readable.has(feed) && !this.#outstanding.has(feed.shardId);
     const isDone = () =>
       !forest.isUnsettled(this.#stream.clock.now()) &&
       [...lineage.feeds.values()].every((feed) => check.passed.has(feed.shardId) || isAtTip(feed));
@@ -172,10 +172,10 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     this.#opened?.scheduler.nudge();
   }
 
-  /** How far everything is done: what to read on from. */
+  /** How far everything is done: what to read on from. @throws TypeError before the reader has begun. */
   token(): StreamToken {
     if (this.#opened !== undefined) return { v: 1, stream: this.#opened.arn, shards: this.#opened.forest.token() };
-    throw new StreamError('not-found', 'this reader', 'it has not begun; await ready() first');
+    throw new TypeError('Cannot tell a token: the reader has not begun; await ready() first');
   }
 
   /**
@@ -269,6 +269,9 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
         onReadable: (feed) => this.#onReadable(feed),
         onLive: () => this.#notify(),
         onCaughtUp: () => this.#onCaughtUp(),
+        onTip: () => {
+          if (this.#checks.size > 0) this.#notify();
+        },
       },
       onGap: (gap) => this.#onGap(gap),
       onEvent,

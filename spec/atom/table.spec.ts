@@ -231,6 +231,12 @@ describe('create()', () => {
     const abort = AbortSignal.abort(new Error('enough'));
     await expect(bench.run(bench.table({ engine }).create({ signal: abort }))).rejects.toThrow('enough');
   });
+
+  it('creates no table with a stream of a view that is none', async () => {
+    const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+    await expect(table.create({ streamViewType: 'BOTH' as never })).rejects.toThrow(/streamViewType must be one of/);
+    expect(await table.describe()).toBeUndefined();
+  });
 });
 
 describe('options', () => {
