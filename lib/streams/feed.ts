@@ -6,6 +6,8 @@ import type { ShardPosition } from './position.js';
 export interface ShardPage {
   /** In order. May be empty at the end of the shard. */
   readonly records: readonly StreamRecord[];
+  /** Records before them that lie before the start, and were passed over. @defaultValue none */
+  readonly passed?: number | undefined;
   readonly bytes: number;
   /** The last page: the shard is closed, and after this there is nothing. */
   readonly isEnd: boolean;
@@ -45,4 +47,6 @@ export interface FeedListener {
   onLive?(feed: ShardFeed): void;
   /** It has come to the tip, or has left it. */
   onCaughtUp?(feed: ShardFeed, isCaughtUp: boolean): void;
+  /** It is at the tip, still: told with each empty page there. */
+  onTip?(feed: ShardFeed): void;
 }

@@ -14,7 +14,7 @@ import { Alarm, type Clock, type Random } from '../engine/index.js';
 import { StreamGapError } from './errors.js';
 import type { FeedListener, ShardFeed } from './feed.js';
 import { recordsPageMax } from './limits.js';
-import { emptyPagesAtTip, type Pace, pauseMs } from './pace.js';
+import { type Pace, pauseMs } from './pace.js';
 import type { StreamsPort } from './port.js';
 import { type Refusal, refusalOf } from './refusals.js';
 import { type FeedHost, ScheduledFeed } from './shard-feed.js';
@@ -119,22 +119,26 @@ export class Scheduler {
   /** Asks all shards that wait for their next turn as soon as their pace allows: somebody knows that there is something. */
   nudge(): void {
     for (const feed of this.#feeds) {
-      feed.last = { ...feed.last, emptyPages: 0 };
+      if (feed.last.emptyPages > 0) feed.last = { ...feed.last, emptyPages: 0 };
       if (feed.isAsking) feed.isNudged = true;
-      else if (feed.hasRoom && feed.failures === 0) this.#due(feed, feed.lastAskedAt + this.#leastMs());
+      else if (feed.hasRoom && feed.failures === 0) {
+        const at = feed.lastAskedAt + this.#leastMs();
+        // Whoever writes often nudges often, and each time makes an entry of the queue void.
+        if (at < feed.dueAt) this.#due(feed, at);
+      }
     }
   }
 
-  /** Asks all shards anew whether they are at their tips, with short pauses until that is known. */
-  recheck(): void {
+  /** Asks all shards anew whether they are at their tips, with short pauses until that is known. Names this check. */
+  recheck(): number {
     this.#check += 1;
     this.nudge();
+    return this.#check;
   }
 
-  /** Whether a shard was at its tip since the last {@link Scheduler.recheck}. */
-  isRechecked(feed: ShardFeed): boolean {
-    const { checked, emptiesChecked } = feed as ScheduledFeed;
-    return checked === this.#check && emptiesChecked >= emptyPagesAtTip;
+  /** Whether a shard was at its tip since a {@link Scheduler.recheck}. */
+  isRechecked(feed: ShardFeed, check: number = this.#check): boolean {
+    return (feed as ScheduledFeed).isAtTipSince(check);
   }
 
   /** Ends all feeds, and what is under way for them. */
@@ -151,6 +155,7 @@ export class Scheduler {
   #due(feed: ScheduledFeed, at: number): void {
     if (this.#isClosed || feed.isAsking || !feed.hasRoom) return;
     feed.turn += 1;
+    feed.dueAt = at;
     this.#held.delete(feed);
     this.#queue.push({ at, feed, turn: feed.turn });
     this.#pump();
@@ -199,6 +204,7 @@ export class Scheduler {
   #ask(feed: ScheduledFeed): void {
     this.#asking += 1;
     feed.isAsking = true;
+    feed.dueAt = Number.POSITIVE_INFINITY;
     feed.isNudged = false;
     feed.askedFor = this.#check;
     feed.lastAskedAt = this.#options.clock.monotonicMs();

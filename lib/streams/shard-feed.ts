@@ -41,10 +41,12 @@ export class ScheduledFeed implements ShardFeed {
   /** Grows whenever it becomes due anew: an older entry in the queue is void. */
   turn = 0;
   isAsking = false;
-  /** The check that the question under way belongs to, the one that the last page belonged to, and its empty pages in a row. */
+  /** When it is due, if it is. */
+  dueAt: number = Number.POSITIVE_INFINITY;
+  /** The check that the question under way belongs to. */
   askedFor = 0;
-  checked = 0;
-  emptiesChecked = 0;
+  /** The checks that the last empty pages in a row belonged to, as many as make a tip. */
+  #empties: number[] = [];
   /** Asked to look again at once while it was being asked. */
   isNudged = false;
 
@@ -71,6 +73,11 @@ export class ScheduledFeed implements ShardFeed {
   /** Aborts when it is closed. */
   get leaving(): AbortSignal {
     return this.#leaving.signal;
+  }
+
+  /** Whether it was at its tip since a check: questions that were asked before it say nothing. */
+  isAtTipSince(check: number): boolean {
+    return this.#empties.length === emptyPagesAtTip && (this.#empties[0] as number) >= check;
   }
 
   /** Whether a page may be asked for. */
@@ -133,12 +140,14 @@ export class ScheduledFeed implements ShardFeed {
   arrived(page: ShardPage): void {
     this.failures = 0;
     this.#isEnded = page.isEnd;
-    const emptyPages = page.records.length === 0 ? this.last.emptyPages + 1 : 0;
-    this.last = { records: page.records.length, bytes: page.bytes, emptyPages };
-    if (this.askedFor !== this.checked || page.records.length > 0) this.emptiesChecked = 0;
-    this.checked = this.askedFor;
-    if (page.records.length === 0) this.emptiesChecked += page.isEnd ? emptyPagesAtTip : 1;
-    this.#tell(page.isEnd || emptyPages >= emptyPagesAtTip);
+    // A page of which all was passed over says as little of the tip as a full one.
+    const records = page.records.length + (page.passed ?? 0);
+    this.last = { records, bytes: page.bytes, emptyPages: records === 0 ? this.last.emptyPages + 1 : 0 };
+    const empties = Array.from({ length: page.isEnd ? emptyPagesAtTip : 1 }, () => this.askedFor);
+    this.#empties = records > 0 ? [] : [...this.#empties, ...empties].slice(-emptyPagesAtTip);
+    const isAtTip = this.#empties.length === emptyPagesAtTip;
+    this.#tell(page.isEnd || isAtTip);
+    if (isAtTip) this.#listener.onTip?.(this);
     if (page.records.length === 0 && !page.isEnd) return;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#page = page;

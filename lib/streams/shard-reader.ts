@@ -65,6 +65,8 @@ export class ShardReader {
   #position: ShardPosition | 'latest';
   #isContinuation: boolean;
   #iterator: { readonly text: string; readonly takenAt: number } | undefined;
+  /** Records may come from before the moment at which it is followed from: they are passed over, up to the last one that was. */
+  #passing: { readonly after: string | undefined } | undefined;
   #lastCreatedAt: number | undefined;
 
   constructor(options: ShardReaderOptions) {
@@ -81,7 +83,13 @@ export class ShardReader {
 
   /** Its only hold in the shard is an iterator that dies when it isn't used. */
   get hangsOnIterator(): boolean {
-    return typeof this.#position === 'object' && 'latestSince' in this.#position && this.#iterator !== undefined;
+    return this.#followsSince !== undefined && this.#passing?.after === undefined && this.#iterator !== undefined;
+  }
+
+  /** The moment at which it stands, where no record of it was handed out yet. */
+  get #followsSince(): number | undefined {
+    const position = this.#position;
+    return typeof position === 'object' && 'latestSince' in position ? position.latestSince : undefined;
   }
 
   /** When the iterator was taken or last moved, in monotonic milliseconds. */
@@ -97,8 +105,9 @@ export class ShardReader {
    */
   async poll(options: SendOptions): Promise<ShardPage> {
     if (this.#position === 'end') return { records: [], bytes: 0, isEnd: true, position: 'end' };
-    this.#requireYoung();
     for (let losses = 0; ; losses += 1) {
+      // Each time: whoever slept for a day finds out by an iterator that is dead.
+      this.#requireYoung();
       try {
         const iterator = await this.#liveIterator(options);
         const { arn, pageRecordsMax: limit, port } = this.#options;
@@ -108,6 +117,7 @@ export class ShardReader {
         if (losses === lossesMax || !(refusal === 'expired' || refusal === 'trimmed' || refusal === 'gone'))
           throw error;
         this.#iterator = undefined;
+        if (refusal !== 'expired') this.#passing = undefined;
         if (refusal === 'expired') this.#options.onExpired?.();
         else if (refusal === 'trimmed') this.#requireNothingLost('trimmed', error);
         else {
@@ -123,6 +133,7 @@ export class ShardReader {
   /** Goes on behind a gap, with whatever is there. */
   resume(gap: Gap): void {
     this.#iterator = undefined;
+    this.#passing = undefined;
     this.#isContinuation = false;
     this.#position = gap.reason === 'shard-gone' ? 'end' : 'trim-horizon';
   }
@@ -138,7 +149,9 @@ export class ShardReader {
     const isFirstLook = this.#position === 'latest';
     // Taken before the question: what is written after the service has answered is younger.
     const since = clock.now() + (port.clockOffsetMs?.() ?? 0);
-    const start = iteratorStart(this.#position);
+    if (this.#followsSince !== undefined) this.#passing ??= { after: undefined };
+    const passed = this.#passing?.after;
+    const start = iteratorStart(passed === undefined ? this.#position : { after: passed });
     const text = await port.iterator({ arn, shardId: this.shardId, start }, options);
     if (isFirstLook) {
       this.#position = { latestSince: since };
@@ -149,13 +162,15 @@ export class ShardReader {
   }
 
   #moved({ records, nextIterator }: RecordsPage): ShardPage {
-    const { clock, ages } = this.#options;
+    const { clock } = this.#options;
     this.#iterator = nextIterator === undefined ? undefined : { text: nextIterator, takenAt: clock.monotonicMs() };
+    const fresh = this.#passing === undefined ? records : this.#withoutOlder(records);
     const last = records.at(-1)?.dynamodb;
-    let fresh = records;
     if (last?.SequenceNumber !== undefined) {
-      fresh = this.#withoutOlder(records, ages.clockSlackMs);
-      this.#position = { after: last.SequenceNumber };
+      if (fresh.length > 0) this.#passing = undefined;
+      // Of what was passed over nothing is done: whoever begins anew there must pass over the rest as well.
+      if (this.#passing !== undefined) this.#passing = { after: last.SequenceNumber };
+      else this.#position = { after: last.SequenceNumber };
       this.#isContinuation = true;
       this.#lastCreatedAt = last.ApproximateCreationDateTime?.getTime();
     }
@@ -163,25 +178,31 @@ export class ShardReader {
     if (isEnd) this.#position = 'end';
     let bytes = 0;
     for (const record of fresh) bytes += record.dynamodb?.SizeBytes ?? 0;
-    return { records: fresh, bytes, isEnd, position: this.#position as ShardPosition };
+    const passed = records.length - fresh.length;
+    return { records: fresh, passed, bytes, isEnd, position: this.#position as ShardPosition };
   }
 
-  /** Without what lay there before the moment at which following began; matters only after the first iterator was lost. */
-  #withoutOlder(records: readonly StreamRecord[], slackMs: number): readonly StreamRecord[] {
-    const position = this.#position;
-    if (typeof position !== 'object' || !('latestSince' in position)) return records;
-    const oldest = position.latestSince - slackMs;
-    return records.filter(({ dynamodb }) => (dynamodb?.ApproximateCreationDateTime?.getTime() ?? oldest) >= oldest);
+  /** Without what lay there before the moment at which following began. What comes behind the first that is kept is kept. */
+  #withoutOlder(records: readonly StreamRecord[]): readonly StreamRecord[] {
+    const since = this.#followsSince;
+    if (since === undefined) return records;
+    const oldest = since - this.#options.ages.clockSlackMs;
+    const isKept = ({ dynamodb }: StreamRecord) =>
+      (dynamodb?.ApproximateCreationDateTime?.getTime() ?? oldest) >= oldest;
+    const at = records.findIndex(isKept);
+    return at < 0 ? [] : records.slice(at);
   }
 
   /**
    * A position without a record of its own can slide over records that were removed, and the service would not say so. So what must be
-   * continued from the beginning of a shard that is older than records get, or from a moment that is, is a gap.
+   * continued from the beginning of a shard that is older than records get, or from a moment that is, is a gap; also where it is only
+   * by as much younger as clocks may differ.
    */
   #requireYoung(): void {
-    if (this.#iterator !== undefined || !this.#isContinuation) return;
+    if (this.#iterator !== undefined || this.#passing?.after !== undefined || !this.#isContinuation) return;
     const { since, ageMs } = this.#began();
-    if (ageMs !== undefined && ageMs > this.#options.ages.retentionMs) {
+    const { clockSlackMs, retentionMs } = this.#options.ages;
+    if (ageMs !== undefined && ageMs > retentionMs - clockSlackMs) {
       throw new StreamGapError(this.#options.arn, this.#gap('trimmed', since));
     }
   }
@@ -189,10 +210,8 @@ export class ShardReader {
   /** From which moment on it is read, where no record says it, and how long ago that is by the service's clock. */
   #began(): { readonly since: number | undefined; readonly ageMs: number | undefined } {
     const { clock, port } = this.#options;
-    const position = this.#position;
-    const isFollowing = typeof position === 'object' && 'latestSince' in position;
-    const fromBeginning = position === 'trim-horizon' ? creationTimeOf(this.shardId) : undefined;
-    const since = isFollowing ? position.latestSince : fromBeginning;
+    const fromBeginning = this.#position === 'trim-horizon' ? creationTimeOf(this.shardId) : undefined;
+    const since = this.#followsSince ?? fromBeginning;
     if (since === undefined) return { since, ageMs: undefined };
     return { since, ageMs: clock.now() + (port.clockOffsetMs?.() ?? 0) - since };
   }

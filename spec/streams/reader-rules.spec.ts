@@ -268,6 +268,53 @@ describe('singlePass', () => {
     }));
 });
 
+describe('a start at a time', () => {
+  it('passes over what is older, however many pages that are, and is not at the tip meanwhile', () =>
+    onStream(async ({ clock, read, write }) => {
+      await write(...upTo(60));
+      await clock.sleep(3_600_000);
+      const since = new Date(clock.now());
+      await write(60, 61);
+      const reader = read({ from: { since }, batchRecordsMax: 5 });
+      const { loop, seen } = collect(reader);
+      await reader.caughtUp();
+      expect(seen).toEqual([60, 61]);
+      await reader.stop();
+      await loop;
+    }));
+});
+
+describe('caughtUp', () => {
+  it('comes back within seconds where nothing was ever written', () =>
+    onStream(async ({ clock, read }) => {
+      const reader = read();
+      const { loop } = collect(reader);
+      const startedAt = clock.monotonicMs();
+      await reader.caughtUp();
+      expect(clock.monotonicMs() - startedAt).toBeLessThan(5_000);
+      await reader.stop();
+      await loop;
+    }));
+
+  it('comes back for each of many who ask one after the other', () =>
+    onStream(async ({ clock, read }) => {
+      const reader = read();
+      const { loop } = collect(reader);
+      await reader.ready();
+      const waits: number[] = [];
+      for (let n = 0; n < 50; n += 1) {
+        const askedAt = clock.monotonicMs();
+        void reader.caughtUp().then(() => waits.push(clock.monotonicMs() - askedAt));
+        await clock.sleep(500);
+      }
+      await clock.sleep(5_000);
+      expect(waits).toHaveLength(50);
+      expect(Math.max(...waits)).toBeLessThan(5_000);
+      await reader.stop();
+      await loop;
+    }));
+});
+
 describe('a slow consumer', () => {
   it('has one page ahead of it in each shard, and no more is asked for', () =>
     onStream(async ({ clock, read, simulator, write }) => {
