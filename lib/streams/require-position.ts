@@ -1,6 +1,6 @@
 /** What somebody gives as a place to begin: checked before anything is sent, for what is none would be read as some other place. */
 import type { ShardPosition, StreamPosition } from './position.js';
-import { requireToken } from './token.js';
+import { isShardPosition, requireToken } from './token.js';
 
 /** All of them, for messages. */
 const positionsKnown = "'trim-horizon', 'latest', { since }, { after }, { at } or a token";
@@ -42,12 +42,7 @@ export function requirePosition(what: string, given: unknown): asserts given is 
  * @throws TypeError for what is none.
  */
 export function requireShardPosition(what: string, given: unknown): asserts given is ShardPosition | 'latest' {
-  if (given === 'trim-horizon' || given === 'latest' || given === 'end') return;
-  const [[name, value] = [], ...others] = Object.entries(typeof given === 'object' && given !== null ? given : {});
-  const isAlone = others.length === 0;
-  if (isAlone && name === 'latestSince' && Number.isFinite(value)) return;
-  if (isAlone && (name === 'after' || name === 'at') && typeof value === 'string' && sequencePattern.test(value))
-    return;
+  if (given === 'latest' || isShardPosition(given)) return;
   throw new TypeError(
     `${what} must be 'trim-horizon', 'latest', 'end', { after }, { at } or { latestSince }: ${String(JSON.stringify(given)).slice(0, 40)}`,
   );
