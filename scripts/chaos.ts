@@ -15,8 +15,10 @@ import { assertClean, simulationComplaints, suiteSeed, summary } from '../spec/h
 import { simulate } from '../spec/histories/simulation.js';
 import type { StoreName } from '../spec/histories/stores.js';
 import { holdersOnStores } from './chaos/fencing.js';
+import { groupModes, groupsOnStores } from './chaos/groups.js';
 import { ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
 import { Stores } from './chaos/stores.js';
+import { streamModes, streamsInMemory } from './chaos/streams.js';
 
 // The SDK's advice about versions of Node is for another place.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -40,6 +42,11 @@ Usage: npm run chaos -- [options]
   --prevalence      instead: runs of prevalent systems; --stales N: workers stopped until others have pruned beyond them
   --fencing         instead: runs with --stops N (default 100) holders of locks that are stopped beyond their leases
   --failovers N     instead: N leaders of five candidates, a process each, killed (-9) or stopped beyond their lease
+  --groups N        instead: N runs of consumer groups and readers of streams on DynamoDB Local. --mode NAME: only
+                    ${groupModes.join(', ')} (default: all in turn);
+                    --ops: writes, pauses of zombies, members that join or leave
+  --streams N       instead: N simulations of streams on a virtual clock. --mode NAME: ${streamModes.join(', ')}
+                    (default: ${streamModes[0]})
   --count N         instead: N counted writes, half of all writes disturbed, with the SDK's retries and without
 
 Exit code: 0 = all runs were clean; 1 = at least one was not; 2 = wrong usage.
@@ -64,6 +71,9 @@ const flags = {
   fencing: { type: 'boolean' },
   count: { type: 'string' },
   failovers: { type: 'string' },
+  groups: { type: 'string' },
+  streams: { type: 'string' },
+  mode: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
 
@@ -87,7 +97,7 @@ function numberOf(name: Exclude<keyof typeof given, 'help' | 'prevalence' | 'fen
   return number;
 }
 
-function oneOf<T extends string>(name: 'engine' | 'profile', known: readonly T[]): T | undefined {
+function oneOf<T extends string>(name: 'engine' | 'profile' | 'mode', known: readonly T[]): T | undefined {
   const text = given[name];
   if (text === undefined) return undefined;
   if (!known.includes(text as T)) throw new UsageError(`--${name} must be one of ${known.join(', ')}: ${text}`);
@@ -264,6 +274,13 @@ async function chaosOfHolders(firstSeed: number, engine: StoreName | 'memory' | 
   await holdersOnStores(options, enginesHere(engine));
 }
 
+async function chaosOfGroups(firstSeed: number, runs: number): Promise<void> {
+  const { missing } = findDynamoDBLocal();
+  if (missing !== undefined) throw new UsageError(`--groups needs DynamoDB Local: ${missing}`);
+  const options = { firstSeed, turns, fail, runs, mode: oneOf('mode', groupModes), ops: numberOf('ops') };
+  await groupsOnStores(options);
+}
+
 /** The engines that are wished and to be had. */
 function enginesHere(engine: StoreName | undefined): readonly StoreName[] {
   const { missing } = findDynamoDBLocal();
@@ -281,7 +298,12 @@ async function main(): Promise<void> {
   const engine = oneOf('engine', ['dynalite', 'dynamodb-local', 'memory']);
   const writes = numberOf('count');
   const failovers = numberOf('failovers');
-  if (given.prevalence === true) await chaosOfLedgers(seed, engine);
+  const groups = numberOf('groups');
+  const streams = numberOf('streams');
+  if (groups !== undefined) await chaosOfGroups(seed, groups);
+  else if (streams !== undefined) {
+    await streamsInMemory({ firstSeed: seed, turns, fail, runs: streams, mode: oneOf('mode', streamModes) ?? 'hours' });
+  } else if (given.prevalence === true) await chaosOfLedgers(seed, engine);
   else if (given.fencing === true) await chaosOfHolders(seed, engine);
   else if (engine === 'memory') await chaosInMemory(seed);
   else if (failovers !== undefined) await chaosOfFailovers(seed, enginesHere(engine), failovers);

@@ -9,9 +9,9 @@ import { chaosCommand } from '../histories/plans.js';
 import { say, suiteSeed } from '../histories/reports.js';
 import { type Store, startStore } from '../histories/stores.js';
 import { balanceRun } from '../histories/streams/balance-run.js';
+import { type GroupPlanName, groupPlan } from '../histories/streams/group-plans.js';
 import {
   consumerModule,
-  type GroupRunOptions,
   type GroupRunReport,
   groupRun,
   groupSummary,
@@ -38,11 +38,10 @@ describeEngine(local, () => {
     await store.close();
   });
 
-  const clean = async (on: Store, options: Omit<GroupRunOptions, 'seed'>): Promise<GroupRunReport> => {
-    const report = await groupRun(on, crew, { seed, ...options });
-    const { mode, writes } = options;
+  const clean = async (on: Store, mode: GroupPlanName, writes: number): Promise<GroupRunReport> => {
+    const report = await groupRun(on, crew, { seed, ...groupPlan(mode, writes) });
     say(`  ${mode}: ${groupSummary(report)}`);
-    const repeat = chaosCommand({ groups: 1, seed, mode, ops: writes });
+    const repeat = chaosCommand({ groups: 1, mode, seed, ops: writes });
     expect({ repeat, findings: report.findings }).toEqual({ repeat, findings: [] });
     return report;
   };
@@ -51,14 +50,8 @@ describeEngine(local, () => {
     it(
       'are given each record at least once, in order, and none again that is stored as done',
       async () => {
-        const report = await clean(store, {
-          mode: 'plain',
-          consumers: 4,
-          writes: 4_000,
-          writesPerSecond: 200,
-          troubles: 16,
-        });
-        expect(report.kills + report.stops + report.cuts).toBe(16);
+        const report = await clean(store, 'plain', 3_000);
+        expect(report.kills + report.stops + report.cuts).toBe(12);
         expect(report.readersMax).toBeLessThanOrEqual(2);
       },
       limitMs,
@@ -67,7 +60,7 @@ describeEngine(local, () => {
     it(
       'make a view of the table that equals a scan of it',
       async () => {
-        await clean(store, { mode: 'transact', consumers: 4, writes: 3_000, writesPerSecond: 200, troubles: 12 });
+        await clean(store, 'transact', 2_500);
       },
       limitMs,
     );
@@ -77,14 +70,7 @@ describeEngine(local, () => {
     it(
       'at records, iterators, listings and at every write of the group, cost nothing but time',
       async () => {
-        const faults = { rules: lossyRules };
-        const report = await clean(store, {
-          mode: 'transact',
-          consumers: 3,
-          writes: 1_500,
-          writesPerSecond: 150,
-          faults,
-        });
+        const report = await clean(store, 'lossy', 1_000);
         expect(report.struck).toBeGreaterThan(20);
       },
       limitMs,
@@ -97,14 +83,7 @@ describeEngine(local, () => {
       async () => {
         const onDisk = await startStore('dynamodb-local', { onDisk: true });
         try {
-          const options = {
-            consumers: 3,
-            writes: 1_500,
-            writesPerSecond: 150,
-            leaseMs: 40_000,
-            downMs: 5_000,
-          } as const;
-          const report = await clean(onDisk, { mode: 'plain', ...options });
+          const report = await clean(onDisk, 'engine', 900);
           expect([report.lost, report.repeats]).toEqual([0, 0]);
         } finally {
           await onDisk.close();
@@ -121,7 +100,7 @@ describeEngine(local, () => {
         const pauses = 6;
         const report = await zombieRun(store, crew, { seed, pauses });
         say(`  zombies: ${JSON.stringify(report)}`);
-        const repeat = chaosCommand({ groups: 1, seed, mode: 'zombies', ops: pauses });
+        const repeat = chaosCommand({ groups: 1, mode: 'zombies', seed, ops: pauses });
         expect({ repeat, findings: report.findings }).toEqual({ repeat, findings: [] });
         expect(report.refused).toBeGreaterThan(0);
       },
@@ -133,10 +112,10 @@ describeEngine(local, () => {
     it(
       'share the shards within three leases',
       async () => {
-        const changes = 10;
+        const changes = 8;
         const report = await balanceRun(store, crew, { seed, changes });
         say(`  balance: ${JSON.stringify({ ...report, settledMs: report.settledMs.map(Math.round) })}`);
-        const repeat = chaosCommand({ groups: 1, seed, mode: 'balance', ops: changes });
+        const repeat = chaosCommand({ groups: 1, mode: 'balance', seed, ops: changes });
         expect({ repeat, findings: report.findings }).toEqual({ repeat, findings: [] });
         expect(report.readersMax).toBeLessThanOrEqual(2);
         expect(Math.max(...report.settledMs)).toBeLessThan(3 * report.leaseMs);
