@@ -83,7 +83,7 @@ export interface ConsumerGroupOptions<T> {
    */
   readonly auditMs?: number;
   /**
-   * The coordination table is the one that is watched, on purpose. Records of the group's own items are dropped, and move no position.
+   * The coordination table is the one that is watched, on purpose. Records of groups' own items are dropped, and move no position.
    * @defaultValue false: it is refused
    */
   readonly sharesTable?: boolean;

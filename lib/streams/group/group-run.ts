@@ -5,25 +5,22 @@
  *      │                    └── handler, saves, dead letters
  *      └── ended, or something that can't go on ──> all shards are given up in order ──> end
  */
-import { encodeKey } from '../../codec/index.js';
 import { onAbort, unlessAborted } from '../../engine/index.js';
 import { Discovery } from '../discovery.js';
 import { promisedShare } from '../forest-start.js';
 import { persist } from '../persist.js';
-import type { StreamRecord } from '../port.js';
 import { Scheduler } from '../scheduler.js';
 import { creationTimeOf } from '../shard-id.js';
 import type { StreamFacts } from '../stream-lookup.js';
 import { Backlog } from './backlog.js';
-import { deadLetterKeys } from './dead-letter.js';
 import { DeadLetterBox } from './dead-letter-box.js';
 import type { GroupEvent } from './group-events.js';
 import { GroupItems } from './group-items.js';
 import type { GroupSettings } from './group-options.js';
 import type { GroupHandler } from './handler.js';
 import { findLateChildren } from './late-children.js';
-import { groupKeys } from './lease-state.js';
 import { GroupMember } from './member.js';
+import { ownRecords } from './own-records.js';
 import type { OwnedLease } from './owned-lease.js';
 import { ShardWorker } from './shard-worker.js';
 import type { WorkGround } from './work-ground.js';
@@ -166,7 +163,7 @@ export class GroupRun<T> {
       letters: new DeadLetterBox(table, name, this.member.id),
       saveIntervalMs: () => this.#saveMs(),
       streamLabel: () => facts.label,
-      isOwnRecord: settings.sharesTable ? ownRecords(name, facts.keyNames[0] ?? '') : undefined,
+      isOwnRecord: settings.sharesTable ? ownRecords(name, facts.keyNames) : undefined,
       open: (shardId, start, listener) => this.scheduler.add(shardId, start, listener),
       childrenOf: (shardId, signal) => this.#childrenOf(shardId, signal),
       isContinuation: (lease) => this.#isContinuation(lease),
@@ -208,10 +205,4 @@ export class GroupRun<T> {
     const placedAtMs = this.member.sight.meta?.placedAtMs ?? stream.clock.now();
     return (creationTimeOf(shardId) ?? 0) > placedAtMs - ages.retentionMs * promisedShare;
   }
-}
-
-/** Recognises records of the group's own items in a table that it shares. */
-function ownRecords(group: string, keyName: string): (record: StreamRecord) => boolean {
-  const own = new Set([groupKeys.partition(group), deadLetterKeys.partition(group)].map((pk) => encodeKey(pk)));
-  return ({ dynamodb }) => own.has((dynamodb?.Keys?.[keyName] as { readonly S?: string } | undefined)?.S ?? '');
 }
