@@ -1,7 +1,7 @@
 /**
  * Where workers put records that are set aside. A letter is written in one transaction with the move of the checkpoint behind its record, so
  * it is there exactly when the record is done with. Where that can't be (it is too large for that, or records before it are not
- * done), it is written first: after a death in between the record comes again, and finds its letter there.
+ * done, or the store has no transactions), it is written first: after a death in between the record comes again, and finds its letter there.
  */
 import type { AtomTable, ItemAtom, Transaction } from '../../atom/index.js';
 import type { Clock } from '../../engine/index.js';
@@ -105,8 +105,15 @@ export class DeadLetterBox {
     };
     // What is not kept must not move the position: its record is handled as any other.
     const nextOf = (result: Kept) => (result === 'kept' && work.isHead(entry) ? entry.position : undefined);
-    const kept = await work.transact(put, nextOf, (result) => {
+    const keeping = work.transact(put, nextOf, (result) => {
       if (result === 'kept') work.complete([entry]);
+    });
+    const kept = await keeping.catch(async (error: unknown) => {
+      // A letter by itself needs none.
+      if (facts.parksKey || !isLeydenError(error, 'ERR_ENGINE_LACKS_TRANSACTIONS')) throw error;
+      await this.#keepLarge(letter);
+      work.complete([entry]);
+      return 'kept' as const;
     });
     if (kept === 'not-parked' && isLarge) await atom.delete();
     return kept;

@@ -101,8 +101,9 @@ export class FailureCourse {
     this.#begin();
   }
 
-  /** The run that was exhausted is tried anew, with fresh attempts. */
-  again(): void {
+  /** What is left of the run that was exhausted, from here on, is tried anew, with fresh attempts. */
+  again(from: number): void {
+    this.#head = from;
     this.#begin();
   }
 

@@ -63,7 +63,7 @@ export class LaneRun<T> {
       if (step.kind === 'exhausted') {
         const settled = await settleFailure(this.#work, this.#slice(step), this.#lastError, step.failures);
         if (settled === 'settled' && this.#work.parkedKeys.size > 0) return step.to;
-        if (settled === 'again') this.#course.again();
+        if (settled === 'again') this.#course.again(this.#entries.findIndex(({ isDone }) => !isDone));
         else this.#course.settled();
         continue;
       }

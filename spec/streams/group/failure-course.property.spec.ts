@@ -122,7 +122,7 @@ describe('FailureCourse', () => {
     const course = new FailureCourse(1, { attempts: 5, bisect: true });
     course.failed(1, 0, false, true);
     expect(course.next()).toMatchObject({ kind: 'exhausted', from: 0, to: 1 });
-    course.again();
+    course.again(0);
     expect(course.next()).toMatchObject({ kind: 'hand', failures: 0 });
   });
 });

@@ -10,6 +10,7 @@ import { Backlog } from '../../../lib/streams/group/backlog.js';
 import { DeadLetterBox } from '../../../lib/streams/group/dead-letter-box.js';
 import { DeadLetters } from '../../../lib/streams/group/dead-letters.js';
 import type { GroupBatch, GroupHandler } from '../../../lib/streams/group/handler.js';
+import { steppedEngine } from '../../support/stepped-engine.js';
 import { behind, recordOf, sequenceOf, shardId, type Told, WorkBench } from './work-bench.js';
 
 const numbers = (batch: GroupBatch<Told>): number[] => batch.records.map(({ value }) => value.n);
@@ -280,6 +281,52 @@ describe('dead letters', () => {
       idempotencyKey: ({ sequenceNumber }) => sequenceNumber,
     });
   }
+
+  it('are kept in a store without transactions', async () => {
+    const bench = new WorkBench(1, { transactions: false });
+    await bench.create();
+    for (let n = 1; n <= 5; n += 1) bench.shard.add(recordOf(n, 'k', bench.nowMs));
+    const done: number[] = [];
+    await bench.work(
+      (batch) => {
+        if (numbers(batch).includes(2)) throw new RangeError('bad');
+        done.push(...numbers(batch));
+      },
+      { errors: { retry: { attempts: 1 }, exhausted: 'dead-letter' } },
+    );
+    await bench.clock.advance(10_000);
+    expect(done).toEqual([1, 3, 4, 5]);
+    expect((await bench.stored())?.position).toEqual(behind(5));
+    const found = [];
+    for await (const letter of lettersOf(bench, () => {}).list()) found.push(letter.sequenceNumber);
+    expect(found).toEqual([sequenceOf(2)]);
+  });
+
+  it('that cannot be written do not have what was set aside before them handed out again', async () => {
+    const bench = await benchOf(5);
+    const calls: number[][] = [];
+    const engine = steppedEngine(bench.memory, ({ text, kind }) => {
+      if (!(kind === 'transactWrite' && text.includes(sequenceOf(3)))) return undefined;
+      const error = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+      return Promise.resolve({ status: 'not-applied', kind: 'refused', error });
+    });
+    const { worker } = await bench.work(
+      (batch) => {
+        calls.push(numbers(batch));
+        throw new RangeError('bad');
+      },
+      { errors: { retry: { attempts: 1 }, bisect: false, exhausted: 'dead-letter' } },
+      bench.table(engine),
+    );
+    await bench.clock.advance(10_000);
+    expect((await bench.stored())?.position).toEqual(behind(2));
+    worker.unpark(false);
+    await bench.clock.advance(10_000);
+    expect(calls).toEqual([
+      [1, 2, 3, 4, 5],
+      [3, 4, 5],
+    ]);
+  });
 
   it('keep records whose text is short and whose bytes are many', async () => {
     const bench = await benchOf(1);

@@ -3,7 +3,13 @@
  * and workers that own it one after the other, each in a process of its own.
  */
 import { AtomTable, type ItemAtom } from '../../../lib/atom/index.js';
-import { type Clock, type Engine, MemoryEngine, seededRandom } from '../../../lib/engine/index.js';
+import {
+  type Clock,
+  type Engine,
+  MemoryEngine,
+  type MemoryEngineOptions,
+  seededRandom,
+} from '../../../lib/engine/index.js';
 import type { StreamGapError } from '../../../lib/streams/errors.js';
 import type { ShardFeed, ShardPage } from '../../../lib/streams/feed.js';
 import { Backlog } from '../../../lib/streams/group/backlog.js';
@@ -135,9 +141,9 @@ export class WorkBench {
   look: () => void = () => {};
   #processes = 0;
 
-  constructor(seed = 1) {
+  constructor(seed = 1, options: Pick<MemoryEngineOptions, 'transactions'> = {}) {
     this.seed = seed;
-    this.memory = new MemoryEngine({ clock: this.clock, seed });
+    this.memory = new MemoryEngine({ clock: this.clock, seed, ...options });
   }
 
   get nowMs(): number {
