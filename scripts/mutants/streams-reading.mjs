@@ -230,4 +230,28 @@ export const streamsReading = [
     'spec/streams/token-line.spec.ts',
     'of the moment',
   ),
+  mutant(
+    'a token that somebody kept as JSON is not looked at before it is read from',
+    'lib/streams/require-position.ts',
+    '    requireToken(given);\n    return;',
+    '    return;',
+    rules,
+    'refuses what is wrong, and sends nothing',
+  ),
+  mutant(
+    'what is no position is read as some other one',
+    'lib/streams/require-position.ts',
+    "  if (others.length > 0 || !(name === 'since' ||",
+    "  if (others.length > 9 || !(name === undefined || name === 'since' ||",
+    rules,
+    'refuses what is wrong, and sends nothing',
+  ),
+  mutant(
+    'a group begins without a look at its coordination table',
+    'lib/streams/group/first-look.ts',
+    '    return await meta.deref();',
+    '    return meta.peek();',
+    'spec/streams/group/consumer-group.spec.ts',
+    'coordination table is not there',
+  ),
 ];
