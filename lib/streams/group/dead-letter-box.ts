@@ -1,13 +1,15 @@
 /**
  * Where workers put records that are set aside. A letter is written in one transaction with the move of the checkpoint behind its record, so
- * it is there exactly when the record is done with. Where that can't be (it is too large for that, or records before it are not
- * done, or the store has no transactions), it is written first: after a death in between the record comes again, and finds its letter there.
+ * it is there exactly when the record is done with. A large record is written before that, apart from its letter, and means nothing without it.
+ * Where that can't be (records before it are not done, or the store has no transactions), the letter is written first: after a death in between
+ * the record comes again, and finds its letter there. `ctx.transact` is for neither case.
  */
 import type { AtomTable, ItemAtom, Transaction } from '../../atom/index.js';
 import type { Clock } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { ShardPosition } from '../position.js';
 import {
+  apartKey,
   type DeadLetterFacts,
   type DeadLetterState,
   deadLetterKeys,
@@ -17,9 +19,9 @@ import {
   parkedKey,
 } from './dead-letter.js';
 import type { Entry } from './entry.js';
+import { isLarge } from './record-text.js';
 
-/** Records longer than this are kept beside the transaction of the checkpoint, in parts where the table does that. */
-const inTransactionBytesMax = 300_000;
+type RecordKey = Pick<DeadLetterState, 'shardId' | 'sequenceNumber'>;
 
 /** `not-parked`: its item was let go on meanwhile, and nothing was kept. */
 export type Kept = 'kept' | 'not-parked';
@@ -69,7 +71,10 @@ export class DeadLetterBox {
   /** All letters, in the order of the stream. */
   async *letters(signal?: AbortSignal): AsyncIterableIterator<DeadLetterState> {
     const walk = this.#table.scan<DeadLetterState>({ pk: this.#pk, prefix: deadLetterKeys.letterPrefix, signal });
-    for await (const { value } of walk) yield value;
+    for await (const { value } of walk) {
+      const record = value.isApart === true ? await this.#apart(value).deref({ signal }) : undefined;
+      yield record === undefined ? value : { ...value, record };
+    }
   }
 
   /**
@@ -79,28 +84,26 @@ export class DeadLetterBox {
    */
   async keep<T>(work: LetterWriter<T>, entry: Entry<T>, facts: DeadLetterFacts): Promise<Kept> {
     const by = { sinceMs: work.ground.clock.now(), member: this.#member, epoch: work.lease.epoch };
-    const letter = letterOf(entry, facts, by);
-    const fits = letter.record.length <= inTransactionBytesMax && work.isHead(entry);
-    if (!facts.parksKey && !fits) {
-      await this.#keepLarge(letter);
+    const whole = letterOf(entry, facts, by);
+    const hasOwn = isLarge(entry.record, whole.record);
+    const marker = this.parked(whole.itemKey);
+    const isBehind = facts.why === 'behind';
+    if (hasOwn && isBehind && (await marker.deref()) === undefined) return 'not-parked';
+    const letter = hasOwn ? await this.#keepApart(whole) : whole;
+    const atom = this.letter(letter);
+    const alone = async (): Promise<Kept> => {
+      await atom.reset(letter);
       work.complete([entry]);
       return 'kept';
-    }
-    const isBehind = facts.why === 'behind';
-    const marker = this.parked(letter.itemKey);
-    const atom = this.letter(letter);
-    const isLarge = letter.record.length > inTransactionBytesMax;
-    if (isLarge) {
-      if (isBehind && (await marker.deref()) === undefined) return 'not-parked';
-      await this.#keepLarge(letter);
-    }
+    };
+    if (!facts.parksKey && !work.isHead(entry)) return alone();
     const put = async (tx: Transaction): Promise<Kept> => {
       if (facts.parksKey) {
         const before = await tx.deref(marker);
         if (isBehind && before === undefined) return 'not-parked';
         await tx.reset(marker, parkedBy(letter, before));
       }
-      if (!isLarge) await tx.reset(atom, letter);
+      await tx.reset(atom, letter);
       return 'kept';
     };
     // What is not kept must not move the position: its record is handled as any other.
@@ -108,27 +111,40 @@ export class DeadLetterBox {
     const keeping = work.transact(put, nextOf, (result) => {
       if (result === 'kept') work.complete([entry]);
     });
-    const kept = await keeping.catch(async (error: unknown) => {
+    // What is not kept leaves its own item there, should it have one: to remove it might be to remove another owner's.
+    return keeping.catch((error: unknown) => {
       // A letter by itself needs none.
       if (facts.parksKey || !isLeydenError(error, 'ERR_ENGINE_LACKS_TRANSACTIONS')) throw error;
-      await this.#keepLarge(letter);
-      work.complete([entry]);
-      return 'kept' as const;
+      return alone();
     });
-    if (kept === 'not-parked' && isLarge) await atom.delete();
-    return kept;
   }
 
-  /** Beside the transaction: in parts where the table keeps large values so, else without the record. */
-  async #keepLarge(letter: DeadLetterState): Promise<void> {
-    const atom = this.letter(letter);
+  /** Removes a letter. @returns whether it was there */
+  async discard(key: RecordKey): Promise<boolean> {
+    const wasThere = await this.letter(key).delete();
+    await this.forget(key);
+    return wasThere;
+  }
+
+  /** Removes what was kept apart of a letter that is gone. @cost 1 read; 1 write where there is something */
+  async forget(key: RecordKey): Promise<void> {
+    const apart = this.#apart(key);
+    if ((await apart.deref()) !== undefined) await apart.delete();
+  }
+
+  /** The record by itself, in parts where the table keeps large values so; the letter without it. */
+  async #keepApart({ record, ...letter }: DeadLetterState & { readonly record: string }): Promise<DeadLetterState> {
     try {
-      await atom.reset(letter);
+      await this.#apart(letter).reset(record);
+      return { ...letter, isApart: true };
     } catch (error) {
       if (!isLeydenError(error, 'ERR_ITEM_TOO_LARGE')) throw error;
-      const { record: _, ...pointer } = letter;
-      await atom.reset(pointer);
+      return letter;
     }
+  }
+
+  #apart(key: RecordKey): ItemAtom<string> {
+    return this.#table.atomOf<string>({ pk: this.#pk, sk: apartKey(key) });
   }
 }
 

@@ -2,6 +2,7 @@
  * Dead letters, as items of the coordination table: records that were set aside, and the items whose records are.
  *
  *   dead#<group>   letter#<shardId>#<sequence number>   one for each record; the same record has the same key, so it is there once
+ *                  record#<shardId>#<sequence number>   the record of a letter that is too large for it; of no meaning without its letter
  *                  parked#<hash of the item's key>      one for each item whose records are all set aside, in order
  *
  * They lie in a partition of their own, apart from the leases. In the order of their keys letters are in the order of the stream: names of
@@ -34,6 +35,8 @@ export interface DeadLetterState {
   readonly epoch: number;
   /** The record, as JSON. Absent where the table takes nothing so large: then it is to be read from the stream, for a day. */
   readonly record?: string;
+  /** The record has an item of its own. */
+  readonly isApart?: true;
 }
 
 /** Says that all records of an item are set aside. */
@@ -58,6 +61,7 @@ export interface DeadLetterFacts {
 export const deadLetterKeys = {
   partition: (group: string): string => `dead#${group}`,
   letterPrefix: 'letter#',
+  apartPrefix: 'record#',
   parkedPrefix: 'parked#',
 } as const;
 
@@ -66,8 +70,16 @@ const sequenceDigits = 40;
 const messageLengthMax = 2_000;
 const nameLengthMax = 200;
 
-export function letterKey({ shardId, sequenceNumber }: Pick<DeadLetterState, 'shardId' | 'sequenceNumber'>): string {
-  return `${deadLetterKeys.letterPrefix}${shardId}#${sequenceNumber.padStart(sequenceDigits, '0')}`;
+export function letterKey(record: Pick<DeadLetterState, 'shardId' | 'sequenceNumber'>): string {
+  return deadLetterKeys.letterPrefix + placeOf(record);
+}
+
+export function apartKey(record: Pick<DeadLetterState, 'shardId' | 'sequenceNumber'>): string {
+  return deadLetterKeys.apartPrefix + placeOf(record);
+}
+
+function placeOf({ shardId, sequenceNumber }: Pick<DeadLetterState, 'shardId' | 'sequenceNumber'>): string {
+  return `${shardId}#${sequenceNumber.padStart(sequenceDigits, '0')}`;
 }
 
 export function parkedKey(itemKey: string): string {

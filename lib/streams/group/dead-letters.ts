@@ -9,7 +9,7 @@ import { type DeadLetterState, type DeadLetterWhy, deadLetterKeys, letterKey } f
 import type { DeadLetterBox } from './dead-letter-box.js';
 import { entriesOf, keyTextOf, type Reading } from './entry.js';
 import type { GroupBatch, GroupHandler, HandlerContext } from './handler.js';
-import { recordFrom } from './record-text.js';
+import { isLarge, recordFrom } from './record-text.js';
 
 /** How long `redrive` waits for another one of the same group to come to an end. */
 const waitMs = 30_000;
@@ -118,7 +118,7 @@ export class DeadLetters<T> {
    * @returns whether it was there
    */
   async discard(letter: Pick<DeadLetter, 'shardId' | 'sequenceNumber'>): Promise<boolean> {
-    return this.#ground.box.letter(letter).delete();
+    return this.#ground.box.discard(letter);
   }
 }
 
@@ -206,6 +206,7 @@ class Redrive<T> {
     try {
       await this.#handle(letter, transact, signal);
       if (!isGone) await atom.delete();
+      if (letter.record !== undefined && isLarge(letter.record)) await this.#ground.box.forget(letter);
       this.#redriven += 1;
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -251,7 +252,7 @@ class Redrive<T> {
   }
 }
 
-function letterFrom({ record, kind: _, v: __, error, ...state }: DeadLetterState): DeadLetter {
+function letterFrom({ record, kind: _, v: __, isApart: ___, error, ...state }: DeadLetterState): DeadLetter {
   return { ...state, error, record: record === undefined ? undefined : recordFrom(record) };
 }
 

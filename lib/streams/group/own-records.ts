@@ -14,7 +14,7 @@ type Text = { readonly S?: string } | undefined;
 type Image = Readonly<Record<string, { readonly M?: Readonly<Record<string, Text>> }>>;
 
 const lease = /^lease#shardId-/;
-const letter = /^(?:letter#shardId-|parked#[0-9a-f]{64}$)/;
+const letter = /^(?:(?:letter|record)#shardId-|parked#[0-9a-f]{64}$)/;
 const kinds: ReadonlySet<string | undefined> = new Set(['stream-group', 'stream-member', 'stream-lease']);
 
 /** `keyNames`: of the partition key, and of the sort key. */

@@ -4,6 +4,8 @@
  */
 import type { StreamRecord } from '../port.js';
 
+/** Longest record, as text, that stands in its letter: in a transaction with all else that an item has. */
+const letterBytesMax = 300_000;
 /** Stands in the place of a byte string. No attribute value has that name. */
 const bytesMark = '#bytes';
 
@@ -13,6 +15,11 @@ export function recordText(record: StreamRecord): string {
     const given = this[name];
     return given instanceof Uint8Array ? { [bytesMark]: Buffer.from(given).toString('base64') } : value;
   });
+}
+
+/** Whether it has an item of its own, apart from its letter. */
+export function isLarge(record: StreamRecord, text: string = recordText(record)): boolean {
+  return Buffer.byteLength(text) > letterBytesMax;
 }
 
 export function recordFrom(text: string): StreamRecord {

@@ -10,7 +10,7 @@ import { Backlog } from '../../../lib/streams/group/backlog.js';
 import { DeadLetterBox } from '../../../lib/streams/group/dead-letter-box.js';
 import { DeadLetters } from '../../../lib/streams/group/dead-letters.js';
 import type { GroupBatch, GroupHandler } from '../../../lib/streams/group/handler.js';
-import { steppedEngine } from '../../support/stepped-engine.js';
+import { dyingEngine, steppedEngine } from '../../support/stepped-engine.js';
 import { behind, recordOf, sequenceOf, shardId, type Told, WorkBench } from './work-bench.js';
 
 const numbers = (batch: GroupBatch<Told>): number[] => batch.records.map(({ value }) => value.n);
@@ -22,6 +22,14 @@ async function benchOf(count: number, keys = 1): Promise<WorkBench> {
   await bench.create();
   for (let n = 1; n <= count; n += 1) bench.shard.add(recordOf(n, `k${n % keys}`, bench.nowMs));
   return bench;
+}
+
+function noiseOf(words: number): string {
+  let x = 1;
+  return Array.from({ length: words }, () => {
+    x = (x * 48_271) % 2_147_483_647;
+    return x.toString(36);
+  }).join('');
 }
 
 const sumOf = (table: AtomTable) => table.atom<number[]>({ pk: 'effects', sk: 'sum' }, { initial: [] });
@@ -327,6 +335,39 @@ describe('dead letters', () => {
       [3, 4, 5],
     ]);
   });
+
+  for (const exhausted of ['dead-letter', 'park-key'] as const) {
+    it(`of large records are there only when the position is behind them: ${exhausted}`, async () => {
+      for (let at = 2; at < 12; at += 1) {
+        const bench = await benchOf(1);
+        const record = recordOf(2, 'big', bench.nowMs);
+        const OldImage = { id: { S: 'big' }, text: { S: noiseOf(60_000) } };
+        bench.shard.add({ ...record, dynamodb: { ...record.dynamodb, OldImage } });
+        let isBad = true;
+        const summing =
+          (table: AtomTable): GroupHandler<Told> =>
+          async (batch, { transact }) => {
+            if (isBad && numbers(batch).includes(2)) throw new RangeError('bad');
+            await transact((tx) => tx.swap(sumOf(table), (seen) => [...seen, ...numbers(batch)]));
+          };
+        const errors = { retry: { attempts: 1 }, exhausted } as const;
+        const dying = dyingEngine(bench.memory, at, 'after');
+        const first = bench.table(dying.engine);
+        await bench.work(summing(first), { errors }, first);
+        await bench.run(Promise.race([dying.died, bench.clock.sleep(10_000)]));
+        isBad = false;
+        const next = bench.table();
+        await bench.work(summing(next), { errors }, next);
+        await bench.clock.advance(10_000);
+        const operator = bench.table();
+        await bench.run(lettersOf(bench, summing(operator), operator).redrive());
+        expect({ at, sum: await bench.run(sumOf(bench.table()).deref()) }).toEqual({ at, sum: [1, 2] });
+        const left = [];
+        for await (const { key } of bench.table().scan({ pk: 'dead#g' })) left.push(key);
+        expect(left.length).toBeLessThanOrEqual(1);
+      }
+    });
+  }
 
   it('keep records whose text is short and whose bytes are many', async () => {
     const bench = await benchOf(1);

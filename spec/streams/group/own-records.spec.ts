@@ -3,7 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../../lib/atom/index.js';
 import { ownRecords } from '../../../lib/streams/group/own-records.js';
-import { ConsumerGroup, TableStream } from '../../../lib/streams/index.js';
+import { ConsumerGroup, raw, TableStream } from '../../../lib/streams/index.js';
 import { StreamSimulator, VirtualClock } from '../../../lib/testing/index.js';
 import { textOf } from '../../atom/bench.js';
 
@@ -17,7 +17,7 @@ describe('ConsumerGroup in the table that it watches', () => {
     const groups = ['a', 'b'].map(
       (name) =>
         new ConsumerGroup({
-          ...{ name, table, sharesTable: true, from: 'trim-horizon' },
+          ...{ name, table, sharesTable: true, from: 'trim-horizon', parser: raw() },
           stream: new TableStream({ port: simulator.port(name), table, clock }),
           handler: ({ records }) => {
             for (const { value } of records) seen.push(`${name} ${textOf(value.dynamodb?.Keys?.id)}`);
