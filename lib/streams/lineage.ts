@@ -22,11 +22,15 @@ export interface LineageOptions {
   readonly discovery: Discovery;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  /** The time, as the service tells it, and by a clock that does not step. */
+  readonly nowMs: () => number;
   readonly random: Random;
   /** Told of every shard's pages. */
   readonly listener: FeedListener;
   /** Pause between two full listings while nothing is in doubt, about. */
   readonly auditMs: number;
+  /** Lets the process end although it looks for shards. */
+  readonly background: boolean;
   /** Decides about records that may be missing. */
   onGap(gap: Gap): 'throw' | 'continue';
   onEvent(event: ReaderEvent): void;
@@ -105,8 +109,8 @@ export class Lineage {
   }
 
   async #list(): Promise<void> {
-    const { clock, discovery, forest } = this.#options;
-    const nowMs = clock.now();
+    const { discovery, forest } = this.#options;
+    const nowMs = this.#options.nowMs();
     const { pages, shards, status } = await discovery.listAll({ signal: this.#leaving.signal });
     this.#pages = pages;
     forest.observe(shards, { complete: true, nowMs, isDisabled: status === 'DISABLED' });
@@ -116,33 +120,33 @@ export class Lineage {
 
   /** Looks for shards: now and then, and at once when something is in doubt; then later and later. */
   async #watch(): Promise<void> {
-    const { auditMs, clock, forest, random } = this.#options;
+    const { auditMs, clock, forest, nowMs, random } = this.#options;
     const nextAudit = () => clock.monotonicMs() + auditMs * (0.8 + 0.4 * random.next());
     let auditAt = nextAudit();
     let looks = 0;
     for (;;) {
-      if (!forest.isUnsettled(clock.now())) looks = 0;
+      if (!forest.isUnsettled(nowMs())) looks = 0;
       const untilAudit = auditAt - clock.monotonicMs();
-      const isDoubted = forest.isUnsettled(clock.now());
+      const isDoubted = forest.isUnsettled(nowMs());
       const waitMs = isDoubted ? (looks === 0 ? 0 : backOffMsMin * 2 ** Math.min(looks - 1, 16)) : untilAudit;
       if (waitMs > 0) await this.#pause(Math.max(0, Math.min(waitMs, untilAudit)));
       looks += 1;
       await this.#findChildren();
-      if (clock.monotonicMs() < auditAt && !forest.isUnsettled(clock.now())) continue;
+      if (clock.monotonicMs() < auditAt && !forest.isUnsettled(nowMs())) continue;
       await this.#list();
       auditAt = nextAudit();
     }
   }
 
   async #findChildren(): Promise<void> {
-    const { clock, discovery, forest } = this.#options;
-    const parents = forest.suspicious(clock.now());
+    const { discovery, forest } = this.#options;
+    const parents = forest.suspicious(this.#options.nowMs());
     // One page of a listing shows the children of a hundred.
     if (parents.length > 2 * this.#pages) return;
     // Side by side: one whose children are late, or will never come, must not keep the others waiting.
     await Promise.all(
       parents.map(async (shardId) => {
-        const nowMs = clock.now();
+        const nowMs = this.#options.nowMs();
         const children = await discovery.childrenOf(shardId, { signal: this.#leaving.signal });
         if (children.length === 0) return;
         forest.observe(children, { complete: false, nowMs });
@@ -153,12 +157,12 @@ export class Lineage {
 
   /** Ends early when a shard has ended. */
   #pause(ms: number): Promise<void> {
-    const { clock } = this.#options;
+    const { background, clock } = this.#options;
     const sleep = new AbortController();
     const forget = onAbort(this.#leaving.signal, () => sleep.abort());
     this.#wake = () => sleep.abort();
     return clock
-      .sleep(ms, { signal: sleep.signal, background: true })
+      .sleep(ms, { signal: sleep.signal, background })
       .catch(() => {})
       .then(() => {
         forget();

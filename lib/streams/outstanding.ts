@@ -37,9 +37,10 @@ export class Outstanding {
     return positions;
   }
 
-  /** Whether nothing is handed out that is not done. */
-  get isEmpty(): boolean {
-    return this.#shards.size === 0;
+  /** Whether the end of a shard is handed out and not done: its children wait for that. */
+  get holdsEnd(): boolean {
+    for (const queue of this.#shards.values()) if (queue.at(-1)?.position === 'end') return true;
+    return false;
   }
 
   /** Whether something of this shard is. */

@@ -5,26 +5,24 @@
  *         └──────── the shard, from where it was begun ───> and so the pass ends before it
  *
  * No clock is asked: the first record that the probe sees is the boundary. A probe that misses the first write makes the pass a little
- * longer and never shorter. A shard into which nobody writes has no boundary, and ends at its tip (empty pages) or at its end.
+ * longer and never shorter: so one whose iterator was lost looks from the tip again, and never from where it began. A shard into which
+ * nobody writes has no boundary, and ends at its tip (empty pages) or at its end.
  */
-import type { Clock } from '../engine/index.js';
 import type { ShardFeed, ShardPage } from './feed.js';
 import type { StreamRecord, StreamsPort } from './port.js';
-import { type AgeLimits, ShardReader } from './shard-reader.js';
 import { compareSequences } from './token.js';
 
 export interface PassEndOptions {
   readonly port: StreamsPort;
   readonly arn: string;
-  readonly clock: Clock;
-  readonly ages: AgeLimits;
   readonly signal: AbortSignal;
   /** Something may be over. */
   onChange(): void;
 }
 
 interface Probe {
-  readonly reader: ShardReader;
+  readonly shardId: string;
+  iterator: string | undefined;
   boundary: string | undefined;
   isAsking: boolean;
 }
@@ -43,11 +41,7 @@ export class PassEnd {
   /** A shard is read by this pass from now on. */
   watch(feed: ShardFeed): void {
     if (this.#probes.has(feed)) return;
-    const { port, arn, clock, ages } = this.#options;
-    const start = { position: 'latest' } as const;
-    // Its one record is all that counts.
-    const reader = new ShardReader({ port, clock, arn, shardId: feed.shardId, start, ages, pageRecordsMax: 1 });
-    const probe = { reader, boundary: undefined, isAsking: false };
+    const probe = { shardId: feed.shardId, iterator: undefined, boundary: undefined, isAsking: false };
     this.#probes.set(feed, probe);
     this.#ask(probe);
   }
@@ -79,19 +73,24 @@ export class PassEnd {
   #ask(probe: Probe): void {
     if (probe.isAsking) return;
     probe.isAsking = true;
-    const { signal, onChange } = this.#options;
-    probe.reader
-      .poll({ signal })
-      .then(
-        ({ records }) => {
-          probe.boundary = sequenceOf(records[0]);
-        },
-        // The shard itself tells what is wrong with it; the probe is asked again at its next page.
-        () => {},
-      )
+    this.#look(probe)
+      .catch(() => {
+        // The shard itself tells what is wrong with it; the probe is asked again at its next page, from the tip.
+        probe.iterator = undefined;
+      })
       .finally(() => {
         probe.isAsking = false;
-        onChange();
+        this.#options.onChange();
       });
+  }
+
+  async #look(probe: Probe): Promise<void> {
+    const { arn, port, signal } = this.#options;
+    const { shardId } = probe;
+    const iterator = probe.iterator ?? (await port.iterator({ arn, shardId, start: { type: 'LATEST' } }, { signal }));
+    // Its one record is all that counts.
+    const { records, nextIterator } = await port.records({ arn, shardId, iterator, limit: 1 }, { signal });
+    probe.iterator = nextIterator;
+    probe.boundary = sequenceOf(records[0]);
   }
 }

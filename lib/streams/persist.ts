@@ -10,6 +10,8 @@ export interface PersistOptions {
   readonly waitMsMax: number;
   /** Gives up where nobody answers, with the last failure: the endpoint is a wrong one. @defaultValue never */
   readonly givesUp?: boolean | undefined;
+  /** Lets the process end meanwhile. @defaultValue false */
+  readonly background?: boolean | undefined;
   onRetry(error: unknown, waitMs: number): void;
 }
 
@@ -21,7 +23,7 @@ const silentMsMax = 60_000;
 
 /** @throws what is no failure of that kind, at once; `signal.reason`. */
 export async function persist<Result>(work: () => Promise<Result>, options: PersistOptions): Promise<Result> {
-  const { clock, random, signal, waitMsMax, givesUp = false, onRetry } = options;
+  const { clock, random, signal, waitMsMax, givesUp = false, background = false, onRetry } = options;
   let silentSince: number | undefined;
   for (let failures = 0; ; failures += 1) {
     signal.throwIfAborted();
@@ -36,7 +38,7 @@ export async function persist<Result>(work: () => Promise<Result>, options: Pers
       const limitMs = refusalKind(error) === 'unreachable' ? unreachableMsMax : silentMsMax;
       if (givesUp && silentSince !== undefined && now + waitMs - silentSince > limitMs) throw error;
       onRetry(error, waitMs);
-      await clock.sleep(waitMs, { signal });
+      await clock.sleep(waitMs, { signal, background });
     }
   }
 }

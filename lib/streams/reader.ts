@@ -8,7 +8,7 @@
  * shard is begun when all of its parent is done; where records may be missing nothing later of that lineage is handed out before it was
  * told. A page that waits is one per shard, so a slow consumer costs memory for no more than `bufferedBytesMax` and what is under way.
  */
-import { onAbort } from '../engine/index.js';
+import { onAbort, unlessAborted } from '../engine/index.js';
 import type { Batch, Change } from './change.js';
 import { Discovery } from './discovery.js';
 import { StreamError, StreamGapError } from './errors.js';
@@ -52,13 +52,15 @@ interface Opened {
   readonly saver: TokenSaver | undefined;
   readonly pass: PassEnd | undefined;
   readonly line: TokenLine;
+  /** The service's time, for the forest. */
+  readonly nowMs: () => number;
 }
 
 /**
  * Reads a stream, batch by batch; made by `TableStream.read` and `TableStream.singlePass`. Reading begins with the first pull, `ready()` or
  * `caughtUp()`.
  *
- * One consumer: pull the next batch when the last `next()` has settled.
+ * Pulls beside each other are answered one after the other; each says that the batches are done which had come before it was called.
  */
 export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDisposable {
   readonly #stream: StreamGround;
@@ -75,7 +77,9 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   #isOpen = false;
   #isDrained = false;
   #isCaughtUp = false;
-  #inHand: (() => void) | undefined;
+  #inHand: (() => void)[] = [];
+  #pulls: Promise<void> = Promise.resolve();
+  #isTold = false;
   #wake: (() => void) | undefined;
   #waiters: (() => void)[] = [];
   #forget: (() => void) | undefined;
@@ -95,32 +99,17 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
    * `ERR_STREAM`, {@link CheckpointConflictError} `ERR_STREAM_CHECKPOINT`, what the service refuses for good, `signal.reason`. After that the
    * reader has ended; `token()` still says how far it was.
    */
-  async next(): Promise<IteratorResult<Batch<T>>> {
-    this.#commitInHand();
-    try {
-      if (this.#ending !== undefined) {
-        await this.#ending;
-        // The batch that was in hand when somebody else stopped the reader is done by now.
-        await this.#lastSave();
-        return { done: true, value: undefined };
-      }
-      const opened = await this.#open();
-      const batch = await this.#pull(opened);
-      if (batch !== undefined) return { done: false, value: batch };
-    } catch (error) {
-      if (!this.#leaving.signal.aborted || this.#failure !== undefined) {
-        this.#failure ??= { error };
-        await this.#end();
-        throw error;
-      }
-    }
-    await this.#end();
-    return { done: true, value: undefined };
+  next(): Promise<IteratorResult<Batch<T>>> {
+    for (const finish of this.#inHand.splice(0)) finish();
+    const pulled = this.#pulls.then(() => this.#next());
+    const settled = () => {};
+    this.#pulls = pulled.then(settled, settled);
+    return pulled;
   }
 
   /** Ends it; the batch in hand counts as not done. A loop calls it at `break` and at `throw`. */
   async return(): Promise<IteratorResult<Batch<T>>> {
-    this.#inHand = undefined;
+    this.#inHand = [];
     await this.stop();
     return { done: true, value: undefined };
   }
@@ -151,14 +140,14 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
    * @throws as {@link StreamReader.next}
    */
   async caughtUp(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const { lineage, forest, scheduler } = await this.#open();
+    const { lineage, forest, nowMs, scheduler } = await this.#open();
     const asked = scheduler.recheck();
     const check: Check = { laterMs: this.#serverMs() + laterMs, passed: new Set() };
     this.#checks.add(check);
     const isAtTip = (feed: ShardFeed) =>
       scheduler.isRechecked(feed, asked) && !this.#readable.has(feed) && !this.#outstanding.has(feed.shardId);
     const isDone = () =>
-      !forest.isUnsettled(this.#stream.clock.now()) &&
+      !forest.isUnsettled(nowMs()) &&
       [...lineage.feeds.values()].every((feed) => check.passed.has(feed.shardId) || isAtTip(feed));
     try {
       await this.#until(isDone, options.signal);
@@ -206,7 +195,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
 
   /** As {@link StreamReader.stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#inHand = undefined;
+    this.#inHand = [];
     await this.stop();
   }
 
@@ -215,7 +204,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     const { signal } = this.#settings;
     if (signal !== undefined) this.#forget = onAbort(signal, () => this.#fail(signal.reason));
     this.#opening = this.#begin();
-    this.#opening.catch(() => {});
+    this.#opening.catch(() => this.#forget?.());
     return this.#opening;
   }
 
@@ -228,18 +217,16 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     const signal = this.#leaving.signal;
     const onRetry = (error: unknown, waitMs: number) => this.#tell({ type: 'listing-retry', error, waitMs });
     const insist = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
-      return persist(ask, { clock, random, signal, waitMsMax: 30_000, givesUp: !this.#isOpen, onRetry });
+      return persist(ask, { clock, random, signal, waitMsMax: 30_000, givesUp: !this.#isOpen, background, onRetry });
     };
     const { arn } = await insist(() => this.#stream.resolve({ needs: parser.needs, signal }));
     const saved = await insist(async () => checkpointer?.load(signal));
     const start = saved ?? from;
     if (typeof start === 'object' && 'shards' in start) requireStream(start, arn);
-    const forest = new ShardForest({
-      stream: arn,
-      from: start,
-      startedAtMs: clock.now() + (port.clockOffsetMs?.() ?? 0),
-      times,
-    });
+    // From here on by the clock that does not step: a forest that was told too late a time does not take it back.
+    const [startedAtMs, startedAt] = [this.#serverMs(), clock.monotonicMs()];
+    const nowMs = () => startedAtMs + clock.monotonicMs() - startedAt;
+    const forest = new ShardForest({ stream: arn, from: start, startedAtMs, times });
     const agesOf = { ...ageLimitsDefault, ...ages };
     const onEvent = (event: ReaderEvent) => this.#tell(event);
     const scheduler = new Scheduler({
@@ -254,17 +241,17 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       background,
       onEvent,
     });
-    const pass = this.#isPass
-      ? new PassEnd({ port, arn, clock, ages: agesOf, signal, onChange: () => this.#notify() })
-      : undefined;
+    const pass = this.#isPass ? new PassEnd({ port, arn, signal, onChange: () => this.#notify() }) : undefined;
     const lineage = new Lineage({
       arn,
       forest,
       scheduler,
       discovery: new Discovery({ port, arn, clock, insist }),
       clock,
+      nowMs,
       random,
       auditMs,
+      background,
       listener: {
         onReadable: (feed) => this.#onReadable(feed),
         onLive: () => this.#notify(),
@@ -295,7 +282,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
         saved,
       );
     const line = new TokenLine(() => ({ ...forest.token(), ...this.#outstanding.positions() }));
-    this.#opened = { arn, forest, lineage, scheduler, saver, pass, line };
+    this.#opened = { arn, forest, lineage, scheduler, saver, pass, line, nowMs };
     // A pass looks for the tip, and nobody waits for it at leisure.
     if (pass !== undefined) scheduler.recheck();
     await lineage.open();
@@ -304,6 +291,23 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     // Where it begins is worth keeping: else a reader that begins at the tip and dies early begins at another tip.
     saver?.changed();
     return this.#opened;
+  }
+
+  async #next(): Promise<IteratorResult<Batch<T>>> {
+    try {
+      if (this.#ending === undefined) {
+        const batch = await this.#pull(await this.#open());
+        if (batch !== undefined) return { done: false, value: batch };
+      }
+    } catch (error) {
+      if (!this.#leaving.signal.aborted) this.#fail(error);
+    }
+    await this.#end();
+    // The batch that was in hand when somebody else stopped the reader is done by now.
+    await this.#lastSave();
+    if (this.#failure === undefined || this.#isTold) return { done: true, value: undefined };
+    this.#isTold = true;
+    throw this.#failure.error;
   }
 
   /** The next batch; `undefined`: there will be none. */
@@ -326,7 +330,8 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       const page = taken && (opened.pass === undefined ? taken : opened.pass.cut(feed, taken));
       if (page === undefined) continue;
       const parsed = parsePage(feed.shardId, page.records, parser);
-      const records = parsed instanceof Promise ? await parsed : parsed;
+      // Who leaves does not wait for a parser; what it has in hand was not handed out.
+      const records = parsed instanceof Promise ? await unlessAborted(parsed, this.#leaving.signal) : parsed;
       const done = this.#outstanding.handOut(feed.shardId, page.position);
       const shards = opened.line.handedOut(feed.shardId, page.position);
       const newest = page.records.at(-1)?.dynamodb?.ApproximateCreationDateTime?.getTime();
@@ -335,7 +340,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
         finish();
         continue;
       }
-      if (commit === 'auto') this.#inHand = finish;
+      if (commit === 'auto') this.#inHand.push(finish);
       return this.#batch(() => ({ v: 1, stream: opened.arn, shards: shards() }), feed, page, records, finish);
     }
   }
@@ -367,12 +372,6 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     return this.#stream.clock.now() + (this.#stream.governed.clockOffsetMs?.() ?? 0);
   }
 
-  #commitInHand(): void {
-    const finish = this.#inHand;
-    this.#inHand = undefined;
-    finish?.();
-  }
-
   /** More of a shard is done. */
   #done(shardId: string, moved: ShardPosition | undefined, newestMs = Number.NEGATIVE_INFINITY): void {
     if (moved === undefined || this.#opened === undefined) return;
@@ -397,7 +396,9 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
 
   #onGap(gap: StreamGapError['gap']): 'throw' | 'continue' {
     const { onGap } = this.#settings;
-    return typeof onGap === 'function' ? onGap(gap) : onGap;
+    const decided: unknown = typeof onGap === 'function' ? onGap(gap) : onGap;
+    if (decided === 'throw' || decided === 'continue') return decided;
+    throw new TypeError(`Cannot read on: onGap must return 'throw' or 'continue', at once: ${String(decided)}`);
   }
 
   #onReadable(feed: ShardFeed): void {
@@ -422,8 +423,8 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     this.#notify();
   }
 
-  #isPassed({ pass, lineage, forest }: Opened): boolean {
-    if (pass === undefined || !this.#outstanding.isEmpty || forest.isUnsettled(this.#stream.clock.now())) return false;
+  #isPassed({ pass, lineage, forest, nowMs }: Opened): boolean {
+    if (pass === undefined || this.#outstanding.holdsEnd || forest.isUnsettled(nowMs())) return false;
     return [...lineage.feeds.values()].every((feed) => pass.isOver(feed));
   }
 
@@ -435,11 +436,11 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
 
   #tell(event: ReaderEvent): void {
     this.#events.tell(event);
+    // Whoever listens has no say in what is read.
     try {
-      this.#settings.onEvent(event);
-    } catch {
-      // Whoever listens has no say in what is read.
-    }
+      const told: unknown = this.#settings.onEvent(event);
+      if (told instanceof Promise) told.catch(() => {});
+    } catch {}
   }
 
   #fail(error: unknown): void {

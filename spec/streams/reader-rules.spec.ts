@@ -1,5 +1,6 @@
 /** What the reader of one process promises, rule by rule, in a simulated service under a clock that is turned by hand. */
 import { describe, expect, it } from '@jest/globals';
+import type { Clock } from '../../lib/engine/index.js';
 import {
   memoryCheckpointer,
   type ReaderEvent,
@@ -170,6 +171,30 @@ describe('commit', () => {
     }));
 });
 
+describe('pulls beside each other', () => {
+  it('are answered one after the other, and none says that a batch is done which had not come', () =>
+    onStream(async ({ clock, read, write }) => {
+      const checkpointer = memoryCheckpointer();
+      const reader = read({ batchRecordsMax: 1, checkpointer });
+      const got: number[] = [];
+      const pull = () =>
+        reader.next().then(({ value }) => {
+          got.push(...(value?.records ?? []).map((change: { value: StreamRecord }) => numberOf(change.value)));
+        });
+      const pulls = [pull(), pull(), pull()];
+      await clock.sleep(1_000);
+      await write(1, 2, 3);
+      await Promise.all(pulls);
+      expect(got).toEqual([1, 2, 3]);
+      expect(Object.values(reader.token().shards)).toEqual(['trim-horizon']);
+      const last = pull();
+      // All three are done, not the last alone.
+      expect(Object.values(reader.token().shards)).toEqual([{ after: expect.any(String) }]);
+      await reader.stop();
+      await last;
+    }));
+});
+
 describe('stop', () => {
   it('lets the batch in hand be done, and stores that', () =>
     onStream(async ({ read, write }) => {
@@ -181,6 +206,40 @@ describe('stop', () => {
       expect(await reader.next()).toMatchObject({ done: true });
       const after = value.records.at(-1).meta.sequenceNumber;
       expect(Object.values((await checkpointer.load())?.shards ?? {})).toEqual([{ after }]);
+    }));
+
+  it('ends a loop whose parser never answers; the record counts as not done', () =>
+    onStream(async ({ clock, read, write }) => {
+      await write(1);
+      const reader = read({ parser: { parse: () => new Promise(() => {}) } });
+      const { loop } = collect(reader);
+      await clock.sleep(5_000);
+      await reader.stop();
+      await loop;
+      expect(Object.values(reader.token().shards)).toEqual(['trim-horizon']);
+    }));
+
+  it('does not hide that the last save was refused', () =>
+    onStream(async ({ clock, read, write }) => {
+      const kept = memoryCheckpointer();
+      let isRefused = false;
+      const checkpointer = {
+        load: () => kept.load(),
+        async save(...tokens: Parameters<typeof kept.save>) {
+          if (isRefused) throw new Error('no space left');
+          await kept.save(...tokens);
+        },
+      };
+      const reader = read({ checkpointer, saveMs: 60_000 });
+      await reader.ready();
+      await reader.save();
+      await write(1);
+      await reader.next();
+      isRefused = true;
+      await reader.stop();
+      await clock.sleep(1_000);
+      await expect(reader.next()).rejects.toThrow('no space left');
+      expect(await reader.next()).toMatchObject({ done: true });
     }));
 
   it('comes back although the store of tokens never answers', () =>
@@ -216,6 +275,14 @@ describe('gaps', () => {
       await expect(reader.next()).rejects.toMatchObject({ code: 'ERR_STREAM_GAP', gap: { reason: 'trimmed' } });
       expect(await reader.next()).toMatchObject({ done: true });
     }));
+
+  it.each([[() => undefined], [async () => 'continue'], [() => 'skip']])(
+    'are not gone over by a decision that is none: %s',
+    (onGap) =>
+      behind({ onGap: onGap as never }, async (reader) => {
+        await expect(reader.next()).rejects.toThrow(/onGap must return/);
+      }),
+  );
 
   it('are told, and gone over, where that was asked for', async () => {
     const events: ReaderEvent[] = [];
@@ -260,6 +327,32 @@ describe('singlePass', () => {
       await two.loop;
       expect(one.seen).toEqual([1, 2]);
       expect([...two.seen].sort()).toEqual([3, 4, 5]);
+    }));
+
+  it('ends before its batches are done, where nothing waits for them', () =>
+    onStream(async ({ pass, write }) => {
+      await write(...upTo(10));
+      const checkpointer = memoryCheckpointer();
+      const batches = [];
+      const reader = pass({ batchRecordsMax: 4, checkpointer, commit: 'manual' });
+      for await (const batch of reader) batches.push(batch);
+      for (const batch of batches) await batch.commit();
+      await reader.save();
+      const again = collect(pass({ checkpointer }));
+      await again.loop;
+      expect(again.seen).toEqual([]);
+    }));
+
+  it('does not end before its beginning, however long its consumer takes for a batch', () =>
+    onStream(async ({ clock, pass, write }) => {
+      await write(...upTo(60));
+      const seen: number[] = [];
+      for await (const { records } of pass({ batchRecordsMax: 10 })) {
+        seen.push(...records.map(({ value }) => numberOf(value)));
+        // The iterator at the tip has died meanwhile.
+        await clock.sleep(20 * 60_000);
+      }
+      expect(seen).toEqual(upTo(60));
     }));
 
   it("refuses 'latest'", () =>
@@ -401,6 +494,65 @@ describe('events', () => {
       await reader.stop();
       await loop;
     }));
+});
+
+describe('a callback of events', () => {
+  it('that rejects harms nobody', () =>
+    onStream(async ({ read, write }) => {
+      await write(1);
+      const onEvent = async () => Promise.reject(new Error('of no interest'));
+      const { value } = await read({ onEvent }).next();
+      expect(value.records).toHaveLength(1);
+    }));
+
+  it('may stop the reader', () =>
+    onStream(async ({ read, write }) => {
+      await write(1);
+      for (const type of ['started', 'shard-open', 'read'] as const) {
+        const stopping: Promise<void>[] = [];
+        const reader: StreamReader<StreamRecord> = read({
+          onEvent: (event) => {
+            if (event.type === type) stopping.push(reader.stop());
+          },
+        });
+        expect(await reader.next()).toMatchObject({ done: true });
+        await Promise.all(stopping);
+      }
+    }));
+});
+
+describe('a reader that is to be waited for', () => {
+  it('keeps the process alive also while the children of its only shard are looked for', () =>
+    onStream(
+      async ({ arn, clock, openShard, simulator }) => {
+        let holds = 0;
+        const watched: Clock = {
+          now: () => clock.now(),
+          monotonicMs: () => clock.monotonicMs(),
+          sleep(ms, options = {}) {
+            if (options.background) return clock.sleep(ms, options);
+            holds += 1;
+            return clock.sleep(ms, options).finally(() => {
+              holds -= 1;
+            });
+          },
+        };
+        const reader = new TableStream({ port: simulator.port(), arn, clock: watched }).read({ from: 'trim-horizon' });
+        const { loop } = collect(reader);
+        await reader.ready();
+        simulator.roll(openShard());
+        let idle = 0;
+        for (let n = 0; n < 600; n += 1) {
+          await clock.sleep(99.5);
+          if (holds === 0) idle += 1;
+        }
+        // Now and then a question is under way.
+        expect(idle).toBeLessThan(60);
+        await reader.stop();
+        await loop;
+      },
+      { caprices: { listingLagMs: [50_000, 50_000] } },
+    ));
 });
 
 describe('a stream that is turned off', () => {
