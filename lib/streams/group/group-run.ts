@@ -46,7 +46,6 @@ export class GroupRun<T> {
   readonly #options: GroupRunOptions<T>;
   readonly #backlog: Backlog;
   readonly #discovery: Discovery;
-  readonly #items: GroupItems;
   readonly #ground: WorkGround<T>;
   readonly #workers = new Map<string, ShardWorker<T>>();
   readonly #leaving = new AbortController();
@@ -61,7 +60,6 @@ export class GroupRun<T> {
     const { clock, random } = stream;
     const { arn } = facts;
     this.#discovery = new Discovery({ port: stream.governed, arn, clock, times: settings.discovery });
-    this.#items = new GroupItems(table, name);
     const pace = { ...stream.pace, idleMsMax };
     this.scheduler = new Scheduler({
       port: stream.governed,
@@ -190,7 +188,8 @@ export class GroupRun<T> {
     const trying = { clock, random, signal, waitMsMax: childrenMsMax, onRetry: onTrouble };
     const found = await persist(() => this.#discovery.childrenOf(shardId, { signal }), trying);
     const children = found.map((child) => child.shardId).sort();
-    const late = { items: this.#items, discovery: this.#discovery, clock, stopped: this.#leaving.signal, onTrouble };
+    const items = new GroupItems(settings.table, settings.name);
+    const late = { items, discovery: this.#discovery, clock, stopped: this.#leaving.signal, onTrouble };
     void findLateChildren({ ...late, retentionMs: settings.ages.retentionMs }, shardId, children);
     return children.length === 0 ? 'unknown' : children;
   }

@@ -11,6 +11,7 @@ import { unlessAborted } from '../../engine/index.js';
 import { type Gap, StreamGapError } from '../errors.js';
 import type { ShardFeed, ShardPage } from '../feed.js';
 import { recordsPageMax } from '../limits.js';
+import type { ShardPosition } from '../position.js';
 import { entriesOf, keyTextOf, laneOf } from './entry.js';
 import { GroupLeaseLostError } from './group-errors.js';
 import { Lane } from './lane.js';
@@ -44,6 +45,8 @@ export class ShardWorker<T> {
   readonly #work: ShardWork<T>;
   readonly #lanes: readonly Lane<T>[];
   readonly #ended: Promise<void>;
+  /** Behind the last record that was taken: there a feed that stood at a gap is opened anew. */
+  #taken: ShardPosition | undefined;
 
   /** Begins at once, or behind `before`: what a call of the handler for this very shard is still at. */
   constructor(ground: WorkGround<T>, lease: OwnedLease, before?: Promise<unknown>) {
@@ -144,6 +147,8 @@ export class ShardWorker<T> {
 
   async #open(): Promise<ShardFeed> {
     const { ground, lease } = this.#work;
+    const taken = this.#taken;
+    if (taken !== undefined) return ground.open(lease.shardId, { position: taken, isContinuation: true }, {});
     const { position } = lease;
     const isContinuation = ground.isContinuation(lease);
     this.#work.tell({ type: 'shard-started', epoch: lease.epoch });
@@ -170,13 +175,19 @@ export class ShardWorker<T> {
     const isPassed = work.passesGap && (work.lease.work.gap as Gap | undefined)?.after === gap.after;
     if (action === 'stop' && !isPassed) {
       await work.park({ reason: error.message, sinceMs: work.ground.clock.now() }, { gap });
-      if (!work.passesGap) return;
+      if (!work.passesGap) return this.#lookAgain(feed);
     }
     work.passesGap = false;
     const gaps = [...((work.lease.work.gaps as readonly Gap[] | undefined) ?? []), gap].slice(-gapsKept);
     // Known to all before anything behind it is delivered.
     await work.saver.store({ gaps, gap: undefined, passesGap: undefined });
     feed.resume();
+  }
+
+  /** Whether the records are there after all: behind the last one that was taken. */
+  #lookAgain(feed: ShardFeed): void {
+    feed.close();
+    this.#work.feed = undefined;
   }
 
   async #decide(gap: Gap): Promise<'stop' | 'continue'> {
@@ -194,6 +205,8 @@ export class ShardWorker<T> {
 
   async #admit({ records }: ShardPage): Promise<void> {
     const work = this.#work;
+    const after = records.at(-1)?.dynamodb?.SequenceNumber;
+    if (after !== undefined) this.#taken = { after };
     const { reading, isOwnRecord, concurrency } = work.ground;
     const others = isOwnRecord === undefined ? records : records.filter((record) => !isOwnRecord(record));
     const entries = await unlessAborted(entriesOf(reading, work.lease.shardId, others), work.leaving);

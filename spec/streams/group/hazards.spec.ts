@@ -5,11 +5,15 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import type { AtomTable } from '../../../lib/atom/index.js';
+import { seededRandom } from '../../../lib/engine/index.js';
 import { StreamGapError } from '../../../lib/streams/errors.js';
 import { Backlog } from '../../../lib/streams/group/backlog.js';
 import { DeadLetterBox } from '../../../lib/streams/group/dead-letter-box.js';
 import { DeadLetters } from '../../../lib/streams/group/dead-letters.js';
 import type { GroupBatch, GroupHandler } from '../../../lib/streams/group/handler.js';
+import { paceOf } from '../../../lib/streams/pace.js';
+import type { StreamsPort } from '../../../lib/streams/port.js';
+import { Scheduler } from '../../../lib/streams/scheduler.js';
 import { dyingEngine, steppedEngine } from '../../support/stepped-engine.js';
 import { behind, recordOf, sequenceOf, shardId, type Told, WorkBench } from './work-bench.js';
 
@@ -252,6 +256,43 @@ describe('large records', () => {
     lease.lose('taken');
     await bench.run(worker.ended);
     expect(backlog.bytes).toBe(0);
+  });
+});
+
+describe('retry of a shard at a gap', () => {
+  it('looks again whether the records are there, behind those that were taken', async () => {
+    const bench = await benchOf(6);
+    const { records } = bench.shard;
+    let isLying = true;
+    const port = {
+      iterator: async ({ start }: { start: { sequence?: string } }) => {
+        const index = records.findIndex(({ dynamodb }) => dynamodb?.SequenceNumber === start.sequence);
+        return String(index + 1);
+      },
+      records: async ({ iterator }: { iterator: string }) => {
+        const at = Number(iterator);
+        if (at === 3 && isLying) throw Object.assign(new Error('gone'), { name: 'TrimmedDataAccessException' });
+        return { records: records.slice(at, at + 3), nextIterator: String(Math.min(records.length, at + 3)) };
+      },
+    } as unknown as StreamsPort;
+    const { clock } = bench;
+    const scheduler = new Scheduler({ ...{ port, arn: 'arn', clock, pace: paceOf() }, random: seededRandom(1) });
+    const done: number[] = [];
+    const { worker } = await bench.work(
+      async (batch) => {
+        await clock.sleep(20_000);
+        done.push(...numbers(batch));
+      },
+      { open: (id, start, listener) => scheduler.add(id, start, listener) },
+    );
+    await clock.advance(10_000);
+    expect(worker.status().isParked).toBe(true);
+    isLying = false;
+    worker.unpark(false);
+    await clock.advance(60_000);
+    expect(done).toEqual(upTo(6));
+    expect(worker.status().isParked).toBe(false);
+    scheduler.close();
   });
 });
 
