@@ -3,6 +3,8 @@
  * value it tells as the service does. What cannot be an attribute is an empty map, wherever it stands.
  */
 interface Told {
+  readonly S?: string | undefined;
+  readonly N?: string | undefined;
   M?: Record<string, Told> | undefined;
   readonly L?: readonly Told[] | undefined;
 }
@@ -21,6 +23,8 @@ function mendMembers(members: Record<string, Told>): void {
 }
 
 function mend(told: Told): void {
+  // Most are, and asking for them costs the least.
+  if (told.S !== undefined || told.N !== undefined) return;
   if (told.M !== undefined) mendMembers(told.M);
   else if (told.L !== undefined) for (const element of told.L) mend(element);
   else if (isEmpty(told)) told.M = {};

@@ -11,21 +11,36 @@ import type { StreamRecord } from './port.js';
 const ttlPrincipal = 'dynamodb.amazonaws.com';
 
 export function metaOf(shardId: string, record: StreamRecord): RecordMeta {
-  const { dynamodb = {}, eventID = '', userIdentity } = record;
-  const event = eventOf(record);
-  return {
-    shardId,
-    sequenceNumber: dynamodb.SequenceNumber ?? '',
-    eventId: eventID,
-    event,
-    approximateCreationTime: dynamodb.ApproximateCreationDateTime ?? new Date(0),
-    sizeBytes: dynamodb.SizeBytes ?? 0,
-    ttl:
-      event === 'REMOVE' &&
+  return new Meta(shardId, record);
+}
+
+/**
+ * A class for V8's sake, and so is that of a change. Of literals that live until the next page is there, as all of a loop's batch do, it
+ * learns to put them among the old at once, where they hold their records, a page at a time, until the whole heap is collected.
+ */
+class Meta implements RecordMeta {
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+  readonly eventId: string;
+  readonly event: RecordMeta['event'];
+  readonly approximateCreationTime: Date;
+  readonly sizeBytes: number;
+  readonly ttl: boolean;
+
+  constructor(shardId: string, record: StreamRecord) {
+    const { dynamodb = {}, eventID = '', userIdentity } = record;
+    this.shardId = shardId;
+    this.sequenceNumber = dynamodb.SequenceNumber ?? '';
+    this.eventId = eventID;
+    this.event = eventOf(record);
+    this.approximateCreationTime = dynamodb.ApproximateCreationDateTime ?? new Date(0);
+    this.sizeBytes = dynamodb.SizeBytes ?? 0;
+    this.ttl =
+      this.event === 'REMOVE' &&
       (userIdentity === undefined
         ? knownName(record) === undefined
-        : userIdentity.Type === 'Service' && userIdentity.PrincipalId === ttlPrincipal),
-  };
+        : userIdentity.Type === 'Service' && userIdentity.PrincipalId === ttlPrincipal);
+  }
 }
 
 function eventOf(record: StreamRecord): RecordMeta['event'] {

@@ -1,8 +1,19 @@
 /** Records made into changes. */
-import type { Change, Parser } from './change.js';
+import type { Change, Parser, RecordMeta } from './change.js';
 import { RecordParseError } from './errors.js';
 import { metaOf } from './meta.js';
 import type { StreamRecord } from './port.js';
+
+/** A class: see `meta.ts`. */
+class Parsed<T> implements Change<T> {
+  readonly value: T;
+  readonly meta: RecordMeta;
+
+  constructor(value: T, meta: RecordMeta) {
+    this.value = value;
+    this.meta = meta;
+  }
+}
 
 /**
  * Parses records in their order; those for which the parser has nothing are left out. No promise is waited for that was not made.
@@ -24,10 +35,15 @@ export function parsePage<T>(
     } catch (error) {
       throw new RecordParseError(meta, error);
     }
-    if (value instanceof Promise) return parseRest(shardId, records, parser, at, value, changes);
-    if (value !== undefined) changes.push({ value, meta });
+    if (isPromise(value)) return parseRest(shardId, records, parser, at, value, changes);
+    if (value !== undefined) changes.push(new Parsed(value, meta));
   }
   return changes;
+}
+
+/** Also one of another realm, or of another library. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as { readonly then?: unknown } | undefined | null)?.then === 'function';
 }
 
 async function parseRest<T>(
@@ -43,7 +59,7 @@ async function parseRest<T>(
     const meta = metaOf(shardId, record);
     try {
       const value = await (at === from ? first : parser.parse(record, meta));
-      if (value !== undefined) changes.push({ value, meta });
+      if (value !== undefined) changes.push(new Parsed(value, meta));
     } catch (error) {
       throw new RecordParseError(meta, error);
     }
