@@ -46,7 +46,7 @@ class Member {
   #onJoined: () => void = () => {};
 
   constructor(order: ConsumerOrder) {
-    const { group, leaseMs, saveMs, batchRecordsMax, name } = order;
+    const { group, leaseMs, beatMs, saveMs, batchRecordsMax, name } = order;
     this.#order = order;
     this.#wires = openWires(order);
     this.#group = new ConsumerGroup<Written>({
@@ -59,7 +59,7 @@ class Member {
       table: this.#wires.groups,
       from: 'trim-horizon',
       parser: { parse: writtenOf },
-      member: { id: name, leaseMs },
+      member: { id: name, leaseMs, beatMs },
       ...{ saveMs, idleMsMax: 300, batch: { recordsMax: batchRecordsMax } },
       errors: { retry: { attempts: 1_000, backoffMs: 50, backoffMsMax: 500 } },
       handler: (batch, context) => this.#handle(batch, context),

@@ -17,7 +17,15 @@ const plans: Readonly<Record<GroupPlanName, Plan>> = {
   /** Answers get lost at every kind of request. */
   lossy: (writes) => ({ mode: 'transact', consumers: 3, writes, writesPerSecond: 100, faults: { rules: lossyRules } }),
   /** The engine is killed, and is down for less than a lease. */
-  engine: (writes) => ({ mode: 'plain', consumers: 3, writes, writesPerSecond: 150, leaseMs: 40_000, downMs: 5_000 }),
+  engine: (writes) => ({
+    mode: 'plain',
+    consumers: 3,
+    writes,
+    writesPerSecond: 150,
+    leaseMs: 40_000,
+    beatMs: 1_000,
+    downMs: 5_000,
+  }),
 };
 
 export function groupPlan(name: GroupPlanName, writes: number): Omit<GroupRunOptions, 'seed'> {

@@ -24,6 +24,8 @@ export interface GroupRunOptions {
   readonly writesPerSecond: number;
   /** @defaultValue 3000 */
   readonly leaseMs?: number;
+  /** @defaultValue a quarter of the lease */
+  readonly beatMs?: number;
   /** Kills, stops and cuts, one about a second. @defaultValue 0 */
   readonly troubles?: number;
   /** What happens to requests of consumers until nearly all is written. */
@@ -121,12 +123,12 @@ class Run {
   readonly #counts = { kills: 0, stops: 0, cuts: 0 };
 
   constructor(store: Store, stage: Stage, crew: Crew, options: GroupRunOptions) {
-    const { seed, mode, leaseMs = 3_000, faults } = options;
+    const { seed, mode, leaseMs = 3_000, beatMs = leaseMs / 4, faults } = options;
     this.#store = store;
     this.#stage = stage;
     this.#options = options;
     this.#random = seededRandom(seed);
-    const order = { leaseMs, mode, saveMs, handlerMs: 5, batchRecordsMax: 50 };
+    const order = { leaseMs, beatMs, mode, saveMs, handlerMs: 5, batchRecordsMax: 50 };
     this.#members = new Members({ stage, crew, seed, order, ...(faults && { faults }) });
   }
 
@@ -209,12 +211,7 @@ class Run {
   /** Everything that was written was handed to somebody, and is done, as the group's own items say. */
   async #untilDelivered(): Promise<void> {
     const truth = await this.#stage.truth();
-    const hasAll = () => {
-      const seen = new Set(
-        this.#members.notes.flatMap((note) => (note.kind === 'delivered' ? note.records : [])).map(({ seq }) => seq),
-      );
-      return truth.every(({ seq }) => seen.has(seq));
-    };
+    const hasAll = () => truth.every(({ seq }) => this.#members.delivered.has(seq));
     await this.#stage.until(hasAll, 'everything to be delivered');
     const isSettled = async () => {
       const { shards } = await this.#stage.status();

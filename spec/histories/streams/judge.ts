@@ -66,27 +66,34 @@ function ownersOf(notes: readonly Heard[]): string[] {
   });
 }
 
+/** What one process was given of one shard, in one epoch. */
+interface Run {
+  readonly shardId: string;
+  readonly epoch: number;
+  readonly by: string;
+  readonly records: Written[];
+  /** By item. */
+  readonly last: Map<string, number>;
+}
+
 /** Notes of two processes may be heard in another order than they were said, so what counts is epochs, not time. */
 function orderOf(notes: readonly Heard[]): string[] {
   const findings: string[] = [];
-  const runs = new Map<
-    string,
-    { readonly shardId: string; readonly epoch: number; readonly by: string; readonly records: Written[] }
-  >();
+  const runs = new Map<string, Run>();
   for (const note of notes) {
     if (note.kind !== 'delivered') continue;
     const { shardId, epoch, by, attempt } = note;
     const name = `${shardId}, epoch ${epoch}, ${by}`;
-    const run = runs.get(name) ?? { shardId, epoch, by, records: [] };
+    const run = runs.get(name) ?? { shardId, epoch, by, records: [], last: new Map() };
     runs.set(name, run);
-    const last = new Map(run.records.map(({ key, n }) => [key, n]));
     for (const record of note.records) {
-      const before = last.get(record.key);
-      const isNext = before === undefined || record.n === before + 1;
-      if (!isNext && !(attempt > 1 && record.n <= before)) {
-        findings.push(`${name}: write ${record.n} of ${record.key} was delivered after ${before}`);
+      const { key, n } = record;
+      const before = run.last.get(key);
+      const isNext = before === undefined || n === before + 1;
+      if (!isNext && !(attempt > 1 && n <= before)) {
+        findings.push(`${name}: write ${n} of ${key} was delivered after ${before}`);
       }
-      last.set(record.key, record.n);
+      run.last.set(key, n);
       run.records.push(record);
     }
   }
@@ -112,22 +119,25 @@ function orderOf(notes: readonly Heard[]): string[] {
 }
 
 function storedOf(notes: readonly Heard[]): string[] {
-  const stored = new Map<string, { epoch: number; seq: string }[]>();
+  /** By shard, the highest that was stored in each epoch. */
+  const stored = new Map<string, Map<number, string>>();
   for (const note of notes) {
     if (note.kind !== 'stored') continue;
     const { shardId, epoch, seq } = note;
-    stored.set(shardId, [...(stored.get(shardId) ?? []), { epoch, seq }]);
+    const epochs = stored.get(shardId) ?? new Map<number, string>();
+    stored.set(shardId, epochs);
+    const highest = epochs.get(epoch);
+    if (highest === undefined || compareSequences(highest, seq) < 0) epochs.set(epoch, seq);
   }
   return notes.flatMap((note) => {
     const first = note.kind === 'delivered' ? note.records[0] : undefined;
     if (first === undefined) return [];
-    const behind = stored.get(note.shardId)?.find(({ epoch, seq }) => {
+    const behind = [...(stored.get(note.shardId) ?? [])].find(([epoch, seq]) => {
       return epoch < note.epoch && compareSequences(first.seq, seq) <= 0;
     });
     if (behind === undefined) return [];
-    return [
-      `${note.shardId}: ${first.seq} was delivered in epoch ${note.epoch}, and ${behind.seq} was stored in ${behind.epoch}`,
-    ];
+    const [epoch, seq] = behind;
+    return [`${note.shardId}: ${first.seq} was delivered in epoch ${note.epoch}, and ${seq} was stored in ${epoch}`];
   });
 }
 
@@ -138,7 +148,11 @@ function givenUpOf(notes: readonly Heard[]): string[] {
   for (const note of notes) {
     const { shardId, epoch } = note;
     const name = `${shardId}, epoch ${epoch}`;
-    if (note.kind === 'delivered') handled.set(name, [...(handled.get(name) ?? []), [...note.records]]);
+    if (note.kind === 'delivered') {
+      const batches: Written[][] = handled.get(name) ?? [];
+      handled.set(name, batches);
+      batches.push([...note.records]);
+    }
     if (note.kind === 'refused') handled.get(name)?.pop();
     if (note.kind === 'left' && (note.why === 'shard-yielded' || note.why === 'shard-ended'))
       givenUp.set(name, { shardId, epoch });

@@ -12,7 +12,7 @@ export interface MembersOptions {
   readonly stage: Stage;
   readonly crew: Crew;
   readonly seed: number;
-  readonly order: Pick<ConsumerOrder, 'leaseMs' | 'mode' | 'saveMs' | 'handlerMs' | 'batchRecordsMax'>;
+  readonly order: Pick<ConsumerOrder, 'leaseMs' | 'beatMs' | 'mode' | 'saveMs' | 'handlerMs' | 'batchRecordsMax'>;
   /** What happens on the way of everybody, unless somebody is cut off. */
   readonly faults?: FaultChoice;
 }
@@ -41,6 +41,8 @@ const cutOff: FaultChoice = {
 
 export class Members {
   readonly notes: Heard[] = [];
+  /** Numbers of the records that were handed to anybody. */
+  readonly delivered: Set<string> = new Set();
   readonly peers: Set<Peer> = new Set();
   /** From each death until the last of its shards was read by another one, in milliseconds. */
   readonly failoverMs: number[] = [];
@@ -123,6 +125,7 @@ export class Members {
     const heard: Heard = { ...note, by: peer.name, atMs: performance.now() };
     this.notes.push(heard);
     const { shardId } = note;
+    if (note.kind === 'delivered') for (const { seq } of note.records) this.delivered.add(seq);
     if (note.kind === 'left') peer.owned.delete(shardId);
     if (note.kind === 'started') {
       peer.owned.add(shardId);

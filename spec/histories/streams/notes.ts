@@ -26,6 +26,7 @@ export interface ConsumerOrder extends Whereabouts {
   readonly name: string;
   readonly group: string;
   readonly leaseMs: number;
+  readonly beatMs: number;
   /** `plain`: the handler only takes note. `transact`: it counts each record in the view. */
   readonly mode: 'plain' | 'transact';
   readonly saveMs: number;

@@ -28,7 +28,14 @@ export interface ZombieReport extends StreamVerdict {
 
 const leaseMs = 2_000;
 const heldMs = 6_000;
-const order = { leaseMs, mode: 'transact', saveMs: 500, handlerMs: 40, batchRecordsMax: 20 } as const;
+const order = {
+  leaseMs,
+  beatMs: leaseMs / 4,
+  mode: 'transact',
+  saveMs: 500,
+  handlerMs: 40,
+  batchRecordsMax: 20,
+} as const;
 
 export async function zombieRun(
   store: Store,
