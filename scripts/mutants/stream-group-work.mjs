@@ -8,6 +8,7 @@ const letters = `${specs}/dead-letters.spec.ts`;
 const group = `${specs}/consumer-group.spec.ts`;
 const saver = `${specs}/saver.spec.ts`;
 const transact = `${specs}/transact.spec.ts`;
+const hazards = `${specs}/hazards.spec.ts`;
 const course = `${specs}/failure-course.property.spec.ts`;
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
@@ -22,16 +23,16 @@ export const streamGroupWork = [
   mutant(
     'group work: a handler is not awaited',
     `${folder}/handler-call.ts`,
-    'const answer = await unlessAborted(call, lost);',
-    'const answer = await unlessAborted(Promise.race([call, undefined]), lost);',
+    'const answer = await unlessAborted(whole, lost);',
+    'const answer = await unlessAborted(Promise.race([whole, undefined]), lost);',
     worker,
     'waits for the handler',
   ),
   mutant(
     'group work: a call that was left counts as done',
     `${folder}/handler-call.ts`,
-    'const answer = await unlessAborted(call, lost);\n      lost.throwIfAborted();',
-    'const answer = await call;',
+    'const answer = await unlessAborted(whole, lost);\n      lost.throwIfAborted();',
+    'const answer = await whole;',
     worker,
     'when the shard is lost',
   ),
@@ -119,8 +120,8 @@ export const streamGroupWork = [
   mutant(
     'group work: a gap is passed over',
     `${folder}/shard-worker.ts`,
-    "if (action === 'stop' && !work.passesGap)",
-    "if (action === 'stop' && work.passesGap)",
+    "if (action === 'stop' && !isPassed)",
+    "if (action === 'stop' && isPassed)",
     worker,
     'stops, in sight of all',
   ),
@@ -243,5 +244,77 @@ export const streamGroupWork = [
     '&& sharesTable',
     group,
     'before it begins',
+  ),
+  mutant(
+    'group work: a transaction that is not awaited is none of the call',
+    `${folder}/begun.ts`,
+    'const ends = await Promise.allSettled(this.#underWay);',
+    'const ends = [];',
+    hazards,
+    'does not wait for its transaction',
+  ),
+  mutant(
+    'group work: a transaction overtakes the one before it',
+    `${folder}/handler-call.ts`,
+    'const before = this.#transacting;',
+    'const before = undefined;',
+    hazards,
+    'passes over none that fails',
+  ),
+  mutant(
+    'group work: a signal that was taken out looks at no clock',
+    `${folder}/handler-call.ts`,
+    'watchfulSignal(this.#controller, () => void lease.signal.aborted)',
+    'watchfulSignal(this.#controller, () => {})',
+    hazards,
+    'looks at the clocks',
+  ),
+  mutant(
+    'group work: a refused transaction leaves the lease as it is',
+    `${folder}/held-lease.ts`,
+    "const isOfItem = reason === 'taken' || reason === 'moved';",
+    'const isOfItem = false;',
+    hazards,
+    'the shard is another’s',
+  ),
+  mutant(
+    'group work: a lane keeps what went through',
+    `${folder}/lane.ts`,
+    'this.#head >= dropMin',
+    'this.#head < 0',
+    hazards,
+    'holds nothing of records',
+  ),
+  mutant(
+    'group work: large records wait in memory',
+    `${folder}/shard-worker.ts`,
+    'work.prefix.open > 0 && work.ground.backlog.isFull',
+    'work.prefix.open < 0',
+    hazards,
+    'wait in the stream',
+  ),
+  mutant(
+    'group work: a shard that has nothing waits for the others',
+    `${folder}/shard-worker.ts`,
+    '(work.prefix.open > 0 && work.ground.backlog.isFull)',
+    'work.ground.backlog.isFull',
+    hazards,
+    'leave room',
+  ),
+  mutant(
+    'group work: a retry over a gap is one for ever',
+    `${folder}/shard-work.ts`,
+    'overGap && !this.isBlocked',
+    'overGap',
+    hazards,
+    'of gaps that come later',
+  ),
+  mutant(
+    'group: a reset leaves leases that are there',
+    `${folder}/audit.ts`,
+    'return { ...created({ ...lease, epoch }), ...done };',
+    'return stands ?? { ...created({ ...lease, epoch }), ...done };',
+    `${specs}/hazards-reset.spec.ts`,
+    'anew at the beginning',
   ),
 ];

@@ -347,6 +347,7 @@ describe('ShardWorker', () => {
     expect(done).toEqual(upTo(50));
     expect((await bench.stored())?.position).toBe('trim-horizon');
     expect(bench.eventsOf('shard-lost')).toMatchObject([{ reason: 'silent' }]);
+    expect(bench.eventsOf('batch')).toEqual([]);
   });
 
   it('cannot store anything any more once another has taken the shard', async () => {
