@@ -3,9 +3,26 @@ import { mutant } from './mutant.mjs';
 
 const shard = 'spec/streams/shard-reader.spec.ts';
 const rules = 'spec/streams/reader-rules.spec.ts';
+const young = 'spec/streams/young-shard.spec.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const streamsReading = [
+  mutant(
+    'a shard that is not a day old is believed to have been trimmed',
+    'lib/streams/shard-reader.ts',
+    "if (reason === 'trimmed' && ageMs !== undefined && ageMs < retentionMs - clockSlackMs) return;",
+    '',
+    young,
+    'asks again where nothing can have been removed',
+  ),
+  mutant(
+    'a shard that may be a day old is believed to be whole',
+    'lib/streams/shard-reader.ts',
+    'ageMs < retentionMs - clockSlackMs) return;',
+    'ageMs < retentionMs) return;',
+    young,
+    'tells of a gap where something may have been',
+  ),
   mutant(
     'the records of a last page are dropped',
     'lib/streams/shard-reader.ts',

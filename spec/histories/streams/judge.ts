@@ -84,7 +84,7 @@ function orderOf(notes: readonly Heard[]): string[] {
     if (note.kind !== 'delivered') continue;
     const { shardId, epoch, by, attempt } = note;
     const name = `${shardId}, epoch ${epoch}, ${by}`;
-    const run = runs.get(name) ?? { shardId, epoch, by, records: [], last: new Map() };
+    const run: Run = runs.get(name) ?? { shardId, epoch, by, records: [], last: new Map() };
     runs.set(name, run);
     for (const record of note.records) {
       const { key, n } = record;
