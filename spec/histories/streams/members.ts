@@ -54,6 +54,8 @@ export class Members {
   #faults: FaultChoice;
   #names = 0;
   #outages: readonly Outage[] = [];
+  /** Who has said last that it reads a shard, in the highest epoch. */
+  readonly #readers = new Map<string, { readonly epoch: number; readonly peer: Peer }>();
 
   constructor(options: MembersOptions) {
     this.#options = options;
@@ -89,8 +91,9 @@ export class Members {
 
   async kill(peer: Peer): Promise<void> {
     this.peers.delete(peer);
-    if (peer.owned.size > 0)
-      this.#outages = [...this.#outages, { atMs: performance.now(), orphans: new Set(peer.owned) }];
+    // What it was said to own may be another's by now, if it was stopped before.
+    const orphans = new Set([...peer.owned].filter((shardId) => this.#readers.get(shardId)?.peer === peer));
+    if (orphans.size > 0) this.#outages = [...this.#outages, { atMs: performance.now(), orphans }];
     await peer.child.end();
     await this.#close(peer);
   }
@@ -129,6 +132,8 @@ export class Members {
     if (note.kind === 'left') peer.owned.delete(shardId);
     if (note.kind === 'started') {
       peer.owned.add(shardId);
+      if (note.epoch > (this.#readers.get(shardId)?.epoch ?? 0))
+        this.#readers.set(shardId, { epoch: note.epoch, peer });
       for (const { atMs, orphans } of this.#outages) {
         if (orphans.delete(shardId) && orphans.size === 0) this.failoverMs.push(heard.atMs - atMs);
       }
