@@ -52,9 +52,7 @@ export function placeLater(node: ShardNode, parent: ShardNode | undefined, begin
   if (parent === undefined && node.isClosed && isOld(node, nowMs, beginning)) return;
   const since = sinceOf(beginning);
   const isOfRead = parent !== undefined && !parent.isSkipped;
-  // A name and a record's time are of the service's clock, the moment of a start is of ours.
-  if (since !== undefined && beginning.from !== 'latest') placeByName(node, since + beginning.skewMs, since);
-  else if (since !== undefined && !isOfRead) placeByName(node, since - beginning.skewMs, since);
+  if (since !== undefined && !(beginning.from === 'latest' && isOfRead)) placeByName(node, since, beginning);
   promise(node, beginning);
   if (isOfRead && parent.isContinuation) node.isContinuation = true;
 }
@@ -70,15 +68,19 @@ function placeSince(node: ShardNode, nodes: ReadonlyMap<string, ShardNode>, begi
   const made = (id: string): number => nodes.get(id)?.createdMs ?? Number.POSITIVE_INFINITY;
   // A shard ends where its child begins.
   if ([...node.children].some((id) => made(id) < since - beginning.skewMs)) skip(node, beginning.startedAtMs);
-  else placeByName(node, since + beginning.skewMs, since);
+  else placeByName(node, since, beginning);
 }
 
 function isOld({ createdMs }: ShardNode, nowMs: number, { retentionMs }: Beginning): boolean {
   return createdMs !== undefined && createdMs < nowMs - retentionMs;
 }
 
-function placeByName(node: ShardNode, beforeMs: number, since: number): void {
-  if (node.createdMs !== undefined && node.createdMs < beforeMs) node.position = { latestSince: since };
+/**
+ * What was made before the moment is read from the moment on, and what lies above it is not read at all. A name is of the service's
+ * clock, the moment may be of another: so what was made about then is read whole, after its parent.
+ */
+function placeByName(node: ShardNode, since: number, { skewMs }: Beginning): void {
+  if (node.createdMs !== undefined && node.createdMs < since - skewMs) node.position = { latestSince: since };
 }
 
 /**

@@ -55,6 +55,17 @@ export function createStreamsClient(options: CreateStreamsClientOptions = {}): D
   return client;
 }
 
+/** How far a machine's clock may be off before the service refuses what it has signed: 5 minutes; what is refused for that is off by more. */
+const skewMsMin = 60_000;
+const skewNames = new Set([
+  'AuthFailure',
+  'InvalidSignatureException',
+  'RequestExpired',
+  'RequestInTheFuture',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch',
+]);
+
 /** The port on a client of the AWS SDK. */
 export class SdkStreams implements port.StreamsPort {
   readonly name: string = 'sdk';
@@ -92,7 +103,9 @@ export class SdkStreams implements port.StreamsPort {
     do {
       this.#count({ describes: 1 });
       const input = { TableName: tableName, ExclusiveStartStreamArn: after };
-      const page = await this.#ask(this.#client.send(new ListStreamsCommand(input), this.#sending(input, options)));
+      const page = await this.#ask(() =>
+        this.#client.send(new ListStreamsCommand(input), this.#sending(input, options)),
+      );
       for (const { StreamArn: arn, StreamLabel: label, TableName: name } of page.Streams ?? []) {
         if (arn !== undefined && label !== undefined) found.push({ arn, label, tableName: name ?? tableName });
       }
@@ -110,7 +123,9 @@ export class SdkStreams implements port.StreamsPort {
       ...(startAfter !== undefined && { ExclusiveStartShardId: startAfter }),
       ...(childrenOf !== undefined && { ShardFilter: { Type: 'CHILD_SHARDS' as const, ShardId: childrenOf } }),
     };
-    const answer = await this.#ask(this.#client.send(new DescribeStreamCommand(input), this.#sending(input, options)));
+    const answer = await this.#ask(() =>
+      this.#client.send(new DescribeStreamCommand(input), this.#sending(input, options)),
+    );
     const { StreamDescription: found = {} } = answer;
     return {
       arn: found.StreamArn ?? arn,
@@ -139,8 +154,9 @@ export class SdkStreams implements port.StreamsPort {
       ShardIteratorType: start.type,
       ...('sequence' in start && { SequenceNumber: start.sequence }),
     };
-    const sending = this.#sending(input, options);
-    const { ShardIterator: iterator } = await this.#ask(this.#client.send(new GetShardIteratorCommand(input), sending));
+    const { ShardIterator: iterator } = await this.#ask(() =>
+      this.#client.send(new GetShardIteratorCommand(input), this.#sending(input, options)),
+    );
     if (iterator === undefined) throw new Error(`Cannot read shard ${shardId}: the service gave no iterator`);
     return iterator;
   }
@@ -149,7 +165,9 @@ export class SdkStreams implements port.StreamsPort {
     const { iterator, limit = recordsPageMax } = request;
     this.#count({ reads: 1 });
     const input = { ShardIterator: iterator, Limit: limit };
-    const answer = await this.#ask(this.#client.send(new GetRecordsCommand(input), this.#sending(input, options)));
+    const answer = await this.#ask(() =>
+      this.#client.send(new GetRecordsCommand(input), this.#sending(input, options)),
+    );
     const records = (answer.Records ?? []) as unknown as readonly port.StreamRecord[];
     this.#count({ records: records.length });
     if (!this.#isServiceItself) for (const record of records) mendEmptyMaps(record);
@@ -166,11 +184,15 @@ export class SdkStreams implements port.StreamsPort {
     return undefined;
   }
 
-  async #ask<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  /** Sends; once more, if it was refused for the time of this machine, and the SDK has learned the right one from the refusal. */
+  async #ask<Answer>(send: () => Promise<Answer>): Promise<Answer> {
+    const offsetMs = this.clockOffsetMs();
     try {
-      return await answer;
+      return await send();
     } catch (error) {
       if (refusalOf(error) === 'throttled') this.#count({ throttled: 1 });
+      const isSkewed = skewNames.has((error as Error | undefined)?.name ?? '');
+      if (isSkewed && Math.abs(this.clockOffsetMs() - offsetMs) > skewMsMin) return await send();
       throw error;
     }
   }

@@ -80,6 +80,30 @@ async function follow(of: AtomReader<number> | AtomTable, options: Partial<Chang
   return { loop, log };
 }
 
+describe('changes() that come to nothing', () => {
+  it('leave no timer and no listener behind: ended before they began', async () => {
+    const before = bench.clock.pending;
+    const loop = changes<number>(atom(), { source });
+    await loop.return();
+    expect(await loop.next()).toMatchObject({ done: true });
+    expect(bench.clock.pending).toBe(before);
+    expect(source.status.state).toBe('idle');
+  });
+
+  it('leave none behind: the atom could not be read', async () => {
+    await bench.memory.put({ table: 'state', item: { id: { S: 'n' }, other: { S: 'no atom' } } });
+    const ready = changes<number>(atom(), { source }).ready();
+    ready.catch(() => {});
+    await breathe();
+    feed.reader.isReady();
+    await breathe();
+    await expect(ready).rejects.toMatchObject({ code: 'ERR_DECODE' });
+    await bench.clock.advance(31_000);
+    expect(source.status.state).toBe('idle');
+    expect(bench.clock.pending).toBe(0);
+  });
+});
+
 describe('changes() of an atom', () => {
   it('tells each version, in order, from the state that ready() gives', async () => {
     await write(7);

@@ -229,6 +229,28 @@ describe('ShardForest', () => {
     expect(forest.startable()).toMatchObject([{ shardId: young, start: 'trim-horizon' }]);
   });
 
+  it('begins at a time with the shard that was open then, also if it rolled right after it', () => {
+    const parent = named(6, 1);
+    const since = Number(/\d{20}/.exec(parent)?.[0]) + 2 * hourMs;
+    // A minute after that time.
+    const child = `shardId-${String(since + 60_000).padStart(20, '0')}-00000002`;
+    const forest = forestOf({ from: { since: new Date(since) } });
+    forest.observe([closed(parent), open(child, parent)], listing);
+    expect(forest.startable()).toMatchObject([{ shardId: parent, start: { latestSince: since } }]);
+    forest.finish(parent);
+    expect(forest.startable()).toMatchObject([{ shardId: child, start: 'trim-horizon' }]);
+  });
+
+  it('begins at a time with a shard of then whose child was listed first', () => {
+    const parent = named(6, 1);
+    const since = Number(/\d{20}/.exec(parent)?.[0]) + 2 * hourMs;
+    const child = `shardId-${String(since + 60_000).padStart(20, '0')}-00000002`;
+    const forest = forestOf({ from: { since: new Date(since) } });
+    forest.observe([open(child, parent)], listing);
+    forest.observe([closed(parent), open(child, parent)], listing);
+    expect(forest.startable()).toMatchObject([{ shardId: parent }]);
+  });
+
   it('believes what somebody else has found out', () => {
     const forest = forestOf({ from: 'latest' });
     forest.know({ shardId: old, position: 'end', children: [middle] });

@@ -47,6 +47,27 @@ function open(options: Partial<StreamWatchSourceOptions>, facts: ConstructorPara
 const atom = (key = 'n') => table.atom<number>(key, { initial: 0 });
 const rival = (key = 'n') => bench.calm().atom<number>(key, { initial: 0 });
 
+describe('who is told of obstacles', () => {
+  it.each([
+    () => {
+      throw new Error('of no interest');
+    },
+    async () => Promise.reject(new Error('of no interest')),
+  ])('may fail, and the stream is read all the same', async (onError) => {
+    open({ via: 'stream', onError });
+    feed.obstacle = new Error('not yet');
+    const seen = logOf(atom().watch());
+    await breathe();
+    feed.obstacle = undefined;
+    await bench.clock.advance(5_000);
+    feed.reader.isReady();
+    await breathe();
+    expect(source.status.state).toBe('live');
+    await source.close();
+    expect(seen).toEqual([0]);
+  });
+});
+
 function logOf<V>(watch: AtomWatch<V>): V[] {
   const seen: V[] = [];
   const run = async () => {

@@ -57,6 +57,7 @@ export class ChangeTap implements Tap {
   async begin(): Promise<boolean> {
     const { reader, signal } = this.#options;
     signal?.throwIfAborted();
+    if (this.#isOver) return false;
     const leave = reader.add(this);
     const forget = signal === undefined ? () => {} : onAbort(signal, () => this.#abort(signal.reason));
     this.#keepAlive();

@@ -81,7 +81,10 @@ export class AtomChanges<T> implements AsyncIterableIterator<ToldChange<T>, void
    * @throws as {@link AtomChanges.next}
    */
   ready(): Promise<AtomSnapshot<T | undefined> | undefined> {
-    this.#beginning ??= this.#begin();
+    this.#beginning ??= this.#begin().catch((error: unknown) => {
+      this.#tap.close();
+      throw error;
+    });
     return this.#beginning;
   }
 

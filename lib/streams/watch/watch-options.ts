@@ -117,8 +117,16 @@ export function watchChoiceOf(options: StreamWatchSourceOptions): WatchChoice {
     slotRetryMs,
     lingerMs,
     slowMs,
-    onError,
+    onError: (error) => tell(onError, error),
   };
+}
+
+/** Whoever is told of an obstacle must not be another one: what he throws is lost. */
+function tell(onError: (error: unknown) => unknown, error: unknown): void {
+  try {
+    const told = onError(error);
+    if (told instanceof Promise) told.catch(() => {});
+  } catch {}
 }
 
 function warn(error: unknown): void {
