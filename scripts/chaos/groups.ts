@@ -11,7 +11,7 @@ import { Stores } from './stores.js';
 
 /** Kinds of runs. Ops are writes; of `zombies` pauses, of `balance` members that join or leave. */
 export const groupModes = ['plain', 'transact', 'lossy', 'engine', 'zombies', 'balance', 'reader'] as const;
-export type GroupMode = (typeof groupModes)[number];
+type GroupMode = (typeof groupModes)[number];
 
 export interface GroupChaosOptions {
   readonly firstSeed: number;

@@ -7,7 +7,7 @@ import type { ReaderRunOptions, ReaderRunReport } from '../../spec/streams/simul
 
 /** `hours`: an hour of a reader where a day of shards takes twenty minutes; `days`: whole days; `members`: ten minutes of a group. */
 export const streamModes = ['hours', 'days', 'members'] as const;
-export type StreamMode = (typeof streamModes)[number];
+type StreamMode = (typeof streamModes)[number];
 
 export interface StreamChaosOptions {
   readonly firstSeed: number;
