@@ -26,22 +26,22 @@ import type { ReaderEvent } from './reader-events.js';
 import { Scheduler } from './scheduler.js';
 import { ageLimitsDefault } from './shard-reader.js';
 import type { StreamGround } from './stream-ground.js';
-import { requireStream } from './token.js';
+import { TipProbe } from './tip-probe.js';
+import { compareSequences, requireStream } from './token.js';
 import { TokenLine } from './token-line.js';
 import { TokenSaver } from './token-saver.js';
 
 /** Longest wait of `stop` for the store of tokens. */
 const stopMsMax = 10_000;
 
-/** The service tells times in whole seconds, and clocks differ by fractions of one. */
-const laterMs = 2_000;
-
 /** Somebody who waits for the tips of all shards. */
 interface Check {
-  /** A record of then was written after the waiting began. */
-  readonly laterMs: number;
-  /** Shards of which such a record is done. */
+  /** Of shards that are written on and on: where their tips were after the waiting began. */
+  readonly probes: Map<string, TipProbe>;
+  /** Shards of which what lies there is done. */
   readonly passed: Set<string>;
+  /** Aborts when nobody waits any more. */
+  readonly leaving: AbortSignal;
 }
 
 interface Opened {
@@ -81,7 +81,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   #pulls: Promise<void> = Promise.resolve();
   #isTold = false;
   #wake: (() => void) | undefined;
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Set<() => void>();
   #forget: (() => void) | undefined;
   #ending: Promise<void> | undefined;
 
@@ -134,15 +134,16 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
 
   /**
    * Comes back when everything that was visible at the time of this call was handed out and is done: every shard gave five empty pages
-   * in a row since, or a record that was written later than the call, by the service's time. So it comes back as well where writing
-   * never ends.
+   * in a row since, or the first record that was seen from its tip after the call. So it comes back as well where writing never ends.
    *
+   * @cost Five questions for each shard; three more, about, for one that is written on and on.
    * @throws as {@link StreamReader.next}
    */
   async caughtUp(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { lineage, forest, nowMs, scheduler } = await this.#open();
     const asked = scheduler.recheck();
-    const check: Check = { laterMs: this.#serverMs() + laterMs, passed: new Set() };
+    const leaving = new AbortController();
+    const check: Check = { probes: new Map(), passed: new Set(), leaving: leaving.signal };
     this.#checks.add(check);
     const isAtTip = (feed: ShardFeed) =>
       scheduler.isRechecked(feed, asked) && !this.#readable.has(feed) && !this.#outstanding.has(feed.shardId);
@@ -153,6 +154,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       await this.#until(isDone, options.signal);
     } finally {
       this.#checks.delete(check);
+      leaving.abort();
     }
   }
 
@@ -334,8 +336,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       const records = parsed instanceof Promise ? await unlessAborted(parsed, this.#leaving.signal) : parsed;
       const done = this.#outstanding.handOut(feed.shardId, page.position);
       const shards = opened.line.handedOut(feed.shardId, page.position);
-      const newest = page.records.at(-1)?.dynamodb?.ApproximateCreationDateTime?.getTime();
-      const finish = () => this.#done(feed.shardId, done(), newest);
+      const finish = () => this.#done(feed.shardId, done());
       if (records.length === 0) {
         finish();
         continue;
@@ -373,9 +374,9 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   }
 
   /** More of a shard is done. */
-  #done(shardId: string, moved: ShardPosition | undefined, newestMs = Number.NEGATIVE_INFINITY): void {
+  #done(shardId: string, moved: ShardPosition | undefined): void {
     if (moved === undefined || this.#opened === undefined) return;
-    for (const { laterMs: fromMs, passed } of this.#checks) if (newestMs >= fromMs) passed.add(shardId);
+    for (const check of this.#checks) this.#check(check, shardId, moved);
     const { forest, lineage, saver } = this.#opened;
     try {
       if (moved === 'end') lineage.finished(shardId);
@@ -385,6 +386,18 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     }
     saver?.changed();
     this.#notify();
+  }
+
+  /** More of a shard is done, and somebody waits for its tip. */
+  #check({ leaving, passed, probes }: Check, shardId: string, moved: ShardPosition): void {
+    if (typeof moved !== 'object' || !('after' in moved) || passed.has(shardId)) return;
+    const { arn } = this.#opened as Opened;
+    const port = this.#stream.governed;
+    const probe =
+      probes.get(shardId) ?? new TipProbe({ port, arn, shardId, signal: leaving, onChange: () => this.#notify() });
+    probes.set(shardId, probe);
+    if (probe.boundary === undefined) probe.ask();
+    else if (compareSequences(moved.after, probe.boundary) >= 0) passed.add(shardId);
   }
 
   #onStopped(feed: ShardFeed, error: Error): void {
@@ -457,7 +470,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   /** Something has changed: who waits looks again. */
   #notify(): void {
     this.#wake?.();
-    for (const look of this.#waiters.splice(0)) look();
+    for (const look of this.#waiters) look();
   }
 
   #change(): Promise<void> {
@@ -472,11 +485,13 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       this.#requireGoing();
       if (isTrue()) return;
       await new Promise<void>((resolve) => {
-        const forget = signal && onAbort(signal, resolve);
-        this.#waiters.push(() => {
+        const look = () => {
+          this.#waiters.delete(look);
           forget?.();
           resolve();
-        });
+        };
+        const forget = signal && onAbort(signal, look);
+        this.#waiters.add(look);
       });
     }
   }

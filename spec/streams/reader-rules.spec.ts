@@ -389,6 +389,34 @@ describe('caughtUp', () => {
       await loop;
     }));
 
+  it.each([0, -3_600_000, 240_000])(
+    'tells the truth where somebody writes on and on, and soon, with a clock that is %d ms off',
+    (offMs) =>
+      onStream(async ({ arn, clock, simulator, write }) => {
+        await write(...upTo(500));
+        let isWriting = true;
+        let written = 500;
+        const writing = (async () => {
+          for (; isWriting; written += 1) {
+            await write(written);
+            await clock.sleep(100);
+          }
+        })();
+        const stream = new TableStream({ port: simulator.port(), arn, clock: clock.skewed(offMs) });
+        const reader = stream.read({ from: 'trim-horizon', batchRecordsMax: 50 });
+        const { loop, seen } = collect(reader);
+        await reader.ready();
+        const [before, startedAt] = [written, clock.monotonicMs()];
+        await reader.caughtUp();
+        expect(seen.length).toBeGreaterThanOrEqual(before);
+        expect(clock.monotonicMs() - startedAt).toBeLessThan(10_000);
+        isWriting = false;
+        await writing;
+        await reader.stop();
+        await loop;
+      }),
+  );
+
   it('comes back for each of many who ask one after the other', () =>
     onStream(async ({ clock, read }) => {
       const reader = read();
@@ -491,6 +519,28 @@ describe('events', () => {
       await clock.sleep(3_600_000);
       const first = await events.next();
       expect(first.value).toMatchObject({ type: 'events-lost' });
+      await reader.stop();
+      await loop;
+    }));
+});
+
+describe('a signal', () => {
+  it('that has ended one wait does not disturb the others', () =>
+    onStream(async ({ clock, read }) => {
+      const reader = read();
+      const { loop } = collect(reader);
+      await reader.ready();
+      const leaving = new AbortController();
+      leaving.abort(new Error('enough'));
+      await expect(reader.caughtUp({ signal: leaving.signal })).rejects.toThrow('enough');
+      for (let n = 0; n < 20; n += 1) {
+        const one = new AbortController();
+        const waiting = reader.caughtUp({ signal: one.signal });
+        await clock.sleep(1);
+        one.abort(new Error('enough'));
+        await expect(waiting).rejects.toThrow('enough');
+      }
+      await reader.caughtUp();
       await reader.stop();
       await loop;
     }));
