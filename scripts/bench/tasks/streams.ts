@@ -73,7 +73,10 @@ export interface ReadArguments {
   readonly arn: string;
   readonly client: ClientKind;
   readonly made: Made;
+  /** That are there. */
   readonly records: number;
+  /** How often they are read, from the beginning. */
+  readonly passes: number;
 }
 
 const byHand: Readonly<Record<Made, ByHand | undefined>> = {
@@ -83,18 +86,22 @@ const byHand: Readonly<Record<Made, ByHand | undefined>> = {
 };
 
 /** The plain loop. */
-export async function readStreamRaw({ place, arn, client, made, records }: ReadArguments): Promise<Sample> {
-  return timed(records, () =>
-    readRaw({ client: streamsClientOf(place.endpoint, client), arn, records, parse: byHand[made] }),
-  );
+export async function readStreamRaw({ place, arn, client, made, records, passes }: ReadArguments): Promise<Sample> {
+  return timed(records * passes, async () => {
+    let requests = 0;
+    for (let pass = 0; pass < passes; pass += 1) {
+      requests += await readRaw({ client: streamsClientOf(place.endpoint, client), arn, records, parse: byHand[made] });
+    }
+    return requests;
+  });
 }
 
 /** The library, which saves what is done each second. */
-export async function readStream({ place, arn, client, made, records }: ReadArguments): Promise<Sample> {
+export async function readStream({ place, arn, client, made, records, passes }: ReadArguments): Promise<Sample> {
   const stream = new TableStream({ client: streamsClientOf(place.endpoint, client), arn, pace: unpaced });
-  return timed(records, async () => {
+  return timed(records * passes, async () => {
     const before = stream.port.spent();
-    await readAll(stream, records, parserOf(made, place));
+    for (let pass = 0; pass < passes; pass += 1) await readAll(stream, records, parserOf(made, place));
     const { describes, iterators, reads } = stream.port.spent();
     return describes + iterators + reads - before.describes - before.iterators - before.reads;
   });
