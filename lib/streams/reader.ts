@@ -9,52 +9,21 @@
  * told. A page that waits is one per shard, so a slow consumer costs memory for no more than `bufferedBytesMax` and what is under way.
  */
 import { onAbort, unlessAborted } from '../engine/index.js';
+import { AwaitedTips } from './awaited-tips.js';
 import type { Batch, Change } from './change.js';
-import { Discovery } from './discovery.js';
 import { StreamError, StreamGapError } from './errors.js';
 import { EventQueues, type Lost } from './event-queue.js';
 import type { ShardFeed, ShardPage } from './feed.js';
-import { ShardForest } from './forest.js';
-import { Lineage } from './lineage.js';
 import { Outstanding } from './outstanding.js';
 import { parsePage } from './parse-page.js';
-import { PassEnd } from './pass-end.js';
-import { persist } from './persist.js';
 import type { ShardPosition, StreamToken } from './position.js';
 import type { ReadSettings } from './read-options.js';
 import type { ReaderEvent } from './reader-events.js';
-import { Scheduler } from './scheduler.js';
-import { ageLimitsDefault } from './shard-reader.js';
+import { openReading, type Reading } from './reading.js';
 import type { StreamGround } from './stream-ground.js';
-import { TipProbe } from './tip-probe.js';
-import { compareSequences, requireStream } from './token.js';
-import { TokenLine } from './token-line.js';
-import { TokenSaver } from './token-saver.js';
 
 /** Longest wait of `stop` for the store of tokens. */
 const stopMsMax = 10_000;
-
-/** Somebody who waits for the tips of all shards. */
-interface Check {
-  /** Of shards that are written on and on: where their tips were after the waiting began. */
-  readonly probes: Map<string, TipProbe>;
-  /** Shards of which what lies there is done. */
-  readonly passed: Set<string>;
-  /** Aborts when nobody waits any more. */
-  readonly leaving: AbortSignal;
-}
-
-interface Opened {
-  readonly arn: string;
-  readonly forest: ShardForest;
-  readonly lineage: Lineage;
-  readonly scheduler: Scheduler;
-  readonly saver: TokenSaver | undefined;
-  readonly pass: PassEnd | undefined;
-  readonly line: TokenLine;
-  /** The service's time, for the forest. */
-  readonly nowMs: () => number;
-}
 
 /**
  * Reads a stream, batch by batch; made by `TableStream.read` and `TableStream.singlePass`. Reading begins with the first pull, `ready()` or
@@ -69,10 +38,10 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   readonly #events = new EventQueues<ReaderEvent>();
   readonly #outstanding = new Outstanding();
   readonly #readable = new Set<ShardFeed>();
-  readonly #checks = new Set<Check>();
+  readonly #tips = new AwaitedTips();
   readonly #leaving = new AbortController();
-  #opening: Promise<Opened> | undefined;
-  #opened: Opened | undefined;
+  #opening: Promise<Reading> | undefined;
+  #opened: Reading | undefined;
   #failure: { readonly error: unknown } | undefined;
   #isOpen = false;
   #isDrained = false;
@@ -140,21 +109,19 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
    * @throws as {@link StreamReader.next}
    */
   async caughtUp(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const { lineage, forest, nowMs, scheduler } = await this.#open();
-    const asked = scheduler.recheck();
-    const leaving = new AbortController();
-    const check: Check = { probes: new Map(), passed: new Set(), leaving: leaving.signal };
-    this.#checks.add(check);
-    const isAtTip = (feed: ShardFeed) =>
-      scheduler.isRechecked(feed, asked) && !this.#readable.has(feed) && !this.#outstanding.has(feed.shardId);
-    const isDone = () =>
-      !forest.isUnsettled(nowMs()) &&
-      [...lineage.feeds.values()].every((feed) => check.passed.has(feed.shardId) || isAtTip(feed));
+    const reading = await this.#open();
+    const { lineage, forest, nowMs } = reading;
+    const awaited = this.#tips.await(reading, () => this.#notify());
+    const isDone = (feed: ShardFeed) =>
+      awaited.isPassed(feed) ||
+      (awaited.isAtTip(feed) && !this.#readable.has(feed) && !this.#outstanding.has(feed.shardId));
     try {
-      await this.#until(isDone, options.signal);
+      await this.#until(
+        () => !forest.isUnsettled(nowMs()) && [...lineage.feeds.values()].every(isDone),
+        options.signal,
+      );
     } finally {
-      this.#checks.delete(check);
-      leaving.abort();
+      awaited.close();
     }
   }
 
@@ -201,7 +168,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     await this.stop();
   }
 
-  #open(): Promise<Opened> {
+  #open(): Promise<Reading> {
     if (this.#opening !== undefined) return this.#opening;
     const { signal } = this.#settings;
     if (signal !== undefined) this.#forget = onAbort(signal, () => this.#fail(signal.reason));
@@ -210,89 +177,37 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     return this.#opening;
   }
 
-  async #begin(): Promise<Opened> {
+  async #begin(): Promise<Reading> {
     this.#requireGoing();
-    const { parser, checkpointer, from, times, ages, bufferedBytesMax, batchRecordsMax, background, auditMs } =
-      this.#settings;
-    const { clock, random, governed: port } = this.#stream;
-    const pace = { ...this.#stream.pace, ...this.#settings.pace };
-    const signal = this.#leaving.signal;
-    const onRetry = (error: unknown, waitMs: number) => this.#tell({ type: 'listing-retry', error, waitMs });
-    const insist = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
-      return persist(ask, { clock, random, signal, waitMsMax: 30_000, givesUp: !this.#isOpen, background, onRetry });
-    };
-    const { arn } = await insist(() => this.#stream.resolve({ needs: parser.needs, signal }));
-    const saved = await insist(async () => checkpointer?.load(signal));
-    const start = saved ?? from;
-    if (typeof start === 'object' && 'shards' in start) requireStream(start, arn);
-    // From here on by the clock that does not step: a forest that was told too late a time does not take it back.
-    const [startedAtMs, startedAt] = [this.#serverMs(), clock.monotonicMs()];
-    const nowMs = () => startedAtMs + clock.monotonicMs() - startedAt;
-    const forest = new ShardForest({ stream: arn, from: start, startedAtMs, times });
-    const agesOf = { ...ageLimitsDefault, ...ages };
-    const onEvent = (event: ReaderEvent) => this.#tell(event);
-    const scheduler = new Scheduler({
-      port,
-      arn,
-      clock,
-      random,
-      pace,
-      ages: agesOf,
-      bufferedBytesMax,
-      pageRecordsMax: batchRecordsMax,
-      background,
-      onEvent,
-    });
-    const pass = this.#isPass ? new PassEnd({ port, arn, signal, onChange: () => this.#notify() }) : undefined;
-    const lineage = new Lineage({
-      arn,
-      forest,
-      scheduler,
-      discovery: new Discovery({ port, arn, clock, insist }),
-      clock,
-      nowMs,
-      random,
-      auditMs,
-      background,
+    const reading = await openReading(this.#stream, this.#settings, {
+      isPass: this.#isPass,
+      signal: this.#leaving.signal,
+      outstanding: this.#outstanding,
       listener: {
         onReadable: (feed) => this.#onReadable(feed),
         onLive: () => this.#notify(),
         onCaughtUp: () => this.#onCaughtUp(),
         onTip: () => {
-          if (this.#checks.size > 0) this.#notify();
+          if (this.#tips.areAwaited) this.#notify();
         },
       },
+      isOpen: () => this.#isOpen,
       onGap: (gap) => this.#onGap(gap),
-      onEvent,
+      onEvent: (event) => this.#tell(event),
       onFailed: (error) => this.#fail(error),
       onDrained: () => this.#drained(),
       onShards: () => this.#onShards(),
+      onChange: () => this.#notify(),
     });
-    const saver =
-      checkpointer &&
-      new TokenSaver(
-        {
-          checkpointer,
-          clock,
-          random,
-          saveMs: this.#settings.saveMs,
-          token: () => this.token(),
-          onSaved: () => this.#tell({ type: 'saved' }),
-          onRetry: (error, waitMs) => this.#tell({ type: 'save-retry', error, waitMs }),
-          onFailed: (error) => this.#fail(error),
-        },
-        saved,
-      );
-    const line = new TokenLine(() => ({ ...forest.token(), ...this.#outstanding.positions() }));
-    this.#opened = { arn, forest, lineage, scheduler, saver, pass, line, nowMs };
+    this.#opened = reading;
     // A pass looks for the tip, and nobody waits for it at leisure.
-    if (pass !== undefined) scheduler.recheck();
-    await lineage.open();
+    if (reading.pass !== undefined) reading.scheduler.recheck();
+    await reading.lineage.open();
     this.#isOpen = true;
     this.#requireGoing();
     // Where it begins is worth keeping: else a reader that begins at the tip and dies early begins at another tip.
-    saver?.changed();
-    return this.#opened;
+    reading.saver?.changed();
+    return reading;
   }
 
   async #next(): Promise<IteratorResult<Batch<T>>> {
@@ -313,7 +228,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   }
 
   /** The next batch; `undefined`: there will be none. */
-  async #pull(opened: Opened): Promise<Batch<T> | undefined> {
+  async #pull(opened: Reading): Promise<Batch<T> | undefined> {
     const { commit, parser } = this.#settings;
     for (;;) {
       this.#requireGoing();
@@ -376,7 +291,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   /** More of a shard is done. */
   #done(shardId: string, moved: ShardPosition | undefined): void {
     if (moved === undefined || this.#opened === undefined) return;
-    for (const check of this.#checks) this.#check(check, shardId, moved);
+    this.#tips.done(shardId, moved);
     const { forest, lineage, saver } = this.#opened;
     try {
       if (moved === 'end') lineage.finished(shardId);
@@ -386,18 +301,6 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     }
     saver?.changed();
     this.#notify();
-  }
-
-  /** More of a shard is done, and somebody waits for its tip. */
-  #check({ leaving, passed, probes }: Check, shardId: string, moved: ShardPosition): void {
-    if (typeof moved !== 'object' || !('after' in moved) || passed.has(shardId)) return;
-    const { arn } = this.#opened as Opened;
-    const port = this.#stream.governed;
-    const probe =
-      probes.get(shardId) ?? new TipProbe({ port, arn, shardId, signal: leaving, onChange: () => this.#notify() });
-    probes.set(shardId, probe);
-    if (probe.boundary === undefined) probe.ask();
-    else if (compareSequences(moved.after, probe.boundary) >= 0) passed.add(shardId);
   }
 
   #onStopped(feed: ShardFeed, error: Error): void {
@@ -436,7 +339,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     this.#notify();
   }
 
-  #isPassed({ pass, lineage, forest, nowMs }: Opened): boolean {
+  #isPassed({ pass, lineage, forest, nowMs }: Reading): boolean {
     if (pass === undefined || this.#outstanding.holdsEnd || forest.isUnsettled(nowMs())) return false;
     return [...lineage.feeds.values()].every((feed) => pass.isOver(feed));
   }
