@@ -14,6 +14,7 @@ import type { Batch, Change } from './change.js';
 import { StreamError, StreamGapError } from './errors.js';
 import { EventQueues, type Lost } from './event-queue.js';
 import type { ShardFeed, ShardPage } from './feed.js';
+import { Notice } from './notice.js';
 import { Outstanding } from './outstanding.js';
 import { parsePage } from './parse-page.js';
 import type { ShardPosition, StreamToken } from './position.js';
@@ -49,8 +50,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   #inHand: (() => void)[] = [];
   #pulls: Promise<void> = Promise.resolve();
   #isTold = false;
-  #wake: (() => void) | undefined;
-  readonly #waiters = new Set<() => void>();
+  readonly #notice = new Notice();
   #forget: (() => void) | undefined;
   #ending: Promise<void> | undefined;
 
@@ -111,7 +111,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   async caughtUp(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const reading = await this.#open();
     const { lineage, forest, nowMs } = reading;
-    const awaited = this.#tips.await(reading, () => this.#notify());
+    const awaited = this.#tips.await(reading, () => this.#notice.give());
     const isDone = (feed: ShardFeed) =>
       awaited.isPassed(feed) ||
       (awaited.isAtTip(feed) && !this.#readable.has(feed) && !this.#outstanding.has(feed.shardId));
@@ -157,7 +157,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
    */
   async stop(): Promise<void> {
     this.#leaving.abort(new Error('The reader was stopped'));
-    this.#notify();
+    this.#notice.give();
     await this.#opening?.catch(() => {});
     await this.#end();
   }
@@ -185,10 +185,10 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       outstanding: this.#outstanding,
       listener: {
         onReadable: (feed) => this.#onReadable(feed),
-        onLive: () => this.#notify(),
+        onLive: () => this.#notice.give(),
         onCaughtUp: () => this.#onCaughtUp(),
         onTip: () => {
-          if (this.#tips.areAwaited) this.#notify();
+          if (this.#tips.areAwaited) this.#notice.give();
         },
       },
       isOpen: () => this.#isOpen,
@@ -197,7 +197,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       onFailed: (error) => this.#fail(error),
       onDrained: () => this.#drained(),
       onShards: () => this.#onShards(),
-      onChange: () => this.#notify(),
+      onChange: () => this.#notice.give(),
     });
     this.#opened = reading;
     // A pass looks for the tip, and nobody waits for it at leisure.
@@ -221,7 +221,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     }
     await this.#end();
     // The batch that was in hand when somebody else stopped the reader is done by now.
-    await this.#lastSave();
+    await this.#opened?.saver?.finish(stopMsMax);
     if (this.#failure === undefined || this.#isTold) return { done: true, value: undefined };
     this.#isTold = true;
     throw this.#failure.error;
@@ -235,7 +235,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       const [feed] = this.#readable;
       if (feed === undefined) {
         if (this.#isDrained || this.#isPassed(opened)) return undefined;
-        await this.#change();
+        await this.#notice.next();
         continue;
       }
       this.#readable.delete(feed);
@@ -300,7 +300,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       this.#fail(error);
     }
     saver?.changed();
-    this.#notify();
+    this.#notice.give();
   }
 
   #onStopped(feed: ShardFeed, error: Error): void {
@@ -319,7 +319,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
 
   #onReadable(feed: ShardFeed): void {
     this.#readable.add(feed);
-    this.#notify();
+    this.#notice.give();
   }
 
   #onShards(): void {
@@ -336,7 +336,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       this.#isCaughtUp = isCaughtUp;
       this.#tell({ type: 'caught-up', isCaughtUp });
     }
-    this.#notify();
+    this.#notice.give();
   }
 
   #isPassed({ pass, lineage, forest, nowMs }: Reading): boolean {
@@ -347,7 +347,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   #drained(): void {
     this.#isDrained = true;
     if (!this.#isPass && !this.#stream.allowsDisabled) this.#fail(streamEnded(this.#opened?.arn ?? ''));
-    this.#notify();
+    this.#notice.give();
   }
 
   #tell(event: ReaderEvent): void {
@@ -362,7 +362,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#leaving.abort(error);
-    this.#notify();
+    this.#notice.give();
   }
 
   #requireGoing(): void {
@@ -370,32 +370,12 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     this.#leaving.signal.throwIfAborted();
   }
 
-  /** Something has changed: who waits looks again. */
-  #notify(): void {
-    this.#wake?.();
-    for (const look of this.#waiters) look();
-  }
-
-  #change(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
   async #until(isTrue: () => boolean, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       signal?.throwIfAborted();
       this.#requireGoing();
       if (isTrue()) return;
-      await new Promise<void>((resolve) => {
-        const look = () => {
-          this.#waiters.delete(look);
-          forget?.();
-          resolve();
-        };
-        const forget = signal && onAbort(signal, look);
-        this.#waiters.add(look);
-      });
+      await this.#notice.next(signal);
     }
   }
 
@@ -411,26 +391,8 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
     this.#opened?.scheduler.close();
     this.#readable.clear();
     this.#events.close();
-    this.#notify();
-    await this.#lastSave();
-  }
-
-  /** What is done is stored, if the store answers at all. */
-  async #lastSave(): Promise<void> {
-    const saver = this.#opened?.saver;
-    if (saver === undefined) return;
-    const enough = new AbortController();
-    const limit = this.#stream.clock.sleep(stopMsMax, { signal: enough.signal }).then(
-      () => false,
-      () => false,
-    );
-    // What it throws was told already: it ended the reader.
-    const flushed = saver.flush().then(
-      () => true,
-      () => true,
-    );
-    if (!(await Promise.race([flushed, limit]))) saver.close();
-    enough.abort();
+    this.#notice.give();
+    await this.#opened?.saver?.finish(stopMsMax);
   }
 }
 

@@ -65,6 +65,22 @@ export class TokenSaver {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
+  /** Comes back when all that is done is stored, or cannot be, or after `msMax`; then it is given up. Never rejects. */
+  async finish(msMax: number): Promise<void> {
+    const enough = new AbortController();
+    const limit = this.#options.clock.sleep(msMax, { signal: enough.signal }).then(
+      () => false,
+      () => false,
+    );
+    // What it throws was told already.
+    const flushed = this.flush().then(
+      () => true,
+      () => true,
+    );
+    if (!(await Promise.race([flushed, limit]))) this.close();
+    enough.abort();
+  }
+
   /** Ends it; what is not stored stays so. */
   close(): void {
     this.#isDirty = false;

@@ -146,15 +146,15 @@ export const streamsReading = [
   mutant(
     'the batch in hand of a reader that was stopped is not stored',
     'lib/streams/reader.ts',
-    '    await this.#lastSave();\n    if (this.#failure',
+    '    await this.#opened?.saver?.finish(stopMsMax);\n    if (this.#failure',
     '    if (this.#failure',
     rules,
     'lets the batch in hand be done',
   ),
   mutant(
     'a stop waits for ever for the store of tokens',
-    'lib/streams/reader.ts',
-    '    if (!(await Promise.race([flushed, limit]))) saver.close();',
+    'lib/streams/token-saver.ts',
+    '    if (!(await Promise.race([flushed, limit]))) this.close();',
     '    await flushed;',
     rules,
     'never answers',
@@ -249,7 +249,7 @@ export const streamsReading = [
   ),
   mutant(
     'who asks for the tip makes all others wait anew',
-    'lib/streams/reader.ts',
+    'lib/streams/awaited-tips.ts',
     'scheduler.isRechecked(feed, asked)',
     'scheduler.isRechecked(feed)',
     rules,
@@ -257,7 +257,7 @@ export const streamsReading = [
   ),
   mutant(
     'a record that is done is believed to be from behind the tip',
-    'lib/streams/reader.ts',
+    'lib/streams/awaited-tips.ts',
     'else if (compareSequences(moved.after, probe.boundary) >= 0) passed.add(shardId);',
     'else passed.add(shardId);',
     rules,
