@@ -690,6 +690,18 @@ describe('the beginning', () => {
     }));
 });
 
+describe('a parser that answers later', () => {
+  it('may do so by any kind of promise', () =>
+    onStream(async ({ read, write }) => {
+      await write(1);
+      // biome-ignore lint/suspicious/noThenProperty: as promises of other libraries have it
+      const parser = { parse: () => ({ then: (resolve: (value: string) => void) => resolve('later') }) };
+      const reader = read({ parser: parser as never });
+      expect((await reader.next()).value.records).toMatchObject([{ value: 'later' }]);
+      await reader.stop();
+    }));
+});
+
 describe('a parser that throws', () => {
   it('ends the loop at its record, which is not done', () =>
     onStream(async ({ read, write }) => {
