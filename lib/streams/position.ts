@@ -42,7 +42,7 @@ export type StreamPosition =
   | 'trim-horizon'
   /** With what is written from now on. */
   | 'latest'
-  /** With the first record of at least this time; the service tells time in seconds. */
+  /** With the first record of at least this time, or up to six minutes before it: so much may clocks differ, and nothing is to be missed. */
   | { readonly since: Date }
   /** Of a stream with one lineage of shards: after this record, or at it. */
   | { readonly after: string }
