@@ -123,10 +123,12 @@ export const streamsLatency: Case = async ({ plan, engine, worker, place, home, 
   }
 };
 
-/** The first of each run meets a reader that is only beginning. */
+/** What was written before the reader had seen anything waited for its beginning. */
 function delaysOf(made: readonly Mark[], seen: readonly Mark[]): number[] {
   const seenAt = new Map(seen.map(({ n, atMs }) => [n, atMs]));
-  return made.slice(1).map(({ n, atMs }) => (seenAt.get(n) ?? Number.POSITIVE_INFINITY) - atMs);
+  const [first] = seen;
+  const later = made.filter(({ atMs }) => first !== undefined && atMs > first.atMs);
+  return later.map(({ n, atMs }) => (seenAt.get(n) ?? Number.POSITIVE_INFINITY) - atMs);
 }
 
 function at(values: readonly number[], share: number): number {
