@@ -54,7 +54,7 @@ describe('who is told of obstacles', () => {
     },
     async () => Promise.reject(new Error('of no interest')),
   ])('may fail, and the stream is read all the same', async (onError) => {
-    open({ via: 'stream', onError });
+    open({ via: 'stream', onError: onError as never });
     feed.obstacle = new Error('not yet');
     const seen = logOf(atom().watch());
     await breathe();
