@@ -49,7 +49,7 @@ class Died extends Error {}
 /** Runs it. The same options give the same report. */
 export async function readerRun(options: ReaderRunOptions): Promise<ReaderRunReport> {
   const { seed, minutes, isScaled, profile, longAbsences, writeMs, idleMsMax } = options;
-  const clock = new VirtualClock({ runMsMax: Number.MAX_SAFE_INTEGER });
+  const clock = new VirtualClock({ runMsMax: Number.MAX_SAFE_INTEGER, promisesOnly: true });
   const random = seededRandom(seed);
   const limits = isScaled ? scaledStreamLimits : streamSimulatorLimits;
   // Shards that split often are soon too many for anybody.
