@@ -5,7 +5,7 @@
  * The loop and its limits are p-retry's; the pauses are slept on the injected clock, so that a simulation needs no timers.
  */
 import pRetry from 'p-retry';
-import { after, isTransient, refusalKind, type WriteAnswer } from '../engine/index.js';
+import { after, fullJitterMs, isTransient, refusalKind, type WriteAnswer } from '../engine/index.js';
 import type { Ground, Retry } from './ground.js';
 
 /** What ends a loop of tries. */
@@ -151,12 +151,10 @@ export class Sender {
       onFailedAttempt: async ({ error }) => {
         if (!(error instanceof Again)) return;
         this.obstacle = error.cause;
-        // Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"), on the injected clock and random source.
-        const ceiling =
+        const pauseMs =
           error.obstacle === 'throttled'
-            ? Math.min(backoffMsMax, backoffMs * 2 ** Math.min(throttled++, 20))
-            : Math.min(backoffMsMax, briefBackoffMs * 2 ** Math.min(brief++, 20));
-        const pauseMs = random.next() * ceiling;
+            ? fullJitterMs(random, { leastMs: backoffMs, mostMs: backoffMsMax }, throttled++)
+            : fullJitterMs(random, { leastMs: briefBackoffMs, mostMs: backoffMsMax }, brief++);
         if (clock.monotonicMs() + pauseMs >= deadlineAt) throw error;
         if (events.wants('retry')) {
           const errorName = (error.cause as Error | undefined)?.name;

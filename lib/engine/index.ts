@@ -23,6 +23,7 @@ export {
   type OperationKind,
 } from './fault-plan.js';
 export { FaultyEngine, type FaultyEngineOptions } from './faults.js';
+export { type Ceilings, fullJitterMs } from './full-jitter.js';
 export { type HeldAnswer, HeldMessage } from './held-message.js';
 export * from './limits.js';
 export { type Commit, MemoryEngine, type MemoryEngineOptions, type MemoryLimits } from './memory.js';

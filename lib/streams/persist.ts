@@ -1,5 +1,5 @@
 /** Asks again while the network or the service fails: full jitter, doubled each time. */
-import { type Clock, type Random, refusalKind } from '../engine/index.js';
+import { type Clock, fullJitterMs, type Random, refusalKind } from '../engine/index.js';
 import { refusalOf } from './refusals.js';
 
 export interface PersistOptions {
@@ -32,7 +32,7 @@ export async function persist<Result>(work: () => Promise<Result>, options: Pers
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal !== 'throttled' && refusal !== 'transient') throw error;
-      const waitMs = random.next() * Math.min(waitMsMax, waitMsMin * 2 ** Math.min(failures, 16));
+      const waitMs = fullJitterMs(random, { leastMs: waitMsMin, mostMs: waitMsMax }, failures);
       const now = clock.monotonicMs();
       silentSince = hasAnswered(error) ? undefined : (silentSince ?? now);
       const limitMs = refusalKind(error) === 'unreachable' ? unreachableMsMax : silentMsMax;

@@ -10,7 +10,7 @@
  * Fairness between shards is the queue's: whoever has been due longest is asked first. It holds no clock but the one it is given.
  */
 import TinyQueue from 'tinyqueue';
-import { Alarm, type Clock, type Random } from '../engine/index.js';
+import { Alarm, type Ceilings, type Clock, fullJitterMs, type Random } from '../engine/index.js';
 import { StreamGapError } from './errors.js';
 import type { FeedListener, ShardFeed } from './feed.js';
 import { recordsPageMax } from './limits.js';
@@ -56,8 +56,7 @@ interface Due {
   readonly turn: number;
 }
 
-const backOffMsMin = 200;
-const backOffMsMax = 30_000;
+const backOff: Ceilings = { leastMs: 200, mostMs: 30_000 };
 /** A shard that hangs on its iterator alone is asked this often, whatever waits. */
 const touchMs = 5 * 60_000;
 
@@ -242,8 +241,7 @@ export class Scheduler {
     }
     const { clock, random, onEvent } = this.#options;
     feed.failures += 1;
-    const ceiling = Math.min(backOffMsMax, backOffMsMin * 2 ** Math.min(feed.failures - 1, 16));
-    const waitMs = Math.max(this.#leastMs(), random.next() * ceiling);
+    const waitMs = Math.max(this.#leastMs(), fullJitterMs(random, backOff, feed.failures - 1));
     onEvent?.({ type: 'retry', shardId: feed.shardId, refusal, error, failures: feed.failures, waitMs });
     this.#due(feed, clock.monotonicMs() + waitMs);
   }

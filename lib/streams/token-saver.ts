@@ -4,7 +4,7 @@
  *
  * If the process dies, what was done since the last save is delivered again.
  */
-import { Alarm, after, type Clock, isTransient, type Random } from '../engine/index.js';
+import { Alarm, after, type Ceilings, type Clock, fullJitterMs, isTransient, type Random } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { Checkpointer } from './checkpoint.js';
 import type { StreamToken } from './position.js';
@@ -22,8 +22,7 @@ export interface TokenSaverOptions {
   onFailed(error: unknown): void;
 }
 
-const backOffMsMin = 200;
-const backOffMsMax = 30_000;
+const backOff: Ceilings = { leastMs: 200, mostMs: 30_000 };
 
 export class TokenSaver {
   readonly #options: TokenSaverOptions;
@@ -118,7 +117,7 @@ export class TokenSaver {
         }
         this.#isDirty = true;
         this.#failures += 1;
-        const waitMs = random.next() * Math.min(backOffMsMax, backOffMsMin * 2 ** Math.min(this.#failures, 16));
+        const waitMs = fullJitterMs(random, backOff, this.#failures);
         onRetry(error, waitMs);
         await this.#pause(waitMs);
       }

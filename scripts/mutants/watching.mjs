@@ -236,8 +236,8 @@ export const watching = [
   mutant(
     'watch: an outage is asked without a pause',
     'lib/atom/watch/watch-poller.ts',
-    'this.#notBefore = clock.monotonicMs() + random.next() * ceiling;',
-    'this.#notBefore = clock.monotonicMs() + random.next();',
+    'this.#notBefore = clock.monotonicMs() + pauseMs;',
+    'this.#notBefore = clock.monotonicMs() + pauseMs / 1_000;',
     polling,
     'an outage ends no watch',
   ),

@@ -10,7 +10,7 @@
  * told, and nobody is forgotten. What the store refuses for good (no access, no table) goes to those who wait, and the atom is
  * looked at again at the coarsest interval. With nobody to look for there is no timer.
  */
-import { after, batchGetKeysMax } from '../../engine/index.js';
+import { after, batchGetKeysMax, fullJitterMs } from '../../engine/index.js';
 import type { Start } from '../cache.js';
 import type { Ground, Retry } from '../ground.js';
 import { isPassing } from '../sender.js';
@@ -235,13 +235,12 @@ export class WatchPoller implements Activity {
     }
   }
 
-  /** Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"). */
   #backOff(error: unknown): void {
     const { clock, random } = this.#ground;
     const { backoffMs, backoffMsMax } = this.#retry;
-    const ceiling = Math.min(backoffMsMax, backoffMs * 2 ** Math.min(this.#failures, 20));
+    const pauseMs = fullJitterMs(random, { leastMs: backoffMs, mostMs: backoffMsMax }, this.#failures);
     this.#failures += 1;
     this.obstacle = error;
-    this.#notBefore = clock.monotonicMs() + random.next() * ceiling;
+    this.#notBefore = clock.monotonicMs() + pauseMs;
   }
 }

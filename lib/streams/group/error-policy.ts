@@ -81,8 +81,3 @@ export function errorPolicyOf(options: GroupErrorOptions = {}): ErrorPolicy {
   }
   return { attempts, backoffMs, backoffMsMax, recordAgeMsMax, bisect, exhausted };
 }
-
-/** Longest pause after so many failures, in milliseconds. */
-export function pauseMsMaxAfter({ backoffMs, backoffMsMax }: ErrorPolicy, failures: number): number {
-  return Math.min(backoffMsMax, backoffMs * 2 ** Math.min(failures - 1, 30));
-}

@@ -7,10 +7,9 @@
  * that is left, since the shard is lost or due to another, throws; what is not done is delivered by the next owner.
  */
 import pRetry from 'p-retry';
-import { unlessAborted } from '../../engine/index.js';
+import { fullJitterMs, unlessAborted } from '../../engine/index.js';
 import { RecordParseError } from '../errors.js';
 import { type Entry, parseAgain } from './entry.js';
-import { pauseMsMaxAfter } from './error-policy.js';
 import { FailureCourse, type Range } from './failure-course.js';
 import { type CallOutcome, HandlerCall } from './handler-call.js';
 import { Leaving } from './leaving.js';
@@ -81,7 +80,9 @@ export class LaneRun<T> {
     this.#course.failed(step.to, from, isNamed, isTooOld);
     const next = this.#course.next();
     const isRetry = next.kind === 'hand' && !next.isHalf && next.failures > 0;
-    const pauseMs = isRetry ? random.next() * pauseMsMaxAfter(policy, next.failures) : undefined;
+    const pauseMs = isRetry
+      ? fullJitterMs(random, { leastMs: policy.backoffMs, mostMs: policy.backoffMsMax }, next.failures - 1)
+      : undefined;
     this.#work.tell({
       type: 'failure',
       error,

@@ -9,13 +9,13 @@
  * stored is never taken back. Whatever else is to be stored in the lease goes along.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { after, type Clock, isTransient, type Random } from '../../engine/index.js';
+import { after, type Ceilings, type Clock, fullJitterMs, isTransient, type Random } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { ShardPosition } from '../position.js';
 import type { LeasePatch, OwnedLease } from './owned-lease.js';
 
 /** Longest pause before a save that failed is tried again. */
-const pauseMsMax = 10_000;
+const backOff: Ceilings = { leastMs: 100, mostMs: 10_000 };
 
 /** What a {@link Saver} works with. */
 export interface SaverGround {
@@ -189,9 +189,7 @@ export class Saver {
         if (!isLeydenError(error, 'ERR_GROUP_LEASE_LOST')) this.#ground.onFatal(error);
         return;
       }
-      // Full jitter, as everywhere.
-      const ceilingMs = Math.min(pauseMsMax, 100 * 2 ** Math.min(this.#failures++, 10));
-      this.#notBefore = clock.monotonicMs() + random.next() * ceilingMs;
+      this.#notBefore = clock.monotonicMs() + fullJitterMs(random, backOff, this.#failures++);
       this.#ground.onFailed?.(error);
     }
   }
