@@ -1,13 +1,14 @@
 // Goal: the commit protocol of atoms is safe under every schedule, and the model would notice if it were not.
 // Method: all interleavings of small cases with the library's own functions; random walks through larger ones; then the
 // same with one thing done wrong at a time. LEYDEN_MODEL=full adds cases that take minutes, LEYDEN_SEED sets the walks.
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Verdict } from '../../lib/atom/evidence.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { type CommitCase, CommitModel } from './commit-model.js';
 import { plantedBugs } from './planted-bugs.js';
 import { planted } from './protocol.js';
-import { explore, type Found, wander } from './search.js';
+import { searchReport } from './report.js';
+import { explore, wander } from './search.js';
 
 const full = process.env.LEYDEN_MODEL === 'full';
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
@@ -55,13 +56,7 @@ const walked: readonly (readonly [name: string, commitCase: CommitCase])[] = [
   ['5 clients, 2 per generation', { ...usual, clients: ['sss', 'sds', 'css', 'dsu', 'ss'], generation: 2 }],
 ];
 
-const report: string[] = [];
-const print = (name: string, { states, steps, ms, path }: Found, unit = 'states') => {
-  const counterexample = path.length === 0 ? '' : `, counterexample of ${path.length} steps`;
-  report.push(`${name}: ${states} ${unit}, ${steps} steps, ${(ms / 1_000).toFixed(1)} s${counterexample}`);
-};
-
-afterAll(() => console.log(report.join('\n')));
+const print = searchReport();
 
 describe('the commit protocol', () => {
   it.each(full ? [...small, ...large] : small)(

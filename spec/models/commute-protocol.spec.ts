@@ -2,14 +2,15 @@
 // notice if they were not.
 // Method: as `commit-protocol.spec.ts`; the store judges the library's own expressions. LEYDEN_MODEL=full adds cases that take
 // minutes, LEYDEN_SEED sets the walks.
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { decideBlind } from '../../lib/atom/commute/blind-evidence.js';
 import { seededRandom } from '../../lib/engine/random.js';
 import { type CommuteCase, CommuteModel } from './commute-model.js';
 import { conditionViolations } from './commute-permits.js';
 import { plantedCommute } from './commute-protocol.js';
 import { violations } from './ledger.js';
-import { explore, type Found, wander } from './search.js';
+import { searchReport } from './report.js';
+import { explore, wander } from './search.js';
 
 const full = process.env.LEYDEN_MODEL === 'full';
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
@@ -189,13 +190,7 @@ const bugs: readonly { readonly name: string; readonly commuteCase: CommuteCase;
   },
 ];
 
-const report: string[] = [];
-const print = (name: string, { states, steps, ms, path }: Found, unit = 'states') => {
-  const counterexample = path.length === 0 ? '' : `, counterexample of ${path.length} steps`;
-  report.push(`${name}: ${states} ${unit}, ${steps} steps, ${(ms / 1_000).toFixed(1)} s${counterexample}`);
-};
-
-afterAll(() => console.log(report.join('\n')));
+const print = searchReport();
 
 describe('the protocol of blind writes', () => {
   it.each(full ? [...small, ...large] : small)(

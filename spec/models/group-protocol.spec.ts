@@ -1,11 +1,12 @@
 // Goal: the members of a group are safe under every schedule, and the model would notice if they were not.
 // Method: all interleavings of small cases with the library's own steps; random walks through larger ones; then the same with one thing done
 // wrong at a time. LEYDEN_MODEL=full adds cases that take minutes, LEYDEN_SEED sets the walks.
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { seededRandom } from '../../lib/engine/random.js';
 import { GroupModel } from './group-model.js';
 import { type GroupCase, groupCases, plantedGroupBugs, shippedGroup } from './group-protocol.js';
-import { explore, type Found, wander } from './search.js';
+import { searchReport } from './report.js';
+import { explore, wander } from './search.js';
 
 const full = process.env.LEYDEN_MODEL === 'full';
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
@@ -18,16 +19,8 @@ const walked: readonly (readonly [name: string, groupCase: GroupCase])[] = [
   ['two shards', { ...groupCases.twoAll, beats: [4, 4], recordsMax: 3, pausesMax: 2, asksMax: 2 }],
 ];
 
-const report: string[] = [];
+const print = searchReport();
 let states = 0;
-const print = (name: string, found: Found, unit = 'states') => {
-  const counterexample = found.path.length === 0 ? '' : `, counterexample of ${found.path.length} steps`;
-  report.push(
-    `${name}: ${found.states} ${unit}, ${found.steps} steps, ${(found.ms / 1_000).toFixed(1)} s${counterexample}`,
-  );
-};
-
-afterAll(() => console.log(report.join('\n')));
 
 describe('two members of a group', () => {
   it.each(full ? [...small, ...large] : small)(

@@ -1,11 +1,12 @@
 // Goal: sessions and locks are safe under every schedule, nobody waits for ever, and the model would notice if it were not so.
 // Method: all interleavings of small cases with the library's own steps; random walks through larger ones; then the same with one thing
 // done wrong at a time. LEYDEN_MODEL=full adds cases that take minutes, LEYDEN_SEED sets the walks.
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { seededRandom } from '../../lib/engine/random.js';
 import { LockModel } from './lock-model.js';
 import { type LockCase, lockCases, plantedLockBugs, shippedLock } from './lock-protocol.js';
-import { explore, type Found, wander } from './search.js';
+import { searchReport } from './report.js';
+import { explore, wander } from './search.js';
 
 const full = process.env.LEYDEN_MODEL === 'full';
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
@@ -32,16 +33,8 @@ const walked: readonly (readonly [name: string, lockCase: LockCase])[] = [
   ],
 ];
 
-const report: string[] = [];
+const print = searchReport();
 let states = 0;
-const print = (name: string, found: Found, unit = 'states') => {
-  const counterexample = found.path.length === 0 ? '' : `, counterexample of ${found.path.length} steps`;
-  report.push(
-    `${name}: ${found.states} ${unit}, ${found.steps} steps, ${(found.ms / 1_000).toFixed(1)} s${counterexample}`,
-  );
-};
-
-afterAll(() => console.log(report.join('\n')));
 
 describe('sessions and a lock', () => {
   it.each(full ? [...small, ...large] : small)(

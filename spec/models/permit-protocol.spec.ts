@@ -1,12 +1,13 @@
 // Goal: permits are never more than there are, nobody writes beside a reader, those who wait are served in order, and all of them, under
 // every schedule and with deaths at every step; and the model would notice if that were not so.
 // Method: all reachable states of small cases of `permit-model.ts`, then the same with one thing done wrong.
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { CommuteCondition } from '../../lib/atom/index.js';
 import * as shipped from '../../lib/recipes/permits/permit-state.js';
 import { holdersMax, type PermitState } from '../../lib/recipes/permits/permit-state.js';
 import { type PermitCase, PermitModel, type PermitProtocol, permitViolations, shippedPermits } from './permit-model.js';
-import { explore, type Found } from './search.js';
+import { searchReport } from './report.js';
+import { explore } from './search.js';
 
 const full = process.env.LEYDEN_MODEL === 'full';
 const semaphore = { kind: 'semaphore', max: 2, queueMax: 3, losses: 1 } as const;
@@ -193,13 +194,7 @@ const bugs: readonly { readonly name: string; readonly permitCase: PermitCase; r
   },
 ];
 
-const report: string[] = [];
-const print = (name: string, { states, steps, ms, path }: Found) => {
-  const counterexample = path.length === 0 ? '' : `, counterexample of ${path.length} steps`;
-  report.push(`${name}: ${states} states, ${steps} steps, ${(ms / 1_000).toFixed(1)} s${counterexample}`);
-};
-
-afterAll(() => console.log(report.join('\n')));
+const print = searchReport();
 
 describe('the protocol of permits', () => {
   it.each(full ? [...small, ...large] : small)(
