@@ -1,4 +1,6 @@
 /** What a forest is told, and what it tells. */
+
+import { retentionMs } from './limits.js';
 import type { ShardPosition, StreamPosition } from './position.js';
 
 /** The times that a forest judges by; simulations scale them. */
@@ -70,7 +72,7 @@ export interface ShardView {
 
 const hourMs = 3_600_000;
 export const forestTimesDefault: ForestTimes = {
-  retentionMs: 24 * hourMs,
+  retentionMs,
   doubtMs: 25 * hourMs,
   tombstoneMs: 48 * hourMs,
   skewMs: 5 * 60_000,

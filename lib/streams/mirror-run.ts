@@ -20,6 +20,7 @@ import { type Gap, StreamGapError } from './errors.js';
 import type { StreamToken } from './position.js';
 import type { StreamReader } from './reader.js';
 import { SeenAtoms } from './seen-atoms.js';
+import { serviceNowMs } from './service-time.js';
 import type { TableStream } from './table-stream.js';
 
 /** What `mirror` yields. What belongs to an earlier epoch than the latest is out of date. */
@@ -171,7 +172,7 @@ export class MirrorRun<T> {
   /** The time, as the service tells it. */
   #serverMs(): number {
     const { clock, governed } = this.#parts.stream;
-    return clock.now() + (governed.clockOffsetMs?.() ?? 0);
+    return serviceNowMs(clock, governed);
   }
 
   /** Nobody takes what the pull brings any more. */

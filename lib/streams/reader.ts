@@ -21,7 +21,9 @@ import type { ShardPosition, StreamToken } from './position.js';
 import type { ReadSettings } from './read-options.js';
 import type { ReaderEvent } from './reader-events.js';
 import { openReading, type Reading } from './reading.js';
+import { serviceNowMs } from './service-time.js';
 import type { StreamGround } from './stream-ground.js';
+import { tell } from './tell.js';
 
 /** Longest wait of `stop` for the store of tokens. */
 const stopMsMax = 10_000;
@@ -274,18 +276,13 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
       records,
       shardEnd: page.isEnd,
       caughtUp: this.#isCaughtUp,
-      ageMs: Math.max(0, this.#serverMs() - oldest),
+      ageMs: Math.max(0, serviceNowMs(this.#stream.clock, this.#stream.governed) - oldest),
       token,
       commit: async () => {
         finish();
         if (this.#failure !== undefined) throw this.#failure.error;
       },
     };
-  }
-
-  /** The time, as the service tells it. */
-  #serverMs(): number {
-    return this.#stream.clock.now() + (this.#stream.governed.clockOffsetMs?.() ?? 0);
   }
 
   /** More of a shard is done. */
@@ -352,11 +349,7 @@ export class StreamReader<T> implements AsyncIterableIterator<Batch<T>>, AsyncDi
 
   #tell(event: ReaderEvent): void {
     this.#events.tell(event);
-    // Whoever listens has no say in what is read.
-    try {
-      const told: unknown = this.#settings.onEvent(event);
-      if (told instanceof Promise) told.catch(() => {});
-    } catch {}
+    tell(this.#settings.onEvent, event);
   }
 
   #fail(error: unknown): void {

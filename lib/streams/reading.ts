@@ -11,6 +11,7 @@ import type { StreamsPort } from './port.js';
 import type { ReadSettings } from './read-options.js';
 import type { ReaderEvent } from './reader-events.js';
 import { Scheduler } from './scheduler.js';
+import { serviceNowMs } from './service-time.js';
 import { ageLimitsDefault } from './shard-reader.js';
 import type { StreamGround } from './stream-ground.js';
 import { requireStream } from './token.js';
@@ -71,7 +72,7 @@ export async function openReading<T>(
   const start = saved ?? from;
   if (typeof start === 'object' && 'shards' in start) requireStream(start, arn);
   // From here on by the clock that does not step: a forest that was told too late a time does not take it back.
-  const [startedAtMs, startedAt] = [clock.now() + (port.clockOffsetMs?.() ?? 0), clock.monotonicMs()];
+  const [startedAtMs, startedAt] = [serviceNowMs(clock, port), clock.monotonicMs()];
   const nowMs = () => startedAtMs + clock.monotonicMs() - startedAt;
   const forest = new ShardForest({ stream: arn, from: start, startedAtMs, times });
   const scheduler = new Scheduler({

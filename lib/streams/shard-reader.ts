@@ -16,9 +16,11 @@
 import type { Clock, SendOptions } from '../engine/index.js';
 import { type Gap, StreamError, StreamGapError } from './errors.js';
 import type { ShardPage } from './feed.js';
+import { retentionMs } from './limits.js';
 import type { IteratorStart, RecordsPage, StreamRecord, StreamsPort } from './port.js';
 import type { ShardPosition } from './position.js';
 import { refusalOf } from './refusals.js';
+import { serviceNowMs } from './service-time.js';
 import { creationTimeOf } from './shard-id.js';
 
 /** How the service ages things; simulations scale it. */
@@ -32,7 +34,7 @@ export interface AgeLimits {
 }
 
 export const ageLimitsDefault: AgeLimits = {
-  retentionMs: 24 * 3_600_000,
+  retentionMs,
   iteratorRefreshMs: 10 * 60_000,
   clockSlackMs: 6 * 60_000,
 };
@@ -148,7 +150,7 @@ export class ShardReader {
     }
     const isFirstLook = this.#position === 'latest';
     // Taken before the question: what is written after the service has answered is younger.
-    const since = clock.now() + (port.clockOffsetMs?.() ?? 0);
+    const since = serviceNowMs(clock, port);
     if (this.#followsSince !== undefined) this.#passing ??= { after: undefined };
     const passed = this.#passing?.after;
     const start = iteratorStart(passed === undefined ? this.#position : { after: passed });
@@ -213,7 +215,7 @@ export class ShardReader {
     const fromBeginning = this.#position === 'trim-horizon' ? creationTimeOf(this.shardId) : undefined;
     const since = this.#followsSince ?? fromBeginning;
     if (since === undefined) return { since, ageMs: undefined };
-    return { since, ageMs: clock.now() + (port.clockOffsetMs?.() ?? 0) - since };
+    return { since, ageMs: serviceNowMs(clock, port) - since };
   }
 
   /** @throws {StreamError} `ERR_STREAM` when it is not only the shard that is gone. */

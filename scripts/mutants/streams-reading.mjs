@@ -383,4 +383,12 @@ export const streamsReading = [
     'spec/streams/group/consumer-group.spec.ts',
     'coordination table is not there',
   ),
+  mutant(
+    'a listener whose promise is rejected ends the process',
+    'lib/streams/tell.ts',
+    'if (told !== undefined) Promise.resolve(told).catch(onFailed);',
+    'if (told === null) Promise.resolve(told).catch(onFailed);',
+    rules,
+    'that rejects harms nobody',
+  ),
 ];

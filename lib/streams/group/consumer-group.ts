@@ -7,6 +7,7 @@ import { persist } from '../persist.js';
 import type { ShardPosition, StreamPosition } from '../position.js';
 import { requirePosition, requireShardPosition } from '../require-position.js';
 import type { StreamFacts } from '../stream-lookup.js';
+import { tell } from '../tell.js';
 import { GroupFromError, GroupTableError } from './consumer-group-errors.js';
 import { DeadLetterBox } from './dead-letter-box.js';
 import { DeadLetters } from './dead-letters.js';
@@ -336,10 +337,6 @@ export class ConsumerGroup<T> implements AsyncDisposable {
   #tell(event: GroupEvent): void {
     this.#meter.count(event);
     this.#events.tell(event);
-    try {
-      this.#settings.onEvent(event);
-    } catch {
-      // Whoever listens must not disturb the work.
-    }
+    tell(this.#settings.onEvent, event);
   }
 }

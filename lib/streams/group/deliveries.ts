@@ -2,7 +2,7 @@
  * The iterable style: batches that a loop takes in place of a handler. Each is a handler call that ends when the next one is pulled, so all rules
  * are those of handlers: what was pulled and not done when the loop ends is delivered again.
  */
-import { Bell } from './bell.js';
+import { Notice } from '../notice.js';
 import type { GroupBatch, HandlerContext } from './handler.js';
 import { Leaving } from './leaving.js';
 
@@ -21,7 +21,7 @@ interface Handed<T> {
 }
 
 export class Deliveries<T> {
-  readonly #bell = new Bell();
+  readonly #notice = new Notice();
   #queue: Handed<T>[] = [];
   #inHand: Handed<T> | undefined;
   #isLeft = false;
@@ -37,14 +37,14 @@ export class Deliveries<T> {
         this.#queue = this.#queue.filter((one) => one !== handed);
       };
       context.signal.addEventListener('abort', leave, { once: true });
-      this.#bell.ring();
+      this.#notice.give();
     });
   }
 
   /** No more will come. */
   end(failure?: { readonly error: unknown }): void {
     this.#end ??= failure ?? 'ended';
-    this.#bell.ring();
+    this.#notice.give();
   }
 
   /** The loop has ended: the batch in hand is not done, and no other will be. */
@@ -67,7 +67,7 @@ export class Deliveries<T> {
       }
       if (this.#end === 'ended') return undefined;
       if (this.#end !== undefined) throw this.#end.error;
-      await this.#bell.wait();
+      await this.#notice.next();
     }
   }
 }

@@ -77,7 +77,7 @@ export class Lane<T> {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
-    this.#work.bell.ring();
+    this.#work.notice.give();
   }
 
   #isToWait(): boolean {

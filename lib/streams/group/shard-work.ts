@@ -8,8 +8,8 @@ import type { Transaction } from '../../atom/index.js';
 import { after, onAbort } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { ShardFeed } from '../feed.js';
+import { Notice } from '../notice.js';
 import type { ShardPosition } from '../position.js';
-import { Bell } from './bell.js';
 import { CommitPrefix } from './commit-prefix.js';
 import type { Entry } from './entry.js';
 import { GroupLeaseLostError } from './group-errors.js';
@@ -35,7 +35,7 @@ export class ShardWork<T> {
   /** Calls of the handler that have not come to an end, also those that nobody waits for any more, and since when they run. */
   readonly calls: Map<Promise<unknown>, number> = new Map();
   /** Rung whenever something changed that a lane or the intake may wait for. */
-  readonly bell: Bell = new Bell();
+  readonly notice: Notice = new Notice();
   /** Items whose records go to the dead letters. */
   readonly parkedKeys: Set<string> = new Set();
   feed: ShardFeed | undefined;
@@ -102,7 +102,7 @@ export class ShardWork<T> {
   /** Nothing more may begin. */
   leave(): void {
     this.#leaving.abort();
-    this.bell.ring();
+    this.notice.give();
   }
 
   /** It was taken, and is in memory until it is done. */
@@ -130,7 +130,7 @@ export class ShardWork<T> {
       this.saver.note(this.prefix.position);
       if (this.lease.yielding.aborted) void this.saver.flush().catch(() => {});
     }
-    this.bell.ring();
+    this.notice.give();
   }
 
   /** Whether all records before it are done, and stored positions may move behind it. */
@@ -205,7 +205,7 @@ export class ShardWork<T> {
     this.parked = undefined;
     this.tell({ type: 'shard-unparked' });
     void this.saver.store({ parked: undefined }).catch(() => {});
-    this.bell.ring();
+    this.notice.give();
   }
 
   /** Age of a record, in milliseconds. */
@@ -248,14 +248,14 @@ export class ShardWork<T> {
 
   /** As `changed`, and no longer than for so long. */
   async changedWithin(ms: number): Promise<void> {
-    const callOff = after(this.ground.clock, ms, () => this.bell.ring(), true);
+    const callOff = after(this.ground.clock, ms, () => this.notice.give(), true);
     await this.changed().finally(callOff);
   }
 
   /** Waits until something may have changed. @throws {Leaving} when the shard is to be given up. */
   async changed(): Promise<void> {
     if (this.isLeaving) throw new Leaving();
-    await this.bell.wait();
+    await this.notice.next();
     if (this.isLeaving) throw new Leaving();
   }
 }

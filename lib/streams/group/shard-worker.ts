@@ -142,7 +142,7 @@ export class ShardWorker<T> {
       }
     }
     work.hasEnded = true;
-    work.bell.ring();
+    work.notice.give();
   }
 
   async #open(): Promise<ShardFeed> {

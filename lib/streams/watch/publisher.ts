@@ -1,6 +1,7 @@
 /** Tells others of every change that is read here, for whatever carries it to them. */
 import type { Batch } from '../change.js';
 import type { StreamFacts } from '../stream-lookup.js';
+import { tell } from '../tell.js';
 import { type Fed, hasImages, imageOf, type Tap } from './tap.js';
 import type { WatchHint } from './watch-hint.js';
 
@@ -43,11 +44,6 @@ export class Publisher implements Tap {
   onEnd(): void {}
 
   #tell(hint: WatchHint): void {
-    try {
-      const told = this.#publish(hint);
-      if (told instanceof Promise) told.catch(this.#onError);
-    } catch (error) {
-      this.#onError(error);
-    }
+    tell(this.#publish, hint, this.#onError);
   }
 }

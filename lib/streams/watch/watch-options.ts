@@ -1,6 +1,7 @@
 /** How watches are fed by a stream: the options, checked. */
 import type { AtomTable } from '../../atom/index.js';
 import type { TableStream } from '../table-stream.js';
+import { tell } from '../tell.js';
 import { slotsMax } from './reader-slots.js';
 import type { WatchHint } from './watch-hint.js';
 
@@ -119,14 +120,6 @@ export function watchChoiceOf(options: StreamWatchSourceOptions): WatchChoice {
     slowMs,
     onError: (error) => tell(onError, error),
   };
-}
-
-/** Whoever is told of an obstacle must not be another one: what he throws is lost. */
-function tell(onError: (error: unknown) => unknown, error: unknown): void {
-  try {
-    const told = onError(error);
-    if (told instanceof Promise) told.catch(() => {});
-  } catch {}
 }
 
 function warn(error: unknown): void {

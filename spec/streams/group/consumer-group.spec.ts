@@ -58,6 +58,26 @@ describe('ConsumerGroup', () => {
     await requireQuiet(world);
   });
 
+  it('is harmed by no onEvent that throws or rejects', async () => {
+    const world = await new ConsumerWorld({ partitions: 1 }).create();
+    await world.writeMany(3);
+    const { done, handler } = noting();
+    let told = 0;
+    // What nobody who is careful would give. A rejection that nobody looks at would end the process, and fails this run.
+    const onEvent = () => {
+      told += 1;
+      if (told % 2 === 0) throw new Error('of no interest');
+      return Promise.reject(new Error('of no interest'));
+    };
+    const group = world.member({ handler, onEvent: onEvent as never });
+    const running = group.run();
+    await world.clock.advance(10_000);
+    await world.clock.run(group.stop());
+    await world.clock.run(running);
+    expect(sorted(done)).toEqual(upTo(3));
+    expect(told).toBeGreaterThan(3);
+  });
+
   it('keeps the order of each item across rolls and splits', async () => {
     const world = await new ConsumerWorld({ partitions: 2, profile: 'service', seed: 5 }).create();
     const { done, handler } = noting();
