@@ -391,4 +391,28 @@ export const streamsReading = [
     rules,
     'that rejects harms nobody',
   ),
+  mutant(
+    'groups: a reset to the tip believes the machine’s clock',
+    'lib/streams/group/consumer-group.ts',
+    'const nowMs = () => serviceNowMs(stream.clock, stream.governed);',
+    'const nowMs = () => stream.clock.now();',
+    'spec/streams/group/service-time.spec.ts',
+    'is reset to it',
+  ),
+  mutant(
+    'groups: an audit believes the machine’s clock',
+    'lib/streams/group/group-run.ts',
+    'nowMs: () => serviceNowMs(clock, stream.governed),',
+    'nowMs: () => clock.now(),',
+    'spec/streams/group/service-time.spec.ts',
+    'begins at the tip',
+  ),
+  mutant(
+    'groups: a wrong endpoint is asked for ever',
+    'lib/streams/group/consumer-group.ts',
+    'waitMsMax, givesUp: true, onRetry',
+    'waitMsMax, givesUp: false, onRetry',
+    'spec/streams/group/service-time.spec.ts',
+    'where nobody is',
+  ),
 ];

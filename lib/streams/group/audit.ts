@@ -56,6 +56,8 @@ export class GroupAudit {
   readonly #ground: AuditGround;
   readonly #told = new Set<string>();
   #forest: ShardForest | undefined;
+  /** The service's time at the zero of the clock that does not step, as it was believed when the forest began. */
+  #zeroMs: number | undefined;
   #leaving: AbortController | undefined;
 
   constructor(ground: AuditGround) {
@@ -74,6 +76,7 @@ export class GroupAudit {
     this.#leaving = undefined;
     // Whoever audits meanwhile knows more.
     this.#forest = undefined;
+    this.#zeroMs = undefined;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -97,8 +100,8 @@ export class GroupAudit {
 
   /** One audit. Whether nothing is left in doubt. */
   async audit(signal: AbortSignal): Promise<boolean> {
-    const { clock, items, terms, onChange, tell } = this.#ground;
-    const nowMs = clock.now();
+    const { items, terms, onChange, tell } = this.#ground;
+    const nowMs = this.#nowMs();
     const meta = await items.meta.deref({ signal });
     const { shards, status, pages } = await this.#list(signal);
     // Read after the listing: what it shows and nobody has a lease for had none when it was shown.
@@ -129,8 +132,8 @@ export class GroupAudit {
    * mishap, and write it back. So each is written over under the next epoch, and what is not to be read counts as done.
    */
   async placeAnew(signal: AbortSignal): Promise<void> {
-    const { clock, items, terms } = this.#ground;
-    const nowMs = clock.now();
+    const { items, terms } = this.#ground;
+    const nowMs = this.#nowMs();
     const { shards, status } = await this.#list(signal);
     const { leases } = await items.leases(signal);
     const { rev = 0 } = (await items.meta.deref({ signal })) ?? {};
@@ -151,6 +154,13 @@ export class GroupAudit {
       if (stands === undefined) throw new Refused();
       return { ...stands, placedAtMs: nowMs };
     });
+  }
+
+  /** A forest that was told too late a time does not take it back: a clock that steps must not be heard. */
+  #nowMs(): number {
+    const { clock, terms } = this.#ground;
+    this.#zeroMs ??= terms.nowMs() - clock.monotonicMs();
+    return this.#zeroMs + clock.monotonicMs();
   }
 
   /** Creates leases that are missing. */

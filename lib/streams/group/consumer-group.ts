@@ -6,6 +6,7 @@ import { retentionMs } from '../limits.js';
 import { persist } from '../persist.js';
 import type { ShardPosition, StreamPosition } from '../position.js';
 import { requirePosition, requireShardPosition } from '../require-position.js';
+import { serviceNowMs } from '../service-time.js';
 import type { StreamFacts } from '../stream-lookup.js';
 import { tell } from '../tell.js';
 import { GroupFromError, GroupTableError } from './consumer-group-errors.js';
@@ -21,9 +22,8 @@ import { GroupRun } from './group-run.js';
 import { type GroupStatus, statusOf } from './group-status.js';
 import type { GroupHandler } from './handler.js';
 
-/** Longest pause between two tries to find the stream at the beginning; and how long it is tried where nobody answers at all. */
+/** Longest pause between two tries to find the stream at the beginning. */
 const waitMsMax = 5_000;
-const silenceMsMax = 10_000;
 
 /** Options of {@link ConsumerGroup.reset}. */
 export type GroupResetOptions = {
@@ -275,7 +275,8 @@ export class ConsumerGroup<T> implements AsyncDisposable {
     if (this.#running !== undefined)
       throw new TypeError(`Cannot reset group ${this.name}: it runs in this process; stop it first`);
     const { stream } = this.#settings;
-    const ground = { items: this.#items, clock: stream.clock, signal };
+    const nowMs = () => serviceNowMs(stream.clock, stream.governed);
+    const ground = { items: this.#items, clock: stream.clock, nowMs, signal };
     if (!force) await requireNobody(ground);
     if (shardId !== undefined) return resetShard(ground, shardId, to);
     const { arn } = await stream.resolve({ signal });
@@ -309,7 +310,7 @@ export class ConsumerGroup<T> implements AsyncDisposable {
     const settings = { ...this.#settings, handlerMsMax };
     const { clock, random } = settings.stream;
     const onRetry = (error: unknown) => this.#tell({ type: 'trouble', action: 'look', error });
-    const trying = { clock, random, signal: stop, waitMsMax, silenceMsMax, onRetry };
+    const trying = { clock, random, signal: stop, waitMsMax, givesUp: true, onRetry };
     let facts: StreamFacts;
     try {
       const prepared = persist(() => this.#prepare(settings), trying);

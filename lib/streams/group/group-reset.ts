@@ -17,6 +17,8 @@ const leaseMsUnknown = 10_000;
 export interface ResetGround {
   readonly items: GroupItems;
   readonly clock: Clock;
+  /** The service's time. */
+  readonly nowMs: () => number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -41,11 +43,11 @@ export async function requireNobody({ items, clock, signal }: ResetGround): Prom
 
 /** One shard, also one that was read to its end. Its epoch is raised, so an owner that is not as dead as it looked is refused. */
 export async function resetShard(
-  { items, clock }: ResetGround,
+  { items, nowMs }: ResetGround,
   shardId: string,
   to: ShardPosition | 'latest',
 ): Promise<void> {
-  const position: ShardPosition = to === 'latest' ? { latestSince: clock.now() } : to;
+  const position: ShardPosition = to === 'latest' ? { latestSince: nowMs() } : to;
   await items.lease(shardId).swap((stands): LeaseState => {
     if (stands === undefined)
       throw new RangeError(`Cannot reset shard ${shardId} of group ${items.group}: it has no such shard`);
@@ -58,7 +60,7 @@ export async function resetShard(
  * All shards: the leases are made anew, as those of a new group would be. If the process dies meanwhile, some are as they were; call it again.
  */
 export async function resetAll(
-  { items, clock, signal }: ResetGround,
+  { items, clock, nowMs, signal }: ResetGround,
   stream: string,
   discovery: Discovery,
   from: StreamPosition,
@@ -70,7 +72,8 @@ export async function resetAll(
     const meta = stands ?? { kind: 'stream-group', v: 1, stream, settings: {}, rev: 0 };
     return { ...meta, stream, rev: Math.max(meta.rev, epochMax) + 1 };
   });
-  const terms = termsOf({ group: items.group, table: items.table, stream, discovery, from, onGranted: () => {} });
+  const { group, table } = items;
+  const terms = termsOf({ ...{ group, table, stream, discovery, from, nowMs }, onGranted: () => {} });
   const nothing = () => {};
   const audit = new GroupAudit({
     ...{

@@ -10,6 +10,7 @@ import { Discovery } from '../discovery.js';
 import { promisedShare } from '../forest-start.js';
 import { persist } from '../persist.js';
 import { Scheduler } from '../scheduler.js';
+import { serviceNowMs } from '../service-time.js';
 import { creationTimeOf } from '../shard-id.js';
 import type { StreamFacts } from '../stream-lookup.js';
 import { Backlog } from './backlog.js';
@@ -76,6 +77,7 @@ export class GroupRun<T> {
     this.member = new GroupMember({
       ...settings.member,
       ...{ group: name, table, stream: arn, discovery: this.#discovery, from, auditMs: settings.auditMs },
+      nowMs: () => serviceNowMs(clock, stream.governed),
       onGranted: (lease) => this.#granted(lease),
       onEvent: tell,
     });
@@ -201,7 +203,7 @@ export class GroupRun<T> {
   #isContinuation({ shardId, position }: OwnedLease): boolean {
     if (position !== 'trim-horizon') return true;
     const { stream, ages } = this.#options.settings;
-    const placedAtMs = this.member.sight.meta?.placedAtMs ?? stream.clock.now();
+    const placedAtMs = this.member.sight.meta?.placedAtMs ?? serviceNowMs(stream.clock, stream.governed);
     return (creationTimeOf(shardId) ?? 0) > placedAtMs - ages.retentionMs * promisedShare;
   }
 }

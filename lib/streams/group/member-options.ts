@@ -58,6 +58,11 @@ export interface GroupMemberOptions extends MembershipOptions {
    * @defaultValue 300,000
    */
   readonly auditMs?: number;
+  /**
+   * The service's time, in epoch milliseconds: names and moments of shards are judged by it.
+   * @defaultValue the time of the table's clock
+   */
+  readonly nowMs?: () => number;
   /** Called when a shard is this member's. */
   onGranted(lease: OwnedLease): void;
   onEvent?(event: MemberEvent): void;
@@ -114,12 +119,13 @@ export function termsOf(options: GroupMemberOptions): MemberTerms {
   if (!(auditMs > 0)) {
     throw new RangeError(`Cannot be a member of group ${options.group}: auditMs must be positive: ${String(auditMs)}`);
   }
-  const { randomBytes } = options.table.sources;
+  const { clock, randomBytes } = options.table.sources;
+  const { nowMs = () => clock.now() } = options;
   const host = hostname();
   const { id = `${host}-${process.pid}-${Buffer.from(randomBytes(6)).toString('base64url')}` } = options;
   const marginMs = Math.max(marginPart * leaseMs, marginMsMin);
   return {
-    ...{ ...options, id, capacity, shardsMax, leaseMs, beatMs, handoffMs, auditMs, settings, onEvent },
+    ...{ ...options, id, capacity, shardsMax, leaseMs, beatMs, handoffMs, auditMs, nowMs, settings, onEvent },
     ...{ marginMs, host, pid: process.pid },
   };
 }
