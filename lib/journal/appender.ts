@@ -16,7 +16,7 @@ import { type BodyPlace, putBody } from './body.js';
 import { chainAfter } from './chain.js';
 import type { BodyRef, Commit } from './commit.js';
 import { pack } from './commit-text.js';
-import { AppendUnknownError, JournalGapError, NotWriterError } from './errors.js';
+import { AppendUnknownError, JournalClosedError, JournalGapError, NotWriterError } from './errors.js';
 import { type Follower, StaleImage } from './follower.js';
 import { emptyHead, type Head, tailBytes } from './head.js';
 import { append, type BodyName, fateOf, isRetired, mayPutBody, trim } from './protocol.js';
@@ -58,6 +58,8 @@ const factsBytes = 85 + 120;
 const commitBytes = 40;
 /** Tails of less are not worth a page. */
 const roomBytesMin = 200;
+/** Of a write unit. */
+const unitBytes = 1_024;
 /** Of the room in the head, what a tail may take before who made it so long spills it, and before the others look after it. */
 const spillAt = 0.55;
 const lookAt = 0.75;
@@ -72,6 +74,7 @@ const foreverMs = 1e9;
 interface Sent {
   image?: Head;
   next?: Head;
+  commit?: Commit;
   trimmed?: number | undefined;
   runs: number;
 }
@@ -102,16 +105,19 @@ export class Appender {
   }
 
   /** Bytes of packed commits that the head's tail may have, if its item is to cost what it may. */
-  get roomBytes(): number {
+  roomBytes(note: Uint8Array | undefined): number {
     const { headBytesMax, follower, keys, label } = this.#options;
     const writers = Math.min(follower.cursor.writers.size + 1, evidenceWritersMax);
     const names = Buffer.byteLength(keys.head) + Buffer.byteLength(label);
-    return Math.max(headBytesMax - factsBytes - names - writers * evidenceBytes, roomBytesMin);
+    const taken = factsBytes + names + writers * evidenceBytes + (note?.byteLength ?? 0);
+    if (note === undefined) return Math.max(headBytesMax - taken, roomBytesMin);
+    // A note that is larger than it may be makes the head dearer with each commit: then what is paid for is used.
+    return Math.max(headBytesMax, Math.ceil((taken + roomBytesMin) / unitBytes) * unitBytes) - taken;
   }
 
   /** Whether events with this text go into the head itself, and not into a body. */
   fitsHead(text: string): boolean {
-    const room = this.roomBytes - commitBytes;
+    const room = this.roomBytes(this.#options.follower.image?.note) - commitBytes;
     const bytes = Buffer.byteLength(text);
     if (bytes > room * packsMax) return false;
     return bytes <= room || pack(text).byteLength <= room;
@@ -264,11 +270,13 @@ export class Appender {
 
   /** The next head, on a base that the consumer has been folded to exactly. */
   async #commitOn(value: Head | undefined, batch: Batch, own: Numbered, sent: Sent): Promise<Head> {
-    const { follower, spiller, clock, label, newJournalId } = this.#options;
+    const { name, follower, spiller, clock, label, newJournalId } = this.#options;
     sent.runs += 1;
     const image = value === undefined ? emptyHead(newJournalId(), label) : follower.accept(value);
     sent.image = image;
     spiller.saw(image, undefined);
+    // Said first: of one that is closed for good there may be nothing to fold any more.
+    if (batch.claims !== true && image.closed !== undefined) throw new JournalClosedError(name, image.closed);
     await follower.foldToExactly(image);
     if (batch.claims !== true) this.#requireRight(image);
     if (isRetired(follower.cursor.writers, this.#writer, this.#last)) throw new Retired();
@@ -276,31 +284,33 @@ export class Appender {
     const draft = batch.decide({ seq: image.seq, image, time });
     if (draft === undefined) throw new Nothing();
     let base = trim(image, spiller.known);
-    let next = this.#headAfter(image, base, draft, time, own);
-    if (base === image && image.tail.length > 0 && tailBytes(next.tail).byteLength > this.roomBytes) {
+    let next = this.#headAfter(sent, base, draft, time, own);
+    if (base === image && image.tail.length > 0 && tailBytes(next.tail).byteLength > this.roomBytes(next.note)) {
       await spiller.wait(image);
       base = trim(image, spiller.known);
       // Rather a head of several units than no commit: when the page can't be told, it goes on without.
-      if (base !== image) next = this.#headAfter(image, base, draft, time, own);
+      if (base !== image) next = this.#headAfter(sent, base, draft, time, own);
     }
     sent.next = next;
     sent.trimmed = base === image ? undefined : image.pages;
     return next;
   }
 
-  #headAfter(image: Head, base: Head, draft: Draft, now: number, { n, ref }: Numbered): Head {
-    const { text, count, time = now, skip = [], handlerVersion, stateDigest, retires, holds } = draft;
+  #headAfter(sent: Sent, base: Head, draft: Draft, now: number, { n, ref }: Numbered): Head {
+    const image = sent.image as Head;
+    const { text, count, time = now, skip = [], handlerVersion, stateDigest, retires, holds, marks = [] } = draft;
     const next = append(base, {
-      ...{ count, time, skip, handlerVersion, stateDigest },
+      ...{ count, time, skip, handlerVersion, stateDigest, marks },
       ...(retires === undefined ? { writer: this.#writer, n, prev: this.#last } : { ...retires, prev: retires.n }),
       retires: retires !== undefined,
       text: ref === undefined ? text : '',
       body: ref,
     });
     const commit = next.tail.at(-1) as Commit;
+    sent.commit = commit;
     requireReadable(commit, image);
     const chain = chainAfter(image.chain, commit);
-    return { ...next, time, chain, ...holds };
+    return kept({ ...next, time, chain, ...holds }, draft);
   }
 
   #requireRight({ holder, epoch }: Head): void {
@@ -313,11 +323,11 @@ export class Appender {
     }
   }
 
-  #applied(batch: Batch, { image, next, trimmed }: Sent, own: Numbered) {
+  #applied(batch: Batch, { image, next, trimmed, ...sent }: Sent, own: Numbered) {
     const { follower, spiller } = this.#options;
-    const { roomBytes } = this;
     const head = next as Head;
-    const commit = head.tail.at(-1) as Commit;
+    const roomBytes = this.roomBytes(head.note);
+    const commit = sent.commit as Commit;
     if (commit.retires) this.#giveBack(own);
     else this.#last = own.n;
     // At once, for the batches that wait behind it.
@@ -336,6 +346,19 @@ export class Appender {
     this.#last = 0;
     this.#next = 1;
   }
+}
+
+/** What the head keeps beside its commits. */
+function kept(head: Head, { note, closes, erases }: Draft): Head {
+  const { note: noteBefore, closed: closedBefore, ...rest } = head;
+  const noteNow = note === undefined ? noteBefore : (note ?? undefined);
+  const closedNow = closes === undefined ? closedBefore : (closes ?? undefined);
+  return {
+    ...rest,
+    ...(erases === true && { tail: [] }),
+    ...(noteNow !== undefined && erases !== true && { note: noteNow }),
+    ...(closedNow !== undefined && { closed: closedNow }),
+  };
 }
 
 /** A commit that says what it does not hold would make the head unreadable for everybody: rather none than such a one. */

@@ -1,5 +1,5 @@
 /** What is appended to a journal: a batch, which decides on a base and makes a draft of it, and what became of it. */
-import type { BodyRef, Commit } from './commit.js';
+import type { BodyRef, Commit, Mark } from './commit.js';
 import type { Head } from './head.js';
 import type { BodyName } from './protocol.js';
 
@@ -23,19 +23,27 @@ export interface Draft {
   readonly time?: number | undefined;
   /** Places in the body of those that do not. */
   readonly skip?: readonly number[] | undefined;
+  /** Names of events in it. @defaultValue none */
+  readonly marks?: readonly Mark[] | undefined;
   readonly handlerVersion?: string | undefined;
   readonly stateDigest?: string | undefined;
   /** Takes a writer out of the journal, who may not commit under this name any more. */
   readonly retires?: { readonly writer: string; readonly n: number } | undefined;
   /** Changes who alone may write. */
   readonly holds?: Pick<Head, 'epoch' | 'holder'> | undefined;
+  /** What the head keeps beside the tail from now on; `null` for nothing any more. @defaultValue what it keeps already */
+  readonly note?: Uint8Array | null | undefined;
+  /** Closes the journal for all but claims, and says why; `null` opens it again. @defaultValue as it is */
+  readonly closes?: string | null | undefined;
+  /** Leaves nothing of the tail and of the note in the head. Only for journals that are closed for good. */
+  readonly erases?: boolean | undefined;
 }
 
 /** Something to append. */
 export interface Batch {
   /** Texts of the events, one a line, if they are to be in a body. */
   readonly bodyText?: string | undefined;
-  /** Whether it is about who may write, and so asks nobody for the right to. */
+  /** Whether it is about who may write, or whether anybody may, and so asks nobody for the right to. */
   readonly claims?: boolean | undefined;
   /** Decides on exactly the state at `base`; `undefined` = nothing to commit. Called again for each base that lost a race. */
   decide(base: Base): Draft | undefined;

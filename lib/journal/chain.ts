@@ -21,11 +21,18 @@ export function textDigest(text: string): string {
 /** The chain after `commit`. */
 export function chainAfter(chain: string, commit: Commit): string {
   const { place, first, count, time, writer, n, prev, text, body, skip, retires } = commit;
-  const { handlerVersion = null, stateDigest = null } = commit;
+  const { handlerVersion = null, stateDigest = null, marks } = commit;
   const facts = [place, first, count, time, writer, n, prev, body?.digest ?? null, skip, retires];
   return createHash('sha256')
     .update(chain)
-    .update(JSON.stringify([...facts, handlerVersion, stateDigest]))
+    .update(
+      JSON.stringify([
+        ...facts,
+        handlerVersion,
+        stateDigest,
+        ...(marks.length > 0 ? [marks.map(({ id, at, count: of }) => [id, at, of])] : []),
+      ]),
+    )
     .update(text)
     .digest()
     .subarray(0, digestBytes)

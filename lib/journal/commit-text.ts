@@ -10,15 +10,16 @@
  * An event is one line of JSON text, kept to the letter, since digests are taken of it. What is rare stands in `more`.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { BodyRef, Commit } from './commit.js';
+import type { BodyRef, Commit, Mark } from './commit.js';
 
-/** Rare members of a commit, by short names: body, skip, retires, handler version, state digest. */
+/** Rare members of a commit, by short names: body, skip, retires, handler version, state digest, marks. */
 interface More {
   readonly b?: readonly [parts: number, bytes: number, digest: string];
   readonly s?: readonly number[];
   readonly r?: 1;
   readonly h?: string;
   readonly d?: string;
+  readonly m?: readonly (readonly [id: string, at: number, count: number])[];
 }
 
 const stored = 0;
@@ -70,13 +71,14 @@ export function encodeCommits(commits: readonly Commit[]): Uint8Array {
   return pack(lines.join('\n'));
 }
 
-function moreOf({ body, skip, retires, handlerVersion, stateDigest }: Commit): More | undefined {
+function moreOf({ body, skip, retires, handlerVersion, stateDigest, marks }: Commit): More | undefined {
   const more: More = {
     ...(body !== undefined && { b: [body.parts, body.bytes, body.digest] as const }),
     ...(skip.length > 0 && { s: skip }),
     ...(retires && { r: 1 as const }),
     ...(handlerVersion !== undefined && { h: handlerVersion }),
     ...(stateDigest !== undefined && { d: stateDigest }),
+    ...(marks.length > 0 && { m: marks.map(({ id, at, count }) => [id, at, count] as const) }),
   };
   return Object.keys(more).length === 0 ? undefined : more;
 }
@@ -106,11 +108,23 @@ export function decodeCommits(bytes: Uint8Array): readonly Commit[] {
       retires: more?.r === 1,
       handlerVersion: more?.h,
       stateDigest: more?.d,
+      marks: marksOf(more?.m),
     });
     seq += count;
     line = end;
   }
   return commits;
+}
+
+const noMarks: readonly Mark[] = [];
+
+function marksOf(facts: More['m']): readonly Mark[] {
+  if (facts === undefined) return noMarks;
+  return facts.map(([id, at, count]) => {
+    requireIntegers(at, count);
+    if (typeof id !== 'string') throw new Error('a mark without a name');
+    return { id, at, count };
+  });
 }
 
 function bodyOf(facts: More['b']): BodyRef | undefined {

@@ -15,6 +15,15 @@ export interface BodyRef {
   readonly digest: string;
 }
 
+/** A name by which the application finds events within a commit again, without reading them. */
+export interface Mark {
+  readonly id: string;
+  /** Index, within the commit, of the first event that it stands for. */
+  readonly at: number;
+  /** How many it stands for. */
+  readonly count: number;
+}
+
 /** Several events that were committed together. */
 export interface Commit {
   readonly place: number;
@@ -34,6 +43,8 @@ export interface Commit {
   readonly body: BodyRef | undefined;
   /** Places in the body of events that were refused after it was written. */
   readonly skip: readonly number[];
+  /** Names of events in it; a store of events keeps the ids of commands here. */
+  readonly marks: readonly Mark[];
   /** No events: `writer`, whose last number is `n`, may not commit any more. */
   readonly retires: boolean;
   /** Says by which rules the events were decided. */

@@ -64,6 +64,22 @@ export class JournalCompactedError extends LeydenError {
   }
 }
 
+/** `ERR_JOURNAL_CLOSED`: the journal was closed, and takes no more events. Nothing was written. */
+export class JournalClosedError extends LeydenError {
+  readonly journal: string;
+  /** Why, in the words of who closed it. */
+  readonly closed: string;
+
+  constructor(journal: string, closed: string) {
+    super('ERR_JOURNAL_CLOSED', `Cannot append to journal ${journal}: it is closed (${closed}); open it again first`, {
+      outcome: 'not-done',
+      retryable: false,
+    });
+    this.journal = journal;
+    this.closed = closed;
+  }
+}
+
 /** `ERR_NOT_WRITER`: another instance alone may write, or has taken over. Nothing was written. */
 export class NotWriterError extends LeydenError {
   readonly journal: string;

@@ -17,6 +17,7 @@ import { Cursor, type CursorFacts } from './cursor.js';
 import { JournalCompactedError, JournalFormatError, JournalGapError } from './errors.js';
 import { type Head, journalFormat } from './head.js';
 import type { JournalKeys } from './keys.js';
+import { tailFrom } from './protocol.js';
 import { type ReadCommit, readCommits, Trouble } from './reader.js';
 import type { Floor } from './spiller.js';
 
@@ -27,6 +28,11 @@ export interface Consumer {
    * asked, and the same commit comes again.
    */
   apply(read: ReadCommit): void;
+  /**
+   * Present where commits may be passed over, as their events can be read again when they are wanted: then a fold that has far to
+   * go, for an append, jumps to the head, and this is told of it. What was taken before is as it was, and no longer the newest.
+   */
+  jumped?(image: Head): void;
 }
 
 export interface FollowerOptions {
@@ -45,6 +51,8 @@ export interface FollowerOptions {
 /** Another head than the one that is to be folded is known already: whoever decides on this one decides in vain. */
 export class StaleImage extends Error {}
 
+/** Who may jump reads no more pages than these before an append. */
+const pagesFoldedMax = 4;
 /** A fold lets other work in after so long. */
 const sliceMs = 20;
 
@@ -175,8 +183,26 @@ export class Follower {
 
   /** Folds to exactly `image`, which a decision is to be made on. */
   async foldToExactly(image: Head): Promise<void> {
-    await this.foldTo(image);
+    if (!this.#jump(image)) await this.foldTo(image);
     if (this.#cursor.place !== image.place) throw new StaleImage();
+  }
+
+  /** Goes on from `image` without reading what lies before it. Only what comes after it is told to the consumer. */
+  jump(image: Head): void {
+    const { place, seq, time, chain, pages } = image;
+    this.restore({ place, seq, time, chain, page: pages, writers: [] });
+    this.#note(image);
+  }
+
+  #jump(image: Head): boolean {
+    const { consumer } = this.#options;
+    if (consumer.jumped === undefined || image.place <= this.#cursor.place) return false;
+    const isFar = image.pages - this.#cursor.page > pagesFoldedMax && tailFrom(image) > this.#cursor.place + 1;
+    // Of a journal that was erased there is nothing to read.
+    if (!isFar && image.tail.length > 0) return false;
+    this.jump(image);
+    consumer.jumped(image);
+    return true;
   }
 
   /** Takes note of a commit that was made here; `false` when it was folded already. */

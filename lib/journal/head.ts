@@ -33,6 +33,10 @@ export interface Head {
   readonly time: number;
   /** Number of pages that the tail was trimmed by: page `pages` is the next. */
   readonly pages: number;
+  /** What the application keeps beside the tail, a state for instance. Not covered by the digest chain. */
+  readonly note?: Uint8Array | undefined;
+  /** Why nobody may append any more, if so. */
+  readonly closed?: string | undefined;
   /** Digest of all that is in the journal, event by event; 22 characters of base64url. */
   readonly chain: string;
   /** The newest commits, up to `place`. */
@@ -76,7 +80,8 @@ function tailOf(bytes: Uint8Array): readonly Commit[] {
 export const headCodec: ValueCodec = {
   name: 'head',
   encode(value) {
-    const { format, journalId, label, epoch, holder, place, seq, time, pages, chain, tail } = value as Head;
+    const { format, journalId, label, epoch, holder, place, seq, time, pages, chain, tail, note, closed } =
+      value as Head;
     const members: Record<string, AttributeValue> = {
       format: number(format),
       journal: { S: journalId },
@@ -89,6 +94,8 @@ export const headCodec: ValueCodec = {
       tail: { B: tailBytes(tail) },
     };
     if (label !== '') members.label = { S: label };
+    if (note !== undefined) members.note = { B: note };
+    if (closed !== undefined) members.closed = { S: closed };
     if (holder !== undefined) members.holder = { M: { writer: { S: holder.writer }, since: number(holder.since) } };
     return { M: members };
   },
@@ -114,6 +121,8 @@ export const headCodec: ValueCodec = {
       pages: integer(members, 'pages'),
       chain: Buffer.from(bytes(members, 'chain')).toString('base64url'),
       tail: tailOf(bytes(members, 'tail')),
+      ...(members.note !== undefined && { note: bytes(members, 'note') }),
+      ...(members.closed !== undefined && { closed: text(members, 'closed') }),
     };
     const last = head.tail.at(-1);
     if (last !== undefined && (last.place !== head.place || last.first + last.count - 1 !== head.seq)) {

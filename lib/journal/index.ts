@@ -4,12 +4,13 @@
  * @module
  */
 export type { Appended, Base, Batch, Draft, PreparedBody } from './batch.js';
-export type { BodyRef, Commit } from './commit.js';
+export type { BodyRef, Commit, Mark } from './commit.js';
 export { Cursor, type CursorFacts, cursorAtStart } from './cursor.js';
 export {
   AppendTooLargeError,
   AppendUnknownError,
   type GapReason,
+  JournalClosedError,
   JournalCompactedError,
   JournalFormatError,
   JournalGapError,

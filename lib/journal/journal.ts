@@ -14,6 +14,7 @@ import type { Clock } from '../engine/index.js';
 import { Appender } from './appender.js';
 import type { Appended, Batch, PreparedBody } from './batch.js';
 import type { BodyPlace } from './body.js';
+import type { Commit } from './commit.js';
 import { textBytesMax } from './commit-text.js';
 import type { Cursor, CursorFacts } from './cursor.js';
 import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterError } from './errors.js';
@@ -51,6 +52,11 @@ export interface JournalOptions {
   readonly appendBytesMax?: number;
   /** @defaultValue the clock of the table */
   readonly clock?: Clock;
+  /**
+   * Awaited before commits leave the head for a page, by every instance that makes them leave, so perhaps several times for one.
+   * What must be found of a commit once it is not in the head any more is stored here. @defaultValue nothing
+   */
+  readonly beforeTrim?: (commits: readonly Commit[]) => Promise<void>;
   /** Told of failures that nobody waits for, such as a page that could not be put ahead of need. @defaultValue nobody */
   readonly onWarning?: (error: unknown) => void;
 }
@@ -110,7 +116,7 @@ export class Journal {
 
   /** Sends nothing. @throws TypeError, RangeError for wrong options. */
   constructor(table: AtomTable, name: string, options: JournalOptions) {
-    const { consumer, label = '', recover, onWarning = () => {}, headBytesMax = 1_024 } = options;
+    const { consumer, label = '', recover, onWarning = () => {}, headBytesMax = 1_024, beforeTrim } = options;
     const { appendBytesMax = appendBytesMaxDefault, readFloor = nothingPruned } = options;
     const { clock, randomBytes } = table.sources;
     requireAtLeast('headBytesMax', headBytesMax, 512);
@@ -129,7 +135,14 @@ export class Journal {
     this.#appendBytesMax = appendBytesMax;
     const shared = { name, label, items: this.#items, keys: this.#keys, head: this.#head, clock: this.#clock };
     this.#follower = new Follower({ ...shared, consumer, readFloor, recover });
-    this.#spiller = new Spiller({ name, items: this.#items, keys: this.#keys, readFloor, onFailure: onWarning });
+    this.#spiller = new Spiller({
+      name,
+      items: this.#items,
+      keys: this.#keys,
+      readFloor,
+      beforeTrim,
+      onFailure: onWarning,
+    });
     const idOf = (bytes: number) => Buffer.from(randomBytes(bytes)).toString('base64url');
     this.#appender = new Appender({
       ...shared,
@@ -162,6 +175,14 @@ export class Journal {
   /** Goes on from a snapshot whose state the consumer holds already. */
   restore(facts: CursorFacts): void {
     this.#follower.restore(facts);
+  }
+
+  /**
+   * Goes on from a head that was read by `readHead` without reading what lies before it: the consumer takes what comes after. For
+   * appends that need no more of the past than the head tells.
+   */
+  jump(image: Head): void {
+    this.#follower.jump(image);
   }
 
   /**

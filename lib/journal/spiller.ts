@@ -9,6 +9,7 @@
  * then nobody else would ever remove it, so it is looked back at once.
  */
 import type { WriteOnceItems } from '../atom/index.js';
+import type { Commit } from './commit.js';
 import { JournalGapError } from './errors.js';
 import type { Head } from './head.js';
 import type { JournalKeys } from './keys.js';
@@ -29,6 +30,8 @@ export interface SpillerOptions {
   readonly keys: JournalKeys;
   /** Reads the pointer, strongly consistent. */
   readonly readFloor: () => Promise<Floor>;
+  /** Awaited before commits of a page may leave the head. */
+  readonly beforeTrim?: ((commits: readonly Commit[]) => Promise<void>) | undefined;
   /** Told of a failure that nobody waits for; the page is tried again at the next need. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -94,7 +97,7 @@ export class Spiller {
     const place = { kind: 'page', journalId, key } as const;
     const answer = await items.putIfAbsent(key, encodePage(place, { commits: tail, chain }));
     if (answer !== 'exists') this.#placed = pages;
-    if (knowsPage(answer)) this.#known = { page: pages, count: tail.length };
+    if (knowsPage(answer)) await this.#know(pages, tail);
     else await this.#look(image);
   }
 
@@ -106,8 +109,14 @@ export class Spiller {
     if (bytes === undefined) return false;
     const page = decodePage({ kind: 'page', journalId, key }, bytes);
     if (typeof page === 'string') throw new JournalGapError(name, { key, reason: page, from: seq, to: seq });
-    this.#known = { page: pages, count: page.commits.length };
+    await this.#know(pages, page.commits);
     return true;
+  }
+
+  /** From now on a commit from here trims what the page holds. */
+  async #know(page: number, commits: readonly Commit[]): Promise<void> {
+    await this.#options.beforeTrim?.(commits);
+    this.#known = { page, count: commits.length };
   }
 
   /** Removes a page that came after the pruner had gone by. */

@@ -35,6 +35,7 @@ const facts = fc.record({
   retires: fc.boolean(),
   handlerVersion: fc.option(fc.string(), { nil: undefined }),
   stateDigest: fc.option(fc.string(), { nil: undefined }),
+  marks: fc.array(fc.record({ id: fc.string(), at: fc.nat(), count: fc.nat() }), { maxLength: 2 }),
 });
 
 /** Commits that join on to each other, from any place on. */
@@ -68,6 +69,11 @@ describe('what comes back', () => {
     const heads = fc.record({
       ...{ journalId: fc.string({ minLength: 1 }), label: fc.string(), epoch: natural, pages: natural, time: natural },
       holder: fc.option(fc.record({ writer: writers, since: natural }), { nil: undefined }),
+      note: fc.option(
+        fc.uint8Array().map((bytes) => new Uint8Array(bytes)),
+        { nil: undefined },
+      ),
+      closed: fc.option(fc.string(), { nil: undefined }),
       tail: fc.oneof(commits, fc.constant([])),
       chain: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('base64url')),
     });
@@ -108,7 +114,7 @@ describe('what comes back', () => {
 
 describe('commits that can be none', () => {
   const commit = { ...{ place: 1, first: 1, time: 5, writer: 'w', n: 1, prev: 0, retires: false }, skip: [] };
-  const rest = { body: undefined, handlerVersion: undefined, stateDigest: undefined };
+  const rest = { body: undefined, handlerVersion: undefined, stateDigest: undefined, marks: [] };
   const sound = unpack(encodeCommits([{ ...commit, ...rest, count: 1, text: '{"a":1}' }]));
 
   it.each([
@@ -136,7 +142,7 @@ describe('the digest chain', () => {
   it('is another one when anything of a commit is another', () => {
     const commit: Commit = {
       ...{ place: 1, first: 1, count: 1, time: 5, writer: 'w', n: 1, prev: 0, text: '1', retires: false, skip: [] },
-      ...{ body: undefined, handlerVersion: undefined, stateDigest: undefined },
+      ...{ body: undefined, handlerVersion: undefined, stateDigest: undefined, marks: [] },
     };
     const others: Partial<Commit>[] = [
       ...(['place', 'first', 'count', 'time', 'n', 'prev'] as const).map((key) => ({ [key]: commit[key] + 1 })),

@@ -15,7 +15,7 @@ import { FrozenEngine } from './frozen-engine.js';
 const keys = journalKeys('log');
 const commit = (place: number): Commit => ({
   ...{ place, first: place, count: 1, time: 5, writer: 'w', n: place, prev: place - 1, text: `{"at":${place}}` },
-  ...{ body: undefined, skip: [], retires: false, handlerVersion: undefined, stateDigest: undefined },
+  ...{ body: undefined, skip: [], retires: false, handlerVersion: undefined, stateDigest: undefined, marks: [] },
 });
 
 /** A head with this page next, and so many commits in its tail. */
