@@ -54,8 +54,12 @@ function textOf(bytes: Uint8Array): string {
 }
 
 export function encodeCommits(commits: readonly Commit[]): Uint8Array {
-  const [start] = commits;
-  if (start === undefined) return new Uint8Array();
+  return commits.length === 0 ? new Uint8Array() : pack(textOfCommits(commits));
+}
+
+/** The text of at least one commit. */
+export function textOfCommits(commits: readonly Commit[]): string {
+  const start = commits[0] as Commit;
   const writers = [...new Set(commits.map(({ writer }) => writer))];
   const lines = [JSON.stringify([start.place, start.first, start.time, writers])];
   let before = start.time;
@@ -68,7 +72,7 @@ export function encodeCommits(commits: readonly Commit[]): Uint8Array {
     if (text !== '') lines.push(text);
     before = time;
   }
-  return pack(lines.join('\n'));
+  return lines.join('\n');
 }
 
 function moreOf({ body, skip, retires, handlerVersion, stateDigest, marks }: Commit): More | undefined {
@@ -85,8 +89,12 @@ function moreOf({ body, skip, retires, handlerVersion, stateDigest, marks }: Com
 
 /** Throws when `bytes` are not what {@link encodeCommits} makes. */
 export function decodeCommits(bytes: Uint8Array): readonly Commit[] {
-  if (bytes.byteLength === 0) return [];
-  const lines = unpack(bytes).split('\n');
+  return bytes.byteLength === 0 ? [] : commitsOfText(unpack(bytes));
+}
+
+/** Throws when `packed` is not what {@link textOfCommits} makes. */
+export function commitsOfText(packed: string): readonly Commit[] {
+  const lines = packed.split('\n');
   const [place, first, time, writers] = JSON.parse(lines[0] as string) as [number, number, number, string[]];
   requireIntegers(place, first, time);
   const commits: Commit[] = [];

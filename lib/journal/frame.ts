@@ -16,7 +16,7 @@ const digestBytes = 16;
 /** Bytes that the wrapping takes. */
 export const frameBytes: number = headerBytes + digestBytes;
 
-const kinds = { page: 1, body: 2 } as const;
+const kinds = { page: 1, body: 2, volume: 3 } as const;
 
 function digestOf(place: FramePlace, bytes: Uint8Array): Buffer {
   const { journalId, key } = place;

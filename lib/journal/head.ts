@@ -33,6 +33,8 @@ export interface Head {
   readonly time: number;
   /** Number of pages that the tail was trimmed by: page `pages` is the next. */
   readonly pages: number;
+  /** Volumes below stand, or were pruned; absent for none. A hint for readers: the pages stand beside them. */
+  readonly volumes?: number | undefined;
   /** What the application keeps beside the tail, a state for instance. Not covered by the digest chain. */
   readonly note?: Uint8Array | undefined;
   /** Why nobody may append any more, if so. */
@@ -80,7 +82,7 @@ function tailOf(bytes: Uint8Array): readonly Commit[] {
 export const headCodec: ValueCodec = {
   name: 'head',
   encode(value) {
-    const { format, journalId, label, epoch, holder, place, seq, time, pages, chain, tail, note, closed } =
+    const { format, journalId, label, epoch, holder, place, seq, time, pages, chain, tail, note, closed, volumes } =
       value as Head;
     const members: Record<string, AttributeValue> = {
       format: number(format),
@@ -94,6 +96,7 @@ export const headCodec: ValueCodec = {
       tail: { B: tailBytes(tail) },
     };
     if (label !== '') members.label = { S: label };
+    if (volumes !== undefined && volumes > 0) members.volumes = number(volumes);
     if (note !== undefined) members.note = { B: note };
     if (closed !== undefined) members.closed = { S: closed };
     if (holder !== undefined) members.holder = { M: { writer: { S: holder.writer }, since: number(holder.since) } };
@@ -121,6 +124,7 @@ export const headCodec: ValueCodec = {
       pages: integer(members, 'pages'),
       chain: Buffer.from(bytes(members, 'chain')).toString('base64url'),
       tail: tailOf(bytes(members, 'tail')),
+      ...(members.volumes !== undefined && { volumes: integer(members, 'volumes') }),
       ...(members.note !== undefined && { note: bytes(members, 'note') }),
       ...(members.closed !== undefined && { closed: text(members, 'closed') }),
     };

@@ -3,6 +3,8 @@
 export interface JournalKeys {
   readonly head: string;
   page(page: number): string;
+  /** Pages `volumePages * volume` and on, bound together. */
+  volume(volume: number): string;
   /** Part `part` of body `n` of a writer. */
   body(writer: string, n: number, part: number): string;
 }
@@ -18,6 +20,7 @@ export function journalKeys(name: string): JournalKeys {
   return {
     head: `${name}/head`,
     page: (page) => `${name}/page/${page}`,
+    volume: (volume) => `${name}/volume/${volume}`,
     body: (writer, n, part) => `${name}/body/${writer}/${n}${part === 0 ? '' : `/${part}`}`,
   };
 }

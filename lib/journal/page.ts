@@ -16,7 +16,7 @@ export interface Page {
   readonly chain: string;
 }
 
-const chainBytes = 16;
+export const chainBytes = 16;
 
 export function encodePage(place: FramePlace, { commits, chain }: Page): Uint8Array {
   return frame(place, Buffer.concat([Buffer.from(chain, 'base64url'), tailBytes(commits)]));

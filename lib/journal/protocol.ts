@@ -147,6 +147,22 @@ export function isLeftover({ sweptTo }: { readonly sweptTo: number }, page: numb
   return sweptTo > page;
 }
 
+// Bind.
+
+/** Volumes of which is known that they stand, or were pruned: `from` up to and without `to`. */
+export interface BoundVolumes {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The head that names these volumes, if they are the next ones after those that it names already. */
+export function nameVolumes<H extends { readonly volumes?: number | undefined }>(
+  base: H,
+  bound: BoundVolumes | undefined,
+): H {
+  return bound?.from === (base.volumes ?? 0) ? { ...base, volumes: bound.to } : base;
+}
+
 // Prune.
 
 /** Bodies that a commit answers for: its own, those of numbers passed over, and, retiring, those never to be named. */

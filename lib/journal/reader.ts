@@ -1,7 +1,7 @@
 /**
  * Reading: from a cursor, through pages and bodies, to exactly one head image.
  *
- *   pages, a hundred at a time ─► the tail of that image ─► bodies, a window at a time ─► commits with their events
+ *   pages or volumes, a window at a time ─► the tail of that image ─► bodies, likewise ─► commits with their events
  *
  * Each stage works ahead of the next, and holds no more than a window. Commits must join on, bodies must have their digest, and
  * at the end of each page and of the tail the digest chain must be the one that stands there. What is missing or wrong is
@@ -14,10 +14,12 @@ import { chainAfter } from './chain.js';
 import type { BodyRef, Commit } from './commit.js';
 import type { GapReason } from './errors.js';
 import type { Head } from './head.js';
+import { type Found, type Holding, holdingsUp, readHoldings } from './holdings.js';
 import type { JournalKeys } from './keys.js';
-import { decodePage } from './page.js';
+import type { Page } from './page.js';
 import { prefetch } from './prefetch.js';
 import { catchUpFrom, join, type Position, positionAfter } from './protocol.js';
+import { volumePages } from './volume.js';
 
 /** A commit with its events. */
 export interface ReadCommit {
@@ -55,15 +57,13 @@ export interface ReadPlace {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Pages read by one request. Most have about 1 KB. */
-const pagesAtOnce = 100;
 /** Text of the bodies that are fetched together. With one window worked on and one ahead, the most that reading holds. */
 const windowBytesMax: number = 8 * 1_024 * 1_024;
 /** Keys of one request. */
 const windowKeysMax = 100;
 
 /** Commits that join on and have the right digest. */
-interface Stretch {
+export interface Stretch {
   readonly commits: readonly Commit[];
   /** The chain after each of them; empty where it is not known. */
   readonly chains: readonly string[];
@@ -75,8 +75,17 @@ interface Stretch {
  * @throws {Trouble}
  */
 export async function* readCommits(place: ReadPlace, from: ReadFrom, image: Head): AsyncGenerator<ReadCommit[]> {
-  const { journalId } = image;
-  for await (const { stretch, bodies } of prefetch(withBodies(place, from, image), 1)) {
+  const ahead = prefetch(withBodies(place, prefetch(stretches(place, from, image), 1)), 1);
+  yield* withTexts(place, image.journalId, ahead);
+}
+
+/** Puts commits and their events together. */
+export async function* withTexts(
+  place: ReadPlace,
+  journalId: string,
+  windows: AsyncIterable<Window>,
+): AsyncGenerator<ReadCommit[]> {
+  for await (const { stretch, bodies } of windows) {
     const batch: ReadCommit[] = [];
     for (const [index, commit] of stretch.commits.entries()) {
       const { body } = commit;
@@ -108,9 +117,15 @@ async function textOf(
   return found.text;
 }
 
+/** A stretch, or as much of one as is read together, and the bodies that it names. */
+interface Window {
+  readonly stretch: Stretch;
+  readonly bodies: ReadonlyMap<string, Uint8Array>;
+}
+
 /** Cuts stretches into windows, and fetches the bodies of each. */
-async function* withBodies(place: ReadPlace, from: ReadFrom, image: Head) {
-  for await (const { commits, chains } of prefetch(stretches(place, from, image), 1)) {
+export async function* withBodies(place: ReadPlace, stretches: AsyncIterable<Stretch>): AsyncGenerator<Window> {
+  for await (const { commits, chains } of stretches) {
     for (let at = 0; at < commits.length || at === 0; ) {
       let [bytes, end] = [0, at];
       const keys: string[] = [];
@@ -141,37 +156,63 @@ async function fetchBodies({ items, ahead, signal }: ReadPlace, keys: readonly s
 /**
  * Pages, then the tail; each without what came before, joining on, and with the digest chain that stands there. The chain
  * has the digests of bodies, so it is checked before any of them is fetched, and before anything is handed on.
+ *
+ * Volumes are read in the place of their pages. One that is missing, damaged, or ends elsewhere than its pages do, is passed
+ * over: what is wrong is told of pages only.
  */
 async function* stretches(place: ReadPlace, from: ReadFrom, image: Head): AsyncGenerator<Stretch> {
+  const { keys } = place;
   let at: Position = from;
   let chain = from.chain;
-  const next = (key: string, commits: readonly Commit[], wanted: string): Stretch => {
+  /** What of these commits comes next, if it joins on, and ends with `wanted`. */
+  const take = ({ commits, chain: wanted }: Page): Stretch | GapReason => {
     const joined = join(at, commits);
-    if (joined === 'gap') throw new Trouble(key, 'gap');
+    if (joined === 'gap') return joined;
     const last = joined.at(-1);
     if (last === undefined) return { commits: [], chains: [] };
-    at = positionAfter(last);
+    let end = chain;
     const chains = joined.map((commit) => {
-      chain = chain && chainAfter(chain, commit);
-      return chain ?? '';
+      end = end && chainAfter(end, commit);
+      return end ?? '';
     });
-    chain ??= wanted;
-    if (chain !== wanted) throw new Trouble(key, 'diverged');
+    if (end !== undefined && end !== wanted) return 'diverged';
+    [at, chain] = [positionAfter(last), wanted];
     return { commits: joined, chains };
   };
-  const { keys, items, signal } = place;
-  for (let page = catchUpFrom(from, from.page, image); page < image.pages; page += pagesAtOnce) {
-    const count = Math.min(pagesAtOnce, image.pages - page);
-    const wanted = Array.from({ length: count }, (_, index) => keys.page(page + index));
-    const found = await items.getMany(wanted, { signal });
-    for (const key of wanted) {
-      const bytes = found.get(key);
-      if (bytes === undefined) throw new Trouble(key, 'missing');
-      const decoded = decodePage({ kind: 'page', journalId: image.journalId, key }, bytes);
-      if (typeof decoded === 'string') throw new Trouble(key, decoded);
-      yield next(key, decoded.commits, decoded.chain);
+  /** Reads to the end, or to a volume that can't be right; then from where to go on, without it. */
+  async function* read(page: number, volumesFrom: number): AsyncGenerator<Stretch, Detour | undefined> {
+    const plan = holdingsUp(keys, { from: page, to: image.pages, volumesFrom, volumesTo: image.volumes ?? 0 });
+    let before: Holding | undefined;
+    const tail: Found = {
+      holding: { key: keys.head, from: image.pages, to: image.pages, volume: undefined },
+      content: { commits: image.tail, chain: image.chain },
+    };
+    for await (const { holding, content } of chained(readHoldings(place, image.journalId, plan), tail)) {
+      const stretch = typeof content === 'string' ? content : take(content);
+      if (typeof stretch !== 'string') {
+        before = holding;
+        yield stretch;
+        continue;
+      }
+      // What does not join on may be right, and the volume before it too short.
+      const wrong = stretch === 'gap' && before?.volume !== undefined ? before : holding;
+      if (wrong.volume === undefined) throw new Trouble(holding.key, stretch);
+      return { page: Math.max(wrong.from, page), volumesFrom: Math.ceil(holding.to / volumePages) };
     }
+    return undefined;
   }
-  yield next(keys.head, image.tail, image.chain);
+  let next: Detour | undefined = { page: catchUpFrom(from, from.page, image), volumesFrom: 0 };
+  while (next !== undefined) next = yield* read(next.page, next.volumesFrom);
   if (at.place !== image.place || at.seq !== image.seq) throw new Trouble(keys.head, 'gap');
+}
+
+/** From which page to go on, and from which volume on to take volumes again. */
+interface Detour {
+  readonly page: number;
+  readonly volumesFrom: number;
+}
+
+async function* chained<T>(source: AsyncIterable<T>, last: T): AsyncGenerator<T> {
+  yield* source;
+  yield last;
 }
