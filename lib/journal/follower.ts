@@ -48,9 +48,6 @@ export interface FollowerOptions {
   readonly recover?: (() => Promise<void>) | undefined;
 }
 
-/** Another head than the one that is to be folded is known already: whoever decides on this one decides in vain. */
-export class StaleImage extends Error {}
-
 /** Who may jump reads no more pages than these before an append. */
 const pagesFoldedMax = 4;
 /** A fold lets other work in after so long. */
@@ -181,10 +178,9 @@ export class Follower {
     return this.#cursor.place >= image.place;
   }
 
-  /** Folds to exactly `image`, which a decision is to be made on. */
-  async foldToExactly(image: Head): Promise<void> {
+  /** Folds up to `image`, which a decision is to be made on, or further if that was done already. */
+  async foldOrJump(image: Head): Promise<void> {
     if (!this.#jump(image)) await this.foldTo(image);
-    if (this.#cursor.place !== image.place) throw new StaleImage();
   }
 
   /** Goes on from `image` without reading what lies before it. Only what comes after it is told to the consumer. */

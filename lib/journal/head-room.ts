@@ -1,0 +1,53 @@
+/** How much the head's tail may take, so that its item costs what it may. */
+import { pack } from './commit-text.js';
+import type { Follower } from './follower.js';
+import type { JournalKeys } from './keys.js';
+
+export interface HeadRoomOptions {
+  readonly keys: JournalKeys;
+  readonly label: string;
+  readonly follower: Follower;
+  /** The head's item is kept within this many bytes. */
+  readonly headBytesMax: number;
+}
+
+/** Each writer in the evidence takes about this much of the head's item; there are at most twice eight. */
+const evidenceBytes = 15;
+const evidenceWritersMax = 16;
+/** What an item's other attributes take, and the head's facts beside its tail. */
+const factsBytes = 85 + 120;
+/** What a commit takes in a tail beside its events, about. */
+const commitBytes = 40;
+/** Tails of less are not worth a page. */
+const roomBytesMin = 200;
+/** Of a write unit. */
+const unitBytes = 1_024;
+/** Text this many times as large as the room will not fit, however well it packs. */
+const packsMax = 12;
+
+export class HeadRoom {
+  readonly #options: HeadRoomOptions;
+
+  constructor(options: HeadRoomOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of packed commits that the head's tail may have, if its item is to cost what it may. */
+  bytes(note: Uint8Array | undefined): number {
+    const { headBytesMax, follower, keys, label } = this.#options;
+    const writers = Math.min(follower.cursor.writers.size + 1, evidenceWritersMax);
+    const names = Buffer.byteLength(keys.head) + Buffer.byteLength(label);
+    const taken = factsBytes + names + writers * evidenceBytes + (note?.byteLength ?? 0);
+    if (note === undefined) return Math.max(headBytesMax - taken, roomBytesMin);
+    // A note that is larger than it may be makes the head dearer with each commit: then what is paid for is used.
+    return Math.max(headBytesMax, Math.ceil((taken + roomBytesMin) / unitBytes) * unitBytes) - taken;
+  }
+
+  /** Whether events with this text go into the head itself, and not into a body. */
+  fits(text: string): boolean {
+    const room = this.bytes(this.#options.follower.image?.note) - commitBytes;
+    const bytes = Buffer.byteLength(text);
+    if (bytes > room * packsMax) return false;
+    return bytes <= room || pack(text).byteLength <= room;
+  }
+}

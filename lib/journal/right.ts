@@ -1,0 +1,35 @@
+/** The right to write alone, as far as this instance has it. */
+import { NotWriterError } from './errors.js';
+import type { Head } from './head.js';
+
+export class Right {
+  readonly #journal: string;
+  readonly #id: string;
+  /** Of this instance's right. */
+  #epoch: number | undefined;
+
+  constructor(journal: string, id: string) {
+    this.#journal = journal;
+    this.#id = id;
+  }
+
+  /** @throws {NotWriterError} `ERR_NOT_WRITER`, when another instance alone may write on this head. */
+  require({ holder, epoch }: Head): void {
+    if (this.#epoch !== undefined && (holder?.writer !== this.#id || epoch !== this.#epoch)) {
+      throw new NotWriterError(this.#journal, 'another instance has taken over', holder?.writer, epoch);
+    }
+    if (this.#epoch === undefined && holder !== undefined) {
+      throw new NotWriterError(this.#journal, 'another instance holds it alone', holder.writer, epoch);
+    }
+  }
+
+  /** What a claim of this instance has made of the head. */
+  claimed({ holder, epoch }: Head): void {
+    this.#epoch = holder?.writer === this.#id ? epoch : undefined;
+  }
+
+  /** Writes as anybody again, and not as the one holder. */
+  forget(): void {
+    this.#epoch = undefined;
+  }
+}
