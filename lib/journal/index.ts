@@ -23,3 +23,4 @@ export type { Position } from './protocol.js';
 export type { ReadCommit, ReadFrom } from './reader.js';
 export type { Floor } from './spiller.js';
 export type { SweepRange, SweepReport } from './sweeper.js';
+export { WaitingCall, type WaitingFacts } from './waiting-call.js';

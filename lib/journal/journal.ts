@@ -19,9 +19,10 @@ import { textBytesMax } from './commit-text.js';
 import type { Cursor, CursorFacts } from './cursor.js';
 import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterError } from './errors.js';
 import { type Consumer, Follower } from './follower.js';
-import { type Head, type Holder, headCodec } from './head.js';
+import { type Head, type Holder, headCodec, noChain } from './head.js';
 import { type JournalKeys, journalKeys } from './keys.js';
 import { decodePage } from './page.js';
+import { tailFrom } from './protocol.js';
 import { type ReadCommit, type ReadFrom, readCommits, Trouble } from './reader.js';
 import { seekPage } from './seek.js';
 import { type Floor, Spiller } from './spiller.js';
@@ -260,26 +261,32 @@ export class Journal {
    * @throws {JournalCompactedError} `ERR_JOURNAL_COMPACTED` when they were pruned, {@link JournalGapError} `ERR_JOURNAL_GAP`.
    */
   async *read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
-    const first = Math.max(from, 1);
     const image = await this.readHead(signal);
-    if (image === undefined) return;
+    if (image !== undefined) yield* this.readTo(image, from, signal);
+  }
+
+  /** Reads up to a head that was read before, as {@link Journal.read} does; without a request what its tail holds. */
+  async *readTo(image: Head, from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
+    const first = Math.max(from, 1);
     yield* this.readFrom(await this.#seek(first, image, signal), first, image, signal);
   }
 
   async #seek(from: number, image: Head, signal: AbortSignal | undefined): Promise<ReadFrom> {
+    // Most journals were never pruned: the floor is asked for when something is missing, and not before.
+    if (from === 1 && tailFrom(image) > 1) return { place: 0, seq: 0, chain: noChain, page: 0 };
     const place = { items: this.#items, keys: this.#keys, signal };
-    for (;;) {
-      const { prunedTo } = await this.#readFloor();
+    for (let lowest = 0; ; ) {
       try {
-        const start = await seekPage(place, from, prunedTo, image);
+        const start = await seekPage(place, from, lowest, image);
         if (start === undefined) throw new JournalCompactedError(this.name, from);
         return start;
       } catch (error) {
         if (!(error instanceof Trouble)) throw error;
         const { key, reason } = error;
-        const floor = await this.#readFloor();
-        // What was pruned meanwhile may lie before what is wanted: look again.
-        if (floor.prunedTo <= prunedTo) throw new JournalGapError(this.name, { key, reason, from, to: image.seq });
+        const { prunedTo } = await this.#readFloor();
+        // What was pruned, now or long ago, may lie before what is wanted: look again.
+        if (prunedTo <= lowest) throw new JournalGapError(this.name, { key, reason, from, to: image.seq });
+        lowest = prunedTo;
       }
     }
   }

@@ -11,7 +11,7 @@ import { isLeydenError } from '../errors.js';
 import type { ReadCommit } from '../journal/index.js';
 import { Call, type HandleAnswer } from './call.js';
 import { Changes } from './changes.js';
-import { ClosedError, OverloadedError, PoisonedError, ReadOnlyError } from './errors.js';
+import { ClosedError, HandleDeadlineError, OverloadedError, PoisonedError, ReadOnlyError } from './errors.js';
 import { encodeEvent } from './event-text.js';
 import { follow } from './follow.js';
 import { FrozenBytes, freezeState } from './freeze.js';
@@ -152,8 +152,10 @@ export class System<S, E, R> {
     const line = encodeEvent(event, id);
     this.log.requireSize(line.bytes);
     const deadlineAt = clock.monotonicMs() + timeoutMs;
-    const call = new Call<S, E, R>(line, id, timeoutMs, deadlineAt);
-    if (signal !== undefined) call.listen(signal, () => call.leave(this.name, signal.reason, clock));
+    const deadlineError = () => new HandleDeadlineError(this.name, timeoutMs);
+    const facts = { subject: this.name, writeId: id ?? 'of this event', deadlineAt, deadlineError, clock };
+    const call = new Call<S, E, R>(line, id, facts);
+    if (signal !== undefined) call.listen(signal);
     this.#alarm.set(deadlineAt);
     this.#pipeline.push(call);
     return call.promise;
@@ -225,7 +227,7 @@ export class System<S, E, R> {
     let next = Number.POSITIVE_INFINITY;
     for (const call of this.#pipeline.calls()) {
       if (call.isOver) continue;
-      if (call.deadlineAt <= now) call.leave(this.name, undefined, clock);
+      if (call.deadlineAt <= now) call.leave();
       else next = Math.min(next, call.deadlineAt);
     }
     this.#alarm.set(next);

@@ -51,7 +51,10 @@ function openPipeline(roomLines: number, decides = handler) {
     replica,
     prepared,
     handle(n: number) {
-      const call = new Call<number, number, unknown>(encodeEvent(n, undefined), undefined, 1e6, 1e9);
+      const call = new Call<number, number, unknown>(encodeEvent(n, undefined), undefined, {
+        ...{ subject: 'system', writeId: 'event', deadlineAt: 1e9, clock: systemClock },
+        deadlineError: () => new Error('too late'),
+      });
       pipeline.push(call);
       return call.promise;
     },
