@@ -7,6 +7,7 @@
  * A writer is known by its name in the journal before it puts a body, and at most two bodies are ahead of its last commit:
  * so those that a crash leaves behind can be found.
  */
+import { unlessAborted } from '../engine/index.js';
 import type { Appended, Batch, PreparedBody } from './batch.js';
 import { type BodyPlace, putBody } from './body.js';
 import { HeadRoom } from './head-room.js';
@@ -35,7 +36,7 @@ export class Appender {
   readonly #right: Right;
   readonly #room: HeadRoom;
   readonly #rooms: TurnRooms;
-  #appending: Promise<unknown> = Promise.resolve();
+  #appending: Promise<void> = Promise.resolve();
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -51,13 +52,18 @@ export class Appender {
     };
   }
 
-  /** Waits until all these appenders have done what they were asked for before, and then works while those who come later wait. */
-  static inTurn<T>(appenders: readonly Appender[], work: () => Promise<T>): Promise<T> {
+  /**
+   * Waits until all these appenders have done what they were asked for before, and then works while those who come later wait.
+   * `signal` ends the waiting, and not the work.
+   */
+  static inTurn<T>(appenders: readonly Appender[], work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     // All queues are joined at once, so no two calls can wait for each other.
-    const before = appenders.map((appender) => appender.#appending.catch(() => {}));
-    const done = Promise.all(before).then(work);
-    for (const appender of appenders) appender.#appending = done;
-    done.catch(() => {});
+    const before = Promise.all(appenders.map((appender) => appender.#appending));
+    const begins = unlessAborted(before, signal);
+    const done = begins.then(work);
+    // Who leaves the queue does not let those behind it pass those before it.
+    const over = Promise.allSettled([before, done]).then(() => {});
+    for (const appender of appenders) appender.#appending = over;
     return done;
   }
 
@@ -93,7 +99,7 @@ export class Appender {
   async prepare(text: string): Promise<PreparedBody> {
     this.#numbers.requireKnown();
     if (!this.#numbers.mayPutBody) {
-      await this.#appending.catch(() => {});
+      await this.#appending;
       if (!this.#numbers.mayPutBody) await this.append(firstWord);
     }
     return this.#put(text);
@@ -123,7 +129,7 @@ export class Appender {
 
   /** Waits for what is under way; with `stop`, gives up on it. */
   async close(): Promise<void> {
-    await this.#appending.catch(() => {});
+    await this.#appending;
   }
 
   stop(reason: unknown): void {

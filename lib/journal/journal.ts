@@ -4,6 +4,7 @@
  *   append    swap of the head, decided on a fold of exactly that head       appender.ts
  *   catch up  head ─► pages, bodies, tail ─► consumer                        follower.ts
  *   spill     tail ─► page, ahead of need                                    spiller.ts
+ *   bind      32 old pages ─► one volume, for who reads later                binder.ts
  *   sweep     what the pointer says may go                                   sweeper.ts
  *
  * So group commit, exactly once, and catching up from a failed write's own answer come from the atom; what is here is where the
@@ -13,18 +14,20 @@ import type { AtomTable, ItemAtom } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
 import { Appender } from './appender.js';
 import type { Appended, Batch, PreparedBody } from './batch.js';
+import { Binder } from './binder.js';
 import type { BodyPlace } from './body.js';
 import type { Commit } from './commit.js';
 import { textBytesMax } from './commit-text.js';
 import type { Cursor, CursorFacts } from './cursor.js';
+import { Descent } from './descent.js';
 import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterError } from './errors.js';
 import { type Consumer, Follower } from './follower.js';
 import { type Head, type Holder, headCodec, noChain } from './head.js';
 import { type JournalKeys, journalKeys } from './keys.js';
 import { decodePage } from './page.js';
 import { tailFrom } from './protocol.js';
-import { type ReadCommit, type ReadFrom, readCommits, Trouble } from './reader.js';
-import { seekPage } from './seek.js';
+import { type ReadCommit, type ReadFrom, readCommits, Trouble, withBodies, withTexts } from './reader.js';
+import { pageBehind, seekPage } from './seek.js';
 import { type Floor, Spiller } from './spiller.js';
 import { type SweepRange, type SweepReport, sweepPages } from './sweeper.js';
 
@@ -58,6 +61,12 @@ export interface JournalOptions {
    * What must be found of a commit once it is not in the head any more is stored here. @defaultValue nothing
    */
   readonly beforeTrim?: (commits: readonly Commit[]) => Promise<void>;
+  /**
+   * Whether commits from here bind old pages into volumes, 32 at a time and in the background. Then old events are read in a few
+   * requests and read units: for journals of many small commits, which are read again. Any journal's volumes are read, whatever this says.
+   * @defaultValue false
+   */
+  readonly volumes?: boolean;
   /** Told of failures that nobody waits for, such as a page that could not be put ahead of need. @defaultValue nobody */
   readonly onWarning?: (error: unknown) => void;
 }
@@ -112,12 +121,14 @@ export class Journal {
   readonly #readFloor: () => Promise<Floor>;
   readonly #follower: Follower;
   readonly #spiller: Spiller;
+  readonly #binder: Binder | undefined;
   readonly #appender: Appender;
   readonly #appendBytesMax: number;
 
   /** Sends nothing. @throws TypeError, RangeError for wrong options. */
   constructor(table: AtomTable, name: string, options: JournalOptions) {
     const { consumer, label = '', recover, onWarning = () => {}, headBytesMax = 1_024, beforeTrim } = options;
+    const { volumes = false } = options;
     const { appendBytesMax = appendBytesMaxDefault, readFloor = nothingPruned } = options;
     const { clock, randomBytes } = table.sources;
     requireAtLeast('headBytesMax', headBytesMax, 512);
@@ -144,13 +155,21 @@ export class Journal {
       beforeTrim,
       onFailure: onWarning,
     });
+    if (volumes) {
+      this.#binder = new Binder({ name, items: this.#items, keys: this.#keys, readFloor, onFailure: onWarning });
+    }
     const idOf = (bytes: number) => Buffer.from(randomBytes(bytes)).toString('base64url');
     this.#appender = new Appender({
       ...shared,
-      ...{ follower: this.#follower, spiller: this.#spiller, headBytesMax },
+      ...{ follower: this.#follower, spiller: this.#spiller, binder: this.#binder, headBytesMax },
       newName: () => idOf(6),
       newJournalId: () => idOf(12),
     });
+  }
+
+  /** @internal What writes a journal; for those who write several together. */
+  static appenderOf(journal: Journal): Appender {
+    return journal.#appender;
   }
 
   /** Where the consumer is: all commits up to here, and none after. */
@@ -268,13 +287,52 @@ export class Journal {
   /** Reads up to a head that was read before, as {@link Journal.read} does; without a request what its tail holds. */
   async *readTo(image: Head, from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
     const first = Math.max(from, 1);
-    yield* this.readFrom(await this.#seek(first, image, signal), first, image, signal);
+    const isWhole = first === 1 && tailFrom(image) > 1;
+    const start = isWhole ? { place: 0, seq: 0, chain: noChain, page: 0 } : await this.#seek(first, image, signal);
+    yield* this.readFrom(start, first, image, signal);
+  }
+
+  /**
+   * Reads commits in descending order, from the one that has event `from`, or the newest, down to the first.
+   *
+   * Nothing is asked for before it is wanted. Each commit has been checked against the digest chain of what comes before it, except
+   * those in the head, which are when the first of the others comes.
+   *
+   * @cost 1 request for those in the head. Then a few pages with the next one, twice as many with each after it, up to 100 pages
+   * or 1 MB of volumes; log2(volumes + 32) requests more to begin in the middle.
+   * @throws {JournalCompactedError} `ERR_JOURNAL_COMPACTED` after the last one that was not pruned, {@link JournalGapError}
+   * `ERR_JOURNAL_GAP`.
+   */
+  async *readBackwards(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
+    const image = await this.readHead(signal);
+    if (image !== undefined) yield* this.readDownFrom(image, from, signal);
+  }
+
+  /** Reads down from a head that was read before, as {@link Journal.readBackwards} does; without a request what its tail holds. */
+  async *readDownFrom(image: Head, from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
+    if (!(from >= 1)) return;
+    const place = { items: this.#items, keys: this.#keys, signal };
+    const { page } = await this.#seek(from, image, signal);
+    const top = page < image.pages ? pageBehind(page, image) : undefined;
+    const readFloor = async () => (await this.#readFloor()).prunedTo;
+    const descent = new Descent(place, { image, top, from, readFloor });
+    let next = Math.min(from, image.seq);
+    try {
+      for await (const batch of withTexts(place, image.journalId, withBodies(place, descent.stretches()))) {
+        for (const read of batch) {
+          next = read.commit.first - 1;
+          yield read;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      await this.#fail(error, { from: next, to: next }, descent.page);
+    }
   }
 
   async #seek(from: number, image: Head, signal: AbortSignal | undefined): Promise<ReadFrom> {
-    // Most journals were never pruned: the floor is asked for when something is missing, and not before.
-    if (from === 1 && tailFrom(image) > 1) return { place: 0, seq: 0, chain: noChain, page: 0 };
     const place = { items: this.#items, keys: this.#keys, signal };
+    // Most journals were never pruned: the floor is asked for when something is missing, and not before.
     for (let lowest = 0; ; ) {
       try {
         const start = await seekPage(place, from, lowest, image);
@@ -300,7 +358,7 @@ export class Journal {
       }
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      await this.#fail(error, from, image, start.page);
+      await this.#fail(error, { from, to: image.seq }, start.page);
     }
   }
 
@@ -351,6 +409,7 @@ export class Journal {
   async close(): Promise<void> {
     await this.#appender.close();
     await this.#spiller.close();
+    await this.#binder?.close();
   }
 
   /** Gives up on what is under way: its outcome is told as unknown. */
@@ -358,10 +417,10 @@ export class Journal {
     this.#appender.stop(reason);
   }
 
-  async #fail({ key, reason }: Trouble, from: number, image: Head, page: number): Promise<never> {
+  async #fail({ key, reason }: Trouble, wanted: { from: number; to: number }, page: number): Promise<never> {
     const { prunedTo } = await this.#readFloor();
-    if (prunedTo > page) throw new JournalCompactedError(this.name, from);
-    throw new JournalGapError(this.name, { key, reason, from, to: image.seq });
+    if (prunedTo > page) throw new JournalCompactedError(this.name, wanted.from);
+    throw new JournalGapError(this.name, { key, reason, ...wanted });
   }
 }
 
