@@ -1,4 +1,5 @@
 /** How much the head's tail may take, so that its item costs what it may. */
+import type { Binder } from './binder.js';
 import { pack } from './commit-text.js';
 import type { Follower } from './follower.js';
 import type { JournalKeys } from './keys.js';
@@ -7,6 +8,8 @@ export interface HeadRoomOptions {
   readonly keys: JournalKeys;
   readonly label: string;
   readonly follower: Follower;
+  /** Present where volumes are bound. */
+  readonly binder?: Binder | undefined;
   /** The head's item is kept within this many bytes. */
   readonly headBytesMax: number;
 }
@@ -16,6 +19,8 @@ const evidenceBytes = 15;
 const evidenceWritersMax = 16;
 /** What an item's other attributes take, and the head's facts beside its tail. */
 const factsBytes = 85 + 120;
+/** And the number of volumes, where there are any. */
+const volumesBytes = 12;
 /** What a commit takes in a tail beside its events, about. */
 const commitBytes = 40;
 /** Tails of less are not worth a page. */
@@ -37,7 +42,8 @@ export class HeadRoom {
     const { headBytesMax, follower, keys, label } = this.#options;
     const writers = Math.min(follower.cursor.writers.size + 1, evidenceWritersMax);
     const names = Buffer.byteLength(keys.head) + Buffer.byteLength(label);
-    const taken = factsBytes + names + writers * evidenceBytes + (note?.byteLength ?? 0);
+    const volumes = this.#options.binder === undefined ? 0 : volumesBytes;
+    const taken = factsBytes + names + writers * evidenceBytes + volumes + (note?.byteLength ?? 0);
     if (note === undefined) return Math.max(headBytesMax - taken, roomBytesMin);
     // A note that is larger than it may be makes the head dearer with each commit: then what is paid for is used.
     return Math.max(headBytesMax, Math.ceil((taken + roomBytesMin) / unitBytes) * unitBytes) - taken;

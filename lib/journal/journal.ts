@@ -326,7 +326,7 @@ export class Journal {
       }
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      await this.#fail(error, { from: next, to: next }, descent.page);
+      await this.#fail(error, descent.page, next, { from: 0, to: next });
     }
   }
 
@@ -358,7 +358,7 @@ export class Journal {
       }
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      await this.#fail(error, { from, to: image.seq }, start.page);
+      await this.#fail(error, start.page, from, { from, to: image.seq });
     }
   }
 
@@ -417,10 +417,15 @@ export class Journal {
     this.#appender.stop(reason);
   }
 
-  async #fail({ key, reason }: Trouble, wanted: { from: number; to: number }, page: number): Promise<never> {
+  async #fail(
+    { key, reason }: Trouble,
+    page: number,
+    wanted: number,
+    within: { readonly from: number; readonly to: number },
+  ): Promise<never> {
     const { prunedTo } = await this.#readFloor();
-    if (prunedTo > page) throw new JournalCompactedError(this.name, wanted.from);
-    throw new JournalGapError(this.name, { key, reason, ...wanted });
+    if (prunedTo > page) throw new JournalCompactedError(this.name, wanted);
+    throw new JournalGapError(this.name, { key, reason, ...within });
   }
 }
 

@@ -2,12 +2,14 @@
  * The sweeper: deletes pages that nobody wants any more, and before each page the bodies that its commits answer for.
  *
  * It is told by the pointer what may go, and after the pointer has said so to everybody. A page is read before it is deleted,
- * because only it knows its bodies; so bodies go first, and a sweep that breaks off is begun anew.
+ * because only it knows its bodies; so bodies go first, and a sweep that breaks off is begun anew. Volumes of which no page is
+ * left go last, whether they stand or not.
  */
 import { type BodyPlace, bodyKeys, partsOf } from './body.js';
 import type { Commit } from './commit.js';
 import { decodePage } from './page.js';
 import { type BodyName, sweeps } from './protocol.js';
+import { volumePages } from './volume.js';
 
 /** What is to be swept: pages `from` up to and without `to`; commits from place `prunedFrom` on are not answered for. */
 export interface SweepRange {
@@ -24,7 +26,7 @@ export interface SweepReport {
 const pagesAtOnce = 50;
 const deletesAtOnce = 16;
 
-/** @cost Per page 1 read unit and 1 write unit; per body its write units, as a delete costs what it deletes. */
+/** @cost Per page 1 read unit and 1 write unit; per body and volume its write units, as a delete costs what it deletes. */
 export async function sweepPages(place: BodyPlace, range: SweepRange, signal?: AbortSignal): Promise<SweepReport> {
   const { items, keys, journalId } = place;
   let [pages, bodies] = [0, 0];
@@ -45,7 +47,17 @@ export async function sweepPages(place: BodyPlace, range: SweepRange, signal?: A
     pages += present.length;
     bodies += doomed.first.length;
   }
+  await inTurns(volumesWithin(place, range), (key) => items.delete(key, { signal }));
   return { pages, bodies };
+}
+
+/** Keys of the volumes whose last page is in the range. */
+function volumesWithin({ keys }: BodyPlace, { from, to }: SweepRange): string[] {
+  const volumes: string[] = [];
+  for (let volume = Math.floor(from / volumePages); (volume + 1) * volumePages <= to; volume += 1) {
+    volumes.push(keys.volume(volume));
+  }
+  return volumes;
 }
 
 /** Keys of the items of all bodies that go with these commits; part 0 of each goes last, since it tells of the others. */

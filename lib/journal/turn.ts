@@ -10,6 +10,7 @@
 import type { ItemAtom } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
 import type { Appended, Batch, Draft, PreparedBody } from './batch.js';
+import type { Binder } from './binder.js';
 import { chainAfter } from './chain.js';
 import type { Commit } from './commit.js';
 import { JournalClosedError, JournalGapError } from './errors.js';
@@ -18,7 +19,7 @@ import { emptyHead, type Head, tailBytes } from './head.js';
 import type { HeadRoom } from './head-room.js';
 import type { JournalKeys } from './keys.js';
 import type { Numbered, Numbering } from './numbering.js';
-import { append, type Fate, fateOf, trim } from './protocol.js';
+import { append, type Fate, fateOf, nameVolumes, trim } from './protocol.js';
 import type { Right } from './right.js';
 import type { Spiller } from './spiller.js';
 
@@ -30,6 +31,8 @@ export interface TurnRooms {
   readonly head: ItemAtom<Head>;
   readonly follower: Follower;
   readonly spiller: Spiller;
+  /** Absent where volumes are not bound. */
+  readonly binder?: Binder | undefined;
   readonly clock: Clock;
   readonly newJournalId: () => string;
   readonly numbers: Numbering;
@@ -175,7 +178,7 @@ export class Turn {
 
   /** Takes note that what was written last is in the journal. */
   applied(): Appended {
-    const { follower, spiller, room, numbers, right } = this.#rooms;
+    const { follower, spiller, binder, room, numbers, right } = this.#rooms;
     const { image, next, trimmed, ...sent } = this.#sent as Sent;
     const head = next as Head;
     const roomBytes = room.bytes(head.note);
@@ -190,6 +193,7 @@ export class Turn {
     const bytes = tailBytes(head.tail).byteLength;
     const isOurs = trimmed !== undefined || tailBytes(image.tail).byteLength <= roomBytes * spillAt;
     if (bytes > roomBytes * (isOurs ? spillAt : lookAt)) spiller.begin(head, !isOurs);
+    if (trimmed !== undefined || head.volumes !== image.volumes) binder?.begin(head);
     return { status: 'applied', commit, adopted, conflicts: this.#conflicts };
   }
 
@@ -233,7 +237,8 @@ export class Turn {
   }
 
   #headAfter(sent: Sent, base: Head): Head {
-    const { writer, last } = this.#rooms.numbers;
+    const { numbers, binder } = this.#rooms;
+    const { writer, last } = numbers;
     const { image } = sent;
     const { n, ref } = this.#own;
     const draft = sent.draft as Draft;
@@ -249,7 +254,7 @@ export class Turn {
     sent.commit = commit;
     requireReadable(commit, image);
     const chain = chainAfter(image.chain, commit);
-    return kept({ ...next, time, chain, ...holds }, draft);
+    return kept(nameVolumes({ ...next, time, chain, ...holds }, binder?.bound), draft);
   }
 }
 
