@@ -8,6 +8,7 @@
  * head names it: somebody binds it again. One is on its way at most.
  */
 import type { WriteOnceItems } from '../atom/index.js';
+import type { Clock } from '../engine/index.js';
 import { chainAfter } from './chain.js';
 import type { Commit } from './commit.js';
 import { type GapReason, JournalGapError } from './errors.js';
@@ -22,6 +23,8 @@ export interface BinderOptions {
   readonly name: string;
   readonly items: WriteOnceItems;
   readonly keys: JournalKeys;
+  /** Told of the work of another thread. */
+  readonly clock: Clock;
   /** Reads the pointer, strongly consistent. */
   readonly readFloor: () => Promise<Floor>;
   /** Told of a failure, which nobody waits for; the volume is tried again at the next trim. */
@@ -61,7 +64,7 @@ export class Binder {
   }
 
   async #bind(image: Head, volume: number): Promise<void> {
-    const { items, keys, readFloor } = this.#options;
+    const { items, keys, clock, readFloor } = this.#options;
     const { journalId } = image;
     const first = volume * volumePages;
     const found = await this.#read(first);
@@ -75,7 +78,8 @@ export class Binder {
     }
     const content = this.#contentOf(image, first, found);
     const key = keys.volume(volume);
-    const bytes = await encodeVolume({ kind: 'volume', journalId, key }, content);
+    const encoding = encodeVolume({ kind: 'volume', journalId, key }, content);
+    const bytes = await (clock.elsewhere?.(encoding) ?? encoding);
     if (bytes === undefined || bytes.byteLength > items.bytesMax(key)) {
       this.#isFull = true;
       return;

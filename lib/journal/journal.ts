@@ -155,9 +155,7 @@ export class Journal {
       beforeTrim,
       onFailure: onWarning,
     });
-    if (volumes) {
-      this.#binder = new Binder({ name, items: this.#items, keys: this.#keys, readFloor, onFailure: onWarning });
-    }
+    if (volumes) this.#binder = new Binder({ ...shared, readFloor, onFailure: onWarning });
     const idOf = (bytes: number) => Buffer.from(randomBytes(bytes)).toString('base64url');
     this.#appender = new Appender({
       ...shared,

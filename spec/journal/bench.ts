@@ -95,7 +95,12 @@ export function openJournal(bench: Bench, options: OpenOptions = {}): Instance {
     consumer: replica,
     onWarning: (error) => warnings.push(error),
     // A fold that lets others in does so by a timer of the machine, which a virtual clock does not see: here it never need.
-    clock: { now: () => bench.clock.now(), monotonicMs: () => 0, sleep: (ms, how) => bench.clock.sleep(ms, how) },
+    clock: {
+      now: () => bench.clock.now(),
+      monotonicMs: () => 0,
+      sleep: (ms, how) => bench.clock.sleep(ms, how),
+      elsewhere: (work) => bench.clock.elsewhere(work),
+    },
     ...(floors !== undefined && {
       readFloor: async () => {
         floors.reads += 1;
@@ -170,7 +175,7 @@ export async function headBytes(bench: Bench): Promise<number> {
 }
 
 /** Keys of this kind that stand in the store, of those that were ever written. */
-export async function keysOf(bench: Bench, kind: 'page' | 'body'): Promise<string[]> {
+export async function keysOf(bench: Bench, kind: 'page' | 'body' | 'volume'): Promise<string[]> {
   const keys = new Set(bench.commits.map(({ key }) => (key.id as { S: string }).S));
   const wanted = [...keys].filter((key) => key.startsWith(`${name}/${kind}/`));
   const items = await Promise.all(wanted.map((key) => bench.item(key)));
