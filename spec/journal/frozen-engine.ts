@@ -43,7 +43,7 @@ export class FrozenEngine {
         this.#tell('frozen');
         await this.#thawed;
         const answer = await (early ?? send(asked));
-        const isWrite = kind === 'put' || kind === 'delete';
+        const isWrite = kind === 'put' || kind === 'delete' || kind === 'transactWrite';
         return loses && isWrite ? ({ status: 'unclear', error: new Error('lost') } as Answer) : answer;
       };
     };
@@ -52,6 +52,8 @@ export class FrozenEngine {
       get: through('get', (asked) => inner.get(asked)),
       batchGet: through('batchGet', (asked) => inner.batchGet(asked)),
       delete: through('delete', (asked) => inner.delete(asked)),
+      transactWrite: through('transactWrite', (asked) => inner.transactWrite(asked)),
+      transactGet: through('transactGet', (asked) => inner.transactGet(asked)),
     });
   }
 
@@ -62,6 +64,11 @@ export class FrozenEngine {
 }
 
 function keyIn(request: object): string {
-  const { item, key } = request as { item?: { id?: { S: string } }; key?: { id?: { S: string } } };
-  return (item ?? key)?.id?.S ?? '';
+  const { item, key, actions = [] } = request as Named & { readonly actions?: readonly Named[] };
+  return (item ?? key)?.id?.S ?? actions.map(keyIn).join(' ');
+}
+
+interface Named {
+  readonly item?: { readonly id?: { readonly S: string } };
+  readonly key?: { readonly id?: { readonly S: string } };
 }
