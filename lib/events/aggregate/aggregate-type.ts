@@ -1,0 +1,140 @@
+/**
+ * A type of aggregates: what commands may do to one, and what events make of it. Pure functions; a store runs them.
+ *
+ *   command ─► handle(state, command) ─► events ─► stream       apply(state, event) ─► the next state, now and at each load
+ */
+import type { EventInput, EventMetadata, RecordedEvent } from '../event.js';
+
+/** Where the state of an aggregate is taken from. */
+export type Truth =
+  /** From all its events, each time that it is loaded. */
+  | 'events'
+  /** From a snapshot, and the events after it. A snapshot is made when so many events are there that are in none. */
+  | { readonly snapshotEvery: number }
+  /** From the state after the last command, which is stored with the command's events. */
+  | 'aggregate';
+
+/** What a command is told of the aggregate beside its state. */
+export interface CommandContext {
+  readonly stream: string;
+  /** Events so far; 0 for one that there is not yet. */
+  readonly version: number;
+  /** Time that the events of this command will have, if they are appended as decided now: epoch milliseconds. */
+  readonly time: number;
+  readonly commandId: string | undefined;
+  readonly metadata: EventMetadata;
+  /** The caller's own signal. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What a command leads to: an event, some, or none. */
+export type Decision<E extends EventInput> = E | readonly E[] | undefined;
+
+/** Options of {@link AggregateType}. */
+export interface AggregateTypeOptions<State, Command, E extends EventInput, Services> {
+  /** Names the type; the streams of its aggregates are `<name>-<id>`. */
+  readonly name: string;
+  /** State of an aggregate that has no event yet. Immutable, as all states. */
+  readonly initial: State;
+  /**
+   * Decides. What it throws refuses the command, and reaches the caller as it is. Runs again when others were faster, so what it does
+   * besides deciding happens again too.
+   */
+  readonly handle: (
+    state: State,
+    command: Command,
+    services: Services,
+    context: CommandContext,
+  ) => Decision<E> | Promise<Decision<E>>;
+  /** The state after an event. Pure and synchronous; it leaves the state that it is given as it is. */
+  readonly apply: (state: State, event: RecordedEvent<E>) => State;
+  /**
+   * Where the state is taken from.
+   * @defaultValue { snapshotEvery: 100 }
+   */
+  readonly truth?: Truth;
+  /**
+   * Raise it when `apply` or the shape of the state changes: snapshots of another version are passed over, and made anew.
+   * @defaultValue 1
+   */
+  readonly stateVersion?: number;
+  /** Types of its events; others are refused, when appended and when loaded. @defaultValue all */
+  readonly eventTypes?: readonly E['type'][];
+}
+
+const snapshotEveryDefault = 100;
+
+/**
+ * A type of aggregates.
+ *
+ * @example
+ * ```ts
+ * import { AggregateType } from 'leyden-jar/events';
+ *
+ * type Event = { type: 'deposited'; data: number } | { type: 'withdrawn'; data: number };
+ * type Command = { deposit: number } | { withdraw: number };
+ *
+ * const account = new AggregateType<number, Command, Event>({
+ *   name: 'account',
+ *   initial: 0,
+ *   handle: (balance, command) => {
+ *     if ('deposit' in command) return { type: 'deposited', data: command.deposit };
+ *     if (command.withdraw > balance) throw new RangeError(`only ${balance} left`);
+ *     return { type: 'withdrawn', data: command.withdraw };
+ *   },
+ *   apply: (balance, { type, data }) => (type === 'deposited' ? balance + data : balance - data),
+ * });
+ * console.log(account.name); // account
+ * ```
+ */
+export class AggregateType<State, Command, E extends EventInput = EventInput, Services = undefined> {
+  readonly name: string;
+  readonly initial: State;
+  readonly handle: AggregateTypeOptions<State, Command, E, Services>['handle'];
+  readonly apply: AggregateTypeOptions<State, Command, E, Services>['apply'];
+  readonly truth: Truth;
+  readonly stateVersion: number;
+  readonly eventTypes: ReadonlySet<string> | undefined;
+
+  /** @throws TypeError, RangeError for wrong options. */
+  constructor(options: AggregateTypeOptions<State, Command, E, Services>) {
+    const { name, initial, handle, apply, eventTypes } = options;
+    const { truth = { snapshotEvery: snapshotEveryDefault }, stateVersion = 1 } = options;
+    if (typeof name !== 'string' || name === '') {
+      throw new TypeError(
+        `Cannot make an aggregate type: name must be a string that is not empty: ${JSON.stringify(name)}`,
+      );
+    }
+    for (const [key, value] of Object.entries({ handle, apply })) {
+      if (typeof value !== 'function') {
+        throw new TypeError(`Cannot make aggregate type ${name}: ${key} must be a function: ${typeof value}`);
+      }
+    }
+    requireTruth(name, truth);
+    if (!Number.isSafeInteger(stateVersion) || stateVersion < 1) {
+      throw new RangeError(
+        `Cannot make aggregate type ${name}: stateVersion must be a whole number from 1: ${stateVersion}`,
+      );
+    }
+    this.name = name;
+    this.initial = initial;
+    this.handle = handle;
+    this.apply = apply;
+    this.truth = truth;
+    this.stateVersion = stateVersion;
+    this.eventTypes = eventTypes && new Set(eventTypes);
+  }
+}
+
+function requireTruth(name: string, truth: Truth): void {
+  if (truth === 'events' || truth === 'aggregate') return;
+  const every = (truth as { readonly snapshotEvery?: unknown } | null)?.snapshotEvery;
+  if (Number.isSafeInteger(every) && (every as number) >= 1) return;
+  throw new RangeError(
+    `Cannot make aggregate type ${name}: truth must be 'events', 'aggregate' or { snapshotEvery } with a whole number from 1: ${JSON.stringify(truth)}`,
+  );
+}
+
+/** An aggregate type, whatever it is of. */
+// biome-ignore lint/suspicious/noExplicitAny: types take states as well as give them, so nothing else stands for each of them.
+export type AnyAggregateType = AggregateType<any, any, any, any>;

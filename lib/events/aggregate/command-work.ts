@@ -1,0 +1,102 @@
+/** A call of `execute`: a command that waits to be decided, and is decided again when others were faster. */
+import type { Journal, WaitingFacts } from '../../journal/index.js';
+import { UnknownEventTypeError } from '../errors.js';
+import type { EventInput, EventMetadata, RecordedEvent } from '../event.js';
+import { encodeEvent } from '../event-line.js';
+import { canBeMet, type ExpectedVersion, isMet } from '../expected-version.js';
+import type { Round } from '../round.js';
+import { type Outcome, type Verdict, Work } from '../work.js';
+import type { AnyAggregateType, CommandContext } from './aggregate-type.js';
+import { foldAll, type StreamState } from './stream-state.js';
+
+/** What `execute` answers. */
+export interface Executed<State, E extends RecordedEvent = RecordedEvent> {
+  /** The state after the command; of one that was repeated, the state as it is now. */
+  readonly state: State;
+  /** Version of the stream after the command's events. */
+  readonly version: number;
+  /** The events that it led to, as they were recorded. */
+  readonly events: readonly E[];
+  /** Epoch milliseconds of the commit, or of the decision, when there was nothing to commit. */
+  readonly time: number;
+  /** It was executed before, under the same command id; this call has changed nothing. */
+  readonly repeated: boolean;
+}
+
+export interface CommandFacts extends WaitingFacts {
+  readonly stream: string;
+  readonly command: unknown;
+  readonly services: unknown;
+  readonly metadata: EventMetadata | undefined;
+  readonly commandId: string | undefined;
+  readonly expected: ExpectedVersion;
+  readonly retries: number;
+  readonly signal: AbortSignal | undefined;
+  readonly state: StreamState;
+  readonly journal: () => Journal;
+  /** The state as it is now, for a command that was repeated. */
+  readonly stateNow: () => Promise<unknown>;
+}
+
+/** What the events of a command are taken to need, before it is decided. */
+const bytesGuessed = 200;
+
+export class CommandWork extends Work<Executed<unknown>> {
+  readonly bytes: number = bytesGuessed;
+  readonly #type: AnyAggregateType;
+  readonly #facts: CommandFacts;
+  #state: unknown;
+
+  constructor(type: AnyAggregateType, facts: CommandFacts) {
+    super(facts, facts.commandId, facts.retries);
+    this.#type = type;
+    this.#facts = facts;
+  }
+
+  async decide(round: Round): Promise<Verdict> {
+    const { stream, command, services, metadata, commandId, expected, signal, state, journal } = this.#facts;
+    const { version } = round;
+    if (!isMet(expected, version)) return { kind: 'conflict', expected, version, final: !canBeMet(expected, version) };
+    const type = this.#type;
+    const folded = await state.at(type, round, journal());
+    const context: CommandContext = {
+      ...{ stream, version, time: round.time, commandId, signal },
+      metadata: metadata ?? Object.freeze({}),
+    };
+    try {
+      const decided = await type.handle(folded.state, command, services, context);
+      const events = eventsOf(decided);
+      for (const event of events) {
+        if (type.eventTypes?.has(event?.type) === false)
+          throw new UnknownEventTypeError(type.name, { type: event.type, stream });
+      }
+      const lines = events.map((event) => encodeEvent(event, metadata));
+      // An event that can't be applied would be in the way of every later command.
+      const records = lines.map((line, index) =>
+        round.recorder.record(line.content(), { seq: version + index + 1, time: round.time, commandId }),
+      );
+      this.#state = foldAll(type, folded, records).state;
+      return { kind: 'append', lines, anywhere: false };
+    } catch (error) {
+      return { kind: 'refuse', error, final: false };
+    }
+  }
+
+  conclude({ contents: _contents, ...outcome }: Outcome): void {
+    this.settle({ outcome: 'done' });
+    if (!outcome.repeated) {
+      this.answer({ ...outcome, state: this.#state });
+      return;
+    }
+    this.#facts.stateNow().then(
+      (state) => this.answer({ ...outcome, state }),
+      (error: unknown) => this.fail(error, { outcome: 'done' }),
+    );
+  }
+}
+
+/** @throws TypeError for what no handler may return. */
+function eventsOf(decided: unknown): readonly EventInput[] {
+  if (decided === undefined || decided === null) return [];
+  return (Array.isArray(decided) ? decided : [decided]) as readonly EventInput[];
+}

@@ -1,0 +1,101 @@
+/**
+ * Events as lines of JSON text, which is what the journal keeps.
+ *
+ *   {"t":"deposited","d":{"amount":5}}                  type, data; more members only where there is something to say:
+ *   {"t":…,"d":…,"m":{…},"v":"2.0.0","i":"order-7/1"}    metadata, schema version, id
+ *   {"f":{"json":{"t":…,"d":…},"meta":…}}               more than plain JSON (Date, Map, bigint, …): superjson's form
+ */
+import { hold, jsonCodec } from '../codec/index.js';
+import { type EventInput, type EventMetadata, schemaVersionDefault } from './event.js';
+
+/** What a line says. */
+export interface EventContent {
+  readonly t: string;
+  readonly d?: unknown;
+  readonly m?: EventMetadata;
+  readonly v?: string;
+  readonly i?: string;
+}
+
+/** An event on its way into the journal. */
+export interface EventLine {
+  readonly text: string;
+  readonly bytes: number;
+  /** What the line says, as a reader will find it. Frozen where it can be; else a copy at each call. */
+  content(): EventContent;
+}
+
+/**
+ * Takes a copy of an event.
+ *
+ * @throws `UnsupportedValueError` `ERR_UNSUPPORTED_VALUE` for what can't be stored without loss; TypeError, RangeError for what is
+ * no event.
+ */
+export function encodeEvent(event: EventInput, shared: EventMetadata | undefined): EventLine {
+  const held = hold(contentOf(requireEvent(event), shared), jsonCodec);
+  const text = held.plain ? JSON.stringify(held.hand()) : `{"f":${(held.encode().data as { readonly S: string }).S}}`;
+  return { text, bytes: Buffer.byteLength(text), content: () => held.hand() as EventContent };
+}
+
+function contentOf(event: EventInput, shared: EventMetadata | undefined): EventContent {
+  const { type, data, metadata, schemaVersion = schemaVersionDefault, id } = event;
+  const all = shared === undefined ? metadata : { ...shared, ...metadata };
+  return {
+    t: type,
+    ...(data !== undefined && { d: data }),
+    ...(all !== undefined && Object.keys(all).length > 0 && { m: all }),
+    ...(schemaVersion !== schemaVersionDefault && { v: schemaVersion }),
+    ...(id !== undefined && { i: id }),
+  };
+}
+
+/** What the lines of one commit say, each frozen where it can be. One call of the parser is several times as fast as one a line. */
+export function decodeLines(text: string): EventContent[] {
+  if (text === '') return [];
+  const values = JSON.parse(`[${text.replaceAll('\n', ',')}]`) as (EventContent | { readonly f: unknown })[];
+  return values.map((value) => ('f' in value ? formOf(value.f) : deepFreeze(value)));
+}
+
+function formOf(form: unknown): EventContent {
+  return jsonCodec.decode({ S: JSON.stringify(form) }) as EventContent;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  // The parser makes own members only.
+  for (const name in value) if (typeof value[name] === 'object') deepFreeze(value[name]);
+  return Object.freeze(value);
+}
+
+function requireEvent(event: EventInput): EventInput {
+  if (typeof event !== 'object' || event === null) {
+    throw new TypeError(
+      `Cannot append: an event must be an object with a type: ${event === null ? 'null' : typeof event}`,
+    );
+  }
+  const { type, metadata, schemaVersion, id } = event;
+  requireText('type', type);
+  if (id !== undefined) requireText('id', id);
+  if (schemaVersion !== undefined) requireText('schemaVersion', schemaVersion);
+  if (metadata !== undefined) requireMetadata(metadata);
+  return event;
+}
+
+function requireText(name: string, value: unknown): void {
+  if (typeof value !== 'string')
+    throw new TypeError(`Cannot append: ${name} of an event must be a string: ${typeof value}`);
+  if (value === '' || Buffer.byteLength(value) > textBytesMax) {
+    throw new RangeError(
+      `Cannot append: ${name} of an event must have 1 to ${textBytesMax} bytes: ${Buffer.byteLength(value)}`,
+    );
+  }
+}
+
+/** Of a type, an id, a version. */
+const textBytesMax = 512;
+
+/** @throws TypeError for what is no metadata. */
+export function requireMetadata(metadata: unknown): void {
+  if (typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)) return;
+  throw new TypeError(`Cannot append: metadata must be an object: ${metadata === null ? 'null' : typeof metadata}`);
+}

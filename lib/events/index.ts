@@ -1,0 +1,35 @@
+/**
+ * Events: a store of event streams, each a journal, with aggregates and views on them.
+ *
+ * @module
+ */
+export {
+  AggregateType,
+  type AggregateTypeOptions,
+  type CommandContext,
+  type Decision,
+  type Truth,
+} from './aggregate/aggregate-type.js';
+export type { Executed } from './aggregate/command-work.js';
+export type { Appended } from './append-work.js';
+export {
+  CommandIdReusedError,
+  ConflictError,
+  EventStoreClosedError,
+  StreamClosedError,
+  StreamPrunedError,
+  UnknownEventTypeError,
+  UpcastError,
+} from './errors.js';
+export type { EventInput, EventMetadata, RecordedEvent } from './event.js';
+export {
+  type AppendOptions,
+  EventStore,
+  type EventStoreOptions,
+  type ExecuteOptions,
+  type Loaded,
+  type WriteOptions,
+} from './event-store.js';
+export type { ExpectedVersion } from './expected-version.js';
+export type { ReadOptions } from './stream-reader.js';
+export type { Upcasted, Upcaster, UpcastSubject } from './upcaster.js';

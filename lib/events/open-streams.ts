@@ -1,0 +1,116 @@
+/** The streams that are open in this process: the ones used last, and all that have something under way. */
+import type { AtomTable } from '../atom/index.js';
+import { DeadlineError } from '../atom/index.js';
+import { Alarm } from '../engine/index.js';
+import { Journal, type WaitingFacts } from '../journal/index.js';
+import { StreamState } from './aggregate/stream-state.js';
+import { OpenStream } from './open-stream.js';
+import { Receipts } from './receipts.js';
+import { Recorder } from './recorder.js';
+import { journalNameOf } from './stream-name.js';
+import type { Upcasters } from './upcaster.js';
+import type { Work } from './work.js';
+
+export interface OpenStreamsFacts {
+  readonly table: AtomTable;
+  readonly store: string;
+  readonly upcasters: Upcasters;
+  readonly headBytesMax: number;
+  readonly appendBytesMax: number;
+  readonly openMax: number;
+  readonly onWarning: (warning: unknown) => void;
+}
+
+/** What all journals of streams are marked with, so that no other system takes one for its own. */
+export const journalLabel = 'events';
+
+export class OpenStreams {
+  readonly #facts: OpenStreamsFacts;
+  /** The one used last comes last. */
+  readonly #open = new Map<string, OpenStream>();
+  readonly #calls = new Set<Work>();
+  readonly #alarm: Alarm;
+
+  constructor(facts: OpenStreamsFacts) {
+    this.#facts = facts;
+    this.#alarm = new Alarm(facts.table.sources.clock, () => this.#expire());
+  }
+
+  of(stream: string): OpenStream {
+    let open = this.#open.get(stream);
+    if (open === undefined) open = this.#make(stream);
+    else this.#open.delete(stream);
+    this.#open.set(stream, open);
+    this.#thinOut();
+    return open;
+  }
+
+  /** For reading alone: one that is open anyway, or one that is made for this. */
+  toRead(stream: string): OpenStream {
+    return this.#open.get(stream) ?? this.#make(stream);
+  }
+
+  /** Facts of a call that waits for `timeoutMs`. */
+  waiting(stream: string, writeId: string, timeoutMs: number): WaitingFacts {
+    const { clock } = this.#facts.table.sources;
+    const key = stream;
+    const deadlineError = () =>
+      new DeadlineError('append to', { key, attempts: 0, conflicts: 0, subject: `stream ${stream}` }, timeoutMs);
+    return { subject: `stream ${stream}`, writeId, deadlineAt: clock.monotonicMs() + timeoutMs, deadlineError, clock };
+  }
+
+  push<A>(open: OpenStream, work: Work<A>, signal: AbortSignal | undefined): Promise<A> {
+    this.#calls.add(work as Work);
+    const done = () => {
+      this.#calls.delete(work as Work);
+      if (this.#calls.size === 0) this.#alarm.clear();
+    };
+    work.promise.then(done, done);
+    if (signal !== undefined) work.listen(signal);
+    this.#alarm.set(work.deadlineAt);
+    open.push(work as Work);
+    return work.promise;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map((open) => open.close()));
+    this.#open.clear();
+    this.#alarm.clear();
+  }
+
+  #make(stream: string): OpenStream {
+    const { table, store, upcasters, headBytesMax, appendBytesMax, onWarning } = this.#facts;
+    const { clock, random } = table.sources;
+    const name = journalNameOf(store, stream);
+    const recorder = new Recorder(stream, upcasters);
+    const receipts = new Receipts(table.writeOnce(), name);
+    const state = new StreamState({ recorder, onWarning });
+    const openJournal = () =>
+      new Journal(table, name, {
+        consumer: { apply: (read) => state.took(read), jumped: () => state.jumped() },
+        ...{ label: journalLabel, headBytesMax, appendBytesMax, onWarning },
+        beforeTrim: (commits) => receipts.put(commits),
+      });
+    return new OpenStream({ stream, recorder, receipts, state, openJournal, clock, random, bytesMax: appendBytesMax });
+  }
+
+  #thinOut(): void {
+    if (this.#open.size <= this.#facts.openMax) return;
+    for (const [stream, open] of this.#open) {
+      if (!open.isIdle) continue;
+      this.#open.delete(stream);
+      open.close().catch(this.#facts.onWarning);
+      return;
+    }
+  }
+
+  #expire(): void {
+    const now = this.#facts.table.sources.clock.monotonicMs();
+    let next = Number.POSITIVE_INFINITY;
+    for (const call of this.#calls) {
+      if (call.deadlineAt <= now) call.leave();
+      else next = Math.min(next, call.deadlineAt);
+    }
+    this.#alarm.set(next);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Names: of streams, of what is stored of them, of the categories that they belong to.
+ *
+ *   account-7        ─► events/account-7/head, events/account-7/page/0, …
+ *   a:b, a/b, ä%1    ─► any characters; '%' and '/' are escaped, so no two names meet
+ *
+ * What a store keeps beside its streams has a name that begins with '@', and no stream's escaped name does.
+ */
+
+/** Room in a key for what comes behind the name: see `journalKeys`. */
+const nameBytesMax = 512;
+
+/** @throws TypeError, RangeError for what can name no stream. */
+export function requireStreamName(action: string, stream: unknown): string {
+  if (typeof stream !== 'string') {
+    throw new TypeError(`Cannot ${action}: the name of a stream must be a string: ${typeof stream}`);
+  }
+  if (stream === '') throw new RangeError(`Cannot ${action}: the name of a stream must not be empty`);
+  if (Buffer.from(stream).toString() !== stream) {
+    throw new RangeError(
+      `Cannot ${action}: the name of a stream has half of a surrogate pair: ${JSON.stringify(stream)}`,
+    );
+  }
+  return stream;
+}
+
+/** A name as a part of a key: without '/', and not beginning with '@'. */
+export function escapeName(name: string): string {
+  const escaped = name.replaceAll('%', '%25').replaceAll('/', '%2F');
+  return escaped.startsWith('@') ? `%40${escaped.slice(1)}` : escaped;
+}
+
+/** The name behind {@link escapeName}. */
+export function unescapeName(escaped: string): string {
+  return escaped.replace(/^%40/, '@').replaceAll('%2F', '/').replaceAll('%25', '%');
+}
+
+/** The name of a stream's journal. @throws RangeError when it is too long. */
+export function journalNameOf(store: string, stream: string): string {
+  const name = `${store}/${escapeName(stream)}`;
+  const bytes = Buffer.byteLength(name);
+  if (bytes > nameBytesMax) {
+    throw new RangeError(
+      `Cannot name a stream: its name has ${bytes} bytes with that of the store and escapes, the limit is ${nameBytesMax}: ${stream.slice(0, 40)}…`,
+    );
+  }
+  return name;
+}
+
+/** The stream of an aggregate: `<type>-<id>`, where a '-' in the type is escaped, so that no two of them meet. */
+export function streamOf(type: string, id: string): string {
+  return `${type.replaceAll('%', '%25').replaceAll('-', '%2D')}-${id}`;
+}
+
+/** The part of a stream's name before its first '-'. */
+export function categoryOf(stream: string): string {
+  const at = stream.indexOf('-');
+  return at === -1 ? stream : stream.slice(0, at);
+}

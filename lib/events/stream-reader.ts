@@ -1,0 +1,67 @@
+/** Reads one stream, forwards or backwards, up to the head as it was when the reading began. */
+import { isLeydenError } from '../errors.js';
+import type { ReadCommit } from '../journal/index.js';
+import { StreamClosedError, StreamPrunedError } from './errors.js';
+import type { RecordedEvent } from './event.js';
+import type { OpenStream } from './open-stream.js';
+import { closingOf } from './stream-closing.js';
+
+/** Options of `read`. */
+export interface ReadOptions {
+  /**
+   * Sequence number of the first event to be read.
+   * @defaultValue 1; backwards the newest
+   */
+  readonly from?: number;
+  /**
+   * Sequence number of the last event to be read.
+   * @defaultValue the newest; backwards 1
+   */
+  readonly to?: number;
+  /** @defaultValue 'forwards' */
+  readonly direction?: 'forwards' | 'backwards';
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws TypeError, RangeError */
+export function requireReadOptions({ from, to, direction = 'forwards' }: ReadOptions): void {
+  for (const [name, value] of Object.entries({ from, to })) {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 0) || value === Number.POSITIVE_INFINITY)
+      continue;
+    throw new RangeError(`Cannot read a stream: ${name} must be a whole number from 0: ${value}`);
+  }
+  if (direction === 'forwards' || direction === 'backwards') return;
+  throw new TypeError(
+    `Cannot read a stream: direction must be 'forwards' or 'backwards': ${JSON.stringify(direction)}`,
+  );
+}
+
+/** Events of a stream, commit by commit. */
+export async function* readStream(open: OpenStream, options: ReadOptions): AsyncGenerator<RecordedEvent[]> {
+  const { direction = 'forwards', signal } = options;
+  const { stream, recorder } = open.facts;
+  signal?.throwIfAborted();
+  const image = await open.journal.readHead(signal);
+  if (closingOf(image) === 'deleted') throw new StreamClosedError('read', stream, 'deleted');
+  if (image === undefined || image.seq === 0) return;
+  const isForwards = direction === 'forwards';
+  const [low, high] = isForwards
+    ? [options.from ?? 1, options.to ?? image.seq]
+    : [options.to ?? 1, options.from ?? image.seq];
+  const [from, to] = [Math.max(low, 1), Math.min(high, image.seq)];
+  if (from > to) return;
+  try {
+    const commits: AsyncGenerator<ReadCommit> = isForwards
+      ? open.journal.readTo(image, from, signal)
+      : open.journal.readBackwards(to, signal);
+    for await (const read of commits) {
+      const { first, count } = read.commit;
+      if (isForwards ? first > to : first + count <= from) return;
+      const records = recorder.records(read, from, to);
+      if (records.length > 0) yield isForwards ? records : records.reverse();
+    }
+  } catch (error) {
+    if (!isLeydenError(error, 'ERR_JOURNAL_COMPACTED')) throw error;
+    throw new StreamPrunedError(stream, from, error);
+  }
+}
