@@ -3,6 +3,9 @@
  * reading those, a window at a time.
  *
  * Volumes are an optimisation only: any of them may be missing or wrong, then the pages count. Whoever reads takes account of that.
+ *
+ * What is written once is read eventually consistent, at half the price: what is found so is right, and what is not, or is none of
+ * this journal's, is read again before anything is made of it. Only a few pages, which may be new, are read strongly at once.
  */
 import type { GapReason } from './errors.js';
 import type { JournalKeys } from './keys.js';
@@ -38,6 +41,8 @@ export interface HoldingRange {
 const pagesAlone = 6;
 /** What a window may weigh: a page weighs 1, a volume 1 for each so many bytes, before any was seen so much. */
 export const windowWeightMax = 100;
+/** Windows of no more items are read strongly: a follower's, who is a page or two behind. */
+const newMax = 4;
 const volumeBytesPerWeight = 10_240;
 const volumeWeightUnseen = 12;
 
@@ -78,7 +83,7 @@ function pageHolding(keys: JournalKeys, page: number): Holding {
  * is twice as heavy as the one before, up to {@link windowWeightMax}, so that who wants a little reads a little.
  */
 export async function* readHoldings(
-  { items, signal }: ReadPlace,
+  place: ReadPlace,
   journalId: string,
   plan: Generator<Holding>,
   weight: number = windowWeightMax,
@@ -92,12 +97,32 @@ export async function* readHoldings(
       if (window.length > 0 && sum > weightMax) break;
       window.push(next.value);
     }
-    const wanted = window.map(({ key }) => key);
-    const found = await items.getMany(wanted, { signal });
+    const keys = window.map(({ key }) => key);
+    const found = await readWindow(place, keys);
     const sizes = window.map(({ key, volume }) => (volume === undefined ? 0 : (found.get(key)?.byteLength ?? 0)));
     volumeWeight = Math.ceil(Math.max(...sizes) / volumeBytesPerWeight) || volumeWeight;
-    for (const holding of window) yield { holding, content: contentOf(holding, journalId, found.get(holding.key)) };
+    for (const holding of window) yield { holding, content: await contentNow(place, journalId, holding, found) };
   }
+}
+
+async function readWindow({ items, signal }: ReadPlace, keys: readonly string[]): Promise<Map<string, Uint8Array>> {
+  if (keys.length <= newMax) return items.getMany(keys, { signal });
+  const found = await items.getMany(keys, { signal, consistency: 'eventual' });
+  const missing = keys.filter((key) => !found.has(key));
+  return missing.length === 0 ? found : new Map([...found, ...(await items.getMany(missing, { signal }))]);
+}
+
+/** What was found, or, before it is called damaged, what stands there now. */
+async function contentNow(
+  { items, signal }: ReadPlace,
+  journalId: string,
+  holding: Holding,
+  found: ReadonlyMap<string, Uint8Array>,
+): Promise<Page | GapReason> {
+  const { key } = holding;
+  const content = contentOf(holding, journalId, found.get(key));
+  if (content !== 'damaged') return content;
+  return contentOf(holding, journalId, await items.get(key, { signal }));
 }
 
 function contentOf({ key, volume }: Holding, journalId: string, bytes: Uint8Array | undefined): Page | GapReason {
