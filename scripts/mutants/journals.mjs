@@ -9,6 +9,8 @@ const journalReader = 'spec/journal/reader.spec.ts';
 const journalHold = 'spec/journal/hold.spec.ts';
 const journalSweeper = 'spec/journal/sweeper.spec.ts';
 const journalUnits = 'spec/journal/units.spec.ts';
+const journalTogether = 'spec/journal/together.spec.ts';
+const journalTogetherCrashes = 'spec/journal/together-crashes.spec.ts';
 const writeOnce = 'spec/atom/write-once.spec.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
@@ -664,5 +666,70 @@ export const journals = [
     'if (floor.prunedTo >= 0) throw new',
     journalReader,
     'while a place is looked for',
+  ),
+  mutant(
+    'journal: a commit together is followed by others before its turn is over',
+    'lib/journal/appender.ts',
+    'const over = Promise.allSettled([before, done]).then(() => {});',
+    'const over = before.then(() => {});',
+    journalTogether,
+    'keeps the order of calls',
+  ),
+  mutant(
+    'journal: who leaves the queue lets those behind it pass',
+    'lib/journal/appender.ts',
+    'const over = Promise.allSettled([before, done]).then(() => {});',
+    'const over = done.then(() => {}, () => {});',
+    journalTogether,
+    'aborts in the queue',
+  ),
+  mutant(
+    'journal: one journal twice in a commit together',
+    'lib/journal/together.ts',
+    'if (names.has(journal.name)) throw',
+    'if (names.has(null)) throw',
+    journalTogether,
+    'takes no journal twice',
+  ),
+  mutant(
+    'journal: more journals together than a transaction takes',
+    'lib/journal/together.ts',
+    'if (entries.length > transactionActionsMax) {',
+    'if (entries.length > 1_000) {',
+    journalTogether,
+    'no more than 100',
+  ),
+  mutant(
+    'journal: batches together decide before all are at their bases',
+    'lib/journal/together.ts',
+    `  await all(turns.map(async (turn) => turn.ground(await tx.deref(turn.head))));
+  for (const turn of turns) turn.decide();`,
+    `  await all(turns.map(async (turn) => turn.ground(await tx.deref(turn.head)).then(() => turn.decide())));`,
+    journalTogether,
+    'decides in the order of the entries',
+  ),
+  mutant(
+    'journal: a lost commit together is looked up in one journal only',
+    'lib/journal/settle.ts',
+    'const found = await Promise.all(turns.map((turn) => turn.fate(signal)));',
+    'const found = await Promise.all(turns.slice(0, 1).map((turn) => turn.fate(signal)));',
+    journalTogetherCrashes,
+    'is told by the one journal',
+  ),
+  mutant(
+    'journal: only one of the journals of an unknown commit is closed to writers',
+    'lib/journal/settle.ts',
+    'const errors = turns.map((turn, at) =>',
+    'const errors = turns.slice(0, 1).map((turn, at) =>',
+    journalTogetherCrashes,
+    'is unknown when it can be looked up nowhere',
+  ),
+  mutant(
+    'journal: a caller who leaves in mid-flight takes part in settling it',
+    'lib/journal/together.ts',
+    'timeoutMs: foreverMs, signal: leaves }',
+    'timeoutMs: foreverMs, signal: stopped }',
+    journalTogether,
+    'aborts in mid-flight',
   ),
 ];
