@@ -11,8 +11,9 @@ import { chainAfter } from './chain.js';
 import type { Commit } from './commit.js';
 import type { GapReason } from './errors.js';
 import { type Head, noChain } from './head.js';
-import { type Holding, holdingsDown, readHoldings } from './holdings.js';
+import { type Found, type Holding, holdingsDown, readHoldings } from './holdings.js';
 import type { Page } from './page.js';
+import { chained } from './prefetch.js';
 import { join, positionAfter } from './protocol.js';
 import { type ReadPlace, type Stretch, Trouble } from './reader.js';
 
@@ -70,17 +71,19 @@ export class Descent {
     }
     let next: Detour | undefined = { top, volumesTo: image.volumes ?? 0 };
     while (next !== undefined) next = yield* this.#walk(next);
-    const lowest = this.#held ?? this.#told;
-    const chains = chainsFrom({ commits: [], chain: noChain }, lowest);
-    if (typeof chains === 'string') throw new Trouble((lowest as Link).holding.key, chains);
-    yield this.#tell(chains);
   }
 
   /** Goes down to the first page, or to a volume that can't be right; then from where to go on, without it. */
   async *#walk({ top, volumesTo }: Detour): AsyncGenerator<Stretch, Detour | undefined> {
     const { image, readFloor } = this.#options;
-    const plan = holdingsDown(this.#place.keys, { from: 0, to: top, volumesFrom: 0, volumesTo });
-    for await (const { holding, content } of readHoldings(this.#place, image.journalId, plan, firstWeight)) {
+    const { keys } = this.#place;
+    const plan = holdingsDown(keys, { from: 0, to: top, volumesFrom: 0, volumesTo });
+    const found = readHoldings(this.#place, image.journalId, plan, firstWeight);
+    const root: Found = {
+      holding: { key: keys.page(0), from: 0, to: 0, volume: undefined },
+      content: { commits: [], chain: noChain },
+    };
+    for await (const { holding, content } of chained(found, root)) {
       this.#page = Math.min(this.#page, holding.from);
       const above = this.#held ?? this.#told;
       const chains = typeof content === 'string' ? content : chainsFrom(content, above);

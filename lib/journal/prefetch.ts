@@ -19,3 +19,9 @@ export async function* prefetch<T>(source: AsyncGenerator<T>, ahead: number): As
     await source.return(undefined);
   }
 }
+
+/** An asynchronous sequence, and one more behind it. */
+export async function* chained<T>(source: AsyncIterable<T>, last: T): AsyncGenerator<T> {
+  yield* source;
+  yield last;
+}

@@ -17,7 +17,7 @@ import type { Head } from './head.js';
 import { type Found, type Holding, holdingsUp, readHoldings } from './holdings.js';
 import type { JournalKeys } from './keys.js';
 import type { Page } from './page.js';
-import { prefetch } from './prefetch.js';
+import { chained, prefetch } from './prefetch.js';
 import { catchUpFrom, join, type Position, positionAfter } from './protocol.js';
 import { volumePages } from './volume.js';
 
@@ -210,9 +210,4 @@ async function* stretches(place: ReadPlace, from: ReadFrom, image: Head): AsyncG
 interface Detour {
   readonly page: number;
   readonly volumesFrom: number;
-}
-
-async function* chained<T>(source: AsyncIterable<T>, last: T): AsyncGenerator<T> {
-  yield* source;
-  yield last;
 }
