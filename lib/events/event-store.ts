@@ -4,92 +4,22 @@ import type { AggregateType } from './aggregate/aggregate-type.js';
 import { CommandWork, type Executed } from './aggregate/command-work.js';
 import { type Appended, AppendWork } from './append-work.js';
 import { EventStoreClosedError } from './errors.js';
-import type { EventInput, EventMetadata, RecordedEvent } from './event.js';
-import { encodeEvent, requireMetadata } from './event-line.js';
-import { type ExpectedVersion, requireExpected } from './expected-version.js';
+import type { EventInput, RecordedEvent } from './event.js';
+import { encodeEvent } from './event-line.js';
+import { requireExpected } from './expected-version.js';
 import { OpenStreams } from './open-streams.js';
 import { requireCommandId } from './receipts.js';
-import { escapeName, requireStreamName, streamOf } from './stream-name.js';
+import {
+  type AppendOptions,
+  type EventStoreOptions,
+  type ExecuteOptions,
+  type Loaded,
+  requireRetries,
+  requireStoreOptions,
+  requireWrite,
+} from './store-options.js';
+import { requireStreamName, streamOf } from './stream-name.js';
 import { type ReadOptions, readStream, requireReadOptions } from './stream-reader.js';
-import { type Upcaster, Upcasters } from './upcaster.js';
-
-/** Options of {@link EventStore}. */
-export interface EventStoreOptions {
-  /**
-   * Names the store's items. Several stores may share a table, with other atoms too.
-   * @defaultValue 'events'
-   */
-  readonly name?: string;
-  /** Bring events of the past to the shape of today. @defaultValue none */
-  readonly upcasters?: readonly Upcaster[];
-  /**
-   * The head's item is kept within this many bytes. More makes appends dearer, and loads of short aggregates cheaper: with 4096 up to
-   * 4 write units for each append.
-   * @defaultValue 1024, one write unit
-   */
-  readonly headBytesMax?: number;
-  /**
-   * JSON text of the events of one append or command, at most; up to 32 MB.
-   * @defaultValue 8 MB
-   */
-  readonly appendBytesMax?: number;
-  /**
-   * Streams that are kept open here, with their heads and states; those used least lately are let go of first.
-   * @defaultValue 1000
-   */
-  readonly openStreamsMax?: number;
-  /** Told of what went wrong and was made good: a snapshot that could not be read, a page that could not be put ahead of need. */
-  readonly onWarning?: (warning: unknown) => void;
-}
-
-/** Options of calls that append. */
-export interface WriteOptions {
-  /** Kept with each event, under what the event says itself. */
-  readonly metadata?: EventMetadata | undefined;
-  /**
-   * Names what is done: done again, it changes nothing, and gives the first outcome. Remembered as long as its events are there.
-   * At most 256 bytes.
-   */
-  readonly commandId?: string | undefined;
-  /**
-   * Leaves. Before anything was sent: the reason itself; after that `UnknownOutcomeError`, whose `settle()` tells.
-   */
-  readonly signal?: AbortSignal | undefined;
-  /** @defaultValue 30000 */
-  readonly timeoutMs?: number;
-}
-
-/** Options of {@link EventStore.append}. */
-export interface AppendOptions extends WriteOptions {
-  /** What the stream must be at. @defaultValue 'any' */
-  readonly expected?: ExpectedVersion;
-}
-
-/** Options of {@link EventStore.execute}. */
-export interface ExecuteOptions<Services> extends WriteOptions {
-  /** Handed to the aggregate type's `handle`. */
-  readonly services?: Services;
-  /** What the stream must be at for the command to be decided at all. @defaultValue 'any' */
-  readonly expected?: ExpectedVersion;
-  /**
-   * Times that the command is decided again when others were faster.
-   * @defaultValue 20
-   */
-  readonly retries?: number;
-}
-
-/** What `load` answers. */
-export interface Loaded<State> {
-  readonly state: State;
-  /** Events in it; 0 for an aggregate that there is not. */
-  readonly version: number;
-}
-
-const headBytesDefault = 1_024;
-const appendBytesDefault: number = 8 * 1_024 * 1_024;
-const openStreamsDefault = 1_000;
-const retriesDefault = 20;
-const timeoutMsDefault = 30_000;
 
 /** A store of events. Making one sends nothing. */
 export class EventStore {
@@ -99,29 +29,9 @@ export class EventStore {
 
   /** @throws TypeError, RangeError for wrong options. */
   constructor(table: AtomTable, options: EventStoreOptions = {}) {
-    const { name = 'events', upcasters = [], onWarning = () => {} } = options;
-    const { headBytesMax = headBytesDefault, appendBytesMax = appendBytesDefault } = options;
-    const { openStreamsMax = openStreamsDefault } = options;
-    if (typeof table?.writeOnce !== 'function') {
-      throw new TypeError(`Cannot open an event store: table must be an AtomTable, not ${typeof table}`);
-    }
-    if (table.encrypts) {
-      throw new TypeError(
-        `Cannot open event store ${name}: the table's codec encrypts, and events would lie beside it unencrypted; ` +
-          'use another AtomTable object on the same table, without that codec',
-      );
-    }
-    requireStreamName('open an event store', name);
-    if (!Number.isSafeInteger(openStreamsMax) || openStreamsMax < 1) {
-      throw new RangeError(
-        `Cannot open event store ${name}: openStreamsMax must be a whole number from 1: ${openStreamsMax}`,
-      );
-    }
+    const { name, facts } = requireStoreOptions(table, options);
     this.name = name;
-    this.#streams = new OpenStreams({
-      ...{ table, store: escapeName(name), upcasters: new Upcasters(upcasters), headBytesMax, appendBytesMax },
-      ...{ openMax: openStreamsMax, onWarning },
-    });
+    this.#streams = new OpenStreams(facts);
   }
 
   /** Appends events to a stream, all or none. */
@@ -135,7 +45,7 @@ export class EventStore {
     if (!Array.isArray(events))
       throw new TypeError(`Cannot append to stream ${stream}: events must be an array: ${typeof events}`);
     const { metadata, signal } = options;
-    const { commandId, timeoutMs } = this.#requireWrite(options);
+    const { commandId, timeoutMs } = requireWrite(options);
     const expected = requireExpected(options.expected ?? 'any');
     const lines = events.map((event) => encodeEvent(event, metadata));
     const open = this.#streams.of(stream);
@@ -172,12 +82,10 @@ export class EventStore {
   ): Promise<Executed<State, RecordedEvent<E>>> {
     this.#requireOpen('execute a command in');
     const stream = this.#streamOf(type, id);
-    const { metadata, services, signal, retries = retriesDefault } = options;
-    const { commandId, timeoutMs } = this.#requireWrite(options);
+    const { metadata, services, signal } = options;
+    const retries = requireRetries(options.retries);
+    const { commandId, timeoutMs } = requireWrite(options);
     const expected = requireExpected(options.expected ?? 'any');
-    if (!Number.isSafeInteger(retries) || retries < 0) {
-      throw new RangeError(`Cannot execute a command: retries must be a whole number from 0: ${retries}`);
-    }
     signal?.throwIfAborted();
     const open = this.#streams.of(stream);
     const work = new CommandWork(type, {
@@ -214,13 +122,6 @@ export class EventStore {
 
   #requireOpen(action: string): void {
     if (this.#isClosed) throw new EventStoreClosedError(action, this.name);
-  }
-
-  #requireWrite({ metadata, commandId, timeoutMs = timeoutMsDefault }: WriteOptions) {
-    if (metadata !== undefined) requireMetadata(metadata);
-    if (commandId !== undefined) requireCommandId(commandId);
-    if (!(timeoutMs > 0)) throw new RangeError(`Cannot append: timeoutMs must be a positive number: ${timeoutMs}`);
-    return { commandId, timeoutMs };
   }
 
   #streamOf(type: { readonly name: string }, id: string): string {

@@ -22,14 +22,8 @@ export {
   UpcastError,
 } from './errors.js';
 export type { EventInput, EventMetadata, RecordedEvent } from './event.js';
-export {
-  type AppendOptions,
-  EventStore,
-  type EventStoreOptions,
-  type ExecuteOptions,
-  type Loaded,
-  type WriteOptions,
-} from './event-store.js';
+export { EventStore } from './event-store.js';
 export type { ExpectedVersion } from './expected-version.js';
+export type { AppendOptions, EventStoreOptions, ExecuteOptions, Loaded, WriteOptions } from './store-options.js';
 export type { ReadOptions } from './stream-reader.js';
 export type { Upcasted, Upcaster, UpcastSubject } from './upcaster.js';
