@@ -33,6 +33,8 @@ export interface Draft {
   readonly holds?: Pick<Head, 'epoch' | 'holder'> | undefined;
   /** What the head keeps beside the tail from now on; `null` for nothing any more. @defaultValue what it keeps already */
   readonly note?: Uint8Array | null | undefined;
+  /** The journal's label from now on. @defaultValue as it is */
+  readonly label?: string | undefined;
   /** Closes the journal for all but claims, and says why; `null` opens it again. @defaultValue as it is */
   readonly closes?: string | null | undefined;
   /** Leaves nothing of the tail and of the note in the head. Only for journals that are closed for good. */

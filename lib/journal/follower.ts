@@ -38,6 +38,8 @@ export interface Consumer {
 export interface FollowerOptions {
   readonly name: string;
   readonly label: string;
+  /** Others that are read as well. */
+  readonly otherLabels: readonly string[];
   readonly items: WriteOnceItems;
   readonly keys: JournalKeys;
   readonly head: ItemAtom<Head>;
@@ -121,12 +123,12 @@ export class Follower {
 
   /** @throws {JournalFormatError} `ERR_JOURNAL_FORMAT`, when the head is not one of this journal's. */
   accept(image: Head): Head {
-    const { name, label } = this.#options;
+    const { name, label, otherLabels } = this.#options;
     if (image.format !== journalFormat) {
       const remedy = 'use the release that wrote it, or a later one';
       throw new JournalFormatError(name, 'format', String(image.format), String(journalFormat), remedy);
     }
-    if (image.label !== label) {
+    if (image.label !== label && !otherLabels.includes(image.label)) {
       const remedy = 'another application uses this name; choose another one, or the right format';
       throw new JournalFormatError(name, 'label (format)', JSON.stringify(image.label), JSON.stringify(label), remedy);
     }

@@ -40,6 +40,8 @@ export interface JournalOptions {
    * @defaultValue ''
    */
   readonly label?: string;
+  /** Labels that journals of this kind may have as well. A batch that minds looks at `image.label`. @defaultValue none */
+  readonly otherLabels?: readonly string[];
   /** Reads what was pruned, strongly consistent. Absent where nothing ever is. */
   readonly readFloor?: () => Promise<Floor>;
   /** Loads the newest snapshot into the consumer and calls {@link Journal.restore}. Absent where there are no snapshots. */
@@ -127,7 +129,15 @@ export class Journal {
 
   /** Sends nothing. @throws TypeError, RangeError for wrong options. */
   constructor(table: AtomTable, name: string, options: JournalOptions) {
-    const { consumer, label = '', recover, onWarning = () => {}, headBytesMax = 1_024, beforeTrim } = options;
+    const {
+      consumer,
+      label = '',
+      otherLabels = [],
+      recover,
+      onWarning = () => {},
+      headBytesMax = 1_024,
+      beforeTrim,
+    } = options;
     const { volumes = false } = options;
     const { appendBytesMax = appendBytesMaxDefault, readFloor = nothingPruned } = options;
     const { clock, randomBytes } = table.sources;
@@ -146,7 +156,7 @@ export class Journal {
     this.#readFloor = readFloor;
     this.#appendBytesMax = appendBytesMax;
     const shared = { name, label, items: this.#items, keys: this.#keys, head: this.#head, clock: this.#clock };
-    this.#follower = new Follower({ ...shared, consumer, readFloor, recover });
+    this.#follower = new Follower({ ...shared, otherLabels, consumer, readFloor, recover });
     this.#spiller = new Spiller({
       name,
       items: this.#items,

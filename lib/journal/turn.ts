@@ -259,12 +259,13 @@ export class Turn {
 }
 
 /** What the head keeps beside its commits. */
-function kept(head: Head, { note, closes, erases }: Draft): Head {
+function kept(head: Head, { note, closes, erases, label }: Draft): Head {
   const { note: noteBefore, closed: closedBefore, ...rest } = head;
   const noteNow = note === undefined ? noteBefore : (note ?? undefined);
   const closedNow = closes === undefined ? closedBefore : (closes ?? undefined);
   return {
     ...rest,
+    ...(label !== undefined && { label }),
     ...(erases === true && { tail: [] }),
     ...(noteNow !== undefined && erases !== true && { note: noteNow }),
     ...(closedNow !== undefined && { closed: closedNow }),
