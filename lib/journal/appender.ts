@@ -9,7 +9,8 @@
  */
 import { unlessAborted } from '../engine/index.js';
 import type { Appended, Batch, PreparedBody } from './batch.js';
-import { type BodyPlace, putBody } from './body.js';
+import { type BodyPlace, bodyKeys, putBody } from './body.js';
+import { JournalClosedError } from './errors.js';
 import { HeadRoom } from './head-room.js';
 import { Numbering } from './numbering.js';
 import { Right } from './right.js';
@@ -114,7 +115,8 @@ export class Appender {
    */
   append(batch: Batch, body?: PreparedBody): Promise<Appended> {
     const turn = this.turn(batch, body);
-    return Appender.inTurn([this], () => turn.eagerly(() => this.#swap(turn)));
+    const appended = Appender.inTurn([this], () => turn.eagerly(() => this.#swap(turn)));
+    return body === undefined ? appended : this.#orRemoved(appended, body);
   }
 
   /** A turn for a batch. The number is taken now, so that a body that is prepared before this turn comes gets a later one. */
@@ -156,6 +158,21 @@ export class Appender {
   async #prepareAgain({ bodyText }: Batch): Promise<PreparedBody> {
     if (!this.#numbers.mayPutBody) await this.#swap(this.turn(firstWord));
     return this.#put(bodyText as string);
+  }
+
+  /** Of a journal that was closed meanwhile nobody may come by any more who sweeps. */
+  async #orRemoved(appended: Promise<Appended>, { ref, ...name }: PreparedBody): Promise<Appended> {
+    try {
+      return await appended;
+    } catch (error) {
+      const { items, keys } = this.#options;
+      if (error instanceof JournalClosedError) {
+        const doomed = bodyKeys(keys, name, ref.parts).reverse();
+        // It is garbage at worst, and the error is what counts.
+        await Promise.all(doomed.map((key) => items.delete(key).catch(() => {})));
+      }
+      throw error;
+    }
   }
 
   async #put(text: string): Promise<PreparedBody> {

@@ -10,7 +10,7 @@
  * So group commit, exactly once, and catching up from a failed write's own answer come from the atom; what is here is where the
  * bytes live, and the rules of `protocol.ts`. Any number of writers on any number of machines may append; all see one order.
  */
-import type { AtomTable, ItemAtom } from '../atom/index.js';
+import type { AtomTable, ItemAtom, WatchOptions } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
 import { Appender } from './appender.js';
 import type { Appended, Batch, PreparedBody } from './batch.js';
@@ -29,7 +29,7 @@ import { tailFrom } from './protocol.js';
 import { type ReadCommit, type ReadFrom, readCommits, Trouble, withBodies, withTexts } from './reader.js';
 import { pageBehind, seekPage } from './seek.js';
 import { type Floor, Spiller } from './spiller.js';
-import { type SweepRange, type SweepReport, sweepPages } from './sweeper.js';
+import { type SweepRange, type SweepReport, sweepPages, sweepWhole } from './sweeper.js';
 
 /** Options of {@link Journal}. */
 export interface JournalOptions {
@@ -376,6 +376,15 @@ export class Journal {
     return image && this.#follower.accept(image);
   }
 
+  /**
+   * The head, and then each newer one that becomes known here; those between may be passed over. `undefined` before there is one.
+   *
+   * @cost As `ItemAtom.watch`: shared by all watches of the table.
+   */
+  async *heads(options: WatchOptions = {}): AsyncGenerator<Head | undefined> {
+    for await (const image of this.#head.watch(options)) yield image && this.#follower.accept(image);
+  }
+
   /** Place and time of the last commit of a page; `undefined` when there is no such page. */
   async pageEnd(
     page: number,
@@ -394,6 +403,15 @@ export class Journal {
     const image = this.image ?? (await this.readHead(signal));
     if (image === undefined) return { pages: 0, bodies: 0 };
     return sweepPages({ items: this.#items, keys: this.#keys, journalId: image.journalId }, range, signal);
+  }
+
+  /** Deletes all but the head of a journal that was closed; see {@link sweepWhole}. */
+  async sweepWhole(
+    image: Head,
+    beforeDelete?: (commits: readonly Commit[]) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<SweepReport> {
+    return sweepWhole({ items: this.#items, keys: this.#keys, journalId: image.journalId }, image, beforeDelete, signal);
   }
 
   /**
