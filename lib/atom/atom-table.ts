@@ -10,8 +10,11 @@ import {
   type KeySelection,
   type KeysOptions,
   keysOf,
+  type NamedEntry,
+  type NamedScan,
   type ScanOptions,
   type Standing,
+  scanNamed,
   scanOf,
   standingOf,
 } from './many/enumerate.js';
@@ -472,6 +475,16 @@ export class AtomTable {
   images<T>(selection: KeySelection = {}, options?: AtomOptions<T>): AtomImages {
     const given = options as unknown as AtomOptions<never> | undefined;
     return new AtomImages(this.#cells, this.#cells.readingRules(given), selection);
+  }
+
+  /**
+   * @internal Atoms whose keys are names that begin so, for parts of this library that keep atoms under names of their own: see
+   * {@link AtomTable.keyNamed}. Costs as {@link AtomTable.scan}: the whole table is read.
+   */
+  scanNamed<T>(prefix: string, options: NamedScan<T> = {}): Walk<NamedEntry<T>> {
+    this.#assertOpen('scan');
+    const rulesOf = this.#cells.readingRules((options.atom ?? {}) as unknown as AtomOptions<never>);
+    return scanNamed<T>(this.#cells, rulesOf, prefix, options);
   }
 
   /** @internal One atom as it is now, as a scan would tell of it. */

@@ -13,9 +13,11 @@ import {
   type ScanRequest,
   sortKeyBytesMax,
 } from '../../engine/index.js';
+import type { AtomOptions } from '../atom-options.js';
 import type { Lineage } from '../evidence.js';
+import type { ValueRules } from '../value-rules.js';
 import { type AtomEntry, entryOf, keyIn } from './atom-entry.js';
-import { type Cells, keyItemOf, keyTextOf } from './cells.js';
+import { type AtomKey, type Cells, keyItemOf, keyTextOf } from './cells.js';
 import { requireCount } from './many-keys.js';
 import { readPage } from './page-read.js';
 import { type PageReader, type Row, Walk } from './walk.js';
@@ -105,6 +107,51 @@ export function scanOf<T>(cells: Cells, options: ScanOptions): Walk<AtomEntry<T>
   return walk(cells, 'scan', options, rowsOf, undefined);
 }
 
+/** Which named atoms are scanned, and how they are read. */
+export interface NamedScan<T> extends Pick<KeysOptions, 'consistency' | 'signal'> {
+  /** Atoms are read as a handle with these options reads them. */
+  readonly atom?: AtomOptions<T>;
+  /** Those of which it says `false` are passed over before they are decoded. */
+  readonly isWanted?: (name: string) => boolean;
+}
+
+/** An atom whose key is a name, see `AtomTable.keyNamed`. */
+export interface NamedEntry<T> {
+  readonly name: string;
+  readonly value: T;
+}
+
+/** Atoms whose keys are names that begin so, in tables of either kind. No cache learns from them. */
+export function scanNamed<T>(
+  cells: Cells,
+  rulesOf: (key: AtomKey) => ValueRules,
+  prefix: string,
+  { consistency, signal, isWanted = () => true }: NamedScan<T>,
+): Walk<NamedEntry<T>> {
+  const { keyNames, clock } = cells.ground;
+  const stale = consistency === 'eventual';
+  const rowsOf = (items: readonly Item[]) =>
+    items.map((item): Row<NamedEntry<T>> => {
+      const at = keyItemOf(item, keyNames);
+      return {
+        at,
+        id: at,
+        async make() {
+          const found = keyIn(item, keyNames);
+          const name = keyNames.length === 1 ? found : (found as { readonly pk: unknown }).pk;
+          if (typeof name !== 'string' || !isWanted(name)) return undefined;
+          const key = { item: at, text: keyTextOf(item, keyNames) as string };
+          const known = await cells
+            .passing(key, rulesOf(key))
+            .cache.learn(item, { tick: 0, atMs: clock.monotonicMs() });
+          const entry = entryOf<T>(item, known, cells, stale);
+          return entry && { name, value: entry.value as T };
+        },
+      };
+    });
+  return walk(cells, 'scan', { consistency, signal } as ScanOptions, rowsOf, undefined, prefix);
+}
+
 /** An atom as it is now: what a scan would tell of it, and the state of its item, which may be a tombstone. */
 export interface Standing<T> {
   readonly entry: AtomEntry<T> | undefined;
@@ -130,6 +177,7 @@ function walk<T>(
   options: ScanOptions,
   rowsOf: (items: readonly Item[]) => Row<T>[],
   projection: readonly string[] | undefined,
+  named?: string,
 ): Walk<T> {
   const { pk, segments = 1, pageItemsMax, consistency = 'strong', cursor, onUndecodable = 'throw', signal } = options;
   requireCount(action, 'segments', segments);
@@ -139,7 +187,7 @@ function walk<T>(
   if (consistency !== 'strong' && consistency !== 'eventual') {
     throw new RangeError(`Cannot ${action} atoms: consistency must be 'strong' or 'eventual': ${String(consistency)}`);
   }
-  const select = selectionOf(cells, action, options);
+  const select = selectionOf(cells, action, options, named);
   const common = { consistent: consistency === 'strong', limit: pageItemsMax, projection };
   const { engine, tableName } = cells.ground;
   const reader =
@@ -166,10 +214,12 @@ function selectionOf(
   cells: Cells,
   action: string,
   { pk, prefix, filter }: ScanOptions,
+  named: string | undefined,
 ): () => { readonly filter: Expression; readonly keyCondition?: Expression } {
   const { keyNames, names, clock } = cells.ground;
   const [partition, sort] = keyNames as [string, string | undefined];
-  const begins = keyBeginning(cells, action, { pk, prefix });
+  const begins =
+    named === undefined ? keyBeginning(cells, action, { pk, prefix }) : beginningOf(named, partitionKeyBytesMax);
   refuseOwn(action, filter);
   const among = (clauses: readonly (string | undefined)[]) => clauses.filter((one) => one !== undefined).join(' AND ');
   const partitionText = pk === undefined ? undefined : encodeKey(pk, partitionKeyBytesMax);
