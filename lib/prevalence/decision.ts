@@ -4,8 +4,9 @@
  * Nothing here changes anything. What was decided becomes the state when its commit is known to be in the journal; when
  * another writer was first, it is thrown away and decided again on the state that this one left.
  */
+
+import { type FrozenBytes, freezeState } from '../snapshot/index.js';
 import { StateSpoiledError } from './errors.js';
-import { type FrozenBytes, freezeState } from './freeze.js';
 import { type Handler, runHandler } from './handler.js';
 import type { IdWindow } from './id-window.js';
 

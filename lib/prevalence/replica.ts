@@ -5,11 +5,10 @@
  * journal (`adopt`). Both in the order of the journal, each commit once.
  */
 import type { Commit, ReadCommit } from '../journal/index.js';
-import { digestStateNow } from '../snapshot/index.js';
+import { digestStateNow, type FrozenBytes, freezeState } from '../snapshot/index.js';
 import type { Decision } from './decision.js';
 import { ReplayError, StateDivergedError, StateSpoiledError } from './errors.js';
 import { decodeEvents } from './event-text.js';
-import { type FrozenBytes, freezeState } from './freeze.js';
 import { type Handler, runHandler } from './handler.js';
 import { IdWindow } from './id-window.js';
 

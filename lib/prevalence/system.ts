@@ -9,12 +9,12 @@
 import { Alarm, unlessAborted } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { ReadCommit } from '../journal/index.js';
+import { FrozenBytes, freezeState } from '../snapshot/index.js';
 import { Call, type HandleAnswer } from './call.js';
 import { Changes } from './changes.js';
 import { ClosedError, HandleDeadlineError, OverloadedError, PoisonedError, ReadOnlyError } from './errors.js';
 import { encodeEvent } from './event-text.js';
 import { follow } from './follow.js';
-import { FrozenBytes, freezeState } from './freeze.js';
 import type { Settings } from './options.js';
 import { Past } from './past.js';
 import { type Committed, Pipeline } from './pipeline.js';

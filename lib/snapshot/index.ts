@@ -5,6 +5,7 @@
  */
 
 export { type SnapshotDamage, SnapshotDamagedError, type SnapshotPlace } from './errors.js';
+export { FrozenBytes, freezeState } from './freeze.js';
 export { itemSnapshotStore } from './item-store.js';
 export type { PaceOptions } from './pace.js';
 export { type PruneChoices, type ReaderToRegister, SnapshotPointer, type SnapshotPointerOptions } from './pointer.js';

@@ -4,7 +4,7 @@ import { mutant } from './mutant.mjs';
 const states = 'spec/snapshot/state-encoder.spec.ts';
 const damage = 'spec/snapshot/damage.spec.ts';
 const parts = 'spec/snapshot/parts.spec.ts';
-const freezing = 'spec/prevalence/freeze.spec.ts';
+const freezing = 'spec/snapshot/freeze.spec.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const statesAndParts = [
@@ -242,7 +242,7 @@ export const statesAndParts = [
   ),
   mutant(
     'freeze: a frozen object is not walked',
-    'lib/prevalence/freeze.ts',
+    'lib/snapshot/freeze.ts',
     'if (member === null || deeplyFrozen.has(member)) return;',
     'if (member === null || Object.isFrozen(member)) return;',
     freezing,
@@ -250,7 +250,7 @@ export const statesAndParts = [
   ),
   mutant(
     'freeze: what was refused counts as frozen',
-    'lib/prevalence/freeze.ts',
+    'lib/snapshot/freeze.ts',
     'for (const object of pending) deeplyFrozen.delete(object);',
     '',
     freezing,
@@ -258,7 +258,7 @@ export const statesAndParts = [
   ),
   mutant(
     'freeze: parameters of a URL are left',
-    'lib/prevalence/freeze.ts',
+    'lib/snapshot/freeze.ts',
     'visit((object as URL).searchParams);',
     '',
     freezing,
@@ -266,7 +266,7 @@ export const statesAndParts = [
   ),
   mutant(
     'freeze: a Map that cannot be covered is taken',
-    'lib/prevalence/freeze.ts',
+    'lib/snapshot/freeze.ts',
     'if (!Object.isExtensible(object)) {',
     'if (object === root) {',
     freezing,

@@ -9,11 +9,11 @@ import type { Appended, Base, Batch, Commit, Draft } from '../../lib/journal/ind
 import { Call } from '../../lib/prevalence/call.js';
 import { decideAll } from '../../lib/prevalence/decision.js';
 import { encodeEvent } from '../../lib/prevalence/event-text.js';
-import { FrozenBytes } from '../../lib/prevalence/freeze.js';
 import { IdWindow } from '../../lib/prevalence/id-window.js';
 import { Pipeline } from '../../lib/prevalence/pipeline.js';
 import { Replica } from '../../lib/prevalence/replica.js';
 import type { Log } from '../../lib/prevalence/storage.js';
+import { FrozenBytes } from '../../lib/snapshot/freeze.js';
 
 /** Positive numbers are added, zero changes nothing, negative ones are refused. */
 const handler = (sum: number, n: number): number => {

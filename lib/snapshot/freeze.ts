@@ -31,6 +31,17 @@ const deeplyFrozen = new WeakSet<object>();
  *
  * Cycles are fine. A second call for the same state costs a look-up.
  *
+ * @example
+ * ```ts
+ * import { freezeState } from 'leyden-jar/snapshot';
+ * const state = freezeState({ seats: new Map([['1a', 'ann']]) });
+ * try {
+ *   state.seats.set('1a', 'bob');
+ * } catch (error) {
+ *   console.log((error as Error).message); // Cannot set in this Map: it belongs to a state; copy it, and change the copy
+ * }
+ * ```
+ *
  * @param bytes takes note of the bytes in it
  * @throws {UnsupportedValueError} `ERR_UNSUPPORTED_VALUE` with the path, for what a state cannot hold. What was frozen until then
  * stays frozen; a later call sees all of it again.
@@ -214,9 +225,7 @@ function sumOf(object: ArrayBuffer | ArrayBufferView): number {
 
 function refuser(kind: string, method: string): (...args: never[]) => never {
   return asRefuser(() => {
-    throw new TypeError(
-      `Cannot ${method} in this ${kind}: it belongs to the state of a system; copy it, and change the copy`,
-    );
+    throw new TypeError(`Cannot ${method} in this ${kind}: it belongs to a state; copy it, and change the copy`);
   });
 }
 

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { hold, jsonCodec, UnsupportedValueError } from '../../lib/codec/index.js';
-import { FrozenBytes, freezeState } from '../../lib/prevalence/freeze.js';
+import { FrozenBytes, freezeState } from '../../lib/snapshot/freeze.js';
 import { digestStateNow } from '../../lib/snapshot/index.js';
 
 const make = () => ({
@@ -78,7 +78,7 @@ describe('freezeState()', () => {
 
   it('says what to do instead', () => {
     expect(() => freezeState(make()).map.set(1, 2)).toThrow(
-      'Cannot set in this Map: it belongs to the state of a system; copy it, and change the copy',
+      'Cannot set in this Map: it belongs to a state; copy it, and change the copy',
     );
   });
 
