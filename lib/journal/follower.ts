@@ -15,7 +15,8 @@ import { BodiesAhead } from './bodies-ahead.js';
 import type { Commit } from './commit.js';
 import { Cursor, type CursorFacts } from './cursor.js';
 import { JournalCompactedError, JournalFormatError, JournalGapError } from './errors.js';
-import { type Head, journalFormat } from './head.js';
+import type { Head } from './head.js';
+import { requireHead } from './heads.js';
 import type { JournalKeys } from './keys.js';
 import { tailFrom } from './protocol.js';
 import { type ReadCommit, readCommits, Trouble } from './reader.js';
@@ -124,14 +125,7 @@ export class Follower {
   /** @throws {JournalFormatError} `ERR_JOURNAL_FORMAT`, when the head is not one of this journal's. */
   accept(image: Head): Head {
     const { name, label, otherLabels } = this.#options;
-    if (image.format !== journalFormat) {
-      const remedy = 'use the release that wrote it, or a later one';
-      throw new JournalFormatError(name, 'format', String(image.format), String(journalFormat), remedy);
-    }
-    if (image.label !== label && !otherLabels.includes(image.label)) {
-      const remedy = 'another application uses this name; choose another one, or the right format';
-      throw new JournalFormatError(name, 'label (format)', JSON.stringify(image.label), JSON.stringify(label), remedy);
-    }
+    requireHead(name, image, [label, ...otherLabels]);
     this.#journalId ??= image.journalId;
     if (image.journalId !== this.#journalId) {
       const remedy = 'it was deleted and made again meanwhile; open it again';

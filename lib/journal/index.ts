@@ -18,6 +18,7 @@ export {
 } from './errors.js';
 export type { Consumer } from './follower.js';
 export type { Head, Holder } from './head.js';
+export { headOptions, requireHead } from './heads.js';
 export { type HoldOptions, Journal, type JournalOptions } from './journal.js';
 export type { Position } from './protocol.js';
 export type { ReadCommit, ReadFrom } from './reader.js';

@@ -22,7 +22,8 @@ import type { Cursor, CursorFacts } from './cursor.js';
 import { Descent } from './descent.js';
 import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterError } from './errors.js';
 import { type Consumer, Follower } from './follower.js';
-import { type Head, type Holder, headCodec, noChain } from './head.js';
+import { type Head, type Holder, noChain } from './head.js';
+import { headOptions } from './heads.js';
 import { type JournalKeys, journalKeys } from './keys.js';
 import { decodePage } from './page.js';
 import { tailFrom } from './protocol.js';
@@ -151,7 +152,7 @@ export class Journal {
     this.name = name;
     this.#keys = journalKeys(name);
     this.#clock = options.clock ?? clock;
-    this.#head = table.atomOf<Head>(table.keyNamed(this.#keys.head), { codec: headCodec, large: 'refuse' });
+    this.#head = table.atomOf<Head>(table.keyNamed(this.#keys.head), headOptions);
     this.#items = table.writeOnce();
     this.#readFloor = readFloor;
     this.#appendBytesMax = appendBytesMax;
@@ -411,7 +412,12 @@ export class Journal {
     beforeDelete?: (commits: readonly Commit[]) => Promise<void>,
     signal?: AbortSignal,
   ): Promise<SweepReport> {
-    return sweepWhole({ items: this.#items, keys: this.#keys, journalId: image.journalId }, image, beforeDelete, signal);
+    return sweepWhole(
+      { items: this.#items, keys: this.#keys, journalId: image.journalId },
+      image,
+      beforeDelete,
+      signal,
+    );
   }
 
   /**
