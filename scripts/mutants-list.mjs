@@ -8,6 +8,7 @@ import { evidence } from './mutants/evidence.mjs';
 import { fairness } from './mutants/fairness.mjs';
 import { fencing } from './mutants/fencing.mjs';
 import { journalAndSnapshots } from './mutants/journal-and-snapshots.mjs';
+import { journalVolumes } from './mutants/journal-volumes.mjs';
 import { journals } from './mutants/journals.mjs';
 import { largeValues } from './mutants/large-values.mjs';
 import { layersAndKeys } from './mutants/layers-and-keys.mjs';
@@ -46,6 +47,7 @@ export const mutants = [
   ...fairness,
   ...journalAndSnapshots,
   ...statesAndParts,
+  ...journalVolumes,
   ...journals,
   ...prevalence,
   ...order,

@@ -274,7 +274,7 @@ export const journals = [
   mutant(
     'journal: the digest chain is not compared',
     'lib/journal/reader.ts',
-    "if (chain !== wanted) throw new Trouble(key, 'diverged');",
+    "if (end !== undefined && end !== wanted) return 'diverged';",
     '',
     journalReader,
     'says something else has diverged',
@@ -314,7 +314,7 @@ export const journals = [
   mutant(
     'journal: what is pruned while it is read is a gap',
     'lib/journal/journal.ts',
-    'if (prunedTo > page) throw new JournalCompactedError(this.name, from);',
+    'if (prunedTo > page) throw new JournalCompactedError(this.name, wanted);',
     '',
     journalReader,
     'while it is being read',
@@ -662,8 +662,8 @@ export const journals = [
   mutant(
     'journal: a place pruned meanwhile is a gap',
     'lib/journal/journal.ts',
-    'if (floor.prunedTo <= prunedTo) throw new',
-    'if (floor.prunedTo >= 0) throw new',
+    'if (prunedTo <= lowest) throw new',
+    'if (prunedTo >= 0) throw new',
     journalReader,
     'while a place is looked for',
   ),

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import type { AttributeValue, Item } from '../../lib/codec/index.js';
 import { chainAfter } from '../../lib/journal/chain.js';
 import { headCodec } from '../../lib/journal/head.js';
-import type { Page } from '../../lib/journal/page.js';
+import { decodePage, encodePage, type Page } from '../../lib/journal/page.js';
 import { nameVolumes } from '../../lib/journal/protocol.js';
 import { decodeVolume, encodeVolume, volumePages } from '../../lib/journal/volume.js';
 import { type Bench, openBench, overridden } from '../atom/bench.js';
@@ -54,6 +54,13 @@ const remake = async (j: number, content: Page) =>
     volume(j),
     (await encodeVolume({ kind: 'volume', journalId: journalId(), key: volume(j) }, content)) as Uint8Array,
   );
+
+async function remakePage(k: number, change: (made: Page) => Page): Promise<void> {
+  const at = { kind: 'page', journalId: journalId(), key: page(k) } as const;
+  const made = decodePage(at, await bytesOf(page(k)));
+  if (typeof made === 'string') throw new Error(made);
+  await put(page(k), encodePage(at, change(made)));
+}
 
 /** Keys that were asked for, by a reader that has just come. */
 function watched(): { readonly keys: string[]; readonly reader: Instance } {
@@ -164,9 +171,18 @@ describe('a writer that binds volumes', () => {
   });
 
   it.each([
-    ['missing', async (k: number) => remove(page(k))],
+    ['missing', (k: number) => remove(page(k))],
     ['damaged', async (k: number) => put(page(k), (await bytesOf(page(k))).subarray(0, 40))],
-  ] as const)('puts nothing of a page that is %s', async (reason, harm) => {
+    ['gap', (k: number) => remakePage(k, ({ commits, chain }) => ({ commits: commits.slice(1), chain }))],
+    [
+      'diverged',
+      (k: number) =>
+        remakePage(k, ({ commits, chain }) => ({
+          commits: commits.map((commit) => ({ ...commit, handlerVersion: 'other' })),
+          chain,
+        })),
+    ],
+  ] as const)('puts nothing of pages of which one is wrong (%s)', async (reason, harm) => {
     await fill(writer, 20);
     const bytes = await bytesOf(page(7));
     await harm(7);
@@ -177,6 +193,18 @@ describe('a writer that binds volumes', () => {
     await put(page(7), bytes);
     await fill(writer, volumePages + 5);
     await expectWhole();
+  });
+
+  it('reads again what an eventually consistent read does not see yet', async () => {
+    const engine = overridden(bench.memory, {
+      batchGet: async (request) => {
+        const answer = await bench.memory.batchGet(request);
+        return request.consistent ? answer : { ...answer, items: answer.items.slice(3) };
+      },
+    });
+    writer = openJournal(bench, { ...options, engine });
+    await fill(writer, volumePages + 3);
+    expect([writer.journal.image?.volumes, writer.warnings]).toEqual([1, []]);
   });
 
   it('makes no volume that would not fit in an item, nor any later one', async () => {
