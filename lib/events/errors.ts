@@ -9,6 +9,8 @@ export interface ConflictFacts {
   readonly expected: ExpectedVersion;
   readonly actual: number;
   readonly events: readonly RecordedEvent[];
+  /** What was to be done. @defaultValue 'append to' */
+  readonly action?: string;
   /** How often it was decided again before. */
   readonly retries?: number;
 }
@@ -25,13 +27,13 @@ export class ConflictError extends LeydenError {
   /** The events that were faster: those after the expected version, the oldest hundred at most. */
   readonly events: readonly RecordedEvent[];
 
-  constructor({ stream, expected, actual, events, retries = 0 }: ConflictFacts) {
+  constructor({ stream, expected, actual, events, action = 'append to', retries = 0 }: ConflictFacts) {
     const types = events.slice(0, 3).map(({ seq, type }) => `${seq} ${type}`);
     const winners = types.length === 0 ? '' : ` (${types.join(', ')}${events.length > 3 ? ', …' : ''})`;
     const again = retries === 0 ? '' : `, after it was decided ${retries + 1} times`;
     super(
       'ERR_CONFLICT',
-      `Cannot append to stream ${stream}: expected ${JSON.stringify(expected)}, it is at version ${actual}${winners}${again}; ` +
+      `Cannot ${action} stream ${stream}: expected ${JSON.stringify(expected)}, it is at version ${actual}${winners}${again}; ` +
         'decide again on the events that are there now',
       { outcome: 'not-done', retryable: false },
     );
@@ -147,5 +149,24 @@ export class UnknownEventTypeError extends LeydenError {
     this.aggregate = aggregate;
     this.type = type;
     this.seq = seq;
+  }
+}
+
+/**
+ * `ERR_CATEGORY_ORDER`: the stream belongs to a category that is ordered, and this store does not say so; or this store says so, and
+ * the stream was begun without an order. Nothing was appended.
+ */
+export class CategoryOrderError extends LeydenError {
+  readonly stream: string;
+  readonly category: string;
+
+  constructor(stream: string, category: string, isOrdered: boolean) {
+    const name = JSON.stringify(category);
+    const why = isOrdered
+      ? `it was begun without an order; call order(${name}) once, which brings the streams of the category into it`
+      : `its category is in order, and this store would slip past that; open it with ordered: [${name}]`;
+    super('ERR_CATEGORY_ORDER', `Cannot append to stream ${stream}: ${why}`, { outcome: 'not-done', retryable: false });
+    this.stream = stream;
+    this.category = category;
   }
 }

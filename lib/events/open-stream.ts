@@ -11,17 +11,16 @@
 import { UnknownOutcomeError } from '../atom/index.js';
 import { type Clock, fullJitterMs, type Random } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
-import type { Appended, Head, Journal, ReadCommit } from '../journal/index.js';
+import type { Appended, Head, Journal, TogetherEntry } from '../journal/index.js';
 import type { StreamState } from './aggregate/stream-state.js';
 import { ConflictError, StreamClosedError } from './errors.js';
-import type { RecordedEvent } from './event.js';
-import { decodeLines } from './event-line.js';
 import type { ExpectedVersion } from './expected-version.js';
+import { type FoundIn, outcomeOf, winnersOf } from './found-events.js';
 import { type Found, findIn, type Receipts } from './receipts.js';
 import type { Recorder } from './recorder.js';
 import { Round } from './round.js';
 import { closingOf } from './stream-closing.js';
-import type { Outcome, Verdict, Work } from './work.js';
+import type { Verdict, Work } from './work.js';
 
 export interface OpenStreamFacts {
   readonly stream: string;
@@ -30,6 +29,8 @@ export interface OpenStreamFacts {
   readonly state: StreamState;
   /** A journal object; another one when what became of a commit could not be found out. */
   readonly openJournal: () => Journal;
+  /** Commits: alone, or, in a category that is ordered, with the category's journal. */
+  readonly commit: (entry: TogetherEntry) => Promise<Appended>;
   readonly clock: Clock;
   readonly random: Random;
   /** Bytes of one commit, at most. */
@@ -38,8 +39,6 @@ export interface OpenStreamFacts {
 
 /** Events of one commit, at most, unless one call has more. */
 const eventsMax = 10_000;
-/** Winning events that a conflict carries. */
-const winnersMax = 100;
 /** Pauses after a race was lost for the second time, and later. */
 const pauses = { leastMs: 2, mostMs: 200 } as const;
 
@@ -109,9 +108,21 @@ export class OpenStream {
     }
     // What is known here may be what is wrong.
     this.#isOpen = false;
-    if (!isUnknown) return;
+    if (isUnknown) this.lost();
+  }
+
+  /** What became of a commit could not be found out: its journal object writes nothing more. */
+  lost(): void {
+    this.#isOpen = false;
     this.facts.state.jumped();
     this.#journal = this.facts.openJournal();
+  }
+
+  /** Something else than this has committed through its journal object. */
+  learned(): void {
+    const { image } = this.#journal;
+    if (image === undefined) this.#isOpen = false;
+    else if (this.#isOpen) this.#image = image;
   }
 
   /** Those that go together, at most. */
@@ -246,8 +257,10 @@ export class OpenStream {
     const { text, marks, time } = round;
     const body = journal.fitsHead(text) ? undefined : await journal.prepare(text);
     const note = this.facts.state.noteAfter(round);
-    return journal.append(
-      {
+    return this.facts.commit({
+      journal,
+      body,
+      batch: {
         bodyText: body === undefined ? undefined : text,
         decide: ({ image }) => {
           const draft = { text: body === undefined ? text : '', count: round.lines.length, marks };
@@ -256,8 +269,7 @@ export class OpenStream {
           return holdsOn(image, round) ? draft : undefined;
         },
       },
-      body,
-    );
+    });
   }
 
   /** Others were faster: who has been so often enough is told. */
@@ -272,7 +284,7 @@ export class OpenStream {
       if (work.conflicts <= work.conflictsMax) again.push(work);
       else {
         const version = this.#image?.seq ?? 0;
-        work.giveUp(this.facts.stream, round.base, version, await this.#winners(round.base));
+        work.giveUp(this.facts.stream, round.base, version, await winnersOf(this.#foundIn, round.base));
       }
     }
     return again;
@@ -280,7 +292,7 @@ export class OpenStream {
 
   async #tell({ work, verdict, at, found }: Decided, round: Round, appended: Appended | undefined): Promise<void> {
     try {
-      if (found !== undefined) work.conclude(await this.#outcomeOf(found));
+      if (found !== undefined) work.conclude(await outcomeOf(this.#foundIn, found));
       else if (verdict.kind === 'refuse') work.refuse(verdict.error);
       else if (verdict.kind === 'conflict') work.refuse(await this.#conflict(verdict.expected, verdict.version));
       else if (verdict.lines.length === 0 || appended?.status !== 'applied') {
@@ -301,40 +313,18 @@ export class OpenStream {
     }
   }
 
-  async #outcomeOf({ from, to }: Found): Promise<Outcome> {
-    const events: RecordedEvent[] = [];
-    const contents: Outcome['contents'] & unknown[] = [];
-    for await (const read of this.#read(from)) {
-      if (read.commit.first > to) break;
-      events.push(...this.facts.recorder.records(read, from, to));
-      const lines = decodeLines(read.text).slice(Math.max(0, from - read.commit.first), to - read.commit.first + 1);
-      contents.push(...lines);
-    }
-    return { events, contents, version: to, time: events.at(-1)?.time ?? 0, repeated: true };
-  }
-
   async #conflict(expected: ExpectedVersion, actual: number): Promise<ConflictError> {
     const after = typeof expected === 'number' ? expected : 0;
-    return new ConflictError({ stream: this.facts.stream, expected, actual, events: await this.#winners(after) });
+    return new ConflictError({
+      stream: this.facts.stream,
+      expected,
+      actual,
+      events: await winnersOf(this.#foundIn, after),
+    });
   }
 
-  /** The events after `version`, some of them. What can't be read is left out: the conflict is what counts. */
-  async #winners(version: number): Promise<readonly RecordedEvent[]> {
-    const events: RecordedEvent[] = [];
-    try {
-      for await (const read of this.#read(version + 1)) {
-        events.push(...this.facts.recorder.records(read, version + 1, version + winnersMax));
-        if (events.length >= winnersMax) break;
-      }
-    } catch {
-      return events;
-    }
-    return events;
-  }
-
-  async *#read(from: number): AsyncGenerator<ReadCommit> {
-    const image = this.#image;
-    if (image !== undefined && from <= image.seq) yield* this.#journal.readTo(image, from);
+  get #foundIn(): FoundIn {
+    return { journal: this.#journal, recorder: this.facts.recorder, image: this.#image };
   }
 }
 

@@ -2,12 +2,13 @@
 import type { AtomTable } from '../atom/index.js';
 import { DeadlineError } from '../atom/index.js';
 import { Alarm } from '../engine/index.js';
-import { Journal, type WaitingFacts } from '../journal/index.js';
+import { Journal, type TogetherEntry, type WaitingCall, type WaitingFacts } from '../journal/index.js';
 import { StreamState } from './aggregate/stream-state.js';
 import { OpenStream } from './open-stream.js';
 import { Receipts } from './receipts.js';
 import { Recorder } from './recorder.js';
 import { journalNameOf } from './stream-name.js';
+import type { Categories } from './together/categories.js';
 import type { Upcasters } from './upcaster.js';
 import type { Work } from './work.js';
 
@@ -15,20 +16,18 @@ export interface OpenStreamsFacts {
   readonly table: AtomTable;
   readonly store: string;
   readonly upcasters: Upcasters;
+  readonly categories: Categories;
   readonly headBytesMax: number;
   readonly appendBytesMax: number;
   readonly openMax: number;
   readonly onWarning: (warning: unknown) => void;
 }
 
-/** What all journals of streams are marked with, so that no other system takes one for its own. */
-export const journalLabel = 'events';
-
 export class OpenStreams {
   readonly #facts: OpenStreamsFacts;
   /** The one used last comes last. */
   readonly #open = new Map<string, OpenStream>();
-  readonly #calls = new Set<Work>();
+  readonly #calls = new Set<Pick<WaitingCall<unknown>, 'deadlineAt' | 'leave'>>();
   readonly #alarm: Alarm;
 
   constructor(facts: OpenStreamsFacts) {
@@ -60,26 +59,33 @@ export class OpenStreams {
   }
 
   push<A>(open: OpenStream, work: Work<A>, signal: AbortSignal | undefined): Promise<A> {
-    this.#calls.add(work as Work);
+    const answer = this.awaited(work, signal);
+    open.push(work as Work);
+    return answer;
+  }
+
+  /** The answer of a call, unless its caller leaves at the deadline or by its signal. */
+  awaited<A>(call: WaitingCall<A>, signal: AbortSignal | undefined): Promise<A> {
+    this.#calls.add(call);
     const done = () => {
-      this.#calls.delete(work as Work);
+      this.#calls.delete(call);
       if (this.#calls.size === 0) this.#alarm.clear();
     };
-    work.promise.then(done, done);
-    if (signal !== undefined) work.listen(signal);
-    this.#alarm.set(work.deadlineAt);
-    open.push(work as Work);
-    return work.promise;
+    call.promise.then(done, done);
+    if (signal !== undefined) call.listen(signal);
+    this.#alarm.set(call.deadlineAt);
+    return call.promise;
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((open) => open.close()));
+    await this.#facts.categories.close();
     this.#open.clear();
     this.#alarm.clear();
   }
 
   #make(stream: string): OpenStream {
-    const { table, store, upcasters, headBytesMax, appendBytesMax, onWarning } = this.#facts;
+    const { table, store, upcasters, categories, headBytesMax, appendBytesMax, onWarning } = this.#facts;
     const { clock, random } = table.sources;
     const name = journalNameOf(store, stream);
     const recorder = new Recorder(stream, upcasters);
@@ -88,10 +94,14 @@ export class OpenStreams {
     const openJournal = () =>
       new Journal(table, name, {
         consumer: { apply: (read) => state.took(read), jumped: () => state.jumped() },
-        ...{ label: journalLabel, headBytesMax, appendBytesMax, onWarning },
+        ...{ ...categories.labelsOf(stream), headBytesMax, appendBytesMax, onWarning },
         beforeTrim: (commits) => receipts.put(commits),
       });
-    return new OpenStream({ stream, recorder, receipts, state, openJournal, clock, random, bytesMax: appendBytesMax });
+    const commit = (entry: TogetherEntry) => categories.commit(stream, entry);
+    return new OpenStream({
+      ...{ stream, recorder, receipts, state, openJournal, commit, clock, random },
+      bytesMax: appendBytesMax,
+    });
   }
 
   #thinOut(): void {

@@ -6,10 +6,11 @@ import type { ExpectedVersion } from './expected-version.js';
 import type { OpenStreamsFacts } from './open-streams.js';
 import { requireCommandId } from './receipts.js';
 import { escapeName, requireStreamName } from './stream-name.js';
+import { Categories, type CategoryOptions } from './together/categories.js';
 import { type Upcaster, Upcasters } from './upcaster.js';
 
 /** Options of `EventStore`. */
-export interface EventStoreOptions {
+export interface EventStoreOptions extends CategoryOptions {
   /**
    * Names the store's items. Several stores may share a table, with other atoms too.
    * @defaultValue 'events'
@@ -109,8 +110,11 @@ export function requireStoreOptions(
       `Cannot open event store ${name}: openStreamsMax must be a whole number from 1: ${openStreamsMax}`,
     );
   }
+  const { ordered, categoryOf } = options;
+  const store = escapeName(name);
   const facts = {
-    ...{ table, store: escapeName(name), upcasters: new Upcasters(upcasters), headBytesMax, appendBytesMax },
+    categories: new Categories({ table, store, onWarning, ordered, categoryOf }),
+    ...{ table, store, upcasters: new Upcasters(upcasters), headBytesMax, appendBytesMax },
     ...{ openMax: openStreamsMax, onWarning },
   };
   return { name, facts };
