@@ -94,7 +94,7 @@ export class OpenStreams {
     const openJournal = () =>
       new Journal(table, name, {
         consumer: { apply: (read) => state.took(read), jumped: () => state.jumped() },
-        ...{ ...categories.labelsOf(stream), headBytesMax, appendBytesMax, onWarning },
+        ...{ ...categories.labelsOf(stream), headBytesMax, appendBytesMax, volumes: true, onWarning },
         beforeTrim: (commits) => receipts.put(commits),
       });
     const commit = (entry: TogetherEntry) => categories.commit(stream, entry);
