@@ -48,6 +48,7 @@ async function readDown({ journal }: Instance, from = everything) {
   const events: string[] = [];
   const places: number[] = [];
   const chains: string[] = [];
+  const versions = new Set<string | undefined>();
   let error: unknown;
   try {
     for await (const { commit, text, chain } of journal.readBackwards(from)) {
@@ -55,18 +56,20 @@ async function readDown({ journal }: Instance, from = everything) {
       events.unshift(...own.slice(0, from - commit.first + 1));
       places.push(commit.place);
       chains.push(chain);
+      versions.add(commit.handlerVersion);
     }
   } catch (caught) {
     error = caught;
   }
-  return { events, places, chains, error };
+  return { events, places, chains, versions, error };
 }
 const down = (instance: Instance, from?: number) => bench.run(readDown(instance, from));
 
 /** What a reader comes to, and that all it got is right. */
 async function troubleOf(instance = openJournal(bench)): Promise<unknown> {
-  const { events, error } = await down(instance);
+  const { events, versions, error } = await down(instance);
   expect(events).toEqual(events.length === 0 ? [] : writer.replica.events.slice(-events.length));
+  expect(versions).not.toContain('other');
   return error;
 }
 

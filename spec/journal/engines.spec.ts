@@ -6,11 +6,13 @@ import { AtomTable } from '../../lib/atom/index.js';
 import { seededRandom } from '../../lib/engine/index.js';
 import { Journal } from '../../lib/journal/index.js';
 import { journalKeys } from '../../lib/journal/keys.js';
+import { volumePages } from '../../lib/journal/volume.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
 import { add, event, Floors, type Instance, Replica } from './bench.js';
 import { landings } from './events.js';
 
 const keys = journalKeys('log');
+const keysOfBound = journalKeys('bound');
 const random = seededRandom(5);
 /** More than one item holds, however it is packed. */
 const large = Array.from({ length: 9_000 }, (_, id) =>
@@ -27,11 +29,12 @@ for (const row of engines) {
     const tableOf = () => new AtomTable({ engine: opened.engine, tableName, sortKeyName: 'sort' });
 
     /** As if in a process of its own. */
-    const open = (): Instance => {
+    const open = (name = 'log', volumes = false): Instance => {
       const [table, replica, warnings] = [tableOf(), new Replica(), [] as unknown[]];
       const onWarning = (error: unknown) => warnings.push(error);
       const readFloor = async () => floors;
-      const journal = new Journal(table, 'log', { consumer: replica, headBytesMax: 600, onWarning, readFloor });
+      const options = { consumer: replica, headBytesMax: 600, onWarning, readFloor, volumes };
+      const journal = new Journal(table, name, options);
       return { journal, replica, table, warnings };
     };
     const itemsOf = (wanted: readonly string[]) => tableOf().writeOnce().getMany(wanted);
@@ -87,6 +90,25 @@ for (const row of engines) {
       await other.journal.catchUp('eventual');
       await other.journal.catchUp('strong');
       expect(other.replica.events.at(-1)).toBe(event('new'));
+    });
+
+    it('old events are read from a volume, forwards and backwards', async () => {
+      const writer = open('bound', true);
+      while (writer.journal.image?.volumes === undefined) {
+        await add(writer, landings(writer.replica.events.length, 5));
+        if ((writer.journal.image?.pages ?? 0) >= volumePages) await writer.journal.close();
+      }
+      const reader = open('bound');
+      const first = keysOfBound.page(0);
+      await tableOf().writeOnce().delete(first);
+      await reader.journal.catchUp('strong');
+      expect(reader.replica.events).toEqual(writer.replica.events);
+      const seqs: number[] = [];
+      for await (const { commit } of reader.journal.readBackwards(writer.replica.events.length))
+        seqs.push(commit.first);
+      expect(seqs).toEqual(seqs.map((_, index) => writer.replica.events.length - 4 - 5 * index));
+      expect(seqs.at(-1)).toBe(1);
+      expect(writer.warnings).toEqual([]);
     });
 
     it('what was pruned is swept with its bodies, and what was not is read', async () => {
