@@ -3,7 +3,7 @@ import type { AtomTable } from '../atom/index.js';
 import type { AggregateType } from './aggregate/aggregate-type.js';
 import { CommandWork, type Executed } from './aggregate/command-work.js';
 import { type Appended, AppendWork } from './append-work.js';
-import { EventStoreClosedError } from './errors.js';
+import { EventStoreClosedError, StreamClosedError } from './errors.js';
 import type { EventInput, RecordedEvent } from './event.js';
 import { encodeEvent } from './event-line.js';
 import { requireExpected } from './expected-version.js';
@@ -11,6 +11,7 @@ import { OpenStreams } from './open-streams.js';
 import { requireCommandId } from './receipts.js';
 import {
   type AppendOptions,
+  type CallSignal,
   type EventStoreOptions,
   type ExecuteOptions,
   type Loaded,
@@ -18,14 +19,18 @@ import {
   requireStoreOptions,
   requireWrite,
 } from './store-options.js';
+import { closingOf } from './stream-closing.js';
+import { infoOf, requireStreamsOptions, type StreamInfo, type StreamsOptions } from './stream-info.js';
+import { archiveStream, deleteStream, type EndOptions, type StreamEnds, unarchiveStream } from './stream-life.js';
 import { requireStreamName, streamOf } from './stream-name.js';
-import { type ReadOptions, readStream, requireReadOptions } from './stream-reader.js';
+import { type ReadOptions, readingError, readStream, requireReadOptions } from './stream-reader.js';
+import { requireSubscribeOptions, type SubscribeOptions, subscribeTo } from './stream-subscription.js';
 
 /** A store of events. Making one sends nothing. */
 export class EventStore {
   readonly name: string;
   readonly #streams: OpenStreams;
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   /** @throws TypeError, RangeError for wrong options. */
   constructor(table: AtomTable, options: EventStoreOptions = {}) {
@@ -101,18 +106,70 @@ export class EventStore {
   async load<State, Command, E extends EventInput, Services>(
     type: AggregateType<State, Command, E, Services>,
     id: string,
-    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+    { signal }: CallSignal = {},
   ): Promise<Loaded<State>> {
     this.#requireOpen('load from');
-    const { journal, facts } = this.#streams.toRead(this.#streamOf(type, id));
-    const image = await journal.readHead(signal);
-    const { state, seq } = await facts.state.load(type, image, journal);
-    return { state: state as State, version: seq };
+    const stream = this.#streamOf(type, id);
+    const open = this.#streams.toRead(stream);
+    const image = await open.journal.readHead(signal);
+    if (closingOf(image) === 'deleted') throw new StreamClosedError('load from', stream, 'deleted');
+    try {
+      const { state, seq } = await open.facts.state.load(type, image, open.journal);
+      return { state: state as State, version: seq };
+    } catch (error) {
+      throw await readingError(open, 1, error);
+    }
+  }
+
+  /** Reads the events of a stream, and then those that come, until the loop is left. */
+  async *subscribe<E extends EventInput = EventInput>(
+    stream: string,
+    options: SubscribeOptions = {},
+  ): AsyncGenerator<RecordedEvent<E>, void, undefined> {
+    this.#requireOpen('subscribe to a stream of');
+    requireStreamName('subscribe to a stream', stream);
+    requireSubscribeOptions(options);
+    const commits = subscribeTo(this.#streams.toRead(stream), options, this.#closing.signal);
+    for await (const records of commits) yield* records as RecordedEvent<E>[];
+  }
+
+  /** What is known of a stream without reading its events. */
+  async info(stream: string, { signal }: CallSignal = {}): Promise<StreamInfo | undefined> {
+    this.#requireOpen('look at a stream of');
+    requireStreamName('look at a stream', stream);
+    return infoOf(stream, await this.#streams.toRead(stream).journal.readHead(signal));
+  }
+
+  /** Whether a stream has events that can be read. */
+  async exists(stream: string, options: CallSignal = {}): Promise<boolean> {
+    return (await this.info(stream, options))?.exists === true;
+  }
+
+  /** All streams, in no order. */
+  async *streams(options: StreamsOptions = {}): AsyncGenerator<StreamInfo, void, undefined> {
+    this.#requireOpen('list streams of');
+    requireStreamsOptions(options);
+    yield* this.#streams.list(options);
+  }
+
+  /** Deletes a stream for good. */
+  async delete(stream: string, options: EndOptions = {}): Promise<boolean> {
+    return deleteStream(this.#endsOf('delete', stream, options), options);
+  }
+
+  /** Closes a stream: it can be read, and takes no more events. */
+  async archive(stream: string, options: EndOptions = {}): Promise<boolean> {
+    return archiveStream(this.#endsOf('archive', stream, options), options);
+  }
+
+  /** Opens an archived stream again. */
+  async unarchive(stream: string, { signal }: CallSignal = {}): Promise<boolean> {
+    return unarchiveStream(this.#endsOf('unarchive', stream, {}), signal);
   }
 
   /** Waits for what is under way. Every later call is refused. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     await this.#streams.close();
   }
 
@@ -121,7 +178,14 @@ export class EventStore {
   }
 
   #requireOpen(action: string): void {
-    if (this.#isClosed) throw new EventStoreClosedError(action, this.name);
+    if (this.#closing.signal.aborted) throw new EventStoreClosedError(action, this.name);
+  }
+
+  #endsOf(action: string, stream: string, { expected }: EndOptions): StreamEnds {
+    this.#requireOpen(`${action} a stream of`);
+    requireStreamName(`${action} a stream`, stream);
+    if (expected !== undefined) requireExpected(expected);
+    return this.#streams.endsOf(stream);
   }
 
   #streamOf(type: { readonly name: string }, id: string): string {

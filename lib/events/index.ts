@@ -24,6 +24,18 @@ export {
 export type { EventInput, EventMetadata, RecordedEvent } from './event.js';
 export { EventStore } from './event-store.js';
 export type { ExpectedVersion } from './expected-version.js';
-export type { AppendOptions, EventStoreOptions, ExecuteOptions, Loaded, WriteOptions } from './store-options.js';
+export type {
+  AppendOptions,
+  CallSignal,
+  EventStoreOptions,
+  ExecuteOptions,
+  Loaded,
+  WriteOptions,
+} from './store-options.js';
+export type { Closing } from './stream-closing.js';
+export type { StreamInfo, StreamsOptions } from './stream-info.js';
+export type { EndOptions } from './stream-life.js';
 export type { ReadOptions } from './stream-reader.js';
+export type { SubscribeOptions } from './stream-subscription.js';
+export { type TransientEventStoreOptions, transientEventStore } from './transient-event-store.js';
 export type { Upcasted, Upcaster, UpcastSubject } from './upcaster.js';

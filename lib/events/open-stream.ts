@@ -11,7 +11,7 @@
 import { UnknownOutcomeError } from '../atom/index.js';
 import { type Clock, fullJitterMs, type Random } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
-import type { Appended, Head, Journal, TogetherEntry } from '../journal/index.js';
+import type { Appended, Head, Journal, JournalClosedError, TogetherEntry } from '../journal/index.js';
 import type { StreamState } from './aggregate/stream-state.js';
 import { ConflictError, StreamClosedError } from './errors.js';
 import type { ExpectedVersion } from './expected-version.js';
@@ -19,7 +19,7 @@ import { type FoundIn, outcomeOf, winnersOf } from './found-events.js';
 import { type Found, findIn, type Receipts } from './receipts.js';
 import type { Recorder } from './recorder.js';
 import { Round } from './round.js';
-import { closingOf } from './stream-closing.js';
+import { type Closing, closingOf } from './stream-closing.js';
 import type { Verdict, Work } from './work.js';
 
 export interface OpenStreamFacts {
@@ -345,6 +345,6 @@ function holdsOn({ tail }: Head, { image, isAnywhere, marks }: Round): boolean {
 
 function closedOr(stream: string, error: unknown): unknown {
   if (!isLeydenError(error, 'ERR_JOURNAL_CLOSED')) return error;
-  const { closed } = error as unknown as { readonly closed: 'archived' | 'deleted' };
-  return new StreamClosedError('append to', stream, closed);
+  const closed = closingOf(error as unknown as JournalClosedError);
+  return new StreamClosedError('append to', stream, closed as Closing);
 }

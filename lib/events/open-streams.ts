@@ -2,11 +2,13 @@
 import type { AtomTable } from '../atom/index.js';
 import { DeadlineError } from '../atom/index.js';
 import { Alarm } from '../engine/index.js';
-import { Journal, type TogetherEntry, type WaitingCall, type WaitingFacts } from '../journal/index.js';
+import { type Consumer, Journal, type TogetherEntry, type WaitingCall, type WaitingFacts } from '../journal/index.js';
 import { StreamState } from './aggregate/stream-state.js';
 import { OpenStream } from './open-stream.js';
 import { Receipts } from './receipts.js';
 import { Recorder } from './recorder.js';
+import { listStreams, type StreamInfo, type StreamsOptions } from './stream-info.js';
+import type { StreamEnds } from './stream-life.js';
 import { journalNameOf } from './stream-name.js';
 import type { Categories } from './together/categories.js';
 import type { Upcasters } from './upcaster.js';
@@ -77,6 +79,18 @@ export class OpenStreams {
     return call.promise;
   }
 
+  /** What a stream is ended with: a journal object that nothing else uses. */
+  endsOf(stream: string): StreamEnds {
+    const { recorder, receipts } = this.#make(stream).facts;
+    const journal = this.#journal(stream, receipts, { apply: () => {}, jumped: () => {} });
+    return { stream, journal, recorder, receipts };
+  }
+
+  /** All streams that there are. */
+  list(options: StreamsOptions): AsyncGenerator<StreamInfo> {
+    return listStreams(this.#facts, options);
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((open) => open.close()));
     await this.#facts.categories.close();
@@ -85,22 +99,26 @@ export class OpenStreams {
   }
 
   #make(stream: string): OpenStream {
-    const { table, store, upcasters, categories, headBytesMax, appendBytesMax, onWarning } = this.#facts;
+    const { table, store, upcasters, categories, appendBytesMax, onWarning } = this.#facts;
     const { clock, random } = table.sources;
     const name = journalNameOf(store, stream);
     const recorder = new Recorder(stream, upcasters);
     const receipts = new Receipts(table.writeOnce(), name);
     const state = new StreamState({ recorder, onWarning });
     const openJournal = () =>
-      new Journal(table, name, {
-        consumer: { apply: (read) => state.took(read), jumped: () => state.jumped() },
-        ...{ ...categories.labelsOf(stream), headBytesMax, appendBytesMax, volumes: true, onWarning },
-        beforeTrim: (commits) => receipts.put(commits),
-      });
+      this.#journal(stream, receipts, { apply: (read) => state.took(read), jumped: () => state.jumped() });
     const commit = (entry: TogetherEntry) => categories.commit(stream, entry);
     return new OpenStream({
       ...{ stream, recorder, receipts, state, openJournal, commit, clock, random },
       bytesMax: appendBytesMax,
+    });
+  }
+
+  #journal(stream: string, receipts: Receipts, consumer: Consumer): Journal {
+    const { table, store, categories, headBytesMax, appendBytesMax, onWarning } = this.#facts;
+    return new Journal(table, journalNameOf(store, stream), {
+      ...{ ...categories.labelsOf(stream), consumer, headBytesMax, appendBytesMax, volumes: true, onWarning },
+      beforeTrim: (commits) => receipts.put(commits),
     });
   }
 

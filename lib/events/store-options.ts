@@ -74,6 +74,12 @@ export interface ExecuteOptions<Services> extends WriteOptions {
   readonly retries?: number;
 }
 
+/** Options of calls that only need to be left. */
+export interface CallSignal {
+  /** Leaves with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What `load` answers. */
 export interface Loaded<State> {
   readonly state: State;

@@ -53,7 +53,7 @@ export async function* readStream(open: OpenStream, options: ReadOptions): Async
   try {
     const commits: AsyncGenerator<ReadCommit> = isForwards
       ? open.journal.readTo(image, from, signal)
-      : open.journal.readBackwards(to, signal);
+      : open.journal.readDownFrom(image, to, signal);
     for await (const read of commits) {
       const { first, count } = read.commit;
       if (isForwards ? first > to : first + count <= from) return;
@@ -61,7 +61,14 @@ export async function* readStream(open: OpenStream, options: ReadOptions): Async
       if (records.length > 0) yield isForwards ? records : records.reverse();
     }
   } catch (error) {
-    if (!isLeydenError(error, 'ERR_JOURNAL_COMPACTED')) throw error;
-    throw new StreamPrunedError(stream, from, error);
+    throw await readingError(open, from, error);
   }
+}
+
+/** What is to be told of an error in reading events from `from` on: what is not there was pruned, or the stream was deleted meanwhile. */
+export async function readingError({ journal, facts }: OpenStream, from: number, error: unknown): Promise<unknown> {
+  if (isLeydenError(error, 'ERR_JOURNAL_COMPACTED')) return new StreamPrunedError(facts.stream, from, error);
+  if (!isLeydenError(error, 'ERR_JOURNAL_GAP')) return error;
+  const image = await journal.readHead().catch(() => undefined);
+  return closingOf(image) === 'deleted' ? new StreamClosedError('read', facts.stream, 'deleted') : error;
 }
