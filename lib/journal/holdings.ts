@@ -40,7 +40,7 @@ export interface HoldingRange {
 /** So few pages of a volume are cheaper by themselves. */
 const pagesAlone = 6;
 /** What a window may weigh: a page weighs 1, a volume 1 for each so many bytes, before any was seen so much. */
-export const windowWeightMax = 100;
+const windowWeightMax = 100;
 /** Windows of no more items are read strongly: a follower's, who is a page or two behind. */
 const newMax = 4;
 const volumeBytesPerWeight = 10_240;
