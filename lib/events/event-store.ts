@@ -18,6 +18,7 @@ import {
   requireRetries,
   requireStoreOptions,
   requireWrite,
+  type WriteOptions,
 } from './store-options.js';
 import { closingOf } from './stream-closing.js';
 import { infoOf, requireStreamsOptions, type StreamInfo, type StreamsOptions } from './stream-info.js';
@@ -25,11 +26,15 @@ import { archiveStream, deleteStream, type EndOptions, type StreamEnds, unarchiv
 import { requireStreamName, streamOf } from './stream-name.js';
 import { type ReadOptions, readingError, readStream, requireReadOptions } from './stream-reader.js';
 import { requireSubscribeOptions, type SubscribeOptions, subscribeTo } from './stream-subscription.js';
+import { AllStreams, type ReadAllOptions, type SubscribeAllOptions } from './together/all-streams.js';
+import type { CategoryFeed, FeedOptions } from './together/category-feed.js';
+import type { StreamEntry } from './together/stream-entry.js';
 
 /** A store of events. Making one sends nothing. */
 export class EventStore {
   readonly name: string;
   readonly #streams: OpenStreams;
+  readonly #all: AllStreams;
   readonly #closing = new AbortController();
 
   /** @throws TypeError, RangeError for wrong options. */
@@ -37,6 +42,7 @@ export class EventStore {
     const { name, facts } = requireStoreOptions(table, options);
     this.name = name;
     this.#streams = new OpenStreams(facts);
+    this.#all = new AllStreams({ ...facts, streams: this.#streams, ends: this.#closing.signal });
   }
 
   /** Appends events to a stream, all or none. */
@@ -56,6 +62,7 @@ export class EventStore {
     const open = this.#streams.of(stream);
     const id = commandId ?? lines[0]?.content().i;
     if (id !== undefined) requireCommandId(id);
+    open.journal.requireSize(lines.reduce((sum, { bytes }) => sum + bytes + 1, 0));
     signal?.throwIfAborted();
     const facts = {
       ...this.#streams.waiting(stream, id ?? 'of these events', timeoutMs),
@@ -133,6 +140,99 @@ export class EventStore {
     for await (const records of commits) yield* records as RecordedEvent<E>[];
   }
 
+  /**
+   * Appends to several streams: all of it, or nothing.
+   *
+   * **Guarantee.** As for {@link EventStore.append}, of all streams as one. Each stream is at what is expected of it at the one instant
+   * at which all of the events are appended. A stream that is given no events is only checked: its head is written with a commit that has
+   * none, so that nothing slips in between. A call that is repeated under its command id gives the first outcome, of all streams.
+   * What it can't do: more than 100 streams, of which each ordered category among them takes one; reading several streams at one
+   * instant.
+   *
+   * **If the process dies**, all has happened or nothing. **A lost answer** is settled before you are answered.
+   *
+   * @cost 1 request when the streams are at hand, and twice the write units of each head; a conflict 1 request more. Streams that were
+   * not used here lately: a read of each. With a command id: as for one stream.
+   * @iam dynamodb:PutItem, GetItem, BatchGetItem
+   * @throws {ConflictError} `ERR_CONFLICT`, of the first stream that is not as expected; {@link StreamClosedError} `ERR_STREAM_CLOSED`,
+   * {@link CommandIdReusedError} `ERR_COMMAND_ID_REUSED`, {@link CategoryOrderError} `ERR_CATEGORY_ORDER`,
+   * `EngineLacksTransactionsError` `ERR_ENGINE_LACKS_TRANSACTIONS` for several streams on such a store, `TransactionTooLargeError`
+   * `ERR_TRANSACTION_TOO_LARGE`, `DeadlineError` `ERR_DEADLINE`, `UnknownOutcomeError` `ERR_UNKNOWN_OUTCOME`; RangeError for too many
+   * streams, TypeError for one stream twice: nothing was sent.
+   *
+   * @example
+   * ```ts
+   * import { MemoryEngine } from 'leyden-jar/engine';
+   * import { EventStore } from 'leyden-jar/events';
+   * import { AtomTable } from 'leyden-jar';
+   *
+   * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
+   * await table.create();
+   * const store = new EventStore(table);
+   * await store.appendAll([
+   *   { stream: 'account-ann', events: [{ type: 'sent', data: { amount: 30 } }], expected: 'no-stream' },
+   *   { stream: 'account-bob', events: [{ type: 'received', data: { amount: 30 } }] },
+   *   { stream: 'limits', events: [], expected: 0 },
+   * ]);
+   * ```
+   */
+  async appendAll(entries: readonly StreamEntry[], options: WriteOptions = {}): Promise<readonly Appended[]> {
+    this.#requireOpen('append to');
+    const { timeoutMs } = requireWrite(options);
+    return this.#all.append(entries, options, timeoutMs);
+  }
+
+  /**
+   * Reads all events: of a category that is ordered, in its order, each with its `position`; else stream after stream, and only within
+   * a stream in order.
+   *
+   * **Guarantee.** Of an ordered category: all events up to the newest as of the call, none twice, and if one event was appended after
+   * another had been acknowledged, it comes after it. Events of deleted streams are passed over, their positions stay free.
+   * Bounded memory: windows of at most 1,000 events, about 4 MB.
+   *
+   * @cost Of an ordered category: what its journal has (a page for some 100 appends), and for each window and stream in it 1 request for
+   * the head, and its pages. Else a scan of the table, and each stream.
+   * @iam dynamodb:GetItem, BatchGetItem; dynamodb:Scan where there is no order
+   * @throws {StreamPrunedError} `ERR_STREAM_PRUNED`, `JournalGapError` `ERR_JOURNAL_GAP`; TypeError for `from` without an ordered category
+   */
+  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
+    this.#requireOpen('read all of');
+    yield* this.#all.read(options);
+  }
+
+  /**
+   * All events as {@link EventStore.readAll} gives them, and then those that come, until the loop is left.
+   *
+   * Of an ordered category: looks at it every 20 ms while events come, every second while none do, and at once when it is nudged
+   * (`feed.nudge()`); `onCaughtUp` tells when all was given that there is. Begin again at `feed.position + 1`. Else something has to
+   * tell which streams have changed: a `source` (names of changed items, as the table's stream gives them), or a scan every so often.
+   * Then each stream is in order, and there is none among streams.
+   *
+   * @cost Of an ordered category: 1 read unit for each look. Of a source: 1 read unit for each change of a stream's head. Of scans: a scan
+   * of the table each time.
+   * @iam as `readAll`
+   * @throws as `readAll`; TypeError when there is neither an ordered category, nor a source, nor `scanEveryMs`
+   */
+  subscribeAll(options: FeedOptions & { readonly category: string }): CategoryFeed;
+  subscribeAll(options: SubscribeAllOptions): AsyncIterable<RecordedEvent>;
+  subscribeAll(options: SubscribeAllOptions): AsyncIterable<RecordedEvent> {
+    this.#requireOpen('subscribe to all of');
+    return this.#all.feed(options);
+  }
+
+  /**
+   * Brings the streams of a category into its order that were begun without one, stream after stream; appends to them were refused so
+   * far. Only for stores that were opened with this category `ordered`; stores without it are refused from then on.
+   *
+   * @returns the number of streams that were brought in. Call it again when stores without the order were still at work.
+   * @cost A scan of the table, and a transaction for each stream.
+   * @iam dynamodb:Scan, GetItem, PutItem
+   */
+  async order(category: string, { signal }: CallSignal = {}): Promise<number> {
+    this.#requireOpen('order a category of');
+    return this.#all.order(category, signal);
+  }
+
   /** What is known of a stream without reading its events. */
   async info(stream: string, { signal }: CallSignal = {}): Promise<StreamInfo | undefined> {
     this.#requireOpen('look at a stream of');
@@ -170,6 +270,7 @@ export class EventStore {
   /** Waits for what is under way. Every later call is refused. */
   async close(): Promise<void> {
     this.#closing.abort();
+    await this.#all.close();
     await this.#streams.close();
   }
 

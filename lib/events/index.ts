@@ -13,6 +13,7 @@ export {
 export type { Executed } from './aggregate/command-work.js';
 export type { Appended } from './append-work.js';
 export {
+  CategoryOrderError,
   CommandIdReusedError,
   ConflictError,
   EventStoreClosedError,
@@ -37,5 +38,11 @@ export type { StreamInfo, StreamsOptions } from './stream-info.js';
 export type { EndOptions } from './stream-life.js';
 export type { ReadOptions } from './stream-reader.js';
 export type { SubscribeOptions } from './stream-subscription.js';
+export type { ReadAllOptions, SubscribeAllOptions } from './together/all-streams.js';
+export type { CategoryOptions } from './together/categories.js';
+export type { CategoryFeed, FeedOptions } from './together/category-feed.js';
+export type { PlacedEvent } from './together/read-category.js';
+export type { StreamEntry } from './together/stream-entry.js';
+export type { StreamsFeedOptions } from './together/streams-feed.js';
 export { type TransientEventStoreOptions, transientEventStore } from './transient-event-store.js';
 export type { Upcasted, Upcaster, UpcastSubject } from './upcaster.js';

@@ -57,3 +57,11 @@ export function categoryOf(stream: string): string {
   const at = stream.indexOf('-');
   return at === -1 ? stream : stream.slice(0, at);
 }
+
+/** The stream of whose head this is the name; `undefined` for all other items. */
+export function streamOfHead(store: string, name: string): string | undefined {
+  const [own, stream, head, ...more] = name.split('/');
+  const isHead = own === store && head === 'head' && more.length === 0;
+  // What the store keeps beside its streams begins with '@'.
+  return !isHead || stream === undefined || stream === '' || stream.startsWith('@') ? undefined : unescapeName(stream);
+}

@@ -25,6 +25,8 @@ export interface CategoryRange {
 export interface PlacedRange extends CategoryRange {
   /** Position of the first of them. */
   readonly position: number;
+  /** Sequence number of the first event of the commit. */
+  readonly first: number;
 }
 
 /** The lines of some ranges. */
@@ -43,7 +45,7 @@ export function rangesOf(text: string, first: number): PlacedRange[] {
     const last = ranges.at(-1);
     if (line !== '') {
       const [stream, from, place, page] = JSON.parse(line) as [string, number, number, number];
-      ranges.push({ stream, from, count: 1, place, page, position: first + index });
+      ranges.push({ stream, from, first: from, count: 1, place, page, position: first + index });
     } else if (last !== undefined) last.count += 1;
   }
   return ranges;

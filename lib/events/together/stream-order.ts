@@ -7,6 +7,9 @@ export const streamLabel = 'events';
 /** The same, of streams whose appends go through the journal of their category. */
 export const orderedLabel = 'events in order';
 
+/** Those of all streams. */
+export const streamLabels: readonly string[] = [streamLabel, orderedLabel];
+
 /** The part that a stream has in an order. */
 export interface StreamOrder {
   readonly stream: string;
