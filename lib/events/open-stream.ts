@@ -11,15 +11,15 @@
 import { UnknownOutcomeError } from '../atom/index.js';
 import { type Clock, fullJitterMs, type Random } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
-import type { Appended, Head, Journal, JournalClosedError, TogetherEntry } from '../journal/index.js';
+import type { Appended, Head, Journal, PreparedBody, TogetherEntry } from '../journal/index.js';
 import type { StreamState } from './aggregate/stream-state.js';
 import { ConflictError, StreamClosedError } from './errors.js';
 import type { ExpectedVersion } from './expected-version.js';
 import { type FoundIn, outcomeOf, winnersOf } from './found-events.js';
 import { type Found, findIn, type Receipts } from './receipts.js';
 import type { Recorder } from './recorder.js';
-import { Round } from './round.js';
-import { type Closing, closingOf } from './stream-closing.js';
+import { eventsMax, Round } from './round.js';
+import { closingOf } from './stream-closing.js';
 import type { Verdict, Work } from './work.js';
 
 export interface OpenStreamFacts {
@@ -37,8 +37,6 @@ export interface OpenStreamFacts {
   readonly bytesMax: number;
 }
 
-/** Events of one commit, at most, unless one call has more. */
-const eventsMax = 10_000;
 /** Pauses after a race was lost for the second time, and later. */
 const pauses = { leastMs: 2, mostMs: 200 } as const;
 
@@ -59,6 +57,11 @@ export class OpenStream {
   /** The head that was read or written last. */
   #image: Head | undefined;
   #isOpen = false;
+  /** How often the head was asked for, by a read or a commit, and at which of these it was what is known here, or later. */
+  #asked = 0;
+  #answered = 0;
+  /** The body of a commit that was not made, for the next one if that has the same events. */
+  #spare: { readonly journal: Journal; readonly text: string; readonly body: PreparedBody } | undefined;
 
   constructor(facts: OpenStreamFacts) {
     this.facts = facts;
@@ -75,6 +78,7 @@ export class OpenStream {
   }
 
   push(work: Work): void {
+    work.since = this.#asked;
     this.#queue.push(work);
     // One microtask later, so that all calls of this turn of the event loop go together.
     this.#running ??= Promise.resolve().then(() => this.#run());
@@ -104,7 +108,7 @@ export class OpenStream {
     const reason = error instanceof UnknownOutcomeError ? error.reason : 'evidence-evicted';
     for (const work of works) {
       if (isUnknown) work.fail(error, { outcome: 'unknown', reason });
-      else work.refuse(closedOr(this.facts.stream, error));
+      else work.refuse(error);
     }
     // What is known here may be what is wrong.
     this.#isOpen = false;
@@ -133,7 +137,11 @@ export class OpenStream {
       const work = this.#queue[0] as Work;
       if (works.length > 0 && (bytes + work.bytes > this.facts.bytesMax || works.length >= eventsMax)) break;
       this.#queue.shift();
-      if (work.isOver) continue;
+      if (work.isOver) {
+        // It left while it was on its way, and others were faster.
+        work.settle({ outcome: 'not-done' });
+        continue;
+      }
       bytes += work.bytes;
       works.push(work);
     }
@@ -142,15 +150,13 @@ export class OpenStream {
 
   /** @returns those that are to be decided again. */
   async #round(works: readonly Work[]): Promise<readonly Work[]> {
-    const { recorder, clock, stream } = this.facts;
-    // A head that is read after the calls were made is as new as they can ask for.
-    const isFresh = !this.#isOpen;
-    if (isFresh) await this.#open();
+    const { recorder, clock, bytesMax } = this.facts;
+    if (!this.#isOpen) await this.#open();
     const image = this.#image;
     const closed = closingOf(image);
     if (closed !== undefined) {
-      if (!isFresh && (await this.#isBehind())) return works;
-      for (const work of works) work.refuse(new StreamClosedError('append to', stream, closed));
+      if (!this.#isNewFor(works) && (await this.#isBehind())) return works;
+      for (const work of works) await this.#refuseClosed(work, closed);
       return [];
     }
     const time = Math.max(Math.floor(clock.now()), image?.time ?? 0);
@@ -159,51 +165,74 @@ export class OpenStream {
     const later: Work[] = [];
     for (const work of works) {
       if (work.isOver) continue;
-      if (later.length > 0 || (round.lines.length > 0 && this.#isFull(round, work))) later.push(work);
-      else decided.push(await this.#decide(work, round));
+      const isFull = later.length > 0 || round.isFull(work.bytes, bytesMax);
+      const one = isFull ? undefined : await this.#decide(work, round);
+      if (one !== undefined) decided.push(one);
+      else if (!work.isOver) later.push(work);
     }
+    // Who has left meanwhile takes its events along, and what was decided behind it rests on them.
+    if (decided.some(({ work, verdict }) => work.isOver && hasLines(verdict))) return works;
     if (round.lines.length === 0) {
-      // Nothing to write: what is told must be true of a head that is the newest now.
-      const needsProof = decided.some(({ verdict, found }) => found === undefined && !isFinal(verdict));
-      if (needsProof && !isFresh && (await this.#isBehind())) return works;
+      // Nothing to write: what is told must be true of a head that was the newest after the call.
+      const unproven = decided.filter(({ verdict, found }) => found === undefined && !isFinal(verdict));
+      if (!this.#isNewFor(unproven.map(({ work }) => work)) && (await this.#isBehind())) return works;
       for (const one of decided) await this.#tell(one, round, undefined);
       return later;
     }
-    for (const { work, verdict } of decided) work.markSent(verdict.kind === 'append' && verdict.lines.length > 0);
+    for (const { work, verdict } of decided) work.markSent(hasLines(verdict));
     let appended: Appended;
+    this.#asked += 1;
+    const asked = this.#asked;
     try {
       appended = await this.#commit(round);
     } catch (error) {
-      this.#failAll(
-        decided.map(({ work }) => work),
-        error,
-      );
-      return later;
+      const called = decided.map(({ work }) => work);
+      if (!isLeydenError(error, 'ERR_JOURNAL_CLOSED')) {
+        this.#failAll(called, error);
+        return later;
+      }
+      for (const work of called) work.markSent(false);
+      this.#isOpen = false;
+      return works;
     }
     const { image: newest } = this.#journal;
     if (newest === undefined) this.#isOpen = false;
-    else this.#image = newest;
+    else [this.#image, this.#answered] = [newest, asked];
     if (appended.status === 'nothing') return [...(await this.#beaten(decided, round)), ...later];
     this.facts.state.committed(round, appended);
     for (const one of decided) await this.#tell(one, round, appended);
     return later;
   }
 
-  #isFull(round: Round, work: Work): boolean {
-    return round.bytes + work.bytes > this.facts.bytesMax || round.lines.length >= eventsMax;
+  /** Whether what is known here was the newest at some instant after all these calls. */
+  #isNewFor(works: readonly Work[]): boolean {
+    return works.every(({ since }) => since < this.#answered);
   }
 
-  async #decide(work: Work, round: Round): Promise<Decided> {
+  /** A command that was there before is told so, as long as there is anything left of the stream. */
+  async #refuseClosed(work: Work, closed: StreamClosedError['closed']): Promise<void> {
+    const { commandId } = work;
+    const isThere = commandId !== undefined && closed === 'archived';
+    const found = isThere ? await this.#find(commandId, this.#image) : undefined;
+    if (found === undefined) work.refuse(new StreamClosedError('append to', this.facts.stream, closed));
+    else work.conclude(await outcomeOf(this.#foundIn, found));
+  }
+
+  /** `undefined`: its caller has left, or there is no room for its events in the round. */
+  async #decide(work: Work, round: Round): Promise<Decided | undefined> {
     const { commandId } = work;
     const at = round.lines.length;
     if (commandId !== undefined) {
-      const found = await this.#find(commandId, round);
+      const found = round.found(commandId) ?? (await this.#find(commandId, round.image));
       if (found !== undefined) return { work, verdict: nothing, at, found };
     }
-    const verdict = await this.#verdictOf(work, round);
+    // A handler that does not answer holds up nobody but its caller.
+    const left = () => undefined;
+    const verdict = await Promise.race([this.#verdictOf(work, round), work.promise.then(left, left)]);
+    if (verdict === undefined) return undefined;
+    if (hasLines(verdict) && round.isFull(sizeOf(verdict), this.facts.bytesMax)) return undefined;
     // What is told with the commit must be true of what it is made on.
-    if (!isFinal(verdict))
-      round.isAnywhere &&= verdict.kind === 'append' && verdict.anywhere && verdict.lines.length > 0;
+    if (!isFinal(verdict)) round.isAnywhere &&= hasLines(verdict) && verdict.anywhere;
     if (verdict.kind === 'append') round.add(verdict.lines, commandId);
     return { work, verdict, at };
   }
@@ -211,22 +240,15 @@ export class OpenStream {
   async #verdictOf(work: Work, round: Round): Promise<Verdict> {
     try {
       const verdict = await work.decide(round);
-      if (verdict.kind === 'append')
-        this.#journal.requireSize(verdict.lines.reduce((sum, { bytes }) => sum + bytes + 1, 0));
+      this.#journal.requireSize(sizeOf(verdict));
       return verdict;
     } catch (error) {
-      return { kind: 'refuse', error, final: true };
+      return { kind: 'refuse', error, final: !isLeydenError(error, 'ERR_APPEND_TOO_LARGE') };
     }
   }
 
-  /** The events of a command that was there before, in this round, in the head, or with a receipt. */
-  async #find(commandId: string, round: Round): Promise<Found | undefined> {
-    const own = round.mark(commandId);
-    if (own !== undefined) {
-      round.isAnywhere = false;
-      return { from: round.base + own.at + 1, to: round.base + own.at + own.count };
-    }
-    const { image } = round;
+  /** The events of a command that was there before, in the head, or with a receipt. */
+  async #find(commandId: string, image: Head | undefined): Promise<Found | undefined> {
     if (image === undefined) return undefined;
     const found = findIn(image.tail, commandId);
     if (found !== undefined || image.pages === 0) return found;
@@ -235,8 +257,10 @@ export class OpenStream {
 
   async #open(): Promise<void> {
     const journal = this.#journal;
+    this.#asked += 1;
+    const asked = this.#asked;
     const image = await journal.readHead();
-    this.#image = image;
+    [this.#image, this.#answered] = [image, asked];
     if (image !== undefined && image.place > journal.cursor.place) {
       journal.jump(image);
       this.facts.state.jumped();
@@ -255,21 +279,31 @@ export class OpenStream {
   async #commit(round: Round): Promise<Appended> {
     const journal = this.#journal;
     const { text, marks, time } = round;
-    const body = journal.fitsHead(text) ? undefined : await journal.prepare(text);
+    const body = journal.fitsHead(text) ? undefined : await this.#bodyOf(text);
     const note = this.facts.state.noteAfter(round);
-    return this.facts.commit({
+    const appended = await this.facts.commit({
       journal,
       body,
       batch: {
         bodyText: body === undefined ? undefined : text,
         decide: ({ image }) => {
           const draft = { text: body === undefined ? text : '', count: round.lines.length, marks };
-          // Commits without events, a writer's first word among them, change nothing that was decided on.
-          if (image.seq === round.base) return { ...draft, time: Math.max(time, image.time), note };
+          // Commits without events, a writer's first word among them, change nothing that was decided on but the time.
+          const isSame = image.seq === round.base && (image.time <= time || !round.isTimed);
+          if (isSame) return { ...draft, time: Math.max(time, image.time), note };
           return holdsOn(image, round) ? draft : undefined;
         },
       },
     });
+    if (appended.status === 'nothing' && body !== undefined) this.#spare = { journal, text, body };
+    return appended;
+  }
+
+  async #bodyOf(text: string): Promise<PreparedBody> {
+    const journal = this.#journal;
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare?.journal === journal && spare.text === text ? spare.body : journal.prepare(text);
   }
 
   /** Others were faster: who has been so often enough is told. */
@@ -277,10 +311,11 @@ export class OpenStream {
     const again: Work[] = [];
     const lost = Math.max(...decided.map(({ work }) => work.conflicts));
     const { clock, random } = this.facts;
-    if (lost > 0) await clock.sleep(fullJitterMs(random, pauses, lost - 1));
-    for (const { work, verdict } of decided) {
-      work.markSent(false);
-      if (verdict.kind === 'append') work.conflicts += 1;
+    const isConflict = this.#image?.seq !== round.base;
+    for (const { work } of decided) work.markSent(false);
+    if (isConflict && lost > 0) await clock.sleep(fullJitterMs(random, pauses, lost - 1));
+    for (const { work, verdict, found } of decided) {
+      if (isConflict && verdict.kind === 'append' && found === undefined) work.conflicts += 1;
       if (work.conflicts <= work.conflictsMax) again.push(work);
       else {
         const version = this.#image?.seq ?? 0;
@@ -313,7 +348,9 @@ export class OpenStream {
     }
   }
 
-  async #conflict(expected: ExpectedVersion, actual: number): Promise<ConflictError> {
+  async #conflict(expected: ExpectedVersion, version: number): Promise<ConflictError> {
+    // It may have been decided behind others that went on a later head.
+    const actual = Math.max(version, this.#image?.seq ?? 0);
     const after = typeof expected === 'number' ? expected : 0;
     return new ConflictError({
       stream: this.facts.stream,
@@ -335,16 +372,19 @@ function isFinal(verdict: Verdict): boolean {
   return verdict.kind !== 'append' && verdict.final;
 }
 
+function hasLines(verdict: Verdict): verdict is Verdict & { readonly kind: 'append' } {
+  return verdict.kind === 'append' && verdict.lines.length > 0;
+}
+
+/** Bytes of the text of its events. */
+function sizeOf(verdict: Verdict): number {
+  return verdict.kind === 'append' ? verdict.lines.reduce((sum, { bytes }) => sum + bytes + 1, 0) : 0;
+}
+
 /** Whether what was decided on an earlier head holds on this one: it expected nothing, and none of its commands came meanwhile. */
 function holdsOn({ tail }: Head, { image, isAnywhere, marks }: Round): boolean {
   if (!isAnywhere) return false;
   if (marks.length === 0) return true;
   const isSeen = (tail[0]?.place ?? Number.POSITIVE_INFINITY) <= (image?.place ?? 0) + 1;
   return isSeen && marks.every(({ id }) => findIn(tail, id) === undefined);
-}
-
-function closedOr(stream: string, error: unknown): unknown {
-  if (!isLeydenError(error, 'ERR_JOURNAL_CLOSED')) return error;
-  const closed = closingOf(error as unknown as JournalClosedError);
-  return new StreamClosedError('append to', stream, closed as Closing);
 }

@@ -42,7 +42,7 @@ export class OpenStreams {
     if (open === undefined) open = this.#make(stream);
     else this.#open.delete(stream);
     this.#open.set(stream, open);
-    this.#thinOut();
+    this.#thinOut(open);
     return open;
   }
 
@@ -122,10 +122,10 @@ export class OpenStreams {
     });
   }
 
-  #thinOut(): void {
+  #thinOut(used: OpenStream): void {
     if (this.#open.size <= this.#facts.openMax) return;
     for (const [stream, open] of this.#open) {
-      if (!open.isIdle) continue;
+      if (open === used || !open.isIdle) continue;
       this.#open.delete(stream);
       open.close().catch(this.#facts.onWarning);
       return;

@@ -25,6 +25,9 @@ const commandIdBytesMax = 256;
 /** @throws TypeError, RangeError for what can be no id of a command. */
 export function requireCommandId(id: unknown): void {
   if (typeof id !== 'string') throw new TypeError(`Cannot append: commandId must be a string: ${typeof id}`);
+  if (Buffer.from(id).toString() !== id) {
+    throw new RangeError(`Cannot append: commandId has half of a surrogate pair: ${JSON.stringify(id)}`);
+  }
   if (id === '' || Buffer.byteLength(id) > commandIdBytesMax) {
     throw new RangeError(
       `Cannot append: commandId must have 1 to ${commandIdBytesMax} bytes: ${Buffer.byteLength(id)}`,

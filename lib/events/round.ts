@@ -9,7 +9,13 @@
 import type { Commit, Head, Mark } from '../journal/index.js';
 import type { RecordedEvent } from './event.js';
 import type { EventLine } from './event-line.js';
+import type { Found } from './receipts.js';
 import type { Recorder } from './recorder.js';
+
+/** Events of one commit, at most, unless one call has more. */
+export const eventsMax = 10_000;
+/** Bytes of the ids of its commands, about: these stand in the head, wherever the events are. */
+const idBytesMax: number = 16 * 1_024;
 
 /** The stream before a round. */
 export interface Footing {
@@ -27,7 +33,10 @@ export class Round {
   readonly marks: Mark[] = [];
   /** Whether all of it holds on a later head as well. */
   isAnywhere = true;
+  /** Whether its time is in a state that something was decided on, or answered. */
+  isTimed = false;
   #bytes = 0;
+  #idBytes = 0;
 
   constructor(recorder: Recorder, { image, time }: Footing) {
     this.recorder = recorder;
@@ -45,11 +54,6 @@ export class Round {
     return this.base + this.lines.length;
   }
 
-  /** Bytes of the text. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   get text(): string {
     return this.lines.map(({ text }) => text).join('\n');
   }
@@ -57,6 +61,7 @@ export class Round {
   add(lines: readonly EventLine[], commandId: string | undefined): void {
     if (commandId !== undefined && lines.length > 0) {
       this.marks.push({ id: commandId, at: this.lines.length, count: lines.length });
+      this.#idBytes += Buffer.byteLength(commandId);
     }
     for (const line of lines) {
       this.lines.push(line);
@@ -64,9 +69,18 @@ export class Round {
     }
   }
 
-  /** Where the events of a command of this round are. */
-  mark(commandId: string): Mark | undefined {
-    return this.marks.find(({ id }) => id === commandId);
+  /** Whether events of so many bytes are to go into another commit. */
+  isFull(bytes: number, bytesMax: number): boolean {
+    if (this.lines.length === 0) return false;
+    return this.#bytes + bytes > bytesMax || this.lines.length >= eventsMax || this.#idBytes >= idBytesMax;
+  }
+
+  /** The events of a command that is in this round already; who is told of them is told where they are. */
+  found(commandId: string): Found | undefined {
+    const mark = this.marks.find(({ id }) => id === commandId);
+    if (mark === undefined) return undefined;
+    this.isAnywhere = false;
+    return { from: this.base + mark.at + 1, to: this.base + mark.at + mark.count };
   }
 
   /** Events of the round as they will be recorded, if it is committed as it is. */

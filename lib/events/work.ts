@@ -36,6 +36,8 @@ export abstract class Work<A = unknown> extends WaitingCall<A> {
   /** Times that it was decided, and others were faster. */
   conflicts = 0;
   readonly conflictsMax: number;
+  /** How often its stream's head had been asked for when it was called. */
+  since = 0;
 
   constructor(facts: WaitingFacts, commandId: string | undefined, conflictsMax: number) {
     super(facts);

@@ -59,6 +59,7 @@ export class CommandWork extends Work<Executed<unknown>> {
     if (!isMet(expected, version)) return { kind: 'conflict', expected, version, final: !canBeMet(expected, version) };
     const type = this.#type;
     const folded = await state.at(type, round, journal());
+    round.isTimed = true;
     const context: CommandContext = {
       ...{ stream, version, time: round.time, commandId, signal },
       metadata: metadata ?? Object.freeze({}),
