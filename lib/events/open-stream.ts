@@ -12,6 +12,7 @@ import { UnknownOutcomeError } from '../atom/index.js';
 import { type Clock, fullJitterMs, type Random } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { Appended, Head, Journal, PreparedBody, TogetherEntry } from '../journal/index.js';
+import type { StreamSnapshots } from './aggregate/stream-snapshots.js';
 import type { StreamState } from './aggregate/stream-state.js';
 import { ConflictError, StreamClosedError } from './errors.js';
 import type { ExpectedVersion } from './expected-version.js';
@@ -26,6 +27,7 @@ export interface OpenStreamFacts {
   readonly stream: string;
   readonly recorder: Recorder;
   readonly receipts: Receipts;
+  readonly snapshots: StreamSnapshots;
   readonly state: StreamState;
   /** A journal object; another one when what became of a commit could not be found out. */
   readonly openJournal: () => Journal;
@@ -199,7 +201,7 @@ export class OpenStream {
     if (newest === undefined) this.#isOpen = false;
     else [this.#image, this.#answered] = [newest, asked];
     if (appended.status === 'nothing') return [...(await this.#beaten(decided, round)), ...later];
-    this.facts.state.committed(round, appended);
+    this.facts.state.committed(round, appended, newest);
     for (const one of decided) await this.#tell(one, round, appended);
     return later;
   }

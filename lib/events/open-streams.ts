@@ -3,6 +3,9 @@ import type { AtomTable } from '../atom/index.js';
 import { DeadlineError } from '../atom/index.js';
 import { Alarm } from '../engine/index.js';
 import { type Consumer, Journal, type TogetherEntry, type WaitingCall, type WaitingFacts } from '../journal/index.js';
+import { itemSnapshotStore, type SnapshotStore } from '../snapshot/index.js';
+import { Background } from './aggregate/background.js';
+import { StreamSnapshots } from './aggregate/stream-snapshots.js';
 import { StreamState } from './aggregate/stream-state.js';
 import { OpenStream } from './open-stream.js';
 import { Receipts } from './receipts.js';
@@ -22,8 +25,13 @@ export interface OpenStreamsFacts {
   readonly headBytesMax: number;
   readonly appendBytesMax: number;
   readonly openMax: number;
+  /** Where snapshots are stored, unless beside their streams. */
+  readonly snapshots: SnapshotStore | undefined;
   readonly onWarning: (warning: unknown) => void;
 }
+
+/** What a stream has beside its journal. */
+type StreamRest = Pick<StreamEnds, 'receipts' | 'snapshots'>;
 
 export class OpenStreams {
   readonly #facts: OpenStreamsFacts;
@@ -31,9 +39,11 @@ export class OpenStreams {
   readonly #open = new Map<string, OpenStream>();
   readonly #calls = new Set<Pick<WaitingCall<unknown>, 'deadlineAt' | 'leave'>>();
   readonly #alarm: Alarm;
+  readonly #background: Background;
 
   constructor(facts: OpenStreamsFacts) {
     this.#facts = facts;
+    this.#background = new Background(facts.onWarning);
     this.#alarm = new Alarm(facts.table.sources.clock, () => this.#expire());
   }
 
@@ -81,9 +91,9 @@ export class OpenStreams {
 
   /** What a stream is ended with: a journal object that nothing else uses. */
   endsOf(stream: string): StreamEnds {
-    const { recorder, receipts } = this.#make(stream).facts;
-    const journal = this.#journal(stream, receipts, { apply: () => {}, jumped: () => {} });
-    return { stream, journal, recorder, receipts };
+    const { recorder, receipts, snapshots } = this.#make(stream).facts;
+    const journal = this.#journal(stream, { receipts, snapshots }, { apply: () => {}, jumped: () => {} });
+    return { stream, journal, recorder, receipts, snapshots };
   }
 
   /** All streams that there are. */
@@ -91,35 +101,59 @@ export class OpenStreams {
     return listStreams(this.#facts, options);
   }
 
+  /** Waits for snapshots that are being made. */
+  settled(): Promise<void> {
+    return this.#background.settled();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((open) => open.close()));
+    await this.#background.settled();
     await this.#facts.categories.close();
     this.#open.clear();
     this.#alarm.clear();
   }
 
   #make(stream: string): OpenStream {
-    const { table, store, upcasters, categories, appendBytesMax, onWarning } = this.#facts;
+    const { table, store, upcasters, categories, headBytesMax, appendBytesMax, onWarning } = this.#facts;
     const { clock, random } = table.sources;
     const name = journalNameOf(store, stream);
     const recorder = new Recorder(stream, upcasters);
     const receipts = new Receipts(table.writeOnce(), name);
-    const state = new StreamState({ recorder, onWarning });
-    const openJournal = () =>
-      this.#journal(stream, receipts, { apply: (read) => state.took(read), jumped: () => state.jumped() });
+    const snapshots = this.#snapshots(name);
+    const state = new StreamState({ recorder, snapshots, background: this.#background, headBytesMax, onWarning });
+    const consumer: Consumer = { apply: (read) => state.took(read), jumped: () => state.jumped() };
+    const openJournal = () => this.#journal(stream, { receipts, snapshots }, consumer);
     const commit = (entry: TogetherEntry) => categories.commit(stream, entry);
     return new OpenStream({
-      ...{ stream, recorder, receipts, state, openJournal, commit, clock, random },
+      ...{ stream, recorder, receipts, snapshots, state, openJournal, commit, clock, random },
       bytesMax: appendBytesMax,
     });
   }
 
-  #journal(stream: string, receipts: Receipts, consumer: Consumer): Journal {
+  #snapshots(journal: string): StreamSnapshots {
+    const { table, onWarning } = this.#facts;
+    const items = table.writeOnce();
+    const newId = () => Buffer.from(table.sources.randomBytes(9)).toString('base64url');
+    const store = this.#facts.snapshots ?? itemSnapshotStore(items, journal);
+    return new StreamSnapshots({ table, journal, store, newId, onWarning });
+  }
+
+  #journal(stream: string, { receipts, snapshots }: StreamRest, consumer: Consumer): Journal {
     const { table, store, categories, headBytesMax, appendBytesMax, onWarning } = this.#facts;
-    return new Journal(table, journalNameOf(store, stream), {
+    const journal: Journal = new Journal(table, journalNameOf(store, stream), {
       ...{ ...categories.labelsOf(stream), consumer, headBytesMax, appendBytesMax, volumes: true, onWarning },
       beforeTrim: (commits) => receipts.put(commits),
+      // Asked only when something is missing, or may have come late.
+      readFloor: () => snapshots.pointer.read(),
+      recover: async () => {
+        const image = await journal.readHead();
+        if (image === undefined) return;
+        journal.jump(image);
+        consumer.jumped?.(image);
+      },
     });
+    return journal;
   }
 
   #thinOut(used: OpenStream): void {

@@ -1,5 +1,6 @@
 /** Options of event stores and of their calls, and what is refused of them at once. */
 import type { AtomTable } from '../atom/index.js';
+import type { SnapshotStore } from '../snapshot/index.js';
 import type { EventMetadata } from './event.js';
 import { requireMetadata } from './event-line.js';
 import type { ExpectedVersion } from './expected-version.js';
@@ -34,6 +35,11 @@ export interface EventStoreOptions extends CategoryOptions {
    * @defaultValue 1000
    */
   readonly openStreamsMax?: number;
+  /**
+   * Where snapshots of states are stored that are too large for the heads of their streams.
+   * @defaultValue as items of the same table, beside their streams
+   */
+  readonly snapshots?: SnapshotStore;
   /** Told of what went wrong and was made good: a snapshot that could not be read, a page that could not be put ahead of need. */
   readonly onWarning?: (warning: unknown) => void;
 }
@@ -98,7 +104,7 @@ export function requireStoreOptions(
   table: AtomTable,
   options: EventStoreOptions,
 ): { readonly name: string; readonly facts: OpenStreamsFacts } {
-  const { name = 'events', upcasters = [], onWarning = () => {} } = options;
+  const { name = 'events', upcasters = [], snapshots, onWarning = () => {} } = options;
   const { headBytesMax = headBytesDefault, appendBytesMax = appendBytesDefault } = options;
   const { openStreamsMax = openStreamsDefault } = options;
   if (typeof table?.writeOnce !== 'function') {
@@ -116,12 +122,16 @@ export function requireStoreOptions(
       `Cannot open event store ${name}: openStreamsMax must be a whole number from 1: ${openStreamsMax}`,
     );
   }
+  for (const method of ['put', 'get', 'delete'] as const) {
+    if (snapshots === undefined || typeof snapshots[method] === 'function') continue;
+    throw new TypeError(`Cannot open event store ${name}: snapshots must be a SnapshotStore; it has no ${method}()`);
+  }
   const { ordered, categoryOf } = options;
   const store = escapeName(name);
   const facts = {
     categories: new Categories({ table, store, onWarning, ordered, categoryOf }),
     ...{ table, store, upcasters: new Upcasters(upcasters), headBytesMax, appendBytesMax },
-    ...{ openMax: openStreamsMax, onWarning },
+    ...{ openMax: openStreamsMax, snapshots, onWarning },
   };
   return { name, facts };
 }

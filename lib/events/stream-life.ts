@@ -8,6 +8,7 @@
  * events of another stream of this name. A crash in between leaves `deleting`; whoever deletes again goes on from there.
  */
 import type { Commit, Draft, Head, Journal } from '../journal/index.js';
+import type { StreamSnapshots } from './aggregate/stream-snapshots.js';
 import { ConflictError, StreamClosedError } from './errors.js';
 import { type ExpectedVersion, isMet } from './expected-version.js';
 import { winnersOf } from './found-events.js';
@@ -22,6 +23,7 @@ export interface StreamEnds {
   readonly journal: Journal;
   readonly recorder: Recorder;
   readonly receipts: Receipts;
+  readonly snapshots: StreamSnapshots;
 }
 
 /** Options of {@link deleteStream} and {@link archiveStream}. */

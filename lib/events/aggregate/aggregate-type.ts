@@ -3,6 +3,7 @@
  *
  *   command ─► handle(state, command) ─► events ─► stream       apply(state, event) ─► the next state, now and at each load
  */
+import { freezeState } from '../../snapshot/index.js';
 import type { EventInput, EventMetadata, RecordedEvent } from '../event.js';
 
 /** Where the state of an aggregate is taken from. */
@@ -34,7 +35,7 @@ export type Decision<E extends EventInput> = E | readonly E[] | undefined;
 export interface AggregateTypeOptions<State, Command, E extends EventInput, Services> {
   /** Names the type; the streams of its aggregates are `<name>-<id>`. */
   readonly name: string;
-  /** State of an aggregate that has no event yet. Immutable, as all states. */
+  /** State of an aggregate that has no event yet. Frozen, as all states: see {@link AggregateTypeOptions.apply}. */
   readonly initial: State;
   /**
    * Decides. What it throws refuses the command, and reaches the caller as it is. Runs again when others were faster, so what it does
@@ -46,7 +47,13 @@ export interface AggregateTypeOptions<State, Command, E extends EventInput, Serv
     services: Services,
     context: CommandContext,
   ) => Decision<E> | Promise<Decision<E>>;
-  /** The state after an event. Pure and synchronous; it leaves the state that it is given as it is. */
+  /**
+   * The state after an event. Pure and synchronous: it runs again at each load.
+   *
+   * What it returns is frozen at once, all the way down, Maps, Sets, Dates and URLs as well, so a handler that would change a state
+   * throws. Bytes can't be frozen: a handler that changes some is refused, and the state is loaded anew. A state is data, everything
+   * that a snapshot takes; functions and instances of classes are refused with `ERR_UNSUPPORTED_VALUE`.
+   */
   readonly apply: (state: State, event: RecordedEvent<E>) => State;
   /**
    * Where the state is taken from.
@@ -96,7 +103,7 @@ export class AggregateType<State, Command, E extends EventInput = EventInput, Se
   readonly stateVersion: number;
   readonly eventTypes: ReadonlySet<string> | undefined;
 
-  /** @throws TypeError, RangeError for wrong options. */
+  /** @throws TypeError, RangeError for wrong options; `UnsupportedValueError` for an initial state that is no data. */
   constructor(options: AggregateTypeOptions<State, Command, E, Services>) {
     const { name, initial, handle, apply, eventTypes } = options;
     const { truth = { snapshotEvery: snapshotEveryDefault }, stateVersion = 1 } = options;
@@ -117,7 +124,7 @@ export class AggregateType<State, Command, E extends EventInput = EventInput, Se
       );
     }
     this.name = name;
-    this.initial = initial;
+    this.initial = freezeState(initial);
     this.handle = handle;
     this.apply = apply;
     this.truth = truth;

@@ -1,13 +1,13 @@
 /** A call of `execute`: a command that waits to be decided, and is decided again when others were faster. */
 import type { Journal, WaitingFacts } from '../../journal/index.js';
-import { UnknownEventTypeError } from '../errors.js';
-import type { EventInput, EventMetadata, RecordedEvent } from '../event.js';
-import { encodeEvent } from '../event-line.js';
+import type { EventMetadata, RecordedEvent } from '../event.js';
 import { canBeMet, type ExpectedVersion, isMet } from '../expected-version.js';
 import type { Round } from '../round.js';
 import { type Outcome, type Verdict, Work } from '../work.js';
-import type { AnyAggregateType, CommandContext } from './aggregate-type.js';
-import { foldAll, type StreamState } from './stream-state.js';
+import type { AnyAggregateType } from './aggregate-type.js';
+import { handleCommand, takeDecision } from './decision.js';
+import type { Folded } from './fold.js';
+import type { StreamState } from './stream-state.js';
 
 /** What `execute` answers. */
 export interface Executed<State, E extends RecordedEvent = RecordedEvent> {
@@ -54,29 +54,24 @@ export class CommandWork extends Work<Executed<unknown>> {
   }
 
   async decide(round: Round): Promise<Verdict> {
-    const { stream, command, services, metadata, commandId, expected, signal, state, journal } = this.#facts;
+    const { expected, state, journal } = this.#facts;
     const { version } = round;
     if (!isMet(expected, version)) return { kind: 'conflict', expected, version, final: !canBeMet(expected, version) };
     const type = this.#type;
-    const folded = await state.at(type, round, journal());
-    round.isTimed = true;
-    const context: CommandContext = {
-      ...{ stream, version, time: round.time, commandId, signal },
-      metadata: metadata ?? Object.freeze({}),
-    };
+    const facts = { ...this.#facts, time: round.time, recorder: round.recorder, bytes: state.bytes };
+    let folded: Folded;
     try {
-      const decided = await type.handle(folded.state, command, services, context);
-      const events = eventsOf(decided);
-      for (const event of events) {
-        if (type.eventTypes?.has(event?.type) === false)
-          throw new UnknownEventTypeError(type.name, { type: event.type, stream });
-      }
-      const lines = events.map((event) => encodeEvent(event, metadata));
-      // An event that can't be applied would be in the way of every later command.
-      const records = lines.map((line, index) =>
-        round.recorder.record(line.content(), { seq: version + index + 1, time: round.time, commandId }),
-      );
-      this.#state = foldAll(type, folded, records).state;
+      folded = await state.at(type, round, journal());
+    } catch (error) {
+      // On a newer head it may be there: of this one what is wanted may have been pruned.
+      return { kind: 'refuse', error, final: false };
+    }
+    round.isTimed = true;
+    try {
+      const decided = await handleCommand(type, folded, facts);
+      if (state.isSpoiled()) return { kind: 'refuse', error: spoiled(type.name), final: true };
+      const { lines, folded: next } = takeDecision(type, folded, decided, facts);
+      this.#state = next.state;
       return { kind: 'append', lines, anywhere: false };
     } catch (error) {
       return { kind: 'refuse', error, final: false };
@@ -96,8 +91,8 @@ export class CommandWork extends Work<Executed<unknown>> {
   }
 }
 
-/** @throws TypeError for what no handler may return. */
-function eventsOf(decided: unknown): readonly EventInput[] {
-  if (decided === undefined || decided === null) return [];
-  return (Array.isArray(decided) ? decided : [decided]) as readonly EventInput[];
+function spoiled(type: string): TypeError {
+  return new TypeError(
+    `Cannot execute a command: bytes in the state of an aggregate of type ${type} were changed in place; copy them, and change the copy`,
+  );
 }
