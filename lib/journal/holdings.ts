@@ -7,11 +7,17 @@
  * What is written once is read eventually consistent, at half the price: what is found so is right, and what is not, or is none of
  * this journal's, is read again before anything is made of it. Only a few pages, which may be new, are read strongly at once.
  */
+import type { WriteOnceItems } from '../atom/index.js';
 import type { GapReason } from './errors.js';
 import type { JournalKeys } from './keys.js';
 import { decodePage, type Page } from './page.js';
-import type { ReadPlace } from './reader.js';
 import { decodeVolume, volumePages } from './volume.js';
+
+/** Where items are read. */
+interface HoldingPlace {
+  readonly items: WriteOnceItems;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** An item that holds commits: a page, or a volume. */
 export interface Holding {
@@ -83,7 +89,7 @@ function pageHolding(keys: JournalKeys, page: number): Holding {
  * is twice as heavy as the one before, up to {@link windowWeightMax}, so that who wants a little reads a little.
  */
 export async function* readHoldings(
-  place: ReadPlace,
+  place: HoldingPlace,
   journalId: string,
   plan: Generator<Holding>,
   weight: number = windowWeightMax,
@@ -105,7 +111,7 @@ export async function* readHoldings(
   }
 }
 
-async function readWindow({ items, signal }: ReadPlace, keys: readonly string[]): Promise<Map<string, Uint8Array>> {
+async function readWindow({ items, signal }: HoldingPlace, keys: readonly string[]): Promise<Map<string, Uint8Array>> {
   if (keys.length <= newMax) return items.getMany(keys, { signal });
   const found = await items.getMany(keys, { signal, consistency: 'eventual' });
   const missing = keys.filter((key) => !found.has(key));
@@ -114,7 +120,7 @@ async function readWindow({ items, signal }: ReadPlace, keys: readonly string[])
 
 /** What was found, or, before it is called damaged, what stands there now. */
 async function contentNow(
-  { items, signal }: ReadPlace,
+  { items, signal }: HoldingPlace,
   journalId: string,
   holding: Holding,
   found: ReadonlyMap<string, Uint8Array>,
