@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type {
-  AnyMessage,
   CurrentMessageProcessorPosition,
   MessageConsumer,
   MessageConsumerOptions,
@@ -10,7 +9,7 @@ import type { RecordedEvent } from '../../events/index.js';
 import { toReadEvent } from './messages.js';
 
 /** Options of {@link leydenEventStoreConsumer}. */
-export interface LeydenConsumerOptions extends MessageConsumerOptions<AnyMessage> {
+export interface LeydenConsumerOptions extends MessageConsumerOptions {
   /**
    * The events after a position, in order: those of one stream (the position is the event's `seq`), or of an ordered category (its
    * `position`). When they end, the consumer ends; a subscription does not end before `signal` says so.
@@ -72,7 +71,7 @@ type Handled = Awaited<ReturnType<MessageProcessor['handle']>>;
  * await consumer.close();
  * ```
  */
-export function leydenEventStoreConsumer(options: LeydenConsumerOptions): MessageConsumer<AnyMessage> {
+export function leydenEventStoreConsumer(options: LeydenConsumerOptions): MessageConsumer {
   const { events, end, processors = [], consumerId = randomUUID() } = options;
   if (processors.length === 0)
     throw new TypeError('Cannot make a consumer: processors must have one processor or more');

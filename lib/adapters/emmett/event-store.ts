@@ -59,7 +59,8 @@ export interface LeydenEventStore extends EmmettStore<LeydenReadEventMetadata> {
  * With `commandId`, an append that is made again changes nothing, and gives the first outcome; `onAfterCommit` is not told again.
  * `onAfterCommit` is told in this process after the append: never, if the process dies before. What it throws is logged by Emmett.
  *
- * @cost `readStream`, `aggregateStream`: that of `read`; with `from`, `to` or `maxCount` one more request, for the stream's version. `appendToStream`: that of `append`. `streamExists`: 1 request.
+ * @cost `readStream`, `aggregateStream`: that of `read`; with `from`, `to` or `maxCount` one more request, for the stream's version.
+ * `appendToStream`: that of `append`. `streamExists`: 1 request.
  * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:BatchGetItem
  * @throws Emmett's `ExpectedVersionConflictError`, whose `cause` is the `ConflictError` with the events that were faster; else what
  * `append` and `read` throw, `StreamClosedError` `ERR_STREAM_CLOSED` among them; TypeError, RangeError for wrong arguments.
@@ -137,7 +138,7 @@ export function getLeydenEventStore(store: EventStore, options: LeydenEventStore
       });
     } catch (error) {
       if (!isLeydenError(error, 'ERR_CONFLICT')) throw error;
-      throw conflictOf(error as ConflictError, expectedStreamVersion);
+      throw await conflictOf(store, error as ConflictError, expectedStreamVersion);
     }
     const { version, repeated } = appended;
     if (!repeated && events.length > 0) {
@@ -147,14 +148,7 @@ export function getLeydenEventStore(store: EventStore, options: LeydenEventStore
     return { nextExpectedStreamVersion: BigInt(version), createdNewStream: appended.events[0]?.seq === 1 };
   };
 
-  const streamExists = async (streamName: string): Promise<boolean> => {
-    try {
-      return (await versionOf(store, streamName)) > noVersion;
-    } catch (error) {
-      if (isLeydenError(error, 'ERR_STREAM_CLOSED')) return false;
-      throw error;
-    }
-  };
+  const streamExists = (streamName: string): Promise<boolean> => store.exists(streamName);
 
   // An object with members of its own, since Emmett's test wrapper copies them.
   return { readStream, aggregateStream, appendToStream, streamExists };
@@ -181,7 +175,14 @@ async function expectedOf(
 }
 
 /** Emmett's own error, since users look for its class or its code; ours, with the events that were faster, is its cause. */
-function conflictOf(cause: ConflictError, expected: ExpectedStreamVersion | undefined): ExpectedVersionConflictError {
-  const conflict = new ExpectedVersionConflictError(BigInt(cause.actual), expected as ExpectedStreamVersion);
-  return Object.assign(conflict, { cause });
+async function conflictOf(
+  store: EventStore,
+  cause: ConflictError,
+  expected: ExpectedStreamVersion | undefined,
+): Promise<ExpectedVersionConflictError> {
+  const { stream, actual } = cause;
+  // A version that the stream has outgrown is refused on what is known here; how far the stream is now is looked up.
+  const isOutgrown = cause.expected === 'no-stream' || (typeof cause.expected === 'number' && cause.expected < actual);
+  const current = isOutgrown ? await versionOf(store, stream).catch(() => BigInt(actual)) : BigInt(actual);
+  return Object.assign(new ExpectedVersionConflictError(current, expected as ExpectedStreamVersion), { cause });
 }

@@ -1,6 +1,6 @@
 /** Reads a range of a stream, and says how the whole stream is. */
 import type { BigIntStreamPosition, Event, ExpectedStreamVersion, ReadStreamOptions } from '@event-driven-io/emmett';
-import type { EventStore } from '../../events/index.js';
+import { type EventStore, StreamClosedError } from '../../events/index.js';
 import { assertExpectedVersionMatchesCurrent, upcastRecordedMessage } from './api.js';
 import { type LeydenReadEvent, toReadEvent } from './messages.js';
 import { spanOf } from './read-range.js';
@@ -56,8 +56,13 @@ function check(version: bigint, expected: ExpectedStreamVersion | undefined): vo
   assertExpectedVersionMatchesCurrent(version, expected, noVersion);
 }
 
-/** Version of a stream; 0 where there is none. */
+/**
+ * Version of a stream; 0 where there is none.
+ *
+ * @throws {StreamClosedError} `ERR_STREAM_CLOSED` of a deleted one, as a reading does.
+ */
 export async function versionOf(store: EventStore, stream: string): Promise<bigint> {
-  for await (const { seq } of store.read(stream, { direction: 'backwards' })) return BigInt(seq);
-  return noVersion;
+  const info = await store.info(stream);
+  if (info?.closed === 'deleted') throw new StreamClosedError('read', stream, 'deleted');
+  return BigInt(info?.version ?? 0);
 }

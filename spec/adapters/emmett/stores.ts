@@ -1,4 +1,4 @@
-/** The stores that behaviours are compared on: Emmett's in-memory store, and ours on each engine. */
+/** The stores that behaviours are compared on: Emmett's in-memory store, and ours, in memory and on each engine. */
 import {
   type AfterEventStoreCommitHandler,
   type EventStore as EmmettStore,
@@ -6,7 +6,7 @@ import {
 } from '@event-driven-io/emmett';
 import { describe } from '@jest/globals';
 import { getLeydenEventStore } from '../../../lib/adapters/emmett/index.js';
-import { EventStore } from '../../../lib/events/index.js';
+import { EventStore, transientEventStore } from '../../../lib/events/index.js';
 import { AtomTable } from '../../../lib/index.js';
 import { describeEngine, engines, type OpenEngine } from '../../support/engines.js';
 
@@ -25,6 +25,10 @@ let stores = 0;
 export function describeStores(suite: (open: () => Promise<OpenRow>) => void): void {
   describe("Emmett's in-memory store", () => {
     suite(async () => ({ make: (options) => getInMemoryEventStore(options as never), close: async () => {} }));
+  });
+  describe('transient', () => {
+    const make: MakeStore = (options) => getLeydenEventStore(transientEventStore(), options as never);
+    suite(async () => ({ make, close: async () => {} }));
   });
   for (const row of engines) describeEngine(row, () => suite(async () => openOurs(await row.open())));
 }
