@@ -29,12 +29,20 @@ import { requireSubscribeOptions, type SubscribeOptions, subscribeTo } from './s
 import { AllStreams, type ReadAllOptions, type SubscribeAllOptions } from './together/all-streams.js';
 import type { CategoryFeed, FeedOptions } from './together/category-feed.js';
 import type { StreamEntry } from './together/stream-entry.js';
+import type { CommitParser } from './view/head-parser.js';
+import type { Projection } from './view/projection.js';
+import type { Projector } from './view/projector.js';
+import type { Rebuilt } from './view/rebuild.js';
+import type { AnyView, View } from './view/view.js';
+import type { ViewReader } from './view/view-reader.js';
+import { type ProjectOptions, type RebuildViewOptions, Views } from './view/views.js';
 
 /** A store of events. Making one sends nothing. */
 export class EventStore {
   readonly name: string;
   readonly #streams: OpenStreams;
   readonly #all: AllStreams;
+  readonly #views: Views;
   readonly #closing = new AbortController();
 
   /** @throws TypeError, RangeError for wrong options. */
@@ -43,6 +51,7 @@ export class EventStore {
     this.name = name;
     this.#streams = new OpenStreams(facts);
     this.#all = new AllStreams({ ...facts, streams: this.#streams, ends: this.#closing.signal });
+    this.#views = new Views({ ...facts, streams: this.#streams, all: this.#all, ends: this.#closing.signal });
   }
 
   /** Appends events to a stream, all or none. */
@@ -267,9 +276,107 @@ export class EventStore {
     return unarchiveStream(this.#endsOf('unarchive', stream, {}), signal);
   }
 
+  /**
+   * A view as it is read: `get`, `getMany`, `entries`, `lag`. Sends nothing.
+   *
+   * @throws TypeError for what is no view.
+   *
+   * @example
+   * ```ts
+   * import { transientEventStore, View } from 'leyden-jar/events';
+   *
+   * const store = transientEventStore();
+   * const balances = new View<number, { type: 'deposited'; data: number }>({
+   *   name: 'balances',
+   *   initial: 0,
+   *   apply: (balance, { data }) => balance + data,
+   * });
+   * const projection = store.project(balances);
+   * await store.append('account-7', [{ type: 'deposited', data: 5 }]);
+   * await projection.refresh();
+   * console.log(await store.view(balances).get('account-7')); // => 5
+   * await store.close();
+   * ```
+   */
+  view<State, E extends EventInput>(view: View<State, E>): ViewReader<State> {
+    this.#requireOpen('read a view of');
+    return this.#views.reader<State>(view);
+  }
+
+  /**
+   * Brings a view up to the log and keeps it there, in this process, until it is stopped: see {@link Projection}.
+   *
+   * **Guarantee.** Every event that is in the log gets into the view, in the order of its stream and once, however often this is begun
+   * and by however many processes: what a process that died had not stored is done by the next one. The view is fed from the log alone.
+   * An event that can't be applied ends the projection (`onError`), and is never skipped.
+   *
+   * By default all streams are looked at every ten seconds, which any engine can do, and which reads the whole table. With `source`, a reader
+   * of the table's stream, events come within a second or so, and cost what they are. With `category` they come in one order.
+   *
+   * @cost For each document that events change, 1 request and its write units; cold, 1 read more. For each stream that is not its own
+   * document 1 write more for its cursor. A scan: the whole table, 1 request per MB, 1 read unit per 4 KB. A look at a category: 1 read.
+   * For each batch or 100 streams that have something new: 1 read.
+   * @iam dynamodb:Scan, dynamodb:GetItem, dynamodb:BatchGetItem, dynamodb:PutItem
+   * @throws TypeError, RangeError for wrong options; all else ends `done`.
+   */
+  project(view: AnyView, options: ProjectOptions = {}): Projection {
+    this.#requireOpen('project a view of');
+    return this.#views.project(view, options);
+  }
+
+  /**
+   * A function that feeds views with batches of the table's stream, as {@link EventStore.parser} makes them: the handler of a
+   * `ConsumerGroup`, or what is called in a loop over a `TableStream`. It resolves when what came is in the views; batches may come twice,
+   * late, or with some missing before them: those are read from the log.
+   *
+   * A stream whose last events came before the first batch is only seen when it gets another one. `rebuild`, or a projection that runs
+   * once, brings what was there before.
+   *
+   * @throws from the function: {@link ProjectionError} `ERR_PROJECTION`, {@link ViewVersionError} `ERR_VIEW_VERSION`,
+   * {@link ViewSourceError} `ERR_VIEW_SOURCE`; what the store throws.
+   */
+  projector(...views: readonly AnyView[]): Projector {
+    this.#requireOpen('feed views of');
+    return this.#views.projector(views);
+  }
+
+  /**
+   * Makes of each record of the table's stream the events that were appended by that write; `parser` of a reader or a group of
+   * `leyden-jar/streams`. The stream needs new images.
+   *
+   * Items that are no streams of this store are passed over, and so is a stream that was deleted since. What is damaged is an error of
+   * that record.
+   *
+   * @cost Nothing; for events that did not fit the head 1 request, and 1/2 read unit per 4 KB of them.
+   * @iam dynamodb:BatchGetItem, for large appends
+   */
+  parser(): CommitParser {
+    this.#requireOpen('read the stream of');
+    return this.#views.parser();
+  }
+
+  /**
+   * Makes a view anew from the beginning of the log, while the old documents are served; then the new ones are, by one swap, and the
+   * old ones are deleted. With `ids`, some documents, where they stand.
+   *
+   * **If the process dies**, another call goes on where it stood. Two at a time would do no harm: the second one is told, for thirty
+   * seconds after the first was last heard of.
+   *
+   * For a changed view raise its `version`: then code of the old version feeds the old documents until the turn, and is refused after it.
+   *
+   * @cost Reads the table two to four times, and every event once; 1 write for each document and window of events; deletes each old item.
+   * @iam dynamodb:Scan, dynamodb:GetItem, dynamodb:BatchGetItem, dynamodb:PutItem
+   * @throws {ViewRebuildingError} `ERR_VIEW_REBUILDING`, {@link ProjectionError} `ERR_PROJECTION`; `signal.reason`.
+   */
+  async rebuild(view: AnyView, options: RebuildViewOptions = {}): Promise<Rebuilt> {
+    this.#requireOpen('rebuild a view of');
+    return this.#views.rebuild(view, options);
+  }
+
   /** Waits for what is under way. Every later call is refused. */
   async close(): Promise<void> {
     this.#closing.abort();
+    await this.#views.close();
     await this.#all.close();
     await this.#streams.close();
   }

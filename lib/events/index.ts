@@ -46,3 +46,19 @@ export type { StreamEntry } from './together/stream-entry.js';
 export type { StreamsFeedOptions } from './together/streams-feed.js';
 export { type TransientEventStoreOptions, transientEventStore } from './transient-event-store.js';
 export type { Upcasted, Upcaster, UpcastSubject } from './upcaster.js';
+export type { CommitParser, HeadRecord, StreamCommit } from './view/head-parser.js';
+export type { Projection } from './view/projection.js';
+export type { CommitBatch, Projector } from './view/projector.js';
+export type { RebuildOptions, RebuildProgress, Rebuilt } from './view/rebuild.js';
+export { type AnyView, View, type ViewOptions } from './view/view.js';
+export {
+  ProjectionError,
+  ViewRebuildingError,
+  ViewSourceError,
+  ViewStreamsError,
+  ViewSwitchedError,
+  ViewVersionError,
+} from './view/view-errors.js';
+export type { ViewLag } from './view/view-lag.js';
+export type { ViewEntry, ViewLagOptions, ViewReader, ViewReadOptions } from './view/view-reader.js';
+export type { ProjectOptions, RebuildViewOptions } from './view/views.js';

@@ -113,6 +113,8 @@ export interface NamedScan<T> extends Pick<KeysOptions, 'consistency' | 'signal'
   readonly atom?: AtomOptions<T>;
   /** Those of which it says `false` are passed over before they are decoded. */
   readonly isWanted?: (name: string) => boolean;
+  /** Values are neither brought nor decoded. @defaultValue false */
+  readonly namesOnly?: boolean;
 }
 
 /** An atom whose key is a name, see `AtomTable.keyNamed`. */
@@ -126,7 +128,7 @@ export function scanNamed<T>(
   cells: Cells,
   rulesOf: (key: AtomKey) => ValueRules,
   prefix: string,
-  { consistency, signal, isWanted = () => true }: NamedScan<T>,
+  { consistency, signal, isWanted = () => true, namesOnly = false }: NamedScan<T>,
 ): Walk<NamedEntry<T>> {
   const { keyNames, clock } = cells.ground;
   const stale = consistency === 'eventual';
@@ -140,6 +142,7 @@ export function scanNamed<T>(
           const found = keyIn(item, keyNames);
           const name = keyNames.length === 1 ? found : (found as { readonly pk: unknown }).pk;
           if (typeof name !== 'string' || !isWanted(name)) return undefined;
+          if (namesOnly) return { name, value: undefined as T };
           const key = { item: at, text: keyTextOf(item, keyNames) as string };
           const known = await cells
             .passing(key, rulesOf(key))
@@ -149,7 +152,7 @@ export function scanNamed<T>(
         },
       };
     });
-  return walk(cells, 'scan', { consistency, signal } as ScanOptions, rowsOf, undefined, prefix);
+  return walk(cells, 'scan', { consistency, signal } as ScanOptions, rowsOf, namesOnly ? keyNames : undefined, prefix);
 }
 
 /** An atom as it is now: what a scan would tell of it, and the state of its item, which may be a tombstone. */
