@@ -67,6 +67,7 @@ export interface JournalOptions {
   /**
    * Whether commits from here bind old pages into volumes, 32 at a time and in the background. Then old events are read in a few
    * requests and read units: for journals of many small commits, which are read again. Any journal's volumes are read, whatever this says.
+   * Costs 0.04 write units and 0.08 read units more for each event of 200 bytes that is committed alone.
    * @defaultValue false
    */
   readonly volumes?: boolean;
@@ -397,6 +398,19 @@ export class Journal {
     const decoded = bytes && decodePage({ kind: 'page', journalId, key }, bytes);
     if (decoded === undefined || typeof decoded === 'string') return undefined;
     return decoded.commits.at(-1);
+  }
+
+  /** Number of the first event that lies in a page, or after it; `undefined` when there is no such page. */
+  async pageStart(
+    page: number,
+    { journalId, pages, tail, seq }: Head,
+    signal?: AbortSignal,
+  ): Promise<number | undefined> {
+    if (page >= pages) return tail[0]?.first ?? seq + 1;
+    const key = this.#keys.page(page);
+    const bytes = await this.#items.get(key, { signal });
+    const decoded = bytes && decodePage({ kind: 'page', journalId, key }, bytes);
+    return decoded === undefined || typeof decoded === 'string' ? undefined : decoded.commits[0]?.first;
   }
 
   /** Deletes pages that the pointer has said may go, with their bodies. */
