@@ -16,7 +16,12 @@ export function openStore(bench: Bench, options: StoreOptions = {}): EventStore 
 }
 
 /** One event. */
-export const happened = (id: string | number, more = '') => ({ type: 'happened', data: { id, more } });
+export interface Happened {
+  readonly type: 'happened';
+  readonly data: { readonly id: string | number; readonly more: string };
+}
+
+export const happened = (id: string | number, more = ''): Happened => ({ type: 'happened', data: { id, more } });
 
 /** Ids of the events of a stream, or of anything that gives events. */
 export async function idsIn(events: AsyncIterable<RecordedEvent>): Promise<(string | number)[]> {
