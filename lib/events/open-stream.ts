@@ -263,10 +263,7 @@ export class OpenStream {
     const asked = this.#asked;
     const image = await journal.readHead();
     [this.#image, this.#answered] = [image, asked];
-    if (image !== undefined && image.place > journal.cursor.place) {
-      journal.jump(image);
-      this.facts.state.jumped();
-    }
+    if (image !== undefined && (await journal.reach(image))) this.facts.state.jumped();
     this.#isOpen = true;
   }
 

@@ -186,6 +186,22 @@ export class Follower {
     this.#note(image);
   }
 
+  /** Goes on from `image`: folds where that takes no request, else jumps; `true` when it jumped. */
+  async reach(image: Head): Promise<boolean> {
+    const { place } = this.#cursor;
+    if (image.place <= place) return false;
+    const isAtHand = place > 0 && image.tail.length > 0 && tailFrom(image) <= place + 1;
+    if (isAtHand && image.tail.every((commit) => commit.place <= place || commit.body === undefined)) {
+      try {
+        return !(await this.foldTo(image));
+      } catch {
+        // A table that was put back, for instance: then the head counts.
+      }
+    }
+    this.jump(image);
+    return true;
+  }
+
   #jump(image: Head): boolean {
     const { consumer } = this.#options;
     if (consumer.jumped === undefined || image.place <= this.#cursor.place) return false;

@@ -216,6 +216,14 @@ export class Journal {
   }
 
   /**
+   * Goes on from a head that was read by `readHead`, without a request: folds what its tail has of what is missing here, or jumps;
+   * `true` when it jumped.
+   */
+  reach(image: Head): Promise<boolean> {
+    return this.#follower.reach(image);
+  }
+
+  /**
    * Folds up to the head.
    *
    * @consistency `strong`: a linearizable barrier, afterwards everything acknowledged before the call has been folded;

@@ -72,8 +72,6 @@ export async function sweepWhole(
   const swept = await sweepPages(place, { ...range, beforeDelete: before }, signal);
   await before(tail);
   const bodies = await deleteBodies(place, tail, range, signal);
-  // The last volume may have fewer pages by now than one has.
-  await place.items.delete(place.keys.volume(Math.floor(pages / volumePages)), { signal });
   return { pages: swept.pages, bodies: swept.bodies + bodies };
 }
 
