@@ -60,21 +60,54 @@ export class StreamClosedError extends LeydenError {
   }
 }
 
-/** `ERR_STREAM_PRUNED`: events that are wanted were pruned below a snapshot. Nothing is skipped; whoever reads stops here. */
+/**
+ * `ERR_STREAM_PRUNED`: events that are wanted were pruned below a snapshot. Nothing is skipped, and no state is made of the rest; whoever
+ * reads stops here.
+ */
 export class StreamPrunedError extends LeydenError {
   readonly stream: string;
   /** The event that is wanted. */
   readonly from: number;
+  /** The first event that is still there, where that is known. */
+  readonly floor: number | undefined;
 
-  constructor(stream: string, from: number, cause: unknown) {
+  constructor(
+    stream: string,
+    { from, floor }: { readonly from: number; readonly floor?: number | undefined },
+    cause: unknown,
+  ) {
+    const left = floor === undefined ? '' : `; those from ${floor} on are there`;
     super(
       'ERR_STREAM_PRUNED',
-      `Cannot read stream ${stream} from event ${from}: older events were pruned, a snapshot covers them; ` +
-        'load the aggregate, or read from its floor on (info())',
+      `Cannot read stream ${stream} from event ${from}: older events were pruned, a snapshot covers them${left}; ` +
+        'load the aggregate by the snapshot (truth, stateVersion), or read from the floor on',
       { outcome: 'not-done', retryable: false, cause },
     );
     this.stream = stream;
     this.from = from;
+    this.floor = floor;
+  }
+}
+
+/**
+ * `ERR_PRUNE_REFUSED`: a state that is stored is not what the events give that are about to be pruned. Nothing was removed.
+ *
+ * Mostly `apply` was changed, and `stateVersion` was not.
+ */
+export class PruneRefusedError extends LeydenError {
+  readonly stream: string;
+  /** Events in the stored state. */
+  readonly seq: number;
+
+  constructor(stream: string, seq: number, where: string) {
+    super(
+      'ERR_PRUNE_REFUSED',
+      `Cannot prune stream ${stream}: the state of event ${seq} in ${where} is not what the events give; ` +
+        'raise stateVersion when apply was changed',
+      { outcome: 'not-done', retryable: false },
+    );
+    this.stream = stream;
+    this.seq = seq;
   }
 }
 

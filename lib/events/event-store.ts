@@ -1,12 +1,16 @@
 /** The event store: what a user calls. Each call is documented here, and done by a file beside this one. */
 import type { AtomTable } from '../atom/index.js';
+import type { Head } from '../journal/index.js';
 import type { AggregateType } from './aggregate/aggregate-type.js';
 import { CommandWork, type Executed } from './aggregate/command-work.js';
+import { loadAggregate } from './aggregate/load-aggregate.js';
+import { type PruneOptions, type PruneReport, pruneStream, requirePrune } from './aggregate/prune.js';
 import { type Appended, AppendWork } from './append-work.js';
 import { EventStoreClosedError, StreamClosedError } from './errors.js';
 import type { EventInput, RecordedEvent } from './event.js';
 import { encodeEvent } from './event-line.js';
 import { requireExpected } from './expected-version.js';
+import { floorNow } from './floor.js';
 import { OpenStreams } from './open-streams.js';
 import { requireCommandId } from './receipts.js';
 import {
@@ -20,11 +24,10 @@ import {
   requireWrite,
   type WriteOptions,
 } from './store-options.js';
-import { closingOf } from './stream-closing.js';
 import { infoOf, requireStreamsOptions, type StreamInfo, type StreamsOptions } from './stream-info.js';
 import { archiveStream, deleteStream, type EndOptions, type StreamEnds, unarchiveStream } from './stream-life.js';
 import { requireStreamName, streamOf } from './stream-name.js';
-import { type ReadOptions, readingError, readStream, requireReadOptions } from './stream-reader.js';
+import { type ReadOptions, readStream, requireReadOptions } from './stream-reader.js';
 import { requireSubscribeOptions, type SubscribeOptions, subscribeTo } from './stream-subscription.js';
 import { AllStreams, type ReadAllOptions, type SubscribeAllOptions } from './together/all-streams.js';
 import type { CategoryFeed, FeedOptions } from './together/category-feed.js';
@@ -125,16 +128,9 @@ export class EventStore {
     { signal }: CallSignal = {},
   ): Promise<Loaded<State>> {
     this.#requireOpen('load from');
-    const stream = this.#streamOf(type, id);
-    const open = this.#streams.toRead(stream);
-    const image = await open.journal.readHead(signal);
-    if (closingOf(image) === 'deleted') throw new StreamClosedError('load from', stream, 'deleted');
-    try {
-      const { state, seq } = await open.facts.state.load(type, image, open.journal);
-      return { state: state as State, version: seq };
-    } catch (error) {
-      throw await readingError(open, 1, error);
-    }
+    const open = this.#streams.toRead(this.#streamOf(type, id));
+    const { state, seq } = await loadAggregate(open, type, signal);
+    return { state: state as State, version: seq };
   }
 
   /** Reads the events of a stream, and then those that come, until the loop is left. */
@@ -246,7 +242,10 @@ export class EventStore {
   async info(stream: string, { signal }: CallSignal = {}): Promise<StreamInfo | undefined> {
     this.#requireOpen('look at a stream of');
     requireStreamName('look at a stream', stream);
-    return infoOf(stream, await this.#streams.toRead(stream).journal.readHead(signal));
+    const { journal, facts } = this.#streams.toRead(stream);
+    const image = await journal.readHead(signal);
+    const info = infoOf(stream, image);
+    return info && { ...info, floor: await floorNow({ journal, snapshots: facts.snapshots }, image as Head, signal) };
   }
 
   /** Whether a stream has events that can be read. */
@@ -371,6 +370,25 @@ export class EventStore {
   async rebuild(view: AnyView, options: RebuildViewOptions = {}): Promise<Rebuilt> {
     this.#requireOpen('rebuild a view of');
     return this.#views.rebuild(view, options);
+  }
+
+  /**
+   * Removes the events of an aggregate below a snapshot that was verified.
+   */
+  async prune<State, Command, E extends EventInput, Services>(
+    type: AggregateType<State, Command, E, Services>,
+    id: string,
+    options: PruneOptions = {},
+  ): Promise<PruneReport> {
+    this.#requireOpen('prune a stream of');
+    const stream = this.#streamOf(type, id);
+    const keep = requirePrune(type, options);
+    return pruneStream(this.#streams.endsOf(stream), type, keep, options.signal);
+  }
+
+  /** Waits for the snapshots that are being made in the background. */
+  async settled(): Promise<void> {
+    await this.#streams.settled();
   }
 
   /** Waits for what is under way. Every later call is refused. */

@@ -1,5 +1,7 @@
 /** Events that are looked for in a stream when a call is answered: those that were faster, those of a command that was there before. */
+import { isLeydenError } from '../errors.js';
 import type { Head, Journal, ReadCommit } from '../journal/index.js';
+import { StreamPrunedError } from './errors.js';
 import type { RecordedEvent } from './event.js';
 import { decodeLines } from './event-line.js';
 import type { Found } from './receipts.js';
@@ -35,11 +37,17 @@ export async function winnersOf(place: FoundIn, version: number): Promise<readon
 export async function outcomeOf(place: FoundIn, { from, to }: Found): Promise<Outcome> {
   const events: RecordedEvent[] = [];
   const contents: Outcome['contents'] & unknown[] = [];
-  for await (const read of readIn(place, from)) {
-    if (read.commit.first > to) break;
-    events.push(...place.recorder.records(read, from, to));
-    const lines = decodeLines(read.text).slice(Math.max(0, from - read.commit.first), to - read.commit.first + 1);
-    contents.push(...lines);
+  try {
+    for await (const read of readIn(place, from)) {
+      if (read.commit.first > to) break;
+      events.push(...place.recorder.records(read, from, to));
+      const lines = decodeLines(read.text).slice(Math.max(0, from - read.commit.first), to - read.commit.first + 1);
+      contents.push(...lines);
+    }
+  } catch (error) {
+    // It was done: that much is certain. What it led to was pruned since.
+    if (!isLeydenError(error, 'ERR_JOURNAL_COMPACTED')) throw error;
+    throw new StreamPrunedError(place.recorder.stream, { from }, error);
   }
   return { events, contents, version: to, time: events.at(-1)?.time ?? 0, repeated: true };
 }

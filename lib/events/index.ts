@@ -11,12 +11,14 @@ export {
   type Truth,
 } from './aggregate/aggregate-type.js';
 export type { Executed } from './aggregate/command-work.js';
+export type { PruneOptions, PruneReport } from './aggregate/prune.js';
 export type { Appended } from './append-work.js';
 export {
   CategoryOrderError,
   CommandIdReusedError,
   ConflictError,
   EventStoreClosedError,
+  PruneRefusedError,
   StreamClosedError,
   StreamPrunedError,
   UnknownEventTypeError,

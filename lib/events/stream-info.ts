@@ -12,6 +12,8 @@ export interface StreamInfo {
   readonly version: number;
   /** Whether it can be read: not of a deleted one. */
   readonly exists: boolean;
+  /** The first event that is there for sure: 1, or higher where older ones were pruned. Told of one stream, and not in lists. */
+  readonly floor?: number;
   /** Epoch milliseconds of the last commit, that which has closed it included. */
   readonly updatedAt: number;
   /** Why no more events are taken, if so. */

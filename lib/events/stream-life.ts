@@ -1,7 +1,7 @@
 /**
  * The ends of a stream: deleted for good, or archived until it is opened again. Each is a commit without events.
  *
- *   delete   head says deleting ─► receipts, bodies, pages, volumes removed ─► head says deleted, and nothing else any more
+ *   delete   head says deleting ─► receipts, bodies, pages, volumes, snapshots removed ─► head says deleted, and nothing else any more
  *              └ from here on nobody appends, and nobody reads                  └ the tail was the list of what is to be removed
  *
  * The head of a deleted stream stays for ever: it refuses whoever wakes up late, and nobody can take what such a one leaves behind for
@@ -36,8 +36,8 @@ export interface EndOptions {
 
 /** @returns whether there was something to delete. */
 export async function deleteStream(ends: StreamEnds, { expected = 'any', signal }: EndOptions): Promise<boolean> {
-  const { journal, receipts } = ends;
-  const begun = await change(ends, signal, 'delete', (image) => {
+  const { journal, receipts, snapshots } = ends;
+  const begun = await changeHead(ends, signal, 'delete', (image) => {
     if (closingOf(image) === 'deleted') return undefined;
     if (!isMet(expected, image.seq)) return { unmet: expected };
     return image.seq === 0 ? undefined : { closes: closedAs.deleting };
@@ -46,8 +46,9 @@ export async function deleteStream(ends: StreamEnds, { expected = 'any', signal 
   // A page that was begun by that commit is there now, or will never be.
   await journal.close();
   await journal.sweepWhole(begun, (commits) => receipts.delete(commits, signal), signal);
+  await snapshots.erase(begun.journalId, signal);
   signal?.throwIfAborted();
-  await change(ends, signal, 'delete', (image) =>
+  await changeHead(ends, signal, 'delete', (image) =>
     image.closed === closedAs.deleting ? { closes: closedAs.deleted, erases: true } : undefined,
   );
   // A page that somebody had begun to put before it was closed may have come behind the sweep.
@@ -60,7 +61,7 @@ export async function deleteStream(ends: StreamEnds, { expected = 'any', signal 
 /** @returns whether the stream was open. */
 export async function archiveStream(ends: StreamEnds, { expected = 'any', signal }: EndOptions): Promise<boolean> {
   let isChanged = false;
-  await change(ends, signal, 'archive', (image) => {
+  await changeHead(ends, signal, 'archive', (image) => {
     isChanged = false;
     if (closingOf(image) === 'deleted') throw new StreamClosedError('archive', ends.stream, 'deleted');
     if (image.closed !== undefined) return undefined;
@@ -75,7 +76,7 @@ export async function archiveStream(ends: StreamEnds, { expected = 'any', signal
 /** @returns whether the stream was archived. */
 export async function unarchiveStream(ends: StreamEnds, signal: AbortSignal | undefined): Promise<boolean> {
   let isChanged = false;
-  await change(ends, signal, 'unarchive', (image) => {
+  await changeHead(ends, signal, 'unarchive', (image) => {
     isChanged = false;
     if (closingOf(image) === 'deleted') throw new StreamClosedError('unarchive', ends.stream, 'deleted');
     if (image.closed === undefined) return undefined;
@@ -85,14 +86,14 @@ export async function unarchiveStream(ends: StreamEnds, signal: AbortSignal | un
   return isChanged;
 }
 
-type Change = Pick<Draft, 'closes' | 'erases'> | { readonly unmet: ExpectedVersion } | undefined;
+type Change = Pick<Draft, 'closes' | 'erases' | 'note'> | { readonly unmet: ExpectedVersion } | undefined;
 
 /** Commits a change without events. @returns the head after it, or the one that it would change nothing of. */
-async function change(
+export async function changeHead(
   { stream, journal, recorder }: StreamEnds,
   signal: AbortSignal | undefined,
   action: string,
-  decide: (image: Pick<Head, 'seq' | 'closed'>) => Change,
+  decide: (image: Pick<Head, 'seq' | 'closed' | 'note'>) => Change,
 ): Promise<Head | undefined> {
   signal?.throwIfAborted();
   const before = await journal.readHead(signal);

@@ -1,8 +1,9 @@
 /** Reads one stream, forwards or backwards, up to the head as it was when the reading began. */
 import { isLeydenError } from '../errors.js';
 import type { ReadCommit } from '../journal/index.js';
-import { StreamClosedError, StreamPrunedError } from './errors.js';
+import { StreamClosedError } from './errors.js';
 import type { RecordedEvent } from './event.js';
+import { prunedOr } from './floor.js';
 import type { OpenStream } from './open-stream.js';
 import { closingOf } from './stream-closing.js';
 
@@ -67,8 +68,7 @@ export async function* readStream(open: OpenStream, options: ReadOptions): Async
 
 /** What is to be told of an error in reading events from `from` on: what is not there was pruned, or the stream was deleted meanwhile. */
 export async function readingError({ journal, facts }: OpenStream, from: number, error: unknown): Promise<unknown> {
-  if (isLeydenError(error, 'ERR_JOURNAL_COMPACTED')) return new StreamPrunedError(facts.stream, from, error);
-  if (!isLeydenError(error, 'ERR_JOURNAL_GAP')) return error;
+  if (!isLeydenError(error, 'ERR_JOURNAL_GAP')) return prunedOr({ ...facts, journal }, from, error);
   const image = await journal.readHead().catch(() => undefined);
   return closingOf(image) === 'deleted' ? new StreamClosedError('read', facts.stream, 'deleted') : error;
 }

@@ -35,7 +35,11 @@ export interface Restored {
 }
 
 /** The state at a head. */
-export function contentOf(kind: string, { state, seq }: Folded, { place, time, chain }: Head): StateContent {
+export function contentOf(
+  kind: string,
+  { state, seq }: Folded,
+  { place, time, chain }: Pick<Head, 'place' | 'time' | 'chain'>,
+): StateContent {
   return { v: 1, kind, place, seq, time, chain, state };
 }
 

@@ -10,7 +10,7 @@
 import { isLeydenError } from '../../errors.js';
 import type { Head, Journal, ReadFrom } from '../../journal/index.js';
 import { type FrozenBytes, freezeState } from '../../snapshot/index.js';
-import { StreamPrunedError } from '../errors.js';
+import { prunedOr } from '../floor.js';
 import type { Recorder } from '../recorder.js';
 import type { AnyAggregateType } from './aggregate-type.js';
 import { type Folded, foldAll, foldedOf } from './fold.js';
@@ -66,7 +66,7 @@ export class StateLoader {
   /**
    * The state at a head.
    *
-   * @throws {StreamPrunedError} `ERR_STREAM_PRUNED` when it can't be made of what is left; what reading and `apply` throw.
+   * @throws `StreamPrunedError` `ERR_STREAM_PRUNED` when it can't be made of what is left; what reading and `apply` throw.
    */
   async load(wanted: WantedState): Promise<LoadedState> {
     const passed = new Set<string>();
@@ -80,7 +80,12 @@ export class StateLoader {
         const next = wanted.type.truth === 'events' ? undefined : await this.#newest(wanted, passed);
         // What was pruned lies before each snapshot that is there.
         if (next === undefined || next.folded.seq <= start.folded.seq) {
-          throw new StreamPrunedError(this.#facts.recorder.stream, start.folded.seq + 1, error);
+          const { recorder, snapshots } = this.#facts;
+          throw await prunedOr(
+            { stream: recorder.stream, journal: wanted.journal, snapshots },
+            start.folded.seq + 1,
+            error,
+          );
         }
         start = next;
       }

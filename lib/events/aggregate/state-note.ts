@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { hold, jsonCodec } from '../../codec/index.js';
+import type { Head } from '../../journal/index.js';
 import type { AnyAggregateType } from './aggregate-type.js';
 import type { Folded } from './fold.js';
 
@@ -62,6 +63,16 @@ export function decodeNote(note: Uint8Array): StateNote {
   if (k === undefined) return { stored };
   if (typeof k !== 'string' || !isCount(q)) throw new Error('a state without a kind or a number');
   return { kind: k, folded: { state: s, seq: q }, stored };
+}
+
+/** Whether a head says that there are snapshots of its stream, or can't be read as to that. */
+export function namesSnapshot({ note }: Pick<Head, 'note'>): boolean {
+  if (note === undefined) return false;
+  try {
+    return decodeNote(note).stored !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 function hintOf(value: unknown): SnapshotHint {

@@ -124,6 +124,13 @@ export class StreamSnapshots {
     return newest && { ...newest, kind: newest.handlerVersion ?? '' };
   }
 
+  /** Says that a snapshot is being made, whoever else is at it. @returns its id. */
+  async begin(signal?: AbortSignal): Promise<string> {
+    const id = this.#facts.newId();
+    await this.pointer.begin({ id, parts: roomParts }, { signal });
+    return id;
+  }
+
   /** Puts the parts of a snapshot that was begun. What fails is given up. */
   async write(id: string, kind: string, folded: Folded, head: Head, signal?: AbortSignal): Promise<SnapEntry> {
     const { store, table, onWarning } = this.#facts;
@@ -156,6 +163,15 @@ export class StreamSnapshots {
   /** Deletes the parts of snapshots that the pointer has let go of. */
   async deleteDropped({ dropping }: SnapValue, signal?: AbortSignal): Promise<void> {
     for (const { id, parts } of dropping) await this.#deleteParts(id, parts, signal);
+  }
+
+  /** Removes all that there is of a stream that is deleted. */
+  async erase(journalId: string, signal?: AbortSignal): Promise<void> {
+    this.pointer.bind(journalId);
+    const { kept, making, dropping } = await this.pointer.read({ signal });
+    const all = [...kept, ...making, ...dropping];
+    for (const { id, parts } of all) await this.#deleteParts(id, parts, signal);
+    if (all.length > 0) await this.pointer.delete({ signal });
   }
 
   /** Removes all but the newest snapshots and pinned ones, and nothing of the journal. */

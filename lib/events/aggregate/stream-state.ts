@@ -123,7 +123,7 @@ export class StreamState {
       ahead.isNoted = note !== undefined;
       if (note !== undefined || stored === undefined || stored.id === before.stored?.id) return note;
       // A state that is older than the snapshot is of no use any more.
-      const hint = (before.folded?.seq ?? 0) > stored.seq ? { ...before, stored } : { stored };
+      const hint = (before.folded?.seq ?? 0) >= stored.seq ? { ...before, stored } : { stored };
       return encodeNote(hint);
     } catch (error) {
       this.#facts.onWarning(error);
