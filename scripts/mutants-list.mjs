@@ -1,5 +1,6 @@
 /** The guards of the library, each with what is left when it is taken out and the spec that must miss it. */
 
+import { adapters } from './mutants/adapters.mjs';
 import { belief } from './mutants/belief.mjs';
 import { blindWrites } from './mutants/blind-writes.mjs';
 import { commandLine } from './mutants/command-line.mjs';
@@ -73,4 +74,5 @@ export const mutants = [
   ...streamsReading,
   ...simulatedStreams,
   ...streamPositions,
+  ...adapters,
 ];

@@ -41,7 +41,8 @@ type Handled = Awaited<ReturnType<MessageProcessor['handle']>>;
  * `start()` resolves when the events end, all processors have stopped, or after `stop()`. `close()` stops and closes the processors.
  *
  * @cost That of `events`, from the position of the processor that is furthest behind; and that of the checkpoints.
- * @throws TypeError at once without a processor; from `start()` for `startFrom: 'END'` without `end`.
+ * @throws TypeError at once without a processor; from `start()` for `startFrom: 'END'` without `end`, and for events of several streams
+ * that have no positions.
  *
  * @example
  * ```ts
@@ -78,6 +79,8 @@ export function leydenEventStoreConsumer(options: LeydenConsumerOptions): Messag
   const feeds = processors.map((processor): Feed => ({ processor, after: undefined, isStopped: false }));
   let stopping = new AbortController();
   let running: Promise<void> | undefined;
+  /** That whose numbers are the positions, where events have no others. */
+  let stream: string | undefined;
 
   const run = async () => {
     const { signal } = stopping;
@@ -88,6 +91,8 @@ export function leydenEventStoreConsumer(options: LeydenConsumerOptions): Messag
     try {
       for await (const event of events(after, signal)) {
         if (signal.aborted) return;
+        stream ??= event.stream;
+        requirePosition(event, stream);
         failure = await tellAll(feeds, event);
         if (failure !== undefined || !feeds.some(isListening)) break;
       }
@@ -132,6 +137,14 @@ async function begin(feed: Feed, end: LeydenConsumerOptions['end']): Promise<voi
   else if (position !== 'END') feed.after = Number(position.lastCheckpoint);
   else if (end !== undefined) feed.after = await end();
   else throw new TypeError(`Cannot start processor ${feed.processor.id} at the end: give the consumer the option end`);
+}
+
+/** Numbers of several streams say nothing of what was handled. */
+function requirePosition(event: RecordedEvent, stream: string): void {
+  if (event.position !== undefined || event.stream === stream) return;
+  throw new TypeError(
+    `Cannot consume: events of several streams need positions, those of an ordered category: ${stream}, ${event.stream}`,
+  );
 }
 
 function isListening({ processor, isStopped }: Feed): boolean {

@@ -212,6 +212,47 @@ describe('leydenEventStoreConsumer()', () => {
     await consumer.close();
   });
 
+  it('follows an ordered category by its positions, which are the checkpoints', async () => {
+    const ordered = new EventStore(table, { name: 'ordered', ordered: ['cart'] });
+    const add = (stream: string) => ordered.append(stream, [{ type: 'added' }, { type: 'added' }]);
+    await add('cart-1');
+    await add('cart-2');
+    const seen: unknown[] = [];
+    for (const count of [4, 6]) {
+      if (count === 6) await add('cart-1');
+      const consumer = leydenEventStoreConsumer({
+        events: (after, signal) => ordered.subscribeAll({ category: 'cart', from: after + 1, signal }),
+        processors: [
+          reactor({
+            processorId: 'carts',
+            checkpoints: leydenCheckpointer(table),
+            stopAfter: ({ metadata }) => metadata.globalPosition === BigInt(count),
+            eachMessage: ({ metadata }) => void seen.push([metadata.globalPosition, metadata.streamName]),
+          }),
+        ],
+      });
+      await consumer.start();
+      await consumer.close();
+    }
+    const names = ['cart-1', 'cart-1', 'cart-2', 'cart-2', 'cart-1', 'cart-1'];
+    expect(seen).toEqual(names.map((name, index) => [BigInt(index + 1), name]));
+    await ordered.close();
+  });
+
+  it('refuses events of several streams without positions', async () => {
+    await append(1);
+    await store.append('others', [{ type: 'even' }]);
+    const consumer = leydenEventStoreConsumer({
+      events: async function* () {
+        yield* store.read('notes');
+        yield* store.read('others');
+      },
+      processors: [noting().processor],
+    });
+    await expect(consumer.start()).rejects.toThrow('events of several streams need positions');
+    await consumer.close();
+  });
+
   it("runs Emmett's projections, and takes processors of any type", async () => {
     type Counted = Event<'even' | 'odd', { index: number }>;
     await append(5);
