@@ -38,7 +38,10 @@ export async function expectedOf(store: EventStore, view: AnyView): Promise<Map<
 }
 
 /** What they are. */
-export async function foundIn(store: EventStore, view: View<Trace, Added>): Promise<Map<string, Map<string, number[]>>> {
+export async function foundIn(
+  store: EventStore,
+  view: View<Trace, Added>,
+): Promise<Map<string, Map<string, number[]>>> {
   const documents = new Map<string, Map<string, number[]>>();
   for await (const { id, state } of store.view(view).entries()) {
     for (const one of state) {

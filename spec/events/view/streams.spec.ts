@@ -93,7 +93,10 @@ for (const row of streamEngines.filter(({ name }) => name !== 'aws')) {
         await opened.run(async () => {
           const { store } = await world();
           const feed = store.projector(perStream, named);
-          const { events } = await store.append('a', Array.from({ length: 30 }, (_, n) => added(n, 'd')));
+          const { events } = await store.append(
+            'a',
+            Array.from({ length: 30 }, (_, n) => added(n, 'd')),
+          );
           await store.append('a', [added(30, 'd')]);
           // The newest one first, then what is old.
           const commit = async (from: number) => {

@@ -37,7 +37,10 @@ for (const row of engines) {
       it('brings what was there, and what comes', async () => {
         await using store = open();
         await store.append('a', [added(1), added(2)]);
-        await store.append('b', Array.from({ length: 300 }, () => added(1)));
+        await store.append(
+          'b',
+          Array.from({ length: 300 }, () => added(1)),
+        );
         const projection = store.project(sums);
         await projection.caughtUp;
         const view = store.view(sums);
@@ -89,7 +92,11 @@ for (const row of engines) {
         const first = store.project(sums);
         await first.refresh();
         await first.stop();
-        const doubled = new View<number, Event>({ ...sums, version: 2, apply: (sum, e) => sum + (e.type === 'added' ? 2 * e.data : 0) });
+        const doubled = new View<number, Event>({
+          ...sums,
+          version: 2,
+          apply: (sum, e) => sum + (e.type === 'added' ? 2 * e.data : 0),
+        });
         expect(await store.view(doubled).get('s-4')).toBe(4);
         expect(await store.rebuild(doubled)).toMatchObject({ events: 10, resumed: false });
         expect(await store.view(doubled).get('s-4')).toBe(8);
