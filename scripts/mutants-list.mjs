@@ -5,6 +5,7 @@ import { belief } from './mutants/belief.mjs';
 import { blindWrites } from './mutants/blind-writes.mjs';
 import { commandLine } from './mutants/command-line.mjs';
 import { countingAndLimiting } from './mutants/counting-and-limiting.mjs';
+import { eventsTogether } from './mutants/events-together.mjs';
 import { evidence } from './mutants/evidence.mjs';
 import { fairness } from './mutants/fairness.mjs';
 import { fencing } from './mutants/fencing.mjs';
@@ -39,6 +40,7 @@ import { watching } from './mutants/watching.mjs';
 
 /** @type {readonly import('./mutants/mutant.mjs').Mutant[]} */
 export const mutants = [
+  ...eventsTogether,
   ...evidence,
   ...payloads,
   ...belief,

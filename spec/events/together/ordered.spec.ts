@@ -93,6 +93,20 @@ describe('an ordered category', () => {
     expect([ids[0], ...ids.slice(1).sort()]).toEqual(['faster', 'c 2', 'd 2']);
   });
 
+  it('refuses one that was begun without an order, and not those that wait with it', async () => {
+    const bench = await openBench();
+    await openStore(bench).append('account-old', [happened(0)]);
+    const store = openStore(bench, { ordered });
+    const streams = ['account-a', 'account-old', 'account-b'];
+    const outcomes = streams.map((stream) => outcomeOf(store.append(stream, [happened(1)])));
+    await bench.run(Promise.all(outcomes.map(({ done }) => done)));
+    expect(outcomes.map(({ error }) => (error as { code?: string } | undefined)?.code)).toEqual([
+      undefined,
+      'ERR_CATEGORY_ORDER',
+      undefined,
+    ]);
+  });
+
   it('takes transactions that are too large in smaller ones', async () => {
     const bench = await openBench();
     const store = openStore(bench, { ordered });
