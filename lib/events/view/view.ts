@@ -18,7 +18,7 @@ export interface ViewOptions<State, E extends EventInput> {
    * Ids of the documents that an event is for; `undefined` or `[]` for none. Pure and synchronous, and always the same for an event.
    * @defaultValue one document for each stream, under the stream's name
    */
-  readonly id?: (event: RecordedEvent<E>) => string | readonly string[] | undefined;
+  readonly id?: ((event: RecordedEvent<E>) => string | readonly string[] | undefined) | undefined;
   /**
    * The document after an event; `undefined` deletes it, and the next event finds `initial` again. Pure and synchronous; it leaves the
    * state that it is given as it is.

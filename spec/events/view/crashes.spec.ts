@@ -5,7 +5,7 @@ import { EventStore, type StreamCommit, View } from '../../../lib/events/index.j
 import { AtomTable } from '../../../lib/index.js';
 import { VirtualClock } from '../../../lib/testing/index.js';
 import { FrozenEngine } from '../../journal/frozen-engine.js';
-import { added, expectedOf, foundIn, named, perStream } from './sample.js';
+import { type Added, added, expectedOf, foundIn, named, perStream, type Trace } from './sample.js';
 
 const seed = Number(process.env.LEYDEN_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const tableName = 'state';
@@ -132,7 +132,7 @@ describe('EventStore.rebuild', () => {
   it(
     'goes on where a process died, at every request',
     inTime(async () => {
-      const next = new View({ ...perStream, version: 2 });
+      const next = new View<Trace, Added>({ ...perStream, version: 2 });
       for (let request = 1; ; request += 3) {
         const { engine, store } = await world();
         await write(store, seededRandom(7), 8);
@@ -163,7 +163,7 @@ describe('EventStore.rebuild', () => {
         const draw = seededRandom(seed + round);
         const { engine, store } = await world();
         await write(store, draw, 10);
-        const next = new View({ ...named, version: 2 });
+        const next = new View<Trace, Added>({ ...named, version: 2 });
         const old = store.project(named);
         await old.refresh();
         await old.stop();
