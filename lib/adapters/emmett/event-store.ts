@@ -61,7 +61,7 @@ export interface LeydenEventStore extends EmmettStore<LeydenReadEventMetadata> {
  *
  * @cost `readStream`, `aggregateStream`: that of `read`; with `from`, `to` or `maxCount` one more request, for the stream's version.
  * `appendToStream`: that of `append`. `streamExists`: 1 request.
- * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:BatchGetItem
+ * @iam as `append` and `read`
  * @throws Emmett's `ExpectedVersionConflictError`, whose `cause` is the `ConflictError` with the events that were faster; else what
  * `append` and `read` throw, `StreamClosedError` `ERR_STREAM_CLOSED` among them; TypeError, RangeError for wrong arguments.
  *

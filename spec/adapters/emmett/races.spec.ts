@@ -19,9 +19,11 @@ describe('getLeydenEventStore() beside another process', () => {
       get: (target, name) => {
         const value: unknown = target[name as keyof EventStore];
         if (typeof value !== 'function') return value;
-        return (...args: unknown[]) => {
-          const answer: unknown = value.apply(target, args);
-          return name === 'info' ? Promise.resolve(answer).finally(() => other.append('notes', [noted])) : answer;
+        if (name !== 'info') return value.bind(target);
+        return async (stream: string) => {
+          const info = await target.info(stream);
+          await other.append('notes', [noted]);
+          return info;
         };
       },
     });

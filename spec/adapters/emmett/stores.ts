@@ -12,7 +12,7 @@ import { describeEngine, engines, type OpenEngine } from '../../support/engines.
 
 /** Makes an empty store. */
 export type MakeStore = (options?: { readonly hooks?: { readonly onAfterCommit?: OnAfterCommit } }) => EmmettStore;
-export type OnAfterCommit = AfterEventStoreCommitHandler<EmmettStore>;
+type OnAfterCommit = AfterEventStoreCommitHandler<EmmettStore>;
 
 interface OpenRow {
   readonly make: MakeStore;
