@@ -13,6 +13,10 @@ import { parseArgs } from 'node:util';
 import { findDynamoDBLocal } from '../../lib/testing/index.js';
 import { client } from './cases/client.js';
 import { commute } from './cases/commute.js';
+import { eventsAppend } from './cases/events-append.js';
+import { eventsCommands } from './cases/events-commands.js';
+import { eventsLoad } from './cases/events-load.js';
+import { eventsMemory } from './cases/events-memory.js';
 import { faults } from './cases/faults.js';
 import { getMany } from './cases/get-many.js';
 import { layers } from './cases/layers.js';
@@ -63,6 +67,10 @@ const cases: Readonly<Record<string, Case>> = {
   prevalenceWriters,
   prevalenceRecovery,
   prevalenceSnapshots,
+  eventsAppend,
+  eventsLoad,
+  eventsCommands,
+  eventsMemory,
   streamsThroughput,
   streamsFull,
   streamsIdleShards,

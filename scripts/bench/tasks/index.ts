@@ -3,6 +3,10 @@ import * as atoms from './atoms.js';
 import * as baselines from './baselines.js';
 import * as commuting from './commute.js';
 import * as eventJournals from './event-journals.js';
+import * as eventsAppend from './events-append.js';
+import * as eventsCommands from './events-commands.js';
+import * as eventsLoad from './events-load.js';
+import * as eventsMemory from './events-memory.js';
 import * as layers from './layers.js';
 import * as locks from './locks.js';
 import * as manyKeys from './many-keys.js';
@@ -23,6 +27,10 @@ export type Tasks = typeof atoms &
   typeof baselines &
   typeof commuting &
   typeof eventJournals &
+  typeof eventsAppend &
+  typeof eventsCommands &
+  typeof eventsLoad &
+  typeof eventsMemory &
   typeof layers &
   typeof locks &
   typeof manyKeys &
@@ -41,6 +49,10 @@ export const tasks: Tasks = {
   ...baselines,
   ...commuting,
   ...eventJournals,
+  ...eventsAppend,
+  ...eventsCommands,
+  ...eventsLoad,
+  ...eventsMemory,
   ...layers,
   ...locks,
   ...manyKeys,
