@@ -85,8 +85,8 @@ export async function* listStreams(
   for await (const { name, value } of table.scanNamed<Head>(begun, scan)) {
     const { label, otherLabels } = categories.labelsOf(streamOf(name));
     const labels = [label, ...otherLabels];
-    // A head of another application, whose name only looks like one of ours. Of a later format it can't be told.
-    if (value.label !== '' && !labels.includes(value.label)) continue;
+    // A journal of another application, whose name only looks like one of ours. Whose one of a later format is can't be told.
+    if (value.journalId && !labels.includes(value.label)) continue;
     requireHead(name, value, labels);
     const info = infoOf(streamOf(name), value);
     if (info === undefined) continue;
