@@ -15,7 +15,6 @@ import type { Appended, Head, Journal, PreparedBody, TogetherEntry } from '../jo
 import type { StreamSnapshots } from './aggregate/stream-snapshots.js';
 import type { StreamState } from './aggregate/stream-state.js';
 import { ConflictError, StreamClosedError } from './errors.js';
-import type { ExpectedVersion } from './expected-version.js';
 import { type FoundIn, outcomeOf, winnersOf } from './found-events.js';
 import { type Found, findIn, type Receipts } from './receipts.js';
 import type { Recorder } from './recorder.js';
@@ -326,9 +325,11 @@ export class OpenStream {
 
   async #tell({ work, verdict, at, found }: Decided, round: Round, appended: Appended | undefined): Promise<void> {
     try {
+      // A receipt may be newer than what is known here.
+      if (found !== undefined && found.to > (this.#image?.seq ?? 0)) await this.#open();
       if (found !== undefined) work.conclude(await outcomeOf(this.#foundIn, found));
       else if (verdict.kind === 'refuse') work.refuse(verdict.error);
-      else if (verdict.kind === 'conflict') work.refuse(await this.#conflict(verdict.expected, verdict.version));
+      else if (verdict.kind === 'conflict') work.refuse(await this.#conflict(verdict));
       else if (verdict.lines.length === 0 || appended?.status !== 'applied') {
         work.conclude({ events: [], version: round.base + at, time: round.time, repeated: false });
       } else {
@@ -347,15 +348,15 @@ export class OpenStream {
     }
   }
 
-  async #conflict(expected: ExpectedVersion, version: number): Promise<ConflictError> {
+  async #conflict({ expected, version, final }: Verdict & { readonly kind: 'conflict' }): Promise<ConflictError> {
     // It may have been decided behind others that went on a later head.
-    const actual = Math.max(version, this.#image?.seq ?? 0);
+    const actual = final ? Math.max(version, this.#image?.seq ?? 0) : version;
     const after = typeof expected === 'number' ? expected : 0;
     return new ConflictError({
       stream: this.facts.stream,
       expected,
       actual,
-      events: await winnersOf(this.#foundIn, after),
+      events: final ? await winnersOf(this.#foundIn, after) : [],
     });
   }
 

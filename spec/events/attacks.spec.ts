@@ -136,7 +136,7 @@ describe('a commit', () => {
 
   it('does not outgrow an item by the ids of commands that go together', async () => {
     const store = open();
-    const ids = Array.from({ length: 3_000 }, (_, n) => noise(180, n + 1));
+    const ids = Array.from({ length: 2_400 }, (_, n) => noise(180, n + 1));
     const all = ids.map((commandId, n) => store.append('a', [{ type: 'x', data: n }], { commandId }));
     await bench.run(Promise.all(all));
     expect((await eventsOf('a')).map(({ data }) => data)).toEqual(ids.map((_, n) => n));
@@ -251,7 +251,35 @@ describe('a refusal', () => {
   });
 });
 
+describe('a conflict with what is not there yet', () => {
+  it('knows nothing of what was decided behind it', async () => {
+    const store = open();
+    const errors = [
+      store.append('a', [{ type: 'never' }], { expected: 'exists' }),
+      store.append('a', [{ type: 'never' }], { expected: 1 }),
+    ];
+    const told = errors.map((error) => error.catch((reason: unknown) => reason));
+    const there = store.append('a', [{ type: 'one' }, { type: 'two' }]);
+    await bench.run(there);
+    for (const error of told) expect(await error).toMatchObject({ code: 'ERR_CONFLICT', actual: 0, events: [] });
+    expect(await typesOf('a')).toEqual(['one', 'two']);
+  });
+});
+
 describe('a command that was there before', () => {
+  it('is told so by a receipt that is newer than what is known here', async () => {
+    const [store, other] = [open(), open()];
+    const fill = async (one: EventStore) => {
+      for (let n = 0; n < 30; n += 1) await bench.run(one.append('a', [{ type: 'fill', data: noise(60, n) }]));
+    };
+    await fill(store);
+    await bench.run(other.append('a', [{ type: 'x' }], { commandId: 'first' }));
+    await fill(other);
+    const again = await bench.run(store.append('a', [{ type: 'x' }], { commandId: 'first' }));
+    expect(again).toMatchObject({ repeated: true, version: 31 });
+    expect(again.events.map(({ type }) => type)).toEqual(['x']);
+  });
+
   it('is told so, though what goes with it meets a conflict', async () => {
     const [store, other] = [open(), open()];
     await bench.run(store.execute(sum, '1', { add: 1 }, { commandId: 'a' }));

@@ -1,0 +1,67 @@
+// Goal: an event store loses, doubles and reorders nothing, knows its commands again, and tells nothing that is not so, whatever goes
+// wrong between it and the table.
+// Method: whole runs on a virtual clock, drawn from a seed; the same seed is the same run. In each, processes die, and others give
+// their orders again. Planted bugs must be found out. More in `npm run chaos -- --events N --engine memory`.
+import { describe, expect, it } from '@jest/globals';
+import { engineFaultProfiles, seededRandom } from '../../../lib/engine/index.js';
+import { suiteSeed } from '../reports.js';
+import { planted } from './planted.js';
+import { purseCommand, purseComplaints } from './reports.js';
+import { simulate } from './simulation.js';
+
+const seed = suiteSeed();
+const calls = 200;
+const limitMs = 120_000;
+
+/** A run must be clean; says how to repeat it when it is not. */
+async function clean(options: Parameters<typeof simulate>[0]) {
+  const report = await simulate(options);
+  const { profile, processes, callers, kills, calls: ops } = options;
+  const repeat = purseCommand({ ops, engine: 'memory', seed: options.seed, profile, processes, callers, kills });
+  expect({ wrong: purseComplaints(report), repeat }).toEqual({ wrong: [], repeat });
+  return report;
+}
+
+describe(`event stores on a virtual clock, LEYDEN_SEED=${seed}`, () => {
+  // A few of the profiles each time; all of them together in any case.
+  const random = seededRandom(seed);
+  const drawn = [...engineFaultProfiles].sort(() => random.next() - 0.5).slice(0, 3);
+  it.each([...new Set([...drawn, 'all-mixed', 'calm'] as const)])(
+    'are right under %s',
+    async (profile) => {
+      const report = await clean({ seed, profile, calls });
+      expect(report.events).toBeGreaterThan(calls / 4);
+    },
+    limitMs,
+  );
+
+  it(
+    'are right with 8 processes on two streams, of which some die',
+    async () => {
+      await clean({ seed, profile: 'all-mixed', processes: 8, callers: 4, streams: 2, calls: 300, kills: 4 });
+    },
+    limitMs,
+  );
+
+  it(
+    'are the same for the same seed',
+    async () => {
+      const run = (one: number) => simulate({ seed: one, profile: 'all-mixed', calls: 80 });
+      const first = await run(seed);
+      expect((await run(seed)).trace).toBe(first.trace);
+      expect((await run(seed + 1)).trace).not.toBe(first.trace);
+    },
+    limitMs,
+  );
+});
+
+describe('the judge finds out', () => {
+  it.each(planted)(
+    '$name',
+    async ({ finds, spoils }) => {
+      const { findings } = await simulate({ seed: 1, profile: 'calm', calls: 160, streams: 3, kills: 0, ...spoils });
+      expect(findings.map(({ why }) => why)).toContain(finds);
+    },
+    limitMs,
+  );
+});
