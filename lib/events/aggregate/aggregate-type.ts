@@ -10,7 +10,10 @@ import type { EventInput, EventMetadata, RecordedEvent } from '../event.js';
 export type Truth =
   /** From all its events, each time that it is loaded. */
   | 'events'
-  /** From a snapshot, and the events after it. A snapshot is made when so many events are there that are in none. */
+  /**
+   * From a snapshot, and the events after it. A small one is in the head of the stream, with each commit; else one is made when so many
+   * events are in none, and do not come with the head.
+   */
   | { readonly snapshotEvery: number }
   /** From the state after the last command, which is stored with the command's events. */
   | 'aggregate';

@@ -208,7 +208,7 @@ export class StreamState {
     }
     const every = snapshotEvery(type.truth);
     const isDue = folded.seq - storing.covered >= every && folded.seq >= storing.snapshotFrom;
-    if (!isDue || this.#isMaking || image?.seq !== folded.seq) return;
+    if (!isDue || this.#isMaking || image?.seq !== folded.seq || isAtHand(image, storing.covered)) return;
     this.#isMaking = true;
     // Whatever comes of it, the next one need not try at once.
     storing.snapshotFrom = folded.seq + Math.ceil(every / 4);
@@ -237,6 +237,12 @@ export class StreamState {
 function newer(one: SnapshotHint | undefined, other: SnapshotHint | undefined): SnapshotHint | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return one.seq > other.seq ? one : other;
+}
+
+/** Whether all events behind `covered` come with the head: then a snapshot would save nothing. */
+function isAtHand({ tail, seq }: Head, covered: number): boolean {
+  const isInTail = (tail[0]?.first ?? seq + 1) <= covered + 1;
+  return isInTail && tail.every(({ body, first, count }) => body === undefined || first + count - 1 <= covered);
 }
 
 /** What has no text is no note; a snapshot takes more, and tells if it does not. */

@@ -32,7 +32,7 @@ export function openProcess(engine: Engine, options: EventStoreOptions = {}): Pr
 
 export interface Added {
   readonly type: 'added';
-  readonly data: { readonly by: number };
+  readonly data: { readonly by: number; readonly mark?: string };
 }
 
 export interface Count {
@@ -52,7 +52,7 @@ export function addTo(count: Count, { data, seq }: Pick<RecordedEvent<Added>, 'd
 
 export const emptyCount = (padBytes = 0): Count => ({ sum: 0, hash: 7, seq: 0, pad: noise(padBytes) });
 
-/** Adds each number of the command as an event of its own. */
+/** Adds each number of the command as an event of its own; with a large state events are larger, too, so that they leave the head. */
 export function counter(
   truth: Truth | undefined,
   padBytes = 0,
@@ -61,7 +61,8 @@ export function counter(
   return new AggregateType<Count, readonly number[], Added>({
     name: 'counter',
     initial: emptyCount(padBytes),
-    handle: (_count, numbers) => numbers.map((by) => ({ type: 'added', data: { by } })),
+    handle: ({ seq }, numbers) =>
+      numbers.map((by, at) => ({ type: 'added', data: { by, ...(padBytes > 0 && { mark: noise(90, seq + at) }) } })),
     apply: addTo,
     stateVersion,
     ...(truth !== undefined && { truth }),
