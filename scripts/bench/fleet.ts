@@ -71,7 +71,7 @@ const types = new Map<string, AircraftType>();
 
 /** The type of aircraft whose state is taken from there. Their streams differ. */
 export function aircraftOf(truth: Truth): AircraftType {
-  const name = typeof truth === 'string' ? `aircraft-by-${truth}` : 'aircraft-by-snapshots';
+  const name = typeof truth === 'string' ? `aircraft by ${truth}` : 'aircraft by snapshots';
   let type = types.get(name);
   if (type === undefined) {
     type = new AggregateType<Aircraft, Land, FlightLanded>({
