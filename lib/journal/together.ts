@@ -55,7 +55,8 @@ export interface TogetherOptions {
  *
  * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'state' });
  * await table.create();
- * const [ann, bob] = ['ann', 'bob'].map((name) => new Journal(table, name, { consumer: { apply: () => {} } }));
+ * const open = (name: string) => new Journal(table, name, { consumer: { apply: () => {} } });
+ * const [ann, bob] = [open('ann'), open('bob')] as const;
  * const appended = await appendTogether(table, [
  *   { journal: ann, batch: { decide: () => ({ text: '{"paid":30}', count: 1 }) } },
  *   { journal: bob, batch: { decide: () => ({ text: '{"got":30}', count: 1 }) } },
