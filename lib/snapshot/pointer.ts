@@ -226,11 +226,6 @@ export class SnapshotPointer {
     );
   }
 
-  /** Removes the pointer itself: of a journal of which nothing is left, and after all that it names is. */
-  async delete(options: CallOptions = {}): Promise<void> {
-    await this.#atom.delete(options);
-  }
-
   /** Clocks of others may tell fractions; the item holds whole numbers. */
   #now(): number {
     return Math.max(0, Math.floor(this.#clock.now()));

@@ -167,11 +167,13 @@ export class StreamSnapshots {
 
   /** Removes all that there is of a stream that is deleted. */
   async erase(journalId: string, signal?: AbortSignal): Promise<void> {
+    const { table, journal } = this.#facts;
     this.pointer.bind(journalId);
     const { kept, making, dropping } = await this.pointer.read({ signal });
     const all = [...kept, ...making, ...dropping];
     for (const { id, parts } of all) await this.#deleteParts(id, parts, signal);
-    if (all.length > 0) await this.pointer.delete({ signal });
+    // Nobody may write to it any more, so it need not leave what would tell of late writes.
+    if (all.length > 0) await table.writeOnce().delete(`${journal}/snap`, { signal });
   }
 
   /** Removes all but the newest snapshots and pinned ones, and nothing of the journal. */
