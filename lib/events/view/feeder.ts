@@ -17,6 +17,7 @@ import { StreamCursors } from './stream-cursors.js';
 import type { AnyView } from './view.js';
 import { ProjectionError } from './view-errors.js';
 import { ViewPointer } from './view-pointer.js';
+import { Windows } from './windows.js';
 
 /** Events of one stream that came together, in order and without a gap. */
 export interface StreamEvents {
@@ -33,8 +34,6 @@ interface Fed {
   readonly cursors: StreamCursors;
 }
 
-/** Events that are applied together, at most, unless one commit has more. */
-const windowEventsMax = 1_000;
 /** Streams that are read at a time: a reader may hold two windows of 8 MB. */
 const readsAtOnce = 2;
 /** Streams whose cursors are asked for together. */
@@ -97,16 +96,14 @@ export class Feeder {
     );
     const behind = heads.map((head, index) => ({ head, from: (cursors[index] as number) + 1 }));
     const wanted = behind.filter(({ head, from }) => from <= head.head.seq);
-    let window: RecordedEvent[] = [];
-    for (const { head, from } of wanted.filter(({ head, from }) => this.#log.isAtHand(head, from))) {
-      for await (const events of this.#log.events(head, from, signal)) window.push(...events);
-      if (window.length < windowEventsMax) continue;
-      await this.#apply(fed, window, signal);
-      window = [];
-    }
-    await this.#apply(fed, window, signal);
-    const long = wanted.filter(({ head, from }) => !this.#log.isAtHand(head, from));
-    await abreast(long, readsAtOnce, ({ head, from }) => this.#advance(fed, head, from, signal));
+    const windows = this.#windows(fed, signal);
+    const read = ({ head, from }: (typeof wanted)[number]) => this.#advance(windows, head, from, signal);
+    const [short, long] = [true, false].map((isAtHand) =>
+      wanted.filter(({ head, from }) => this.#log.isAtHand(head, from) === isAtHand),
+    ) as [typeof wanted, typeof wanted];
+    for (const one of short) await read(one);
+    await abreast(long, readsAtOnce, read);
+    await windows.end();
     return wanted.reduce((sum, { head, from }) => sum + head.head.seq + 1 - from, 0);
   }
 
@@ -122,30 +119,31 @@ export class Feeder {
       if (first === undefined) continue;
       // What comes before was never delivered here: all of it is in the log.
       if (first > cursor + 1) gaps.push({ stream, from: cursor + 1 });
-      else window.push(...events);
+      else for (const event of events) window.push(event);
     }
     await this.#apply(fed, window, signal);
+    const windows = this.#windows(fed, signal);
     await abreast(gaps, readsAtOnce, async ({ stream, from }) => {
       const head = await this.#log.head(stream, signal);
-      if (head !== undefined) await this.#advance(fed, head, from, signal);
+      if (head !== undefined) await this.#advance(windows, head, from, signal);
     });
+    await windows.end();
   }
 
-  /** Reads a stream from `from` up to the head, and applies it window by window. */
-  async #advance(fed: Fed, head: StreamHead, from: number, signal: AbortSignal | undefined): Promise<void> {
-    let window: RecordedEvent[] = [];
-    for await (const events of this.#log.events(head, from, signal)) {
-      window.push(...events);
-      if (window.length < windowEventsMax) continue;
-      // A stream that was parked is not read on.
-      if (!(await this.#apply(fed, window, signal))) return;
-      window = [];
+  #windows(fed: Fed, signal: AbortSignal | undefined): Windows {
+    return new Windows((events) => this.#apply(fed, events, signal));
+  }
+
+  /** Reads a stream from `from` up to the head. */
+  async #advance(windows: Windows, head: StreamHead, from: number, signal: AbortSignal | undefined): Promise<void> {
+    for await (const { events, bytes } of this.#log.events(head, from, signal)) {
+      if (!(await windows.add(head.stream, events, bytes))) return;
     }
-    await this.#apply(fed, window, signal);
   }
 
-  /** Applies events, of each stream in order and from its cursor on. @returns whether all of them were. */
-  async #apply(fed: Fed, window: readonly RecordedEvent[], signal: AbortSignal | undefined): Promise<boolean> {
+  /** Applies events, of each stream in order and from its cursor on. @returns streams of which not all were. */
+  async #apply(fed: Fed, window: readonly RecordedEvent[], signal: AbortSignal | undefined): Promise<Set<string>> {
+    const parked = new Set<string>();
     let events = window;
     while (events.length > 0) {
       try {
@@ -154,11 +152,12 @@ export class Feeder {
       } catch (error) {
         if (!(error instanceof ProjectionError) || !this.#parks(error)) throw error;
         const { stream, seq } = error.event;
+        parked.add(stream);
         // What comes before it is applied all the same.
         events = events.filter((event) => event.stream !== stream || event.seq < seq);
       }
     }
-    return events.length === window.length;
+    return parked;
   }
 
   async #applyAll({ documents, cursors }: Fed, events: readonly RecordedEvent[], signal: AbortSignal | undefined) {

@@ -59,7 +59,9 @@ export class HeadParser implements CommitParser {
     // Bodies of others are not wanted.
     const own = { stream, head: { ...head, tail: [commit] } };
     const events: RecordedEvent[] = [];
-    for await (const records of this.#log.events(own, commit.first, undefined)) events.push(...records);
+    for await (const read of this.#log.events(own, commit.first, undefined)) {
+      for (const event of read.events) events.push(event);
+    }
     // The record may be a day old: what it names may have been deleted with its stream since.
     return events.length === 0 ? undefined : { stream, events, version: head.seq, time: commit.time };
   }

@@ -32,6 +32,13 @@ export interface StreamHead {
   readonly head: Head;
 }
 
+/** The events of one commit. */
+export interface ReadEvents {
+  readonly events: readonly RecordedEvent[];
+  /** Of their text, about. */
+  readonly bytes: number;
+}
+
 export class Log {
   readonly facts: LogFacts;
 
@@ -88,12 +95,12 @@ export class Log {
     { stream, head }: StreamHead,
     from: number,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<RecordedEvent[]> {
+  ): AsyncGenerator<ReadEvents> {
     const open = this.facts.toRead(stream);
     try {
       for await (const read of open.journal.readTo(head, from, signal)) {
         const records = open.facts.recorder.records(read, from);
-        if (records.length > 0) yield records;
+        if (records.length > 0) yield { events: records, bytes: read.text.length };
       }
     } catch (error) {
       const told = await readingError(open, from, error);

@@ -60,7 +60,7 @@ export class Replay {
           throw new StreamClosedError('replay', stream, 'deleted');
         if (head === undefined) continue;
         this.#streams += 1;
-        for await (const events of this.#log.events(head, (read.get(stream) ?? 0) + 1, this.#signal)) {
+        for await (const { events } of this.#log.events(head, (read.get(stream) ?? 0) + 1, this.#signal)) {
           this.#events += events.length;
           for (const event of events)
             if (idsOf(this.#view, event).includes(id)) folding.take(event, [stream, event.seq]);

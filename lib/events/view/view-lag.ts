@@ -72,6 +72,6 @@ export async function* grouped<T>(things: AsyncIterable<T> | Iterable<T>, most: 
 async function timeOf(log: Log, head: StreamHead, seq: number, signal: AbortSignal | undefined): Promise<number> {
   const commit = head.head.tail.find(({ first, count }) => first + count > seq);
   if (commit !== undefined && commit.first <= seq) return commit.time;
-  for await (const [event] of log.events(head, seq, signal)) if (event !== undefined) return event.time;
+  for await (const { events } of log.events(head, seq, signal)) if (events[0] !== undefined) return events[0].time;
   return head.head.time;
 }
