@@ -48,6 +48,8 @@ interface Decided {
   readonly at: number;
   /** The events that its command id stands for already. */
   readonly found?: Found | undefined;
+  /** Whether nothing that is still to come, or that came already and is not known here, can change it. */
+  readonly isFinal: boolean;
 }
 
 export class OpenStream {
@@ -175,7 +177,7 @@ export class OpenStream {
     if (decided.some(({ work, verdict }) => work.isOver && hasLines(verdict))) return works;
     if (round.lines.length === 0) {
       // Nothing to write: what is told must be true of a head that was the newest after the call.
-      const unproven = decided.filter(({ verdict, found }) => found === undefined && !isFinal(verdict));
+      const unproven = decided.filter(({ isFinal }) => !isFinal);
       if (!this.#isNewFor(unproven.map(({ work }) => work)) && (await this.#isBehind())) return works;
       for (const one of decided) await this.#tell(one, round, undefined);
       return later;
@@ -225,7 +227,7 @@ export class OpenStream {
     const at = round.lines.length;
     if (commandId !== undefined) {
       const found = round.found(commandId) ?? (await this.#find(commandId, round.image));
-      if (found !== undefined) return { work, verdict: nothing, at, found };
+      if (found !== undefined) return { work, verdict: nothing, at, found, isFinal: true };
     }
     // A handler that does not answer holds up nobody but its caller.
     const left = () => undefined;
@@ -233,9 +235,10 @@ export class OpenStream {
     if (verdict === undefined) return undefined;
     if (hasLines(verdict) && round.isFull(sizeOf(verdict), this.facts.bytesMax)) return undefined;
     // What is told with the commit must be true of what it is made on.
-    if (!isFinal(verdict)) round.isAnywhere &&= hasLines(verdict) && verdict.anywhere;
+    const isFinal = verdict.kind !== 'append' && verdict.final && commandId === undefined;
+    if (!isFinal) round.isAnywhere &&= hasLines(verdict) && verdict.anywhere;
     if (verdict.kind === 'append') round.add(verdict.lines, commandId);
-    return { work, verdict, at };
+    return { work, verdict, at, isFinal };
   }
 
   async #verdictOf(work: Work, round: Round): Promise<Verdict> {
@@ -315,12 +318,17 @@ export class OpenStream {
     for (const { work, verdict, found } of decided) {
       if (isConflict && verdict.kind === 'append' && found === undefined) work.conflicts += 1;
       if (work.conflicts <= work.conflictsMax) again.push(work);
-      else {
-        const version = this.#image?.seq ?? 0;
-        work.giveUp(this.facts.stream, round.base, version, await winnersOf(this.#foundIn, round.base));
-      }
+      else await this.#giveUp(work, round.base);
     }
     return again;
+  }
+
+  /** One whose command came meanwhile, by another call, is told that. */
+  async #giveUp(work: Work, base: number): Promise<void> {
+    const { commandId } = work;
+    const found = commandId === undefined ? undefined : await this.#find(commandId, this.#image);
+    if (found !== undefined) work.conclude(await outcomeOf(this.#foundIn, found));
+    else work.giveUp(this.facts.stream, base, this.#image?.seq ?? 0, await winnersOf(this.#foundIn, base));
   }
 
   async #tell({ work, verdict, at, found }: Decided, round: Round, appended: Appended | undefined): Promise<void> {
@@ -366,11 +374,6 @@ export class OpenStream {
 }
 
 const nothing: Verdict = { kind: 'append', lines: [], anywhere: true };
-
-/** Whether nothing that is still to come can change it. */
-function isFinal(verdict: Verdict): boolean {
-  return verdict.kind !== 'append' && verdict.final;
-}
 
 function hasLines(verdict: Verdict): verdict is Verdict & { readonly kind: 'append' } {
   return verdict.kind === 'append' && verdict.lines.length > 0;

@@ -280,6 +280,19 @@ describe('a command that was there before', () => {
     expect(again.events.map(({ type }) => type)).toEqual(['x']);
   });
 
+  it('is told so, though it was not known here', async () => {
+    const [store, other] = [open(), open()];
+    await bench.run(store.execute(sum, '1', { add: 1 }));
+    await bench.run(other.execute(sum, '1', { add: 10 }, { commandId: 'x' }));
+    // The first try meets a conflict, and may not be followed by another one.
+    const again = await bench.run(store.execute(sum, '1', { add: 10 }, { commandId: 'x', retries: 0 }));
+    expect(again).toMatchObject({ repeated: true, version: 2, state: 11 });
+    await bench.run(other.execute(sum, '1', { add: 100 }, { commandId: 'y' }));
+    // What is expected can't be met any more, as it is what was there before the command.
+    const late = await bench.run(store.execute(sum, '1', { add: 100 }, { commandId: 'y', expected: 1 }));
+    expect(late).toMatchObject({ repeated: true, version: 3, state: 111 });
+  });
+
   it('is told so, though what goes with it meets a conflict', async () => {
     const [store, other] = [open(), open()];
     await bench.run(store.execute(sum, '1', { add: 1 }, { commandId: 'a' }));
