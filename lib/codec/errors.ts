@@ -29,6 +29,7 @@ const charactersShown = 200;
 export class UnsupportedValueError extends LeydenError {
   /** Where in the value, as one would write it in code. */
   readonly path: string;
+  readonly reason: string;
 
   constructor(path: string, reason: string, cause?: unknown) {
     super('ERR_UNSUPPORTED_VALUE', `Cannot store ${shorten(path)}: ${reason}`, {
@@ -37,6 +38,7 @@ export class UnsupportedValueError extends LeydenError {
       cause,
     });
     this.path = path;
+    this.reason = reason;
   }
 }
 

@@ -5,7 +5,7 @@
  *   {"t":…,"d":…,"m":{…},"v":"2.0.0","i":"order-7/1"}    metadata, schema version, id
  *   {"f":{"json":{"t":…,"d":…},"meta":…}}               more than plain JSON (Date, Map, bigint, …): superjson's form
  */
-import { hold, jsonCodec } from '../codec/index.js';
+import { type Held, hold, jsonCodec, UnsupportedValueError } from '../codec/index.js';
 import { type EventInput, type EventMetadata, schemaVersionDefault } from './event.js';
 
 /** What a line says. */
@@ -32,9 +32,20 @@ export interface EventLine {
  * no event.
  */
 export function encodeEvent(event: EventInput, shared: EventMetadata | undefined): EventLine {
-  const held = hold(contentOf(requireEvent(event), shared), jsonCodec);
+  const held = holdContent(contentOf(requireEvent(event), shared));
   const text = held.plain ? JSON.stringify(held.hand()) : `{"f":${(held.encode().data as { readonly S: string }).S}}`;
   return { text, bytes: Buffer.byteLength(text), content: () => held.hand() as EventContent };
+}
+
+/** @throws `UnsupportedValueError`, in whose path the members have the names that the caller knows. */
+function holdContent(content: EventContent): Held {
+  try {
+    return hold(content, jsonCodec);
+  } catch (error) {
+    if (!(error instanceof UnsupportedValueError)) throw error;
+    const path = error.path.replace(/^value\.([dm])(?!\w)/, (_all, member) => (member === 'd' ? 'data' : 'metadata'));
+    throw new UnsupportedValueError(path, error.reason, error.cause);
+  }
 }
 
 function contentOf(event: EventInput, shared: EventMetadata | undefined): EventContent {

@@ -69,7 +69,7 @@ export class EventStore {
       throw new TypeError(`Cannot append to stream ${stream}: events must be an array: ${typeof events}`);
     const { metadata, signal } = options;
     const { commandId, timeoutMs } = requireWrite(options);
-    const expected = requireExpected(options.expected ?? 'any');
+    const expected = requireExpected(options.expected);
     const lines = events.map((event) => encodeEvent(event, metadata));
     const open = this.#streams.of(stream);
     const id = commandId ?? lines[0]?.content().i;
@@ -109,7 +109,7 @@ export class EventStore {
     const { metadata, services, signal } = options;
     const retries = requireRetries(options.retries);
     const { commandId, timeoutMs } = requireWrite(options);
-    const expected = requireExpected(options.expected ?? 'any');
+    const expected = requireExpected(options.expected);
     signal?.throwIfAborted();
     const open = this.#streams.of(stream);
     const work = new CommandWork(type, {

@@ -96,6 +96,8 @@ export interface Loaded<State> {
 const headBytesDefault = 1_024;
 const appendBytesDefault: number = 8 * 1_024 * 1_024;
 const openStreamsDefault = 1_000;
+/** Those of the journal's own options. */
+const [headBytesLeast, appendBytesLeast, appendBytesMost] = [512, 1_024, 32 * 1_024 * 1_024] as const;
 const retriesDefault = 20;
 const timeoutMsDefault = 30_000;
 
@@ -117,11 +119,9 @@ export function requireStoreOptions(
     );
   }
   requireStreamName('open an event store', name);
-  if (!Number.isSafeInteger(openStreamsMax) || openStreamsMax < 1) {
-    throw new RangeError(
-      `Cannot open event store ${name}: openStreamsMax must be a whole number from 1: ${openStreamsMax}`,
-    );
-  }
+  requireWithin(name, 'openStreamsMax', openStreamsMax, 1, Number.MAX_SAFE_INTEGER);
+  requireWithin(name, 'headBytesMax', headBytesMax, headBytesLeast, Number.MAX_SAFE_INTEGER);
+  requireWithin(name, 'appendBytesMax', appendBytesMax, appendBytesLeast, appendBytesMost);
   for (const method of ['put', 'get', 'delete'] as const) {
     if (snapshots === undefined || typeof snapshots[method] === 'function') continue;
     throw new TypeError(`Cannot open event store ${name}: snapshots must be a SnapshotStore; it has no ${method}()`);
@@ -134,6 +134,12 @@ export function requireStoreOptions(
     ...{ openMax: openStreamsMax, snapshots, onWarning },
   };
   return { name, facts };
+}
+
+function requireWithin(store: string, name: string, value: number, least: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+  throw new RangeError(`Cannot open event store ${store}: ${name} must be a whole number ${range}: ${value}`);
 }
 
 /** What is the same of all calls that append. @throws TypeError, RangeError for wrong options. */

@@ -57,6 +57,6 @@ export function requireEntries(entries: readonly StreamEntry[], shared: SharedFa
     if (id !== undefined) requireCommandId(id);
     const own = open(stream);
     own.journal.requireSize(lines.reduce((sum, { bytes }) => sum + bytes + 1, 0));
-    return { open: own, lines, expected: requireExpected(expected ?? 'any'), commandId: id };
+    return { open: own, lines, expected: requireExpected(expected), commandId: id };
   });
 }
