@@ -40,7 +40,30 @@ import type { AnyView, View } from './view/view.js';
 import type { ViewReader } from './view/view-reader.js';
 import { type ProjectOptions, type RebuildViewOptions, Views } from './view/views.js';
 
-/** A store of events. Making one sends nothing. */
+/**
+ * A store of events: streams that are appended to under a condition, and read. Make one per process and share it; making one sends
+ * nothing.
+ *
+ * **Guarantee.** Events whose `append` or `execute` resolves are in their stream exactly once, in one piece, numbered without gaps, on
+ * exactly the version that was expected; those of a call that rejects with `outcome: 'not-done'` never will be. All readers see one
+ * order. What it can't do: an order among streams, unless their category is ordered.
+ *
+ * **If the process dies**, the events of a call have happened or not, never some of them. **A lost answer** is settled by evidence in the
+ * stream's head before you are answered; what a caller does again after a crash happens once if it has a command id.
+ *
+ * @example
+ * ```ts
+ * import { AtomTable } from 'leyden-jar';
+ * import { MemoryEngine } from 'leyden-jar/engine';
+ * import { EventStore } from 'leyden-jar/events';
+ *
+ * const table = new AtomTable({ engine: new MemoryEngine(), tableName: 'bank' });
+ * await table.create();
+ * await using store = new EventStore(table);
+ * await store.append('account-7', [{ type: 'opened', data: { owner: 'ann' } }], { expected: 'no-stream' });
+ * for await (const { seq, type } of store.read('account-7')) console.log(seq, type); // => 1 opened
+ * ```
+ */
 export class EventStore {
   readonly name: string;
   readonly #streams: OpenStreams;
@@ -57,7 +80,43 @@ export class EventStore {
     this.#views = new Views({ ...facts, streams: this.#streams, all: this.#all, ends: this.#closing.signal });
   }
 
-  /** Appends events to a stream, all or none. */
+  /**
+   * Appends events to a stream, all or none. Takes copies of them at the call.
+   *
+   * **Guarantee.** Resolves when they stand in the stream: on exactly the version that is `expected`, next to each other. Calls for one
+   * stream that wait together share a commit, in their order; each is answered by itself. With a `commandId` that was there before nothing is
+   * appended, and the first outcome is given (`repeated`). No events: says whether the expectation is met.
+   *
+   * **If the process dies**, all of them are there or none; call it again with the same `commandId`. **If the answer is lost**, it is
+   * settled first; `UnknownOutcomeError` only when you left meanwhile, by signal or deadline, and its `settle()` tells.
+   *
+   * @consistency A conflict is one with what is there: an expectation that can still come to hold is looked at again before it is refused.
+   * @cost 1 request, 1 write unit; 1 read more for a stream that was not used here lately. A stream that grows: 1 write unit more every
+   * few commits, and 1 for each `commandId`; with a `commandId` 1 read unit for the look whether it is known. Events that do not fit in
+   * the head (about 600 bytes compressed): their write units more. Each race that is lost: 1 request more.
+   * @iam dynamodb:GetItem, PutItem; BatchGetItem where others append as well; DeleteItem for what came too late
+   * @throws {ConflictError} `ERR_CONFLICT` with the events that were faster; {@link StreamClosedError} `ERR_STREAM_CLOSED`;
+   * {@link CommandIdReusedError} `ERR_COMMAND_ID_REUSED`; {@link CategoryOrderError} `ERR_CATEGORY_ORDER`; `AppendTooLargeError`
+   * `ERR_APPEND_TOO_LARGE`, `UnsupportedValueError` `ERR_UNSUPPORTED_VALUE`; `DeadlineError` `ERR_DEADLINE`, `UnknownOutcomeError`
+   * `ERR_UNKNOWN_OUTCOME`; `JournalFormatError` `ERR_JOURNAL_FORMAT` where the name is another system's;
+   * {@link EventStoreClosedError} `ERR_EVENT_STORE_CLOSED`; TypeError, RangeError for wrong arguments.
+   *
+   * @example
+   * ```ts
+   * import { ConflictError, transientEventStore } from 'leyden-jar/events';
+   *
+   * const store = transientEventStore();
+   * const { version } = await store.append('account-7', [{ type: 'opened' }], { expected: 'no-stream' });
+   * await store.append('account-7', [{ type: 'deposited', data: 5 }], { expected: version, commandId: 'deposit-1' });
+   * const again = await store.append('account-7', [{ type: 'deposited', data: 5 }], { commandId: 'deposit-1' });
+   * console.log(again.version, again.repeated); // => 2 true
+   * try {
+   *   await store.append('account-7', [{ type: 'closed' }], { expected: version });
+   * } catch (error) {
+   *   if (error instanceof ConflictError) console.log(error.actual, error.events[0]?.type); // => 2 deposited
+   * }
+   * ```
+   */
   async append<E extends EventInput>(
     stream: string,
     events: readonly E[],
@@ -86,7 +145,31 @@ export class EventStore {
     return appended as Appended<RecordedEvent<E>>;
   }
 
-  /** Reads the events of a stream. */
+  /**
+   * Reads the events of a stream, forwards or backwards, from any number on, upcasted. Nothing is asked for before the loop asks, and
+   * little ahead of it: about 8 MB of text are held at most.
+   *
+   * **Guarantee.** Each event once, in order, up to the newest as of the call; or a typed error, never a gap. A stream that there is not has
+   * no events.
+   *
+   * @consistency Linearizable: what was acknowledged before the call is among them.
+   * @cost 1 request, 1 read unit, when all of it is in the head. Then half a read unit for each page of the stream, 32 of which share an item of
+   * some 3 read units once they are old, up to 100 with a request. From the middle: log2(pages) requests to find the place.
+   * @iam dynamodb:GetItem, BatchGetItem
+   * @throws {StreamClosedError} `ERR_STREAM_CLOSED` for a deleted stream, {@link StreamPrunedError} `ERR_STREAM_PRUNED`,
+   * {@link UpcastError} `ERR_UPCAST`, `JournalGapError` `ERR_JOURNAL_GAP` for what is missing or damaged; `signal.reason`.
+   *
+   * @example
+   * ```ts
+   * import { transientEventStore } from 'leyden-jar/events';
+   *
+   * const store = transientEventStore();
+   * await store.append('account-7', [{ type: 'opened' }, { type: 'deposited', data: 5 }, { type: 'closed' }]);
+   * for await (const { seq, type } of store.read('account-7', { direction: 'backwards', to: 2 })) console.log(seq, type);
+   * // => 3 closed
+   * // => 2 deposited
+   * ```
+   */
   async *read<E extends EventInput = EventInput>(
     stream: string,
     options: ReadOptions = {},
@@ -97,7 +180,41 @@ export class EventStore {
     for await (const records of readStream(this.#streams.toRead(stream), options)) yield* records as RecordedEvent<E>[];
   }
 
-  /** Decides a command on the state of an aggregate, and appends the events that it leads to. */
+  /**
+   * Decides a command on the state of an aggregate, and appends the events that it leads to, on exactly that state.
+   *
+   * **Guarantee.** As for {@link EventStore.append}. Others were faster: it is decided again on the newer state, up to `retries` times. What
+   * `handle` throws reaches you as it is, and an answer without events is given, only on a state that was the newest after the call;
+   * neither changes anything. Commands for one aggregate that wait together are decided one after the other and share a commit.
+   *
+   * **If the process dies**, all events of the command are there or none; what `handle` did besides deciding may have been done. Do
+   * it again with the same `commandId`.
+   *
+   * @cost As `append`, when the state is at hand or in the head; else the events after the newest snapshot are read, as by `read`.
+   * @iam dynamodb:GetItem, PutItem, BatchGetItem, DeleteItem
+   * @throws {ConflictError} `ERR_CONFLICT` after `retries`, or when `expected` is not met; {@link UnknownEventTypeError}
+   * `ERR_UNKNOWN_EVENT_TYPE`; what `handle` and `apply` throw; what `append` and `read` throw.
+   *
+   * @example
+   * ```ts
+   * import { AggregateType, transientEventStore } from 'leyden-jar/events';
+   *
+   * const account = new AggregateType<number, { withdraw: number } | { deposit: number }, { type: 'moved'; data: number }>({
+   *   name: 'account',
+   *   initial: 0,
+   *   handle: (balance, command) => {
+   *     const amount = 'deposit' in command ? command.deposit : -command.withdraw;
+   *     if (balance + amount < 0) throw new RangeError(`only ${balance} left`);
+   *     return { type: 'moved', data: amount };
+   *   },
+   *   apply: (balance, { data }) => balance + data,
+   * });
+   * const store = transientEventStore();
+   * const { state, version } = await store.execute(account, '7', { deposit: 5 });
+   * console.log(state, version); // => 5 1
+   * await store.execute(account, '7', { withdraw: 9 }).catch((error) => console.log(error.message)); // => only 5 left
+   * ```
+   */
   async execute<State, Command, E extends EventInput, Services = undefined>(
     type: AggregateType<State, Command, E, Services>,
     id: string,
@@ -121,7 +238,16 @@ export class EventStore {
     return (await this.#streams.push(open, work, signal)) as Executed<State, RecordedEvent<E>>;
   }
 
-  /** The state of an aggregate as of now. */
+  /**
+   * The state of an aggregate as of now, and its version; the `initial` one and 0 where there is none.
+   *
+   * @consistency Linearizable: what was acknowledged before the call is in it.
+   * @cost 1 request, 1 read unit, when the state or all events are in the head; else also what `read` costs for the events after
+   * the newest snapshot.
+   * @iam dynamodb:GetItem, BatchGetItem
+   * @throws {StreamClosedError} `ERR_STREAM_CLOSED` for a deleted one, {@link StreamPrunedError} `ERR_STREAM_PRUNED`,
+   * {@link UnknownEventTypeError} `ERR_UNKNOWN_EVENT_TYPE`; what `apply` and `read` throw.
+   */
   async load<State, Command, E extends EventInput, Services>(
     type: AggregateType<State, Command, E, Services>,
     id: string,
@@ -133,7 +259,33 @@ export class EventStore {
     return { state: state as State, version: seq };
   }
 
-  /** Reads the events of a stream, and then those that come, until the loop is left. */
+  /**
+   * Reads the events of a stream, and then those that come, for ever: until the loop is left, by `signal`, by `close()`, or because the
+   * stream was deleted. Waits for a stream that there is not yet.
+   *
+   * **Guarantee.** Each event once, in order. Who begins again does so behind the last event, by `from`: `seq + 1`.
+   *
+   * @consistency Appends of this process are seen at once, those of others at the next look: 100 ms after something was seen, then at
+   * intervals that double up to `pollMsMax`; at once where the table has a `watchSource`.
+   * @cost Half a read unit for each look, of which those of all watches of the table share a request; then as `read`.
+   * @iam dynamodb:BatchGetItem, GetItem
+   * @throws {StreamClosedError} `ERR_STREAM_CLOSED` when it was deleted; what `read` throws; `signal.reason`.
+   *
+   * @example
+   * ```ts
+   * import { transientEventStore } from 'leyden-jar/events';
+   *
+   * const store = transientEventStore();
+   * const appended = store.append('orders', [{ type: 'placed' }, { type: 'paid' }]);
+   * for await (const { seq, type } of store.subscribe('orders')) {
+   *   console.log(seq, type);
+   *   if (type === 'paid') break;
+   * }
+   * // => 1 placed
+   * // => 2 paid
+   * await appended;
+   * ```
+   */
   async *subscribe<E extends EventInput = EventInput>(
     stream: string,
     options: SubscribeOptions = {},
@@ -238,7 +390,25 @@ export class EventStore {
     return this.#all.order(category, signal);
   }
 
-  /** What is known of a stream without reading its events. */
+  /**
+   * What is known of a stream without reading its events: version, times, whether it was closed, its `floor`; `undefined` where there is
+   * none, and was none.
+   *
+   * @consistency Strong.
+   * @cost 1 request, 1 read unit; 1 or 2 more for the floor of a stream that has left its head.
+   * @iam dynamodb:GetItem
+   *
+   * @example
+   * ```ts
+   * import { transientEventStore } from 'leyden-jar/events';
+   *
+   * const store = transientEventStore();
+   * await store.append('account-7', [{ type: 'opened' }]);
+   * await store.archive('account-7');
+   * const info = await store.info('account-7');
+   * console.log(info?.version, info?.exists, info?.closed); // => 1 true archived
+   * ```
+   */
   async info(stream: string, { signal }: CallSignal = {}): Promise<StreamInfo | undefined> {
     this.#requireOpen('look at a stream of');
     requireStreamName('look at a stream', stream);
@@ -248,29 +418,97 @@ export class EventStore {
     return info && { ...info, floor: await floorNow({ journal, snapshots: facts.snapshots }, image as Head, signal) };
   }
 
-  /** Whether a stream has events that can be read. */
-  async exists(stream: string, options: CallSignal = {}): Promise<boolean> {
-    return (await this.info(stream, options))?.exists === true;
+  /**
+   * Whether a stream has events that can be read.
+   *
+   * @consistency Strong.
+   * @cost 1 request, 1 read unit.
+   * @iam dynamodb:GetItem
+   */
+  async exists(stream: string, { signal }: CallSignal = {}): Promise<boolean> {
+    this.#requireOpen('look at a stream of');
+    requireStreamName('look at a stream', stream);
+    return infoOf(stream, await this.#streams.toRead(stream).journal.readHead(signal))?.exists === true;
   }
 
-  /** All streams, in no order. */
+  /**
+   * All streams of this store, in no order; some of them by `prefix`, `category`, `closed`.
+   *
+   * **Guarantee.** A stream that was there all the while is among them, once. What else lies in the table is passed over, whoever
+   * it belongs to. A head that can't be read, a page that the store refuses, is thrown: the end of the loop is the end of the table.
+   *
+   * @cost A scan: 1 request per MB of the table, 1 read unit per 4 KB of all that is in it, half of it when `eventual`. What a prefix leaves
+   * out is paid for too.
+   * @iam dynamodb:Scan
+   * @throws `DecodeError` `ERR_DECODE`, `JournalFormatError` `ERR_JOURNAL_FORMAT`, `DeadlineError` `ERR_DEADLINE`; `signal.reason`.
+   *
+   * @example
+   * ```ts
+   * import { transientEventStore } from 'leyden-jar/events';
+   *
+   * const store = transientEventStore();
+   * for (const stream of ['account-1', 'order-1']) await store.append(stream, [{ type: 'opened' }]);
+   * for await (const { stream, version } of store.streams({ category: 'order' })) console.log(stream, version); // => order-1 1
+   * ```
+   */
   async *streams(options: StreamsOptions = {}): AsyncGenerator<StreamInfo, void, undefined> {
     this.#requireOpen('list streams of');
     requireStreamsOptions(options);
     yield* this.#streams.list(options);
   }
 
-  /** Deletes a stream for good. */
+  /**
+   * Deletes a stream for good: its events, snapshots and command ids. Its name is used up. Says whether there was something to delete.
+   *
+   * **Guarantee.** From its first step on nobody reads or appends any more, in any process; when it resolves, all is removed but one small
+   * item, the head, which refuses whoever wakes up late. Events of deleted streams stay in views, and in what you have made of them.
+   * What it can't do: recall a request of another process that is on its way meanwhile. A page or two bodies that such a process
+   * puts afterwards, and then dies, stay unreadable in the table; one that lives removes its own.
+   *
+   * **If the process dies**, or the call is left, the stream is closed and partly removed: call it again, and it is gone on with.
+   * Deleting what is deleted changes nothing.
+   *
+   * @cost About 10 requests, and 1 read unit and the write units of all that is deleted, as a delete costs what it deletes; 1 write unit for
+   * each command id. Again: 1 request.
+   * @iam dynamodb:GetItem, PutItem, BatchGetItem, DeleteItem
+   * @throws {ConflictError} `ERR_CONFLICT` when it is not at what is `expected`; `signal.reason`; what the store refuses.
+   *
+   * @example
+   * ```ts
+   * import { transientEventStore } from 'leyden-jar/events';
+   *
+   * const store = transientEventStore();
+   * await store.append('account-7', [{ type: 'opened' }]);
+   * console.log(await store.delete('account-7', { expected: 1 })); // => true
+   * await store.append('account-7', [{ type: 'opened' }]).catch(({ code }) => console.log(code)); // => ERR_STREAM_CLOSED
+   * ```
+   */
   async delete(stream: string, options: EndOptions = {}): Promise<boolean> {
     return deleteStream(this.#endsOf('delete', stream, options), options);
   }
 
-  /** Closes a stream: it can be read, and takes no more events. */
+  /**
+   * Closes a stream: it takes no more events from anybody, and can be read as before, until {@link EventStore.unarchive}. Says whether it was
+   * open. Nothing is moved: an archived stream lies where it lay.
+   *
+   * **If the process dies**, it has happened or not.
+   *
+   * @cost 2 requests, 1 read unit, 1 write unit.
+   * @iam dynamodb:GetItem, PutItem
+   * @throws {ConflictError} `ERR_CONFLICT` when it is not at what is `expected`, {@link StreamClosedError} `ERR_STREAM_CLOSED` for a deleted
+   * one.
+   */
   async archive(stream: string, options: EndOptions = {}): Promise<boolean> {
     return archiveStream(this.#endsOf('archive', stream, options), options);
   }
 
-  /** Opens an archived stream again. */
+  /**
+   * Opens an archived stream again, where it ended. Says whether it was archived.
+   *
+   * @cost 2 requests, 1 read unit, 1 write unit.
+   * @iam dynamodb:GetItem, PutItem
+   * @throws {StreamClosedError} `ERR_STREAM_CLOSED` for a deleted one.
+   */
   async unarchive(stream: string, { signal }: CallSignal = {}): Promise<boolean> {
     return unarchiveStream(this.#endsOf('unarchive', stream, {}), signal);
   }
@@ -391,7 +629,10 @@ export class EventStore {
     await this.#streams.settled();
   }
 
-  /** Waits for what is under way. Every later call is refused. */
+  /**
+   * Waits for appends and commands that are under way; ends subscriptions and projections; refuses every later call. The table, and the
+   * client behind it, are yours to close afterwards.
+   */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#views.close();
