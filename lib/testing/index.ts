@@ -4,6 +4,14 @@
  *
  * @module
  */
+export type {
+  CheckedOutcome,
+  CommandOutcome,
+  CommandResult,
+  ExpectedEvent,
+  OutcomeChecks,
+  ThrownCheck,
+} from './command-outcome.js';
 export {
   type DynamoDBLocal,
   DynamoDBLocalError,
@@ -21,5 +29,6 @@ export {
 } from './fault-proxy.js';
 export type { CannedAnswer, FaultKind, FaultOperations, FaultRule } from './fault-rules.js';
 export { type DynamoDBLocalFound, findDynamoDBLocal } from './find-dynamodb-local.js';
+export { Given, type GivenOptions, given, type WhenOptions } from './given.js';
 export * from './streams/index.js';
 export { VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

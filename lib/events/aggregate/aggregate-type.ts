@@ -5,6 +5,7 @@
  */
 import { freezeState } from '../../snapshot/index.js';
 import type { EventInput, EventMetadata, RecordedEvent } from '../event.js';
+import { requireStreamName, streamOf } from '../stream-name.js';
 
 /** Where the state of an aggregate is taken from. */
 export type Truth =
@@ -133,6 +134,12 @@ export class AggregateType<State, Command, E extends EventInput = EventInput, Se
     this.truth = truth;
     this.stateVersion = stateVersion;
     this.eventTypes = eventTypes && new Set(eventTypes);
+  }
+
+  /** Name of the stream of an aggregate: `<name>-<id>`, where a '-' in the name is escaped, so that no two of them meet. */
+  streamOf(id: string): string {
+    requireStreamName('use an aggregate', id);
+    return streamOf(this.name, id);
   }
 }
 
