@@ -14,6 +14,7 @@ import { chaosCommand, type PlannedRun, planRuns } from '../spec/histories/plans
 import { assertClean, simulationComplaints, suiteSeed, summary } from '../spec/histories/reports.js';
 import { simulate } from '../spec/histories/simulation.js';
 import type { StoreName } from '../spec/histories/stores.js';
+import { pursesInMemory, pursesOnStores } from './chaos/events.js';
 import { holdersOnStores } from './chaos/fencing.js';
 import { groupModes, groupsOnStores } from './chaos/groups.js';
 import { ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
@@ -40,6 +41,7 @@ Usage: npm run chaos -- [options]
   --rate R          share of requests that are disturbed                                   (default 0.2)
   --kills N         workers killed (-9) in a run; --stops N: stopped for 0.1 to 10 s; --restarts N: engine killed (-9)
   --prevalence      instead: runs of prevalent systems; --stales N: workers stopped until others have pruned beyond them
+  --events N        instead: N calls of event stores, in runs of 10000 (memory: 2000) at most
   --fencing         instead: runs with --stops N (default 100) holders of locks that are stopped beyond their leases
   --failovers N     instead: N leaders of five candidates, a process each, killed (-9) or stopped beyond their lease
   --groups N        instead: N runs of consumer groups and readers of streams on DynamoDB Local. --mode NAME: only
@@ -68,6 +70,7 @@ const flags = {
   restarts: { type: 'string' },
   stales: { type: 'string' },
   prevalence: { type: 'boolean' },
+  events: { type: 'string' },
   fencing: { type: 'boolean' },
   count: { type: 'string' },
   failovers: { type: 'string' },
@@ -267,6 +270,16 @@ async function chaosOfLedgers(firstSeed: number, engine: StoreName | 'memory' | 
   else await ledgersOnStores(options, enginesHere(engine));
 }
 
+async function chaosOfPurses(firstSeed: number, engine: StoreName | 'memory' | undefined, calls: number) {
+  const options = {
+    ...{ firstSeed, turns, fail, calls, profile: oneOf('profile', [...faultProfiles, 'calm'] as const) },
+    ...{ processes: numberOf('processes'), callers: numberOf('callers'), rate: numberOf('rate') },
+    ...{ kills: numberOf('kills'), stops: numberOf('stops'), restarts: numberOf('restarts') },
+  };
+  if (engine === 'memory') await pursesInMemory(options);
+  else await pursesOnStores(options, enginesHere(engine));
+}
+
 async function chaosOfHolders(firstSeed: number, engine: StoreName | 'memory' | undefined): Promise<void> {
   if (engine === 'memory')
     throw new UsageError('--fencing stops real processes, so it needs another --engine than memory');
@@ -300,10 +313,12 @@ async function main(): Promise<void> {
   const failovers = numberOf('failovers');
   const groups = numberOf('groups');
   const streams = numberOf('streams');
+  const events = numberOf('events');
   if (groups !== undefined) await chaosOfGroups(seed, groups);
   else if (streams !== undefined) {
     await streamsInMemory({ firstSeed: seed, turns, fail, runs: streams, mode: oneOf('mode', streamModes) ?? 'hours' });
-  } else if (given.prevalence === true) await chaosOfLedgers(seed, engine);
+  } else if (events !== undefined) await chaosOfPurses(seed, engine, events);
+  else if (given.prevalence === true) await chaosOfLedgers(seed, engine);
   else if (given.fencing === true) await chaosOfHolders(seed, engine);
   else if (engine === 'memory') await chaosInMemory(seed);
   else if (failovers !== undefined) await chaosOfFailovers(seed, enginesHere(engine), failovers);

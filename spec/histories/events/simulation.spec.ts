@@ -10,14 +10,14 @@ import { purseCommand, purseComplaints } from './reports.js';
 import { simulate } from './simulation.js';
 
 const seed = suiteSeed();
-const calls = 200;
+const calls = 160;
 const limitMs = 120_000;
 
 /** A run must be clean; says how to repeat it when it is not. */
 async function clean(options: Parameters<typeof simulate>[0]) {
   const report = await simulate(options);
-  const { profile, processes, callers, kills, calls: ops } = options;
-  const repeat = purseCommand({ ops, engine: 'memory', seed: options.seed, profile, processes, callers, kills });
+  const { profile, processes, callers, kills, stops, calls: ops } = options;
+  const repeat = purseCommand({ ops, engine: 'memory', seed: options.seed, profile, processes, callers, kills, stops });
   expect({ wrong: purseComplaints(report), repeat }).toEqual({ wrong: [], repeat });
   return report;
 }
@@ -38,7 +38,7 @@ describe(`event stores on a virtual clock, LEYDEN_SEED=${seed}`, () => {
   it(
     'are right with 8 processes on two streams, of which some die',
     async () => {
-      await clean({ seed, profile: 'all-mixed', processes: 8, callers: 4, streams: 2, calls: 300, kills: 4 });
+      await clean({ seed, profile: 'all-mixed', processes: 8, callers: 4, streams: 2, calls: 300, kills: 4, stops: 2 });
     },
     limitMs,
   );
@@ -59,7 +59,15 @@ describe('the judge finds out', () => {
   it.each(planted)(
     '$name',
     async ({ finds, spoils }) => {
-      const { findings } = await simulate({ seed: 1, profile: 'calm', calls: 160, streams: 3, kills: 0, ...spoils });
+      const { findings } = await simulate({
+        seed: 1,
+        profile: 'calm',
+        calls: 160,
+        streams: 3,
+        kills: 0,
+        stops: 0,
+        ...spoils,
+      });
       expect(findings.map(({ why }) => why)).toContain(finds);
     },
     limitMs,

@@ -1,5 +1,6 @@
 /**
- * A run in one process: several stores on an engine in memory, each behind faults of its own, on a virtual clock. Some die on the way.
+ * A run in one process: several stores on an engine in memory, each behind faults of its own, on a virtual clock. Some die on the way,
+ * and some stand still while others go on.
  *
  *   seed ─► callers ─► EventStore ─► mortal ─► FaultyEngine ─┐
  *           callers ─► EventStore ─► mortal ─► FaultyEngine ─┴► MemoryEngine ─► the order of commits
@@ -44,6 +45,8 @@ export interface SimulationOptions {
   readonly calls: number;
   /** @defaultValue 2 */
   readonly kills?: number | undefined;
+  /** Processes that stand still while the others go on. @defaultValue 1 */
+  readonly stops?: number | undefined;
   /** Between callers and store, between store and faults, and of what is written down: for showing that the judge finds out what is planted there. */
   readonly spoil?: ((store: EventStore, random: Random) => EventStore) | undefined;
   readonly spoilEngine?: ((engine: Engine, random: Random) => Engine) | undefined;
@@ -235,20 +238,29 @@ class Simulation {
     });
   }
 
-  /** Kills, spread over the run. */
+  /** Kills and stops, spread over the run. */
   async #trouble(): Promise<void> {
-    const { kills = 2, calls } = this.#options;
-    for (let done = 0; done < kills; done += 1) {
-      await this.#until(Math.floor((calls * (done + 0.5)) / (kills + 1)));
+    const { kills = 2, stops = 1, calls } = this.#options;
+    const deeds = [...Array(kills).fill('kill'), ...Array(stops).fill('stop')];
+    const count = deeds.length;
+    for (let done = 0; done < count; done += 1) {
+      const [deed] = deeds.splice(this.#random.int(deeds.length), 1);
+      await this.#until(Math.floor((calls * (done + 0.5)) / (count + 1)));
       const working = this.#slots.filter(({ ended }) => !ended);
       const slot = working[this.#random.int(Math.max(1, working.length))];
       if (slot === undefined) return;
       const { callers, mortal, die } = slot.lives.at(-1) as Life;
-      mortal.kill();
-      callers.enough();
-      die();
-      // Its successor is there a moment later.
-      await this.#clock.sleep(1);
+      if (deed === 'kill') {
+        mortal.kill();
+        callers.enough();
+        die();
+        // Its successor is there a moment later.
+        await this.#clock.sleep(1);
+      } else {
+        const goOn = mortal.stop();
+        await this.#clock.sleep(100 + this.#random.int(500));
+        goOn();
+      }
     }
   }
 
