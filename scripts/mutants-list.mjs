@@ -6,6 +6,7 @@ import { blindWrites } from './mutants/blind-writes.mjs';
 import { commandLine } from './mutants/command-line.mjs';
 import { countingAndLimiting } from './mutants/counting-and-limiting.mjs';
 import { eventsTogether } from './mutants/events-together.mjs';
+import { eventsViews } from './mutants/events-views.mjs';
 import { evidence } from './mutants/evidence.mjs';
 import { fairness } from './mutants/fairness.mjs';
 import { fencing } from './mutants/fencing.mjs';
@@ -41,6 +42,7 @@ import { watching } from './mutants/watching.mjs';
 /** @type {readonly import('./mutants/mutant.mjs').Mutant[]} */
 export const mutants = [
   ...eventsTogether,
+  ...eventsViews,
   ...evidence,
   ...payloads,
   ...belief,

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { MemoryEngine } from '../../../lib/engine/index.js';
 import { type AnyView, EventStore, type EventStoreOptions, View, type ViewOptions } from '../../../lib/events/index.js';
 import { AtomTable } from '../../../lib/index.js';
+import { FrozenEngine } from '../../journal/frozen-engine.js';
 import { type Added, added, expectedOf, foundIn, named, perStream, type Trace } from './sample.js';
 
 async function world(options: EventStoreOptions = {}, tableOptions: { sortKeyName?: string } = {}) {
@@ -215,6 +216,27 @@ describe('ordered categories', () => {
     for (let n = 0; n < 5; n += 1) await store.append(`a-${n % 4}`, [added(n, 'all')]);
     await projection.refresh();
     await projection.stop();
+    expect(await foundIn(store, named)).toEqual(await expectedOf(store, named));
+  });
+});
+
+describe('a generation that is begun', () => {
+  it('is fed by nobody but its rebuild before it has what came before', async () => {
+    const { engine, store } = await world({ ordered: ['a'] });
+    for (let n = 0; n < 10; n += 1) await store.append(`a-${n % 4}`, [added(n, 'all')]);
+    const projection = store.project(named, { category: 'a' });
+    await projection.refresh();
+    const frozen = new FrozenEngine(engine, { request: 3, delivers: false });
+    const own = new EventStore(new AtomTable({ engine: frozen.engine, tableName: 'state' }), { ordered: ['a'] });
+    const asleep = own.rebuild(named, { category: 'a' }).catch((error) => error);
+    await frozen.frozen;
+    await store.append('a-1', [added(1, 'all')]);
+    await projection.refresh();
+    expect(await store.rebuild(named, { category: 'a', takeOver: true })).toMatchObject({ resumed: true });
+    await projection.stop();
+    expect(await foundIn(store, named)).toEqual(await expectedOf(store, named));
+    frozen.thaw();
+    expect(await asleep).toMatchObject({ code: 'ERR_VIEW_REBUILDING' });
     expect(await foundIn(store, named)).toEqual(await expectedOf(store, named));
   });
 });
