@@ -35,6 +35,9 @@ export class Round {
   isAnywhere = true;
   /** Whether its time is in a state that something was decided on, or answered. */
   isTimed = false;
+  /** The command of each line, if that has an id. */
+  readonly #commandIds: (string | undefined)[] = [];
+  readonly #byId = new Map<string, Mark>();
   #bytes = 0;
   #idBytes = 0;
 
@@ -60,11 +63,14 @@ export class Round {
 
   add(lines: readonly EventLine[], commandId: string | undefined): void {
     if (commandId !== undefined && lines.length > 0) {
-      this.marks.push({ id: commandId, at: this.lines.length, count: lines.length });
+      const mark = { id: commandId, at: this.lines.length, count: lines.length };
+      this.marks.push(mark);
+      this.#byId.set(commandId, mark);
       this.#idBytes += Buffer.byteLength(commandId);
     }
     for (const line of lines) {
       this.lines.push(line);
+      this.#commandIds.push(commandId);
       this.#bytes += line.bytes + 1;
     }
   }
@@ -77,7 +83,7 @@ export class Round {
 
   /** The events of a command that is in this round already; who is told of them is told where they are. */
   found(commandId: string): Found | undefined {
-    const mark = this.marks.find(({ id }) => id === commandId);
+    const mark = this.#byId.get(commandId);
     if (mark === undefined) return undefined;
     this.isAnywhere = false;
     return { from: this.base + mark.at + 1, to: this.base + mark.at + mark.count };
@@ -96,8 +102,7 @@ export class Round {
   #records(at: number, end: number, first: number, time: number): RecordedEvent[] {
     return this.lines.slice(at, end).map((line, offset) => {
       const index = at + offset;
-      const mark = this.marks.find((one) => one.at <= index && index < one.at + one.count);
-      return this.recorder.record(line.content(), { seq: first + index, time, commandId: mark?.id });
+      return this.recorder.record(line.content(), { seq: first + index, time, commandId: this.#commandIds[index] });
     });
   }
 }
