@@ -109,10 +109,16 @@ export function commitsOfText(packed: string): readonly Commit[] {
     if (name === undefined || end > lines.length) throw new Error('commits that end too early');
     before += later;
     commits.push({
-      ...{ place: place + commits.length, first: seq, count, time: before, writer: name, n, prev: n - step },
-      text: lines.slice(line + 1, end).join('\n'),
+      place: place + commits.length,
+      first: seq,
+      count,
+      time: before,
+      writer: name,
+      n,
+      prev: n - step,
+      text: linesOfText === 1 ? (lines[line + 1] as string) : lines.slice(line + 1, end).join('\n'),
       body: bodyOf(more?.b),
-      skip: more?.s ?? [],
+      skip: more?.s ?? noSkip,
       retires: more?.r === 1,
       handlerVersion: more?.h,
       stateDigest: more?.d,
@@ -125,6 +131,7 @@ export function commitsOfText(packed: string): readonly Commit[] {
 }
 
 const noMarks: readonly Mark[] = [];
+const noSkip: readonly number[] = [];
 
 function marksOf(facts: More['m']): readonly Mark[] {
   if (facts === undefined) return noMarks;
@@ -143,7 +150,7 @@ function bodyOf(facts: More['b']): BodyRef | undefined {
 }
 
 function requireIntegers(...values: readonly unknown[]): void {
-  if (!values.every((value) => Number.isSafeInteger(value) && (value as number) >= 0)) {
-    throw new Error('facts that are no whole numbers');
+  for (const value of values) {
+    if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Error('facts that are no whole numbers');
   }
 }
