@@ -338,6 +338,38 @@ describe('a command that was there before', () => {
   });
 });
 
+describe('an append to several streams that was there before', () => {
+  const fill = async (one: EventStore, stream: string, count = 30) => {
+    for (let n = 0; n < count; n += 1) await bench.run(one.append(stream, [{ type: 'fill', data: noise(60, n) }]));
+  };
+  const both = ['a', 'b'].map((stream) => ({ stream, events: [{ type: 'x' }] }));
+  const versionsOf = async (store: EventStore) => {
+    const appended = await bench.run(store.appendAll(both, { commandId: 'first' }));
+    return appended.map(({ version, repeated }) => [version, repeated]);
+  };
+
+  it('is told so, though it is known here of one of them alone', async () => {
+    const [store, other] = [open(), open()];
+    await fill(store, 'a', 1);
+    await bench.run(other.appendAll(both, { commandId: 'first' }));
+    expect(await versionsOf(store)).toEqual([
+      [2, true],
+      [1, true],
+    ]);
+  });
+
+  it('is told so by receipts that are newer than what is known here', async () => {
+    const [store, other] = [open(), open()];
+    for (const { stream } of both) await fill(store, stream);
+    await bench.run(other.appendAll(both, { commandId: 'first' }));
+    for (const { stream } of both) await fill(other, stream);
+    expect(await versionsOf(store)).toEqual([
+      [31, true],
+      [31, true],
+    ]);
+  });
+});
+
 describe('a store', () => {
   it('keeps a stream that is being used, however few may be open', async () => {
     const busy = open({ openStreamsMax: 1, stepped: true });

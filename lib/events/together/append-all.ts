@@ -175,6 +175,9 @@ export class AppendAll extends WaitingCall<readonly Appended[]> {
     const named = this.#parts.filter(({ commandId }) => commandId !== undefined);
     const found = await Promise.all(named.map((part) => this.#find(part)));
     if (found.every((one) => one === undefined)) return undefined;
+    // What is known here of one stream may be older than what is known of another one.
+    for (const [at, part] of named.entries())
+      found[at] ??= await this.#findIn(part, await part.open.journal.readHead());
     const outcomes = new Map<Tried, Outcome>();
     for (const [at, part] of named.entries()) {
       const own = found[at];
@@ -201,10 +204,18 @@ export class AppendAll extends WaitingCall<readonly Appended[]> {
     const known = open.journal.image;
     // A head that was looked at in vain is not looked at again.
     const image = known !== undefined && known !== part.lookedAt ? known : await open.journal.readHead();
+    return this.#findIn(part, image);
+  }
+
+  async #findIn(part: Tried, image: Head | undefined): Promise<Found | undefined> {
     part.lookedAt = image;
     if (image === undefined) return undefined;
+    const { journal, facts } = part.open;
     const id = part.commandId as string;
-    return findIn(image.tail, id) ?? (image.pages === 0 ? undefined : open.facts.receipts.get(id));
+    const found = findIn(image.tail, id) ?? (image.pages === 0 ? undefined : await facts.receipts.get(id));
+    // A receipt may be newer than what is known here.
+    if (found !== undefined && found.to > image.seq) part.lookedAt = await journal.readHead();
+    return found;
   }
 
   async #explained(error: unknown): Promise<unknown> {
