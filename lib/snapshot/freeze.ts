@@ -206,6 +206,11 @@ export class FrozenBytes {
     this.#entries.push({ object: new WeakRef(object), sum: sumOf(object) });
   }
 
+  /** Whether there never were any. */
+  get areNone(): boolean {
+    return this.#entries.length === 0;
+  }
+
   /** Whether any that are still there were changed in place. */
   haveChanged(): boolean {
     let changed = false;

@@ -176,8 +176,16 @@ function isThrown(error: unknown, check: ThrownCheck): boolean {
   const { message, code } = (error ?? {}) as { readonly message?: unknown; readonly code?: unknown };
   if (typeof check === 'string') return code === check || String(message ?? error).includes(check);
   if (check instanceof RegExp) return check.test(String(message ?? error));
-  if (isErrorClass(check)) return error instanceof check;
+  if (isErrorClass(check)) return error instanceof check || hasClassNamed(check.name, error);
   return (check as (error: unknown) => boolean)(error);
+}
+
+/** A test runner may have classes of its own: its RangeError is not that of the engine. */
+function hasClassNamed(name: string, error: unknown): boolean {
+  for (let at: unknown = error; typeof at === 'object' && at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, 'constructor') && at.constructor.name === name) return true;
+  }
+  return false;
 }
 
 function isErrorClass(check: object): check is abstract new (...args: never[]) => Error {

@@ -246,5 +246,15 @@ describe('given()', () => {
       apply: (state) => state,
     });
     await given(mutating).when(5).thenThrows(TypeError);
+    const pushing = new AggregateType<readonly number[], number, { type: 'set'; data: number }>({
+      name: 'pushing',
+      initial: [],
+      handle: (state, data) => {
+        (state as number[]).push(data);
+        return { type: 'set', data };
+      },
+      apply: (state) => state,
+    });
+    await given(pushing).when(5).thenThrows(TypeError);
   });
 });

@@ -3,7 +3,7 @@
  *
  *   command ─► handle(state, command) ─► events ─► stream       apply(state, event) ─► the next state, now and at each load
  */
-import { freezeState } from '../../snapshot/index.js';
+import { FrozenBytes, freezeState } from '../../snapshot/index.js';
 import type { EventInput, EventMetadata, RecordedEvent } from '../event.js';
 import { requireStreamName, streamOf } from '../stream-name.js';
 
@@ -106,6 +106,8 @@ export class AggregateType<State, Command, E extends EventInput = EventInput, Se
   readonly truth: Truth;
   readonly stateVersion: number;
   readonly eventTypes: ReadonlySet<string> | undefined;
+  /** A copy that nobody has, where `initial` has bytes in it. */
+  readonly #pristine: State | undefined;
 
   /** @throws TypeError, RangeError for wrong options; `UnsupportedValueError` for an initial state that is no data. */
   constructor(options: AggregateTypeOptions<State, Command, E, Services>) {
@@ -128,12 +130,20 @@ export class AggregateType<State, Command, E extends EventInput = EventInput, Se
       );
     }
     this.name = name;
-    this.initial = freezeState(initial);
+    const bytes = new FrozenBytes();
+    this.initial = freezeState(initial, bytes);
+    // Bytes can't be frozen, and this one is shared by all aggregates.
+    if (!bytes.areNone) this.#pristine = structuredClone(initial);
     this.handle = handle;
     this.apply = apply;
     this.truth = truth;
     this.stateVersion = stateVersion;
     this.eventTypes = eventTypes && new Set(eventTypes);
+  }
+
+  /** @internal State of an aggregate that has no event: one for all, or, with bytes in it, one of its own. */
+  initialState(bytes: FrozenBytes | undefined): State {
+    return this.#pristine === undefined ? this.initial : freezeState(structuredClone(this.#pristine), bytes);
   }
 
   /** Name of the stream of an aggregate: `<name>-<id>`, where a '-' in the name is escaped, so that no two of them meet. */

@@ -58,7 +58,6 @@ export class CommandWork extends Work<Executed<unknown>> {
     const { version } = round;
     if (!isMet(expected, version)) return { kind: 'conflict', expected, version, final: !canBeMet(expected, version) };
     const type = this.#type;
-    const facts = { ...this.#facts, time: round.time, recorder: round.recorder, bytes: state.bytes };
     let folded: Folded;
     try {
       folded = await state.at(type, round, journal());
@@ -67,6 +66,7 @@ export class CommandWork extends Work<Executed<unknown>> {
       return { kind: 'refuse', error, final: false };
     }
     round.isTimed = true;
+    const facts = { ...this.#facts, time: round.time, recorder: round.recorder, bytes: state.bytes };
     try {
       const decided = await handleCommand(type, folded, facts);
       if (state.isSpoiled()) return { kind: 'refuse', error: spoiled(type.name), final: true };

@@ -14,8 +14,8 @@ export interface Folded<State = unknown> {
 }
 
 /** The state of an aggregate of which there is no event. */
-export function foldedOf({ initial }: AnyAggregateType): Folded {
-  return { state: initial, seq: 0 };
+export function foldedOf(type: AnyAggregateType, bytes?: FrozenBytes): Folded {
+  return { state: type.initialState(bytes), seq: 0 };
 }
 
 /**

@@ -21,14 +21,14 @@ import type { StreamSnapshots } from './stream-snapshots.js';
 export interface StateLoaderFacts {
   readonly recorder: Recorder;
   readonly snapshots: StreamSnapshots;
-  /** Bytes in the states, which can't be frozen. */
-  readonly bytes: FrozenBytes;
   readonly onWarning: (warning: unknown) => void;
 }
 
 /** What is to be loaded. */
 export interface WantedState {
   readonly type: AnyAggregateType;
+  /** Takes note of bytes in the states, which can't be frozen. */
+  readonly bytes: FrozenBytes;
   /** A state that is at hand, and not newer than the head. */
   readonly kept: Folded | undefined;
   readonly image: Head;
@@ -119,15 +119,15 @@ export class StateLoader {
 
   /** Where to begin: with what leaves least to be read. */
   async #start(wanted: WantedState, passed: Set<string>): Promise<Start> {
-    const { type, kept, image, signal } = wanted;
-    const begun: Start = { folded: kept ?? foldedOf(type), covered: 0 };
+    const { type, kept, image, bytes, signal } = wanted;
+    const begun: Start = { folded: kept ?? foldedOf(type, bytes), covered: 0 };
     if (type.truth === 'events') return begun;
     const kind = kindOf(type);
     const note = this.noteOf(image);
     const { folded, stored } = note;
     const isOurs = note.kind === kind && folded !== undefined && folded.seq <= image.seq;
     let start = isOurs ? { ...begun, covered: folded.seq } : begun;
-    if (isOurs && folded.seq > begun.folded.seq) start = { folded: this.#frozen(folded), covered: folded.seq };
+    if (isOurs && folded.seq > begun.folded.seq) start = { folded: frozen(folded, bytes), covered: folded.seq };
     const isInTail = start.folded.seq + 1 >= (image.tail[0]?.first ?? image.seq + 1);
     if (isInTail || image.note === undefined) return start;
     // A note that can be read and names no snapshot: there is none.
@@ -136,35 +136,37 @@ export class StateLoader {
       if (stored.seq <= start.folded.seq) return start;
       passed.add(stored.id);
       const restored = await this.#facts.snapshots.tryRead(stored, signal);
-      if (restored !== undefined) return this.#startAt(restored);
+      if (restored !== undefined) return startAt(restored, bytes);
     }
     const newest = await this.#newest(wanted, passed);
     return newest !== undefined && newest.folded.seq > start.folded.seq ? newest : start;
   }
 
-  async #newest({ type, image, signal }: WantedState, passed: Set<string>): Promise<Start | undefined> {
+  async #newest({ type, image, bytes, signal }: WantedState, passed: Set<string>): Promise<Start | undefined> {
     const restored = await this.#facts.snapshots.newest(kindOf(type), image.seq, passed, signal);
-    return restored && this.#startAt(restored);
+    return restored && startAt(restored, bytes);
   }
 
-  #startAt({ folded, from, bytes }: Restored): Start {
-    return { folded: this.#frozen(folded), covered: folded.seq, from, bytes };
-  }
-
-  #frozen({ state, seq }: Folded): Folded {
-    return { state: freezeState(state, this.#facts.bytes), seq };
-  }
-
-  async #fold({ type, image, journal, signal }: WantedState, { folded: begun, from }: Start): Promise<Folded> {
-    const { recorder, bytes } = this.#facts;
+  async #fold({ type, image, journal, bytes, signal }: WantedState, { folded: begun, from }: Start): Promise<Folded> {
+    const { recorder } = this.#facts;
     let folded = begun;
     if (folded.seq >= image.seq) return folded;
     const first = folded.seq + 1;
-    const reads =
-      from === undefined ? journal.readTo(image, first, signal) : journal.readFrom(from, first, image, signal);
-    for await (const read of reads) {
-      folded = foldAll(type, folded, recorder.records(read, folded.seq + 1, image.seq), bytes);
+    const batches =
+      from === undefined ? journal.batchesTo(image, first, signal) : journal.batchesFrom(from, first, image, signal);
+    for await (const batch of batches) {
+      for (const read of batch) {
+        folded = foldAll(type, folded, recorder.records(read, folded.seq + 1, image.seq), bytes);
+      }
     }
     return folded;
   }
+}
+
+function startAt({ folded, from, bytes: size }: Restored, bytes: FrozenBytes): Start {
+  return { folded: frozen(folded, bytes), covered: folded.seq, from, bytes: size };
+}
+
+function frozen({ state, seq }: Folded, bytes: FrozenBytes): Folded {
+  return { state: freezeState(state, bytes), seq };
 }

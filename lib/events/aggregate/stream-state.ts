@@ -50,8 +50,7 @@ interface Storing {
 export class StreamState {
   readonly #facts: StreamStateFacts;
   readonly #loader: StateLoader;
-  /** Those in the states, which can't be frozen. */
-  readonly bytes: FrozenBytes = new FrozenBytes();
+  #bytes = new FrozenBytes();
   readonly #pending = new PendingCommits();
   #kept: Kept | undefined;
   /** The state as the round under way has it. */
@@ -63,7 +62,12 @@ export class StreamState {
 
   constructor(facts: StreamStateFacts) {
     this.#facts = facts;
-    this.#loader = new StateLoader({ ...facts, bytes: this.bytes });
+    this.#loader = new StateLoader(facts);
+  }
+
+  /** Takes note of bytes in the states, which can't be frozen. */
+  get bytes(): FrozenBytes {
+    return this.#bytes;
   }
 
   /** Others have committed. */
@@ -87,8 +91,8 @@ export class StreamState {
 
   /** The state at a head. */
   async load(type: AnyAggregateType, image: Head | undefined, journal: Journal, signal?: AbortSignal): Promise<Folded> {
-    if (image === undefined || image.seq === 0) return foldedOf(type);
     this.isSpoiled();
+    if (image === undefined || image.seq === 0) return foldedOf(type, this.#bytes);
     const kept = this.#kept?.type === type && this.#kept.folded.seq <= image.seq ? this.#kept.folded : undefined;
     const folded =
       (kept && this.#fromKept(type, kept, image.seq)) ?? (await this.#load(type, kept, image, journal, signal));
@@ -101,7 +105,8 @@ export class StreamState {
 
   /** Whether bytes in a state were changed in place. What is kept here is forgotten then. */
   isSpoiled(): boolean {
-    if (!this.bytes.haveChanged()) return false;
+    if (!this.#bytes.haveChanged()) return false;
+    this.#bytes = new FrozenBytes();
     this.#kept = undefined;
     this.#pending.clear();
     this.#loader.forget();
@@ -158,14 +163,14 @@ export class StreamState {
 
   #advance(ahead: { readonly round: Round; readonly type: AnyAggregateType; folded: Folded }): Folded {
     const { round, type, folded } = ahead;
-    ahead.folded = foldAll(type, folded, round.provisional(folded.seq + 1), this.bytes);
+    ahead.folded = foldAll(type, folded, round.provisional(folded.seq + 1), this.#bytes);
     return ahead.folded;
   }
 
   /** The state that is kept, with what was committed since, if all of that is at hand. */
   #fromKept(type: AnyAggregateType, kept: Folded, seq: number): Folded | undefined {
     const events = this.#pending.eventsAfter(kept.seq, seq, this.#facts.recorder);
-    return events && foldAll(type, kept, events, this.bytes);
+    return events && foldAll(type, kept, events, this.#bytes);
   }
 
   async #load(
@@ -175,7 +180,7 @@ export class StreamState {
     journal: Journal,
     signal: AbortSignal | undefined,
   ): Promise<Folded> {
-    const loaded = await this.#loader.load({ type, kept, image, journal, signal });
+    const loaded = await this.#loader.load({ type, kept, image, journal, bytes: this.#bytes, signal });
     const storing = this.#storingOf(type);
     storing.covered = Math.max(storing.covered, loaded.covered);
     if (loaded.storedBytes > packsMax * noteBytesMax(type.truth, this.#facts.headBytesMax)) {

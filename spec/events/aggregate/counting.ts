@@ -80,3 +80,15 @@ export async function keysIn(engine: Engine): Promise<string[]> {
   const { items } = await engine.scan({ table: tableName, consistent: true });
   return items.map(({ id }) => (id as { readonly S: string }).S).sort();
 }
+
+/** Engines that begin with what `fill` has put into one. */
+export async function copier(fill: (engine: MemoryEngine) => Promise<void>): Promise<() => Promise<MemoryEngine>> {
+  const filled = await openMemory();
+  await fill(filled);
+  const { items } = await filled.scan({ table: tableName, consistent: true });
+  return async () => {
+    const engine = await openMemory();
+    for (const item of items) await engine.put({ table: tableName, item });
+    return engine;
+  };
+}

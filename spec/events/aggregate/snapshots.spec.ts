@@ -313,11 +313,12 @@ describe('a snapshot of another version or type', () => {
     const engine = await openMemory();
     await add(openProcess(engine), every(30, large, 1), 61);
     const next = openProcess(engine);
-    const doubled = {
-      ...every(30, large, 2),
-      apply: (count: Count, event: never) => ({ ...every(1).apply(count, event), pad: '2' }),
-    };
-    const loaded = await next.store.load(doubled as never, '1');
+    const { handle, initial, apply, truth } = every(30, large, 2);
+    const marked = new AggregateType<Count, readonly number[], Added>({
+      ...{ name: 'counter', handle, initial, truth, stateVersion: 2 },
+      apply: (count, event) => ({ ...apply(count, event), pad: '2' }),
+    });
+    const loaded = await next.store.load(marked, '1');
     expect(loaded).toMatchObject({ version: 61, state: { pad: '2', sum: 61 } });
     await add(next, every(30, large, 2), 5);
     expect((await keptIn(engine)).map(({ handlerVersion }) => handlerVersion)).toEqual(['1/counter', '2/counter']);
