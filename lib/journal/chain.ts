@@ -25,11 +25,15 @@ export function chainAfter(chain: string, commit: Commit): string {
 
 /** What a commit says of itself, as JSON. */
 function factsOf({ place, first, count, time, writer, n, prev, ...commit }: Commit): string {
-  const { body, skip, retires, handlerVersion = null, stateDigest = null, marks } = commit;
-  const text = JSON.stringify;
-  const named = marks.length === 0 ? '' : `,${text(marks.map(({ id, at, count: of }) => [id, at, of]))}`;
-  const refused = skip.length === 0 ? '[]' : text(skip);
-  return `[${place},${first},${count},${time},${text(writer)},${n},${prev},${text(body?.digest ?? null)},${refused},${retires},${text(handlerVersion)},${text(stateDigest)}${named}]`;
+  const { body, skip, retires, handlerVersion, stateDigest, marks } = commit;
+  const ids = marks.length === 0 ? '' : `,${JSON.stringify(marks.map(({ id, at, count: of }) => [id, at, of]))}`;
+  const refused = skip.length === 0 ? '[]' : JSON.stringify(skip);
+  const numbers = `${place},${first},${count},${time},${JSON.stringify(writer)},${n},${prev}`;
+  return `[${numbers},${textOf(body?.digest)},${refused},${retires},${textOf(handlerVersion)},${textOf(stateDigest)}${ids}]`;
+}
+
+function textOf(value: string | undefined): string {
+  return value === undefined ? 'null' : JSON.stringify(value);
 }
 
 /** The first 16 bytes of the SHA-256. */
