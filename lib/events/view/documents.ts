@@ -22,7 +22,7 @@ export interface StoredDocument {
 }
 
 /** What counts an event: a stream, or an ordered category, and its number in it. */
-export type PositionOf = (event: RecordedEvent) => readonly [source: string, position: number];
+type PositionOf = (event: RecordedEvent) => readonly [source: string, position: number];
 
 export interface DocumentsFacts {
   readonly table: AtomTable;
@@ -35,7 +35,7 @@ export interface DocumentsFacts {
 type DocumentAtom = ItemAtom<StoredDocument>;
 
 /** Positions of one document may take so many bytes: some thousands of streams. */
-export const seenBytesMax: number = 100 * 1_024;
+const seenBytesMax: number = 100 * 1_024;
 const positionBytes = 8;
 /** Documents that are kept at hand, so that the next event costs a write and no read. */
 const handlesMax = 1_000;
