@@ -44,6 +44,16 @@ export type Feature =
   | 'prevalence'
   /** Prevalent systems: removing what the retention does not keep. */
   | 'prevalence-prune'
+  /** Event stores: `read`, `load`, `info`, `exists`, `subscribe`, `readAll` and `subscribeAll` of an ordered category. */
+  | 'events-read'
+  /** Event stores: `append`, `appendAll`, ordered categories, `archive`, `unarchive`; reading. */
+  | 'events-append'
+  /** Event stores: all of these, `execute` with its snapshots, `delete`, `prune`. */
+  | 'events'
+  /** Event stores: `streams`, and `readAll` without an order. */
+  | 'events-list'
+  /** Views of event stores: `project`, `rebuild`, reading them. */
+  | 'events-views'
   /** `sweep`. */
   | 'sweep'
   /** `sweepParts`. */
@@ -91,6 +101,11 @@ export const permissions: Readonly<Record<Feature, Permissions>> = {
   'prevalence-read': { items: ['BatchGetItem', 'GetItem'] },
   prevalence: { items: ['BatchGetItem', 'GetItem', 'PutItem'] },
   'prevalence-prune': { items: ['DeleteItem', 'GetItem', 'PutItem'] },
+  'events-read': { items: ['BatchGetItem', 'GetItem'] },
+  'events-append': { items: ['BatchGetItem', 'GetItem', 'PutItem'] },
+  events: { items: ['BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem'] },
+  'events-list': { items: ['GetItem'], scans: ['Scan'] },
+  'events-views': { items: ['BatchGetItem', 'GetItem', 'PutItem'], scans: ['Scan'] },
   sweep: { items: ['DeleteItem'], scans: ['Scan'] },
   'sweep-parts': { items: ['DeleteItem', 'GetItem', 'PutItem'], scans: ['Scan'] },
   verify: { settings: ['DescribeTable', 'DescribeTimeToLive'] },

@@ -7,6 +7,7 @@ import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import { type Engine, systemClock } from '../../lib/engine/index.js';
 import { MemoryEngine } from '../../lib/engine/memory.js';
+import { AggregateType, EventStore, View } from '../../lib/events/index.js';
 import {
   defineTable,
   type Feature,
@@ -83,6 +84,33 @@ async function useTill(stage: Stage): Promise<void> {
   await till.close();
 }
 
+type Counted = { type: 'counted'; data: string };
+const countingAs = (name: string, length: number) =>
+  new AggregateType<string, string, Counted>({
+    name: 'till',
+    initial: '',
+    handle: (_state, data) => ({ type: 'counted', data }),
+    apply: (state, { data }) => (state + data).slice(-length),
+    truth: { snapshotEvery: 10 },
+    stateVersion: name === 'large' ? 2 : 1,
+  });
+const [counting, countingLarge] = [countingAs('small', 10), countingAs('large', 5_000)];
+const eventsOn = (table: AtomTable) => new EventStore(table, { ordered: ['order'] });
+
+/** Appends enough to have pages, volumes, bodies, receipts, snapshots, a category. */
+async function useEvents({ table, others }: Stage): Promise<void> {
+  const [store, theirs] = [eventsOn(table), eventsOn(others)];
+  for (let n = 0; n < 120; n += 1) {
+    const text = randomBytes(n === 60 ? 4_000 : 90).toString('hex');
+    await (n % 10 === 9 ? theirs : store).execute(countingLarge, '1', text, { commandId: `c${n}` });
+    await store.settled();
+  }
+  for (let n = 0; n < 60; n += 1) await store.append(`order-${n % 3}`, [{ type: 'placed', data: n }]);
+  await store.append('few-1', [{ type: 'x' }]);
+  await store.close();
+  await theirs.close();
+}
+
 async function queryJobs({ engine, begin }: Stage, fresh: boolean): Promise<void> {
   const table = new AtomTable({ engine, tableName: 'jobs' });
   await table.create({ indexes: [{ name: 'by-status', partitionKey: { name: 'status', type: 'S' } }] });
@@ -149,6 +177,57 @@ const atWork: Readonly<Partial<Record<Feature, (stage: Stage) => Promise<unknown
     stage.begin();
     expect((await till.prune()).snapshotsRemoved).toBeGreaterThan(0);
     await till.close();
+  },
+  async 'events-read'(stage) {
+    await useEvents(stage);
+    stage.begin();
+    const store = eventsOn(stage.table);
+    expect((await store.load(countingLarge, '1')).version).toBe(120);
+    expect((await eventsOn(stage.table).load(counting, '1')).version).toBe(120);
+    for await (const event of store.read('till-1')) void event;
+    for await (const event of store.read('till-1', { direction: 'backwards', from: 50 })) void event;
+    for await (const event of store.readAll({ category: 'order' })) void event;
+    for await (const { seq } of store.subscribe('till-1')) if (seq > 100) break;
+    expect(await store.info('till-1')).toMatchObject({ version: 120 });
+    await store.close();
+  },
+  async 'events-append'({ table, others }) {
+    const [store, theirs] = [eventsOn(table), eventsOn(others)];
+    for (let n = 0; n < 250; n += 1) {
+      const data = randomBytes(n === 60 ? 4_000 : 150).toString('hex');
+      await (n % 10 === 9 ? theirs : store).append('a', [{ type: 'x', data }], { commandId: `c${n}` });
+      if (n % 25 === 0) await store.append(`order-${n % 2}`, [{ type: 'placed' }]);
+      await new Promise(setImmediate);
+    }
+    await store.appendAll(['b', 'c', 'order-1'].map((stream) => ({ stream, events: [{ type: 'x' }] })));
+    await store.archive('a');
+    await store.unarchive('a');
+    await store.close();
+  },
+  async events(stage) {
+    await useEvents(stage);
+    const store = eventsOn(stage.table);
+    await store.prune(countingLarge, '1');
+    await store.delete('till-1');
+    await store.close();
+  },
+  async 'events-list'(stage) {
+    await useEvents(stage);
+    stage.begin();
+    const store = eventsOn(stage.table);
+    for await (const info of store.streams()) void info;
+    for await (const event of store.readAll({ category: 'few' })) void event;
+    await store.close();
+  },
+  async 'events-views'(stage) {
+    await useEvents(stage);
+    stage.begin();
+    const store = eventsOn(stage.table);
+    const view = new View<number>({ name: 'counts', initial: 0, apply: (count) => count + 1 });
+    await store.project(view).refresh();
+    await store.rebuild(view);
+    expect(await store.view(view).get('few-1')).toBe(1);
+    await store.close();
   },
   async sweep({ table, begin, later }) {
     await table.atom('n').reset(1);
@@ -376,6 +455,13 @@ describe('policyFor()', () => {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['till/*'] },
       Null: { 'dynamodb:LeadingKeys': 'false' },
     });
+  });
+
+  it('so can the items of one event store', async () => {
+    const { stage, asked } = await openStage();
+    for (const feature of ['events', 'events-views'] as const) await atWork[feature]?.(stage);
+    expect(asked.partitionKeys.size).toBeGreaterThan(20);
+    expect([...asked.partitionKeys].filter((key) => !key.startsWith('events/'))).toEqual([]);
   });
 
   it('the items that the library keeps beside the atoms are within reach of who is limited to some keys', async () => {
