@@ -218,7 +218,7 @@ export class OpenStream {
     const isThere = commandId !== undefined && closed === 'archived';
     const found = isThere ? await this.#find(commandId, this.#image) : undefined;
     if (found === undefined) work.refuse(new StreamClosedError('append to', this.facts.stream, closed));
-    else work.conclude(await outcomeOf(this.#foundIn, found));
+    else await this.#tellFound(work, found);
   }
 
   /** `undefined`: its caller has left, or there is no room for its events in the round. */
@@ -323,19 +323,24 @@ export class OpenStream {
     return again;
   }
 
+  /** Its events were there before. */
+  async #tellFound(work: Work, found: Found): Promise<void> {
+    // A receipt may be newer than what is known here.
+    if (found.to > (this.#image?.seq ?? 0)) await this.#open();
+    work.conclude(await outcomeOf(this.#foundIn, found));
+  }
+
   /** One whose command came meanwhile, by another call, is told that. */
   async #giveUp(work: Work, base: number): Promise<void> {
     const { commandId } = work;
     const found = commandId === undefined ? undefined : await this.#find(commandId, this.#image);
-    if (found !== undefined) work.conclude(await outcomeOf(this.#foundIn, found));
+    if (found !== undefined) await this.#tellFound(work, found);
     else work.giveUp(this.facts.stream, base, this.#image?.seq ?? 0, await winnersOf(this.#foundIn, base));
   }
 
   async #tell({ work, verdict, at, found }: Decided, round: Round, appended: Appended | undefined): Promise<void> {
     try {
-      // A receipt may be newer than what is known here.
-      if (found !== undefined && found.to > (this.#image?.seq ?? 0)) await this.#open();
-      if (found !== undefined) work.conclude(await outcomeOf(this.#foundIn, found));
+      if (found !== undefined) await this.#tellFound(work, found);
       else if (verdict.kind === 'refuse') work.refuse(verdict.error);
       else if (verdict.kind === 'conflict') work.refuse(await this.#conflict(verdict));
       else if (verdict.lines.length === 0 || appended?.status !== 'applied') {
