@@ -16,7 +16,7 @@ import { floorOf } from '../floor.js';
 import { closingOf } from '../stream-closing.js';
 import { changeHead, type StreamEnds } from '../stream-life.js';
 import type { AnyAggregateType } from './aggregate-type.js';
-import { type Folded, foldAll, foldedOf } from './fold.js';
+import { type Folded, foldedOf, replayAll } from './fold.js';
 import { contentOf } from './snapshot-content.js';
 import { decodeNote, encodeNote, kindOf, type StateNote } from './state-note.js';
 
@@ -181,7 +181,7 @@ class Pruning {
     await this.#compare(folded, image, kept);
     if (folded.seq < image.seq) {
       for await (const read of journal.readTo(image, folded.seq + 1, this.#signal)) {
-        folded = foldAll(this.#type, folded, recorder.records(read, folded.seq + 1, image.seq));
+        folded = replayAll(this.#type, folded, recorder.records(read, folded.seq + 1, image.seq));
         await this.#compare(folded, image, kept);
       }
     }

@@ -13,7 +13,7 @@ import { type FrozenBytes, freezeState } from '../../snapshot/index.js';
 import { prunedOr } from '../floor.js';
 import type { Recorder } from '../recorder.js';
 import type { AnyAggregateType } from './aggregate-type.js';
-import { type Folded, foldAll, foldedOf } from './fold.js';
+import { type Folded, foldedOf, replayAll } from './fold.js';
 import type { Restored } from './snapshot-content.js';
 import { decodeNote, kindOf, type StateNote } from './state-note.js';
 import type { StreamSnapshots } from './stream-snapshots.js';
@@ -156,10 +156,10 @@ export class StateLoader {
       from === undefined ? journal.batchesTo(image, first, signal) : journal.batchesFrom(from, first, image, signal);
     for await (const batch of batches) {
       for (const read of batch) {
-        folded = foldAll(type, folded, recorder.records(read, folded.seq + 1, image.seq), bytes);
+        folded = replayAll(type, folded, recorder.records(read, folded.seq + 1, image.seq));
       }
     }
-    return folded;
+    return frozen(folded, bytes);
   }
 }
 
