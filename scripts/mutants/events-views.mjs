@@ -106,8 +106,16 @@ export const eventsViews = [
   mutant(
     'views: the old documents are deleted with the new ones',
     'lib/events/view/rebuild.ts',
-    'return id !== undefined && !kept.has(id);',
-    'return id !== undefined;',
+    '(generationOf(pointer.name, name) ?? oldest) < oldest',
+    'generationOf(pointer.name, name) !== undefined',
+    crashes,
+    'EventStore.rebuild goes on where',
+  ),
+  mutant(
+    'views: who slept deletes what has come to be meanwhile',
+    'lib/events/view/rebuild.ts',
+    '(generationOf(pointer.name, name) ?? oldest) < oldest',
+    '(generationOf(pointer.name, name) ?? oldest) !== oldest',
     crashes,
     'EventStore.rebuild goes on where',
   ),

@@ -134,11 +134,9 @@ export class Rebuild {
     const { table } = this.#log;
     const { pointer } = this.#feeder;
     const { signal } = this.#options;
-    const kept = new Set(generationsOf((await pointer.read(signal)) ?? { next: 1 }).map(({ id }) => id));
-    const isWanted = (name: string) => {
-      const id = generationOf(pointer.name, name);
-      return id !== undefined && !kept.has(id);
-    };
+    // Ids go up: what is below is over for ever. What is above may have come to be while this process slept.
+    const oldest = Math.min(...generationsOf((await pointer.read(signal)) ?? { next: 1 }).map(({ id }) => id));
+    const isWanted = (name: string) => (generationOf(pointer.name, name) ?? oldest) < oldest;
     for await (const group of grouped(
       table.scanNamed(`${pointer.name}/`, { isWanted, namesOnly: true, signal }),
       deletesAtOnce,
