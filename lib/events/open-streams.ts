@@ -2,7 +2,14 @@
 import type { AtomTable } from '../atom/index.js';
 import { DeadlineError } from '../atom/index.js';
 import { Alarm } from '../engine/index.js';
-import { type Consumer, Journal, type TogetherEntry, type WaitingCall, type WaitingFacts } from '../journal/index.js';
+import {
+  type Consumer,
+  type Floor,
+  Journal,
+  type TogetherEntry,
+  type WaitingCall,
+  type WaitingFacts,
+} from '../journal/index.js';
 import { itemSnapshotStore, type SnapshotStore } from '../snapshot/index.js';
 import { Background } from './aggregate/background.js';
 import { StreamSnapshots } from './aggregate/stream-snapshots.js';
@@ -10,6 +17,7 @@ import { StreamState } from './aggregate/stream-state.js';
 import { OpenStream } from './open-stream.js';
 import { Receipts } from './receipts.js';
 import { Recorder } from './recorder.js';
+import { closingOf } from './stream-closing.js';
 import { listStreams, type StreamInfo, type StreamsOptions } from './stream-info.js';
 import type { StreamEnds } from './stream-life.js';
 import { journalNameOf } from './stream-name.js';
@@ -32,6 +40,9 @@ export interface OpenStreamsFacts {
 
 /** What a stream has beside its journal. */
 type StreamRest = Pick<StreamEnds, 'receipts' | 'snapshots'>;
+
+/** The floor of a deleted stream: whatever is put there came too late. */
+const allGone: Floor = { prunedTo: Number.POSITIVE_INFINITY, sweptTo: Number.POSITIVE_INFINITY };
 
 export class OpenStreams {
   readonly #facts: OpenStreamsFacts;
@@ -145,7 +156,10 @@ export class OpenStreams {
       ...{ ...categories.labelsOf(stream), consumer, headBytesMax, appendBytesMax, volumes: true, onWarning },
       beforeTrim: (commits) => receipts.put(commits),
       // Asked only when something is missing, or may have come late.
-      readFloor: () => snapshots.pointer.read(),
+      readFloor: async () => {
+        const floor = await snapshots.pointer.read();
+        return closingOf(await journal.readHead()) === 'deleted' ? allGone : floor;
+      },
       recover: async () => {
         const image = await journal.readHead();
         if (image === undefined) return;

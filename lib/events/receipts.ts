@@ -73,7 +73,7 @@ export class Receipts {
 }
 
 /** The events that a mark of a commit stands for. */
-export function foundBy({ first }: Commit, { at, count }: Mark): Found {
+function foundBy({ first }: Commit, { at, count }: Mark): Found {
   return { from: first + at, to: first + at + count - 1 };
 }
 

@@ -68,7 +68,8 @@ export async function* readStream(open: OpenStream, options: ReadOptions): Async
 
 /** What is to be told of an error in reading events from `from` on: what is not there was pruned, or the stream was deleted meanwhile. */
 export async function readingError({ journal, facts }: OpenStream, from: number, error: unknown): Promise<unknown> {
-  if (!isLeydenError(error, 'ERR_JOURNAL_GAP')) return prunedOr({ ...facts, journal }, from, error);
+  if (!isLeydenError(error, 'ERR_JOURNAL_GAP') && !isLeydenError(error, 'ERR_JOURNAL_COMPACTED')) return error;
   const image = await journal.readHead().catch(() => undefined);
-  return closingOf(image) === 'deleted' ? new StreamClosedError('read', facts.stream, 'deleted') : error;
+  if (closingOf(image) === 'deleted') return new StreamClosedError('read', facts.stream, 'deleted');
+  return prunedOr({ ...facts, journal }, from, error);
 }

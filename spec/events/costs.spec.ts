@@ -101,6 +101,16 @@ it('append that lost a race: 1 request more; one that is refused, or repeated, w
   expect(await of(() => open().append('s', [deposited], { commandId: 'one' }))).toEqual(cost(1, 1, 0));
 });
 
+it('append that expects what others have appended since: 1 read more, however often', async () => {
+  const { open, of } = await openBench();
+  const [store, other] = [open(), open()];
+  await store.append('s', [deposited]);
+  for (const version of [1, 3, 5]) {
+    await other.append('s', [deposited]);
+    expect(await of(() => store.append('s', [deposited], { expected: version + 1 }))).toEqual(cost(2, 1, 1));
+  }
+});
+
 it('append with a command id to a stream that has pages: 1 read for the receipt', async () => {
   const { open, of } = await openBench();
   const store = open();

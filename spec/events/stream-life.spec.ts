@@ -198,6 +198,53 @@ describe('delete', () => {
     expect(await keysIn(engine)).toEqual(['events/account-1/head']);
   });
 
+  it('a page whose put was on its way when the stream was closed is removed as well', async () => {
+    const engine = await openMemory();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let page: Promise<unknown> | undefined;
+    const slow = steppedEngine(engine, (step) => {
+      if (step.kind !== 'put' || !step.text.includes('/page/')) return undefined;
+      page = held.then(() => step.send());
+      return page;
+    });
+    const writer = storeOn(slow);
+    for (let n = 0; page === undefined; n += 1)
+      await writer.append('account-1', [{ type: 'noted', data: noise(160, n) }]);
+    const deleting = steppedEngine(engine, (step) => {
+      if (step.kind !== 'put' || !step.text.includes('"closed":{"S":"deleted"}')) return undefined;
+      release();
+      return page?.then(() => step.send());
+    });
+    await storeOn(deleting).delete('account-1');
+    expect(await keysIn(engine)).toEqual(['events/account-1/head']);
+  });
+
+  it('a volume whose put was on its way is removed by who put it', async () => {
+    const engine = await openMemory();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let volume: Promise<unknown> | undefined;
+    const slow = steppedEngine(engine, (step) => {
+      if (step.kind !== 'put' || !step.text.includes('/volume/')) return undefined;
+      volume = held.then(() => step.send());
+      return volume;
+    });
+    const writer = storeOn(slow);
+    for (let n = 0; volume === undefined; n += 1) {
+      await writer.append('account-1', [{ type: 'noted', data: noise(240, n) }]);
+      await new Promise(setImmediate);
+    }
+    await storeOn(engine).delete('account-1');
+    release();
+    await writer.close();
+    expect(await keysIn(engine)).toEqual(['events/account-1/head']);
+  });
+
   it('whoever is reading is told, and not that something was lost', async () => {
     const engine = await openMemory();
     const store = storeOn(engine);
