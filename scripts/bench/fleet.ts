@@ -61,7 +61,7 @@ export function flyAll(from: number, to: number): Aircraft {
 }
 
 /** A command: the flight with this number has landed. */
-export interface Land {
+interface Land {
   readonly flight: number;
 }
 
