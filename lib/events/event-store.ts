@@ -242,8 +242,8 @@ export class EventStore {
    * The state of an aggregate as of now, and its version; the `initial` one and 0 where there is none.
    *
    * @consistency Linearizable: what was acknowledged before the call is in it.
-   * @cost 1 request, 1 read unit, when the state or all events are in the head; else also what `read` costs for the events after
-   * the newest snapshot.
+   * @cost 1 request, 1 read unit, when the state or all events are in the head; a state that is larger is in a snapshot: 1 request
+   * more for each 400 KB, compressed; else also what `read` costs for the events after it.
    * @iam dynamodb:GetItem, BatchGetItem
    * @throws {StreamClosedError} `ERR_STREAM_CLOSED` for a deleted one, {@link StreamPrunedError} `ERR_STREAM_PRUNED`,
    * {@link UnknownEventTypeError} `ERR_UNKNOWN_EVENT_TYPE`; what `apply` and `read` throw.
@@ -611,7 +611,39 @@ export class EventStore {
   }
 
   /**
-   * Removes the events of an aggregate below a snapshot that was verified.
+   * Removes the oldest events of an aggregate, below a snapshot of it that is known to be right.
+   *
+   * **Guarantee.** Nothing is removed before the state of all events was made (of a stream that was pruned: of the snapshot that was
+   * verified then, and all events after it), compared with what the head and the snapshots say, stored, read back, and found equal.
+   * That snapshot is kept until another one was verified. What is gone is told by `ERR_STREAM_PRUNED`; no state comes out otherwise.
+   * What it can't do: bring anything back, for another `truth` or `stateVersion`.
+   *
+   * **If the process dies**, the aggregate is what it was, and the next prune goes on.
+   *
+   * @cost A read of the events; about 10 requests; the write units of the state, compressed; 1 write unit for each page, and those of
+   * bodies.
+   * @iam dynamodb:GetItem, BatchGetItem, PutItem, DeleteItem
+   * @throws {PruneRefusedError} `ERR_PRUNE_REFUSED`, {@link StreamPrunedError} `ERR_STREAM_PRUNED` when the stream was pruned below
+   * a snapshot of another `stateVersion`, {@link StreamClosedError} `ERR_STREAM_CLOSED` for a deleted one; `SnapshotDamagedError`
+   * `ERR_SNAPSHOT_DAMAGED`: then no event was removed. TypeError for an aggregate whose truth is 'events'; RangeError for wrong options;
+   * what `apply` and `read` throw.
+   *
+   * @example
+   * ```ts
+   * import { AggregateType, transientEventStore } from 'leyden-jar/events';
+   *
+   * const meter = new AggregateType<number, number, { type: 'read'; data: number }>({
+   *   name: 'meter',
+   *   initial: 0,
+   *   handle: (_total, data) => ({ type: 'read', data }),
+   *   apply: (total, { data }) => total + data,
+   * });
+   * const store = transientEventStore();
+   * for (let n = 0; n < 300; n += 1) await store.execute(meter, '1', n);
+   * const { floor, version } = await store.prune(meter, '1');
+   * console.log(version, floor === (await store.info('meter-1'))?.floor); // => 300 true
+   * console.log((await store.load(meter, '1')).state); // => 44850
+   * ```
    */
   async prune<State, Command, E extends EventInput, Services>(
     type: AggregateType<State, Command, E, Services>,
