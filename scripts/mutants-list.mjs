@@ -5,6 +5,8 @@ import { belief } from './mutants/belief.mjs';
 import { blindWrites } from './mutants/blind-writes.mjs';
 import { commandLine } from './mutants/command-line.mjs';
 import { countingAndLimiting } from './mutants/counting-and-limiting.mjs';
+import { events } from './mutants/events.mjs';
+import { eventsStreams } from './mutants/events-streams.mjs';
 import { eventsTogether } from './mutants/events-together.mjs';
 import { eventsViews } from './mutants/events-views.mjs';
 import { evidence } from './mutants/evidence.mjs';
@@ -41,6 +43,8 @@ import { watching } from './mutants/watching.mjs';
 
 /** @type {readonly import('./mutants/mutant.mjs').Mutant[]} */
 export const mutants = [
+  ...events,
+  ...eventsStreams,
   ...eventsTogether,
   ...eventsViews,
   ...evidence,
