@@ -6,6 +6,7 @@ import { blindWrites } from './mutants/blind-writes.mjs';
 import { commandLine } from './mutants/command-line.mjs';
 import { countingAndLimiting } from './mutants/counting-and-limiting.mjs';
 import { events } from './mutants/events.mjs';
+import { eventsAggregates } from './mutants/events-aggregates.mjs';
 import { eventsStreams } from './mutants/events-streams.mjs';
 import { eventsTogether } from './mutants/events-together.mjs';
 import { eventsViews } from './mutants/events-views.mjs';
@@ -59,6 +60,7 @@ export const mutants = [
   ...journalVolumes,
   ...journals,
   ...prevalence,
+  ...eventsAggregates,
   ...order,
   ...telling,
   ...partsAndTables,

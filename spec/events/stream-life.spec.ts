@@ -40,6 +40,13 @@ async function keysIn(engine: Engine): Promise<string[]> {
   return items.map(({ id }) => (id as { readonly S: string }).S).sort();
 }
 
+async function hasPageAhead(engine: Engine): Promise<boolean> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+  const head = await engine.get({ table: tableName, key: { id: { S: 'events/account-1/head' } }, consistent: true });
+  const data = head?.d as { readonly M: { readonly pages: { readonly N: string } } };
+  return (await keysIn(engine)).includes(`events/account-1/page/${data.M.pages.N}`);
+}
+
 async function all(events: AsyncIterable<RecordedEvent>): Promise<RecordedEvent[]> {
   const seen: RecordedEvent[] = [];
   for await (const event of events) seen.push(event);
@@ -62,6 +69,16 @@ describe('delete', () => {
     expect(await store.exists('account-1')).toBe(false);
     const { items } = await engine.scan({ table: tableName, consistent: true });
     expect(JSON.stringify(items).length).toBeLessThan(3_000);
+  });
+
+  it('removes the bodies of the newest appends, which only the head names', async () => {
+    const engine = await openMemory();
+    const store = storeOn(engine);
+    await store.append('account-1', [{ type: 'large', data: noise(20_000, 1) }]);
+    await store.append('account-1', [{ type: 'huge', data: noise(1_000_000, 2) }]);
+    expect((await keysIn(engine)).filter((key) => key.includes('/body/')).length).toBeGreaterThan(2);
+    await store.delete('account-1');
+    expect(await keysIn(engine)).toEqual(['events/account-1/head']);
   });
 
   it('is refused to readers and writers from its first step on, in every process', async () => {
@@ -133,7 +150,12 @@ describe('delete', () => {
     'is finished by the next call when the process dies %s any of its requests',
     async (when) => {
       const filled = await openMemory();
-      await fill(storeOn(filled));
+      const filling = storeOn(filled);
+      await fill(filling);
+      // Until a page lies ahead of what the head has trimmed.
+      for (let n = 0; !(await hasPageAhead(filled)); n += 1)
+        await filling.append('account-1', [{ type: 'noted', data: noise(160, n) }]);
+      const version = (await filling.info('account-1'))?.version;
       const { items } = await filled.scan({ table: tableName, consistent: true });
       for (let at = 0; ; at += 1) {
         const engine = await openMemory();
@@ -143,6 +165,11 @@ describe('delete', () => {
         deleted.catch(() => {});
         const isDone = await Promise.race([dying.died.then(() => false), deleted.then(() => true)]);
         const heir = storeOn(engine);
+        const read = await all(heir.read('account-1')).then(
+          ({ length }) => length,
+          ({ code }: { readonly code: string }) => code,
+        );
+        expect([version, 'ERR_STREAM_CLOSED']).toContain(read);
         await heir.delete('account-1');
         expect({ at, keys: await keysIn(engine) }).toEqual({ at, keys: ['events/account-1/head'] });
         expect(await heir.info('account-1')).toMatchObject({ closed: 'deleted' });
