@@ -14,7 +14,7 @@ import { chaosCommand, type PlannedRun, planRuns } from '../spec/histories/plans
 import { assertClean, simulationComplaints, suiteSeed, summary } from '../spec/histories/reports.js';
 import { simulate } from '../spec/histories/simulation.js';
 import type { StoreName } from '../spec/histories/stores.js';
-import { pursesInMemory, pursesOnStores } from './chaos/events.js';
+import { purseModes, pursesInMemory, pursesOnStores } from './chaos/events.js';
 import { holdersOnStores } from './chaos/fencing.js';
 import { groupModes, groupsOnStores } from './chaos/groups.js';
 import { ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
@@ -41,7 +41,8 @@ Usage: npm run chaos -- [options]
   --rate R          share of requests that are disturbed                                   (default 0.2)
   --kills N         workers killed (-9) in a run; --stops N: stopped for 0.1 to 10 s; --restarts N: engine killed (-9)
   --prevalence      instead: runs of prevalent systems; --stales N: workers stopped until others have pruned beyond them
-  --events N        instead: N calls of event stores, in runs of 10000 (memory: 2000) at most
+  --events N        instead: N calls of event stores, in runs of 10000 (memory: 2000) at most. --mode batches (memory): appends of
+                    1 to 10000 events, in runs of 200 calls
   --fencing         instead: runs with --stops N (default 100) holders of locks that are stopped beyond their leases
   --failovers N     instead: N leaders of five candidates, a process each, killed (-9) or stopped beyond their lease
   --groups N        instead: N runs of consumer groups and readers of streams on DynamoDB Local. --mode NAME: only
@@ -274,6 +275,7 @@ async function chaosOfPurses(firstSeed: number, engine: StoreName | 'memory' | u
   const options = {
     ...{ firstSeed, turns, fail, calls, profile: oneOf('profile', [...faultProfiles, 'calm'] as const) },
     ...{ processes: numberOf('processes'), callers: numberOf('callers'), rate: numberOf('rate') },
+    mode: oneOf('mode', purseModes),
     ...{ kills: numberOf('kills'), stops: numberOf('stops'), restarts: numberOf('restarts') },
   };
   if (engine === 'memory') await pursesInMemory(options);

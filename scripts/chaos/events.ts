@@ -22,10 +22,15 @@ export interface PurseChaosOptions {
   readonly kills: number | undefined;
   readonly stops: number | undefined;
   readonly restarts: number | undefined;
+  /** In memory: appends of 1 to 10,000 events. */
+  readonly mode: (typeof purseModes)[number] | undefined;
 }
 
+export const purseModes = ['batches'] as const;
+
 /** Of one run; the judge has all of it at once. */
-const callsMax = { inMemory: 2_000, onStores: 10_000 } as const;
+const callsMax = { inMemory: 2_000, batches: 200, onStores: 10_000 } as const;
+const eventsMax = 10_000;
 const stopMsMax = 10_000;
 
 const summed = [
@@ -91,16 +96,28 @@ export async function pursesOnStores(options: PurseChaosOptions, engines: readon
 }
 
 export async function pursesInMemory(options: PurseChaosOptions): Promise<void> {
-  const { firstSeed, turns, fail, rate, processes, callers, kills, stops } = options;
-  const ops = Math.min(options.calls, callsMax.inMemory);
+  const { firstSeed, turns, fail, rate, processes, callers, kills, stops, mode } = options;
+  const ops = Math.min(options.calls, mode === undefined ? callsMax.inMemory : callsMax.batches);
   const sums = new Sums();
   for (const turn of turns(Math.ceil(options.calls / ops))) {
     const drawn = engineFaultProfiles[turn % engineFaultProfiles.length] as EngineFaultProfile;
     const { profile = drawn } = options;
     const seed = firstSeed + turn;
-    const command = purseCommand({ ops, engine: 'memory', profile, seed, processes, callers, rate, kills, stops });
+    const command = purseCommand({
+      ops,
+      engine: 'memory',
+      mode,
+      profile,
+      seed,
+      processes,
+      callers,
+      rate,
+      kills,
+      stops,
+    });
     try {
-      const report = await simulate({ seed, profile, rate, processes, callers, calls: ops, kills, stops });
+      const run = { seed, profile, rate, processes, callers, calls: ops, kills, stops };
+      const report = await simulate({ ...run, eventsMax: mode === undefined ? undefined : eventsMax });
       sums.add(report);
       const wrong = purseComplaints(report);
       if (wrong.length > 0) fail(`${wrong.slice(0, 5).join('\n')}\nrepeat: ${command}`);

@@ -37,6 +37,8 @@ export interface CallersOptions {
   readonly takeOver?: (() => Order | undefined) | undefined;
   /** Length of large texts, at most. */
   readonly padMax: number;
+  /** Events of one order, at most, each magnitude as often as the others. @defaultValue mostly one, now and then up to 60 */
+  readonly eventsMax?: number | undefined;
   /** Told as calls begin. */
   readonly onCall?: (begun: number) => void;
 }
@@ -165,18 +167,25 @@ export class Callers {
     const { random, padMax } = this.#options;
     const draw = random.int(100);
     const op = deed === 'append' ? 'note' : draw < 30 ? 'take' : draw < 40 ? 'ensure' : 'add';
-    const many = random.int(40) === 0 ? 1 + random.int(60) : 1 + random.int(3);
+    const count = this.#drawCount();
     const key = !isKeyed ? 'none' : deed === 'append' && random.int(2) === 0 ? 'event' : 'command';
-    const padLength = random.int(12) === 0 ? 1 + random.int(Math.ceil(padMax / many)) : 0;
+    const padLength = random.int(12) === 0 ? 1 + random.int(Math.ceil(padMax / count)) : 0;
     return {
       uid,
       stream,
       op,
       amount: 1 + random.int(op === 'take' ? 60 : 20),
-      count: random.int(3) === 0 ? many : 1,
+      count,
       padLength,
       key,
     };
+  }
+
+  #drawCount(): number {
+    const { random, eventsMax } = this.#options;
+    if (eventsMax !== undefined) return Math.floor(eventsMax ** random.next());
+    if (random.int(3) > 0) return 1;
+    return random.int(40) === 0 ? 1 + random.int(60) : 1 + random.int(3);
   }
 
   #drawExpected({ op, stream }: Order): ExpectedVersion {

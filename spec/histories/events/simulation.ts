@@ -43,6 +43,8 @@ export interface SimulationOptions {
   readonly streams?: number | undefined;
   /** Calls in all. */
   readonly calls: number;
+  /** Events of one order, at most: see `Callers`. */
+  readonly eventsMax?: number | undefined;
   /** @defaultValue 2 */
   readonly kills?: number | undefined;
   /** Processes that stand still while the others go on. @defaultValue 1 */
@@ -158,7 +160,7 @@ class Simulation {
 
   /** Another process, which first gives again what the one before has left open. */
   #begin({ lives }: Slot, index: number, repeat: readonly Order[]): void {
-    const { profile, rate = 0.2, processes = 4, callers = 4, streams = 6, calls, lie } = this.#options;
+    const { profile, rate = 0.2, processes = 4, callers = 4, streams = 6, calls, eventsMax, lie } = this.#options;
     const name = `p${index}.${lives.length}`;
     const begunBefore = lives.reduce((sum, { begun }) => sum + begun, 0);
     const engine = new FaultyEngine(this.#store, { clock: this.#clock, seed: this.#random.int(2 ** 31) });
@@ -184,7 +186,7 @@ class Simulation {
       die = () => resolve(undefined);
     });
     const crew = new Callers({
-      ...{ name, notebook, clock: this.#clock, random, callers, streams, repeat, padMax: 9_000 },
+      ...{ name, notebook, clock: this.#clock, random, callers, streams, repeat, eventsMax, padMax: 9_000 },
       calls: Math.max(1, Math.ceil(calls / processes) - begunBefore),
       open: () => this.#openStore(mortal.engine, chance),
       handOver: (order) => void this.#open.push(order),
