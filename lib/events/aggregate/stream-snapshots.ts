@@ -34,7 +34,7 @@ export interface StreamSnapshotsFacts {
 /** Parts that a snapshot may have before it asks the pointer for more room. */
 const roomParts = 16;
 /** Snapshots that are kept where nothing is pruned. */
-export const keepDefault = 2;
+const keepDefault = 2;
 const deletesAtOnce = 8;
 
 export class StreamSnapshots {
