@@ -16,6 +16,8 @@ export interface CommandArguments {
 }
 
 const type = aircraftOf('aggregate');
+/** Nobody leaves: an event that was told as unknown could not be accounted for. */
+const timeoutMs = 600_000;
 
 /** Commands in a closed loop, each caller on one aircraft. Who lost too many races is not counted. */
 export async function executeCommands({ place, name, aircraft, callers, forMs }: CommandArguments): Promise<Sample> {
@@ -27,7 +29,8 @@ export async function executeCommands({ place, name, aircraft, callers, forMs }:
     async op(caller) {
       const [flight] = nextFlights(1);
       try {
-        return await store.execute(type, `${name}-${caller % aircraft}`, { flight: flight?.data.flight ?? 0 });
+        const command = { flight: flight?.data.flight ?? 0 };
+        return await store.execute(type, `${name}-${caller % aircraft}`, command, { timeoutMs });
       } catch (error) {
         if ((error as { readonly code?: string }).code === 'ERR_CONFLICT') return undefined;
         throw error;
