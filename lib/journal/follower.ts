@@ -69,6 +69,8 @@ export class Follower {
   #seqWanted = 0;
   /** How often a snapshot was loaded. */
   #restores = 0;
+  /** Whether commits were passed over, so that not all writers are known. */
+  #hasJumped = false;
   /** Told of each commit that is folded; for a writer in search of its own. */
   readonly #watches = new Set<(commit: Commit) => void>();
 
@@ -99,6 +101,11 @@ export class Follower {
     return this.#restores;
   }
 
+  /** Whether commits were passed over: then the cursor does not know all writers. */
+  get hasJumped(): boolean {
+    return this.#hasJumped;
+  }
+
   /** Calls `watch` for each commit that is folded from now on, until the function that is returned is called. */
   watch(watch: (commit: Commit) => void): () => void {
     this.#watches.add(watch);
@@ -120,6 +127,7 @@ export class Follower {
     this.#cursor = new Cursor(facts);
     this.#image = undefined;
     this.#restores += 1;
+    this.#hasJumped = false;
   }
 
   /** @throws {JournalFormatError} `ERR_JOURNAL_FORMAT`, when the head is not one of this journal's. */
@@ -183,6 +191,7 @@ export class Follower {
   jump(image: Head): void {
     const { place, seq, time, chain, pages } = image;
     this.restore({ place, seq, time, chain, page: pages, writers: [] });
+    this.#hasJumped = true;
     this.#note(image);
   }
 

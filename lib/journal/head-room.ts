@@ -40,13 +40,24 @@ export class HeadRoom {
   /** Bytes of packed commits that the head's tail may have, if its item is to cost what it may. */
   bytes(note: Uint8Array | undefined): number {
     const { headBytesMax, follower, keys, label } = this.#options;
-    const writers = Math.min(follower.cursor.writers.size + 1, evidenceWritersMax);
+    const writers = Math.min(this.#writers(), evidenceWritersMax);
     const names = Buffer.byteLength(keys.head) + Buffer.byteLength(label);
     const volumes = this.#options.binder === undefined ? 0 : volumesBytes;
     const taken = factsBytes + names + writers * evidenceBytes + volumes + (note?.byteLength ?? 0);
     if (note === undefined) return Math.max(headBytesMax - taken, roomBytesMin);
     // A note that is larger than it may be makes the head dearer with each commit: then what is paid for is used.
     return Math.max(headBytesMax, Math.ceil((taken + roomBytesMin) / unitBytes) * unitBytes) - taken;
+  }
+
+  /** Writers in the evidence, about. Where commits were passed over, the tail tells of them. */
+  #writers(): number {
+    const { cursor, image, hasJumped } = this.#options.follower;
+    const known = cursor.writers.size + 1;
+    if (!hasJumped || image === undefined) return known;
+    const inTail = new Set(image.tail.map(({ writer }) => writer)).size;
+    // Each has written once: there will have been others before.
+    const isPassing = inTail > 2 && inTail === image.tail.length;
+    return Math.max(known, isPassing ? image.place : inTail + 1);
   }
 
   /** Whether events with this text go into the head itself, and not into a body. */
