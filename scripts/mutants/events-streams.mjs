@@ -177,8 +177,8 @@ export const eventsStreams = [
     'lib/events/append-work.ts',
     'if (contents !== undefined && !this.#isSame(contents)) {',
     'if (contents !== undefined && contents.length < 0) {',
-    properties,
-    'EventStore answers calls of two processes',
+    contract,
+    'transientEventStore command ids with other events',
   ),
   mutant(
     'expected versions: a higher one will do',
