@@ -5,7 +5,10 @@ import { Alarm } from '../engine/index.js';
 import {
   type Consumer,
   type Floor,
+  type Head,
+  headOptions,
   Journal,
+  journalKeys,
   type TogetherEntry,
   type WaitingCall,
   type WaitingFacts,
@@ -147,7 +150,9 @@ export class OpenStreams {
     const items = table.writeOnce();
     const newId = () => Buffer.from(table.sources.randomBytes(9)).toString('base64url');
     const store = this.#facts.snapshots ?? itemSnapshotStore(items, journal);
-    return new StreamSnapshots({ table, journal, store, newId, onWarning });
+    const head = table.atomOf<Head>(table.keyNamed(journalKeys(journal).head), headOptions);
+    const isDeleted = async () => closingOf(await head.deref()) === 'deleted';
+    return new StreamSnapshots({ table, journal, store, newId, isDeleted, onWarning });
   }
 
   #journal(stream: string, { receipts, snapshots }: StreamRest, consumer: Consumer): Journal {
@@ -158,13 +163,9 @@ export class OpenStreams {
       // Asked only when something is missing, or may have come late.
       readFloor: async () => {
         const floor = await snapshots.pointer.read();
-        return closingOf(await journal.readHead()) === 'deleted' ? allGone : floor;
-      },
-      recover: async () => {
-        const image = await journal.readHead();
-        if (image === undefined) return;
-        journal.jump(image);
-        consumer.jumped?.(image);
+        // Perhaps within a function that swaps the head, where a read of it would be refused.
+        const image = await this.#background.outside(() => journal.readHead());
+        return closingOf(image) === 'deleted' ? allGone : floor;
       },
     });
     return journal;

@@ -281,10 +281,15 @@ export class Follower {
 
   /** Something is not as it should be: pruned away, or lost. The pointer is read now, not before. */
   async #explain({ key, reason }: Trouble, page: number, image: Head): Promise<void> {
-    const { name, readFloor, recover } = this.#options;
+    const { name, consumer, readFloor, recover } = this.#options;
     const { seq } = this.#cursor;
     const { prunedTo } = await readFloor();
     if (prunedTo <= page) throw new JournalGapError(name, { key, reason, from: seq, to: image.seq });
+    if (consumer.jumped !== undefined) {
+      this.jump(image);
+      consumer.jumped(image);
+      return;
+    }
     if (recover === undefined) throw new JournalCompactedError(name, seq + 1);
     await recover();
     // A snapshot of which the journal's next page may be gone leads nowhere, however often it is loaded.

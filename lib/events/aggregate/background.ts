@@ -13,8 +13,13 @@ export class Background {
     this.#onWarning = onWarning;
   }
 
+  /** Works outside of whatever this is called in. */
+  outside<T>(work: () => Promise<T>): Promise<T> {
+    return this.#outside.runInAsyncScope(() => Promise.resolve().then(work));
+  }
+
   begin(work: () => Promise<void>): void {
-    const started = this.#outside.runInAsyncScope(() => Promise.resolve().then(work));
+    const started = this.outside(work);
     const done = started.catch(this.#onWarning).finally(() => this.#works.delete(done));
     this.#works.add(done);
   }

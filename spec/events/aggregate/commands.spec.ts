@@ -51,7 +51,7 @@ describe('what a handler returns', () => {
     ['an array with null', [null], 'not an array with null'],
     ['a type that is no text', { type: 7 }, 'an object without a type'],
     ['a function', () => noted, 'not a function'],
-    ['a generator', (function* () {})(), 'an object without a type'],
+    ['a generator', (function* () {})(), 'one after the other'],
   ])('may not be %s', async (_name, returned, text) => {
     const { store } = openProcess(await openMemory());
     const failed = store.execute(

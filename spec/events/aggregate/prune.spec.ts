@@ -246,6 +246,20 @@ describe('prune', () => {
     await expect(one.store.prune(every(30), '1')).rejects.toMatchObject({ code: 'ERR_STREAM_CLOSED' });
   });
 
+  it('is passed over by one that was behind, in the midst of an append', async () => {
+    for (const behind of [12, 20, 30, 45, 90]) {
+      const engine = await openMemory();
+      const [one, other] = [openProcess(engine), openProcess(engine)];
+      await add(one, every(1_000), 5);
+      await add(other, every(1_000), behind);
+      await other.store.prune(every(1_000), '1', { keepSnapshots: 1 });
+      expect((await one.store.append(stream, [{ type: 'added', data: { by: 1 } }])).version).toBe(6 + behind);
+      const { version, state } = await one.store.execute(every(1_000), '1', [1]);
+      expect([version, state.sum]).toEqual([7 + behind, 7 + behind]);
+      expect([...one.warnings, ...other.warnings]).toEqual([]);
+    }
+  });
+
   it('by several at once, while commands go on, leaves one state', async () => {
     const engine = await openMemory();
     const all = [openProcess(engine), openProcess(engine), openProcess(engine)];
