@@ -39,7 +39,7 @@ export class HeadRoom {
 
   /** Bytes of packed commits that the head's tail may have, if its item is to cost what it may. */
   bytes(note: Uint8Array | undefined): number {
-    const { headBytesMax, follower, keys, label } = this.#options;
+    const { headBytesMax, keys, label } = this.#options;
     const writers = Math.min(this.#writers(), evidenceWritersMax);
     const names = Buffer.byteLength(keys.head) + Buffer.byteLength(label);
     const volumes = this.#options.binder === undefined ? 0 : volumesBytes;
