@@ -42,7 +42,7 @@ export interface PurseEvent {
 }
 
 /** What commands are handed: a pause in the middle of the decision. */
-export interface PurseServices {
+interface PurseServices {
   readonly pause: () => Promise<void>;
 }
 
