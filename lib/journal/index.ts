@@ -20,6 +20,7 @@ export type { Consumer } from './follower.js';
 export type { Head, Holder } from './head.js';
 export { headOptions, requireHead } from './heads.js';
 export { type HoldOptions, Journal, type JournalOptions } from './journal.js';
+export { journalKeys } from './keys.js';
 export type { Position } from './protocol.js';
 export type { ReadCommit, ReadFrom } from './reader.js';
 export type { Floor } from './spiller.js';

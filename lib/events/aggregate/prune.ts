@@ -69,6 +69,9 @@ export async function pruneStream(
 ): Promise<PruneReport> {
   try {
     return await prune(ends, type, keep, signal);
+  } catch (error) {
+    // Of a stream that was deleted meanwhile nothing stays, and nothing else is to be told.
+    throw (await ends.snapshots.clearDeleted(undefined)) ? new StreamClosedError('prune', ends.stream, 'deleted') : error;
   } finally {
     await ends.journal.close();
   }
@@ -98,7 +101,7 @@ async function prune(
   await ends.snapshots.deleteDropped(planned, signal);
   await pointer.finish(planned, { signal });
   const image = await journal.readHead(signal);
-  if (image === undefined) throw new StreamClosedError('prune', stream, 'deleted');
+  if (image === undefined || closingOf(image) === 'deleted') throw new StreamClosedError('prune', stream, 'deleted');
   return {
     floor: await floorOf(ends, image, signal),
     version: verified.seq,
@@ -151,7 +154,7 @@ class Pruning {
     const stored = { id, parts, seq, page, kind: this.#kind };
     await changeHead(this.#ends, this.#signal, 'prune', (image) => {
       const before = noteOf(image);
-      if ((before.stored?.seq ?? 0) >= seq) return undefined;
+      if ((before.stored?.seq ?? 0) >= seq || closingOf(image) === 'deleted') return undefined;
       const withState = (before.folded?.seq ?? 0) >= seq ? encodeNote({ ...before, stored }) : undefined;
       return { note: withState ?? (encodeNote({ stored }) as Uint8Array) };
     });
@@ -209,7 +212,9 @@ class Pruning {
     let image = head;
     if (newest !== undefined && newest.place >= image.place) {
       // The pointer only moves forward: a commit without events makes room for another snapshot of the same state.
-      await changeHead(this.#ends, signal, 'prune', ({ seq }) => (seq === image.seq ? {} : undefined));
+      await changeHead(this.#ends, signal, 'prune', ({ seq, closed }) =>
+        seq === image.seq && closingOf({ closed }) !== 'deleted' ? {} : undefined,
+      );
       image = journal.image ?? image;
       if (image.seq !== head.seq || image.place <= newest.place) return undefined;
     }
@@ -218,7 +223,7 @@ class Pruning {
     // What counts is what stands there, and not what was sent.
     await snapshots.read({ ...entry, kind: this.#kind }, signal);
     const moved = await snapshots.move(entry, signal);
-    if (moved !== 'moved') return undefined;
+    if ((await snapshots.clearDeleted(entry)) || moved !== 'moved') return undefined;
     this.#right.add(id);
     return entry;
   }

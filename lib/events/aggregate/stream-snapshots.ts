@@ -28,6 +28,8 @@ export interface StreamSnapshotsFacts {
   readonly journal: string;
   readonly store: SnapshotStore;
   readonly newId: () => string;
+  /** Reads the stream's head, strongly consistent. */
+  readonly isDeleted: () => Promise<boolean>;
   readonly onWarning: (warning: unknown) => void;
 }
 
@@ -115,10 +117,9 @@ export class StreamSnapshots {
     if (begun === 'begun') {
       const entry = await this.write(id, kind, folded, head);
       const moved = await this.move(entry);
-      if (moved === 'moved') {
-        await this.#thinOut();
-        return { ...entry, kind };
-      }
+      if (moved === 'moved') await this.#thinOut();
+      if (await this.clearDeleted(entry)) return undefined;
+      if (moved === 'moved') return { ...entry, kind };
     }
     const newest = (await pointer.read()).kept.at(-1);
     return newest && { ...newest, kind: newest.handlerVersion ?? '' };
@@ -136,10 +137,12 @@ export class StreamSnapshots {
     const { store, table, onWarning } = this.#facts;
     const { clock } = table.sources;
     const { pointer } = this;
+    let put = roomParts;
     try {
       const content = encodeState(contentOf(kind, folded, head), { now: () => clock.monotonicMs() });
       const onRoom = async (room: number) => {
         const grown = await pointer.grow({ id, parts: room }, { signal });
+        put = room;
         if (grown === 'swept') throw new Error(`Cannot make snapshot ${id}: a pruner took it for given up`);
       };
       const { parts, bytes, digest } = await writeSnapshot({ store, id, content, room: roomParts, onRoom, signal });
@@ -149,6 +152,7 @@ export class StreamSnapshots {
     } catch (error) {
       // Its parts are named by the pointer until then, and the next prune removes them.
       await pointer.abandon(id).catch(onWarning);
+      await this.clearDeleted({ id, parts: put }).catch(onWarning);
       throw error;
     }
   }
@@ -174,6 +178,20 @@ export class StreamSnapshots {
     for (const { id, parts } of all) await this.#deleteParts(id, parts, signal);
     // Nobody may write to it any more, so it need not leave what would tell of late writes.
     if (all.length > 0) await table.writeOnce().delete(`${journal}/snap`, { signal });
+  }
+
+  /**
+   * Removes what was put here for a stream that was deleted meanwhile, as nobody else does. Whoever deletes it later finds what the pointer
+   * names. @returns whether it was deleted.
+   */
+  async clearDeleted(made: Pick<SnapEntry, 'id' | 'parts'> | undefined): Promise<boolean> {
+    const { table, journal, isDeleted } = this.#facts;
+    if (!(await isDeleted())) return false;
+    const { kept, making, dropping } = await this.pointer.read();
+    const all = [...kept, ...making, ...dropping, ...(made === undefined ? [] : [made])];
+    for (const { id, parts } of all) await this.#deleteParts(id, parts, undefined);
+    await table.writeOnce().delete(`${journal}/snap`);
+    return true;
   }
 
   /** Removes all but the newest snapshots and pinned ones, and nothing of the journal. */
