@@ -116,7 +116,11 @@ export class Appender {
   append(batch: Batch, body?: PreparedBody): Promise<Appended> {
     const turn = this.turn(batch, body);
     const appended = Appender.inTurn([this], () => turn.eagerly(() => this.#swap(turn)));
-    return body === undefined ? appended : this.#orRemoved(appended, body);
+    if (body === undefined) return appended;
+    return appended.catch(async (error: unknown) => {
+      await this.removeIfClosed(body, error);
+      throw error;
+    });
   }
 
   /** A turn for a batch. The number is taken now, so that a body that is prepared before this turn comes gets a later one. */
@@ -160,19 +164,13 @@ export class Appender {
     return this.#put(bodyText as string);
   }
 
-  /** Of a journal that was closed meanwhile nobody may come by any more who sweeps. */
-  async #orRemoved(appended: Promise<Appended>, { ref, ...name }: PreparedBody): Promise<Appended> {
-    try {
-      return await appended;
-    } catch (error) {
-      const { items, keys } = this.#options;
-      if (error instanceof JournalClosedError) {
-        const doomed = bodyKeys(keys, name, ref.parts).reverse();
-        // It is garbage at worst, and the error is what counts.
-        await Promise.all(doomed.map((key) => items.delete(key).catch(() => {})));
-      }
-      throw error;
-    }
+  /** Removes a body that was to be committed, if `error` says that this journal is closed: nobody may come by any more who sweeps. */
+  async removeIfClosed({ ref, ...name }: PreparedBody, error: unknown): Promise<void> {
+    const { items, keys, name: journal } = this.#options;
+    if (!(error instanceof JournalClosedError) || error.journal !== journal) return;
+    const doomed = bodyKeys(keys, name, ref.parts).reverse();
+    // It is garbage at worst, and the error is what counts.
+    await Promise.all(doomed.map((key) => items.delete(key).catch(() => {})));
   }
 
   async #put(text: string): Promise<PreparedBody> {

@@ -87,6 +87,9 @@ export async function appendTogether(
       },
       leaves,
     );
+  } catch (error) {
+    await Promise.all(entries.map(({ body }, at) => body && appenders[at]?.removeIfClosed(body, error)));
+    throw error;
   } finally {
     links.end();
   }
