@@ -121,10 +121,12 @@ export function readingContract(newStore: () => OpenStore): void {
     const left = all(reader.subscribe('s', { signal: leaver.signal }));
     leaver.abort(new Error('left'));
     await expect(left).rejects.toThrow('left');
-    const deleted = all(reader.subscribe('s', { pollMsMax: 100 }));
+    const deleted = expect(all(reader.subscribe('s', { pollMsMax: 100 }))).rejects.toMatchObject({
+      ...{ code: 'ERR_STREAM_CLOSED', closed: 'deleted' },
+    });
     const closed = all(reader.subscribe('t', { pollMsMax: 100 }));
     await store.delete('s');
-    await expect(deleted).rejects.toMatchObject({ code: 'ERR_STREAM_CLOSED', closed: 'deleted' });
+    await deleted;
     await reader.close();
     expect(await closed).toEqual([]);
   });
