@@ -6,7 +6,7 @@
  *   {"f":{"json":{"t":…,"d":…},"meta":…}}               more than plain JSON (Date, Map, bigint, …): superjson's form
  */
 import { type Held, hold, jsonCodec, UnsupportedValueError } from '../codec/index.js';
-import { type EventInput, type EventMetadata, schemaVersionDefault } from './event.js';
+import { type EventInput, type EventMetadata, type RecordedEvent, schemaVersionDefault } from './event.js';
 
 /** What a line says. */
 export interface EventContent {
@@ -89,6 +89,13 @@ function requireEvent(event: EventInput): EventInput {
   if (id !== undefined) requireText('id', id);
   if (schemaVersion !== undefined) requireText('schemaVersion', schemaVersion);
   if (metadata !== undefined) requireMetadata(metadata);
+  const isKnown = 'seq' in event ? isOfRecorded : isOfInput;
+  for (const name of Object.keys(event)) {
+    if (Object.hasOwn(isKnown, name)) continue;
+    throw new TypeError(
+      `Cannot append: an event has no ${JSON.stringify(name)}, it would be lost; put what happened into data, what else there is to say into metadata`,
+    );
+  }
   return event;
 }
 
@@ -105,8 +112,28 @@ function requireText(name: string, value: unknown): void {
 /** Of a type, an id, a version. */
 const textBytesMax = 512;
 
-/** @throws TypeError for what is no metadata. */
+/** Members of an event that are stored. */
+const isOfInput: Readonly<Record<keyof EventInput, true>> = {
+  ...{ type: true, data: true, metadata: true, schemaVersion: true, id: true },
+};
+/** Of one that was read, and is appended elsewhere: what a store says of it, it says anew. */
+const isOfRecorded: Readonly<Record<keyof RecordedEvent, true>> = {
+  ...isOfInput,
+  ...{ stream: true, seq: true, time: true, commandId: true, position: true },
+};
+
+/** @throws TypeError for what is no metadata: of a Map, or a Date, nothing would be stored. */
 export function requireMetadata(metadata: unknown): void {
-  if (typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)) return;
-  throw new TypeError(`Cannot append: metadata must be an object: ${metadata === null ? 'null' : typeof metadata}`);
+  if (isPlainObject(metadata)) return;
+  const given = metadata === null ? 'null' : typeof metadata;
+  throw new TypeError(
+    `Cannot append: metadata must be an object: ${given === 'object' ? `an instance of ${metadata?.constructor?.name}` : given}`,
+  );
+}
+
+/** Of whatever realm. */
+function isPlainObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -1,15 +1,16 @@
 /** The event store: what a user calls. Each call is documented here, and done by a file beside this one. */
 import type { AtomTable } from '../atom/index.js';
 import type { Head } from '../journal/index.js';
-import type { AggregateType } from './aggregate/aggregate-type.js';
+import { type AggregateType, type AnyAggregateType, isAggregateType } from './aggregate/aggregate-type.js';
 import { CommandWork, type Executed } from './aggregate/command-work.js';
 import { loadAggregate } from './aggregate/load-aggregate.js';
 import { type PruneOptions, type PruneReport, pruneStream, requirePrune } from './aggregate/prune.js';
 import { type Appended, AppendWork } from './append-work.js';
+import { requireOptions } from './call-options.js';
 import { EventStoreClosedError, StreamClosedError } from './errors.js';
 import type { EventInput, RecordedEvent } from './event.js';
 import { encodeEvent } from './event-line.js';
-import { requireExpected } from './expected-version.js';
+import { expectedIn } from './expected-version.js';
 import { floorNow } from './floor.js';
 import { OpenStreams } from './open-streams.js';
 import { requireCommandId } from './receipts.js';
@@ -23,10 +24,11 @@ import {
   requireStoreOptions,
   requireWrite,
   type WriteOptions,
+  writeOptions,
 } from './store-options.js';
 import { infoOf, requireStreamsOptions, type StreamInfo, type StreamsOptions } from './stream-info.js';
 import { archiveStream, deleteStream, type EndOptions, type StreamEnds, unarchiveStream } from './stream-life.js';
-import { requireStreamName, streamOf } from './stream-name.js';
+import { requireAggregateId, requireStreamName, streamOf } from './stream-name.js';
 import { type ReadOptions, readStream, requireReadOptions } from './stream-reader.js';
 import { requireSubscribeOptions, type SubscribeOptions, subscribeTo } from './stream-subscription.js';
 import { AllStreams, type ReadAllOptions, type SubscribeAllOptions } from './together/all-streams.js';
@@ -126,9 +128,10 @@ export class EventStore {
     requireStreamName('append', stream);
     if (!Array.isArray(events))
       throw new TypeError(`Cannot append to stream ${stream}: events must be an array: ${typeof events}`);
+    requireOptions<AppendOptions>('append', options, { expected: true, ...writeOptions });
     const { metadata, signal } = options;
     const { commandId, timeoutMs } = requireWrite(options);
-    const expected = requireExpected(options.expected);
+    const expected = expectedIn(options);
     const lines = events.map((event) => encodeEvent(event, metadata));
     const open = this.#streams.of(stream);
     const id = commandId ?? lines[0]?.content().i;
@@ -223,10 +226,12 @@ export class EventStore {
   ): Promise<Executed<State, RecordedEvent<E>>> {
     this.#requireOpen('execute a command in');
     const stream = this.#streamOf(type, id);
+    const names = { expected: true, services: true, retries: true, ...writeOptions } as const;
+    requireOptions<ExecuteOptions<Services>>('execute a command', options, names);
     const { metadata, services, signal } = options;
     const retries = requireRetries(options.retries);
     const { commandId, timeoutMs } = requireWrite(options);
-    const expected = requireExpected(options.expected);
+    const expected = expectedIn(options);
     signal?.throwIfAborted();
     const open = this.#streams.of(stream);
     const work = new CommandWork(type, {
@@ -251,11 +256,12 @@ export class EventStore {
   async load<State, Command, E extends EventInput, Services>(
     type: AggregateType<State, Command, E, Services>,
     id: string,
-    { signal }: CallSignal = {},
+    options: CallSignal = {},
   ): Promise<Loaded<State>> {
     this.#requireOpen('load from');
     const open = this.#streams.toRead(this.#streamOf(type, id));
-    const { state, seq } = await loadAggregate(open, type, signal);
+    requireOptions('load an aggregate', options, { signal: true });
+    const { state, seq } = await loadAggregate(open, type, options.signal);
     return { state: state as State, version: seq };
   }
 
@@ -335,6 +341,7 @@ export class EventStore {
    */
   async appendAll(entries: readonly StreamEntry[], options: WriteOptions = {}): Promise<readonly Appended[]> {
     this.#requireOpen('append to');
+    requireOptions<WriteOptions>('append to several streams', options, writeOptions);
     const { timeoutMs } = requireWrite(options);
     return this.#all.append(entries, options, timeoutMs);
   }
@@ -354,6 +361,7 @@ export class EventStore {
    */
   async *readAll(options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
     this.#requireOpen('read all of');
+    requireOptions<ReadAllOptions>('read all', options, { category: true, from: true, signal: true });
     yield* this.#all.read(options);
   }
 
@@ -385,9 +393,10 @@ export class EventStore {
    * @cost A scan of the table, and a transaction for each stream.
    * @iam dynamodb:Scan, GetItem, PutItem
    */
-  async order(category: string, { signal }: CallSignal = {}): Promise<number> {
+  async order(category: string, options: CallSignal = {}): Promise<number> {
     this.#requireOpen('order a category of');
-    return this.#all.order(category, signal);
+    requireOptions('order a category', options, { signal: true });
+    return this.#all.order(category, options.signal);
   }
 
   /**
@@ -409,9 +418,11 @@ export class EventStore {
    * console.log(info?.version, info?.exists, info?.closed); // => 1 true archived
    * ```
    */
-  async info(stream: string, { signal }: CallSignal = {}): Promise<StreamInfo | undefined> {
+  async info(stream: string, options: CallSignal = {}): Promise<StreamInfo | undefined> {
     this.#requireOpen('look at a stream of');
     requireStreamName('look at a stream', stream);
+    requireOptions('look at a stream', options, { signal: true });
+    const { signal } = options;
     const { journal, facts } = this.#streams.toRead(stream);
     const image = await journal.readHead(signal);
     const info = infoOf(stream, image);
@@ -425,10 +436,11 @@ export class EventStore {
    * @cost 1 request, 1 read unit.
    * @iam dynamodb:GetItem
    */
-  async exists(stream: string, { signal }: CallSignal = {}): Promise<boolean> {
+  async exists(stream: string, options: CallSignal = {}): Promise<boolean> {
     this.#requireOpen('look at a stream of');
     requireStreamName('look at a stream', stream);
-    return infoOf(stream, await this.#streams.toRead(stream).journal.readHead(signal))?.exists === true;
+    requireOptions('look at a stream', options, { signal: true });
+    return infoOf(stream, await this.#streams.toRead(stream).journal.readHead(options.signal))?.exists === true;
   }
 
   /**
@@ -509,8 +521,9 @@ export class EventStore {
    * @iam dynamodb:GetItem, PutItem
    * @throws {StreamClosedError} `ERR_STREAM_CLOSED` for a deleted one.
    */
-  async unarchive(stream: string, { signal }: CallSignal = {}): Promise<boolean> {
-    return unarchiveStream(this.#endsOf('unarchive', stream, {}), signal);
+  async unarchive(stream: string, options: CallSignal = {}): Promise<boolean> {
+    requireOptions('unarchive a stream', options, { signal: true });
+    return unarchiveStream(this.#endsOf('unarchive', stream, {}), options.signal);
   }
 
   /**
@@ -652,6 +665,7 @@ export class EventStore {
   ): Promise<PruneReport> {
     this.#requireOpen('prune a stream of');
     const stream = this.#streamOf(type, id);
+    requireOptions<PruneOptions>('prune', options, { keepSnapshots: true, signal: true });
     const keep = requirePrune(type, options);
     return pruneStream(this.#streams.endsOf(stream), type, keep, options.signal);
   }
@@ -680,16 +694,17 @@ export class EventStore {
     if (this.#closing.signal.aborted) throw new EventStoreClosedError(action, this.name);
   }
 
-  #endsOf(action: string, stream: string, { expected }: EndOptions): StreamEnds {
+  #endsOf(action: string, stream: string, options: EndOptions): StreamEnds {
     this.#requireOpen(`${action} a stream of`);
     requireStreamName(`${action} a stream`, stream);
-    if (expected !== undefined) requireExpected(expected);
+    requireOptions<EndOptions>(`${action} a stream`, options, { expected: true, signal: true });
+    expectedIn(options);
     return this.#streams.endsOf(stream);
   }
 
-  #streamOf(type: { readonly name: string }, id: string): string {
-    if (typeof type?.name !== 'string') throw new TypeError('Cannot use an aggregate: type must be an AggregateType');
-    requireStreamName('use an aggregate', id);
+  #streamOf(type: AnyAggregateType, id: string): string {
+    if (!isAggregateType(type)) throw new TypeError('Cannot use an aggregate: type must be an AggregateType');
+    requireAggregateId(id);
     return streamOf(type.name, id);
   }
 }

@@ -1,6 +1,6 @@
 /** Events: what is given to a store, and what it gives back. */
 
-/** An event as it is given to a store. Everything in it but its type is optional. */
+/** An event as it is given to a store. Everything in it but its type is optional; a member that is none of these is refused. */
 export interface EventInput<Type extends string = string, Data = unknown> {
   /** What happened, in the past tense. Not empty. */
   readonly type: Type;

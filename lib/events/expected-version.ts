@@ -26,6 +26,18 @@ export function requireExpected(expected: unknown = 'any'): ExpectedVersion {
   return expected;
 }
 
+/**
+ * What a call's options expect.
+ *
+ * @throws TypeError for one that is there and `undefined`, as the version of a stream that there is not comes to be: it would expect nothing.
+ */
+export function expectedIn(options: { readonly expected?: ExpectedVersion }): ExpectedVersion {
+  if (options.expected === undefined && Object.hasOwn(options, 'expected')) {
+    throw new TypeError("Cannot append: expected is undefined; leave it out, or say 'any', 'no-stream' or a version");
+  }
+  return requireExpected(options.expected);
+}
+
 /** Whether a stream of `version` is what is expected. */
 export function isMet(expected: ExpectedVersion, version: number): boolean {
   if (expected === 'any') return true;

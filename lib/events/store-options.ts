@@ -1,12 +1,13 @@
 /** Options of event stores and of their calls, and what is refused of them at once. */
 import type { AtomTable } from '../atom/index.js';
 import type { SnapshotStore } from '../snapshot/index.js';
+import { type OptionNames, requireOptions } from './call-options.js';
 import type { EventMetadata } from './event.js';
 import { requireMetadata } from './event-line.js';
 import type { ExpectedVersion } from './expected-version.js';
 import type { OpenStreamsFacts } from './open-streams.js';
 import { requireCommandId } from './receipts.js';
-import { escapeName, requireStreamName } from './stream-name.js';
+import { escapeName, requireName } from './stream-name.js';
 import { Categories, type CategoryOptions } from './together/categories.js';
 import { type Upcaster, Upcasters } from './upcaster.js';
 
@@ -21,7 +22,7 @@ export interface EventStoreOptions extends CategoryOptions {
   readonly upcasters?: readonly Upcaster[];
   /**
    * The head's item is kept within this many bytes. More makes appends dearer, and loads of short aggregates cheaper: with 4096 up to
-   * 4 write units for each append.
+   * 4 write units for each append. From 512 up to 256 KB.
    * @defaultValue 1024, one write unit
    */
   readonly headBytesMax?: number;
@@ -61,6 +62,14 @@ export interface WriteOptions {
   readonly timeoutMs?: number;
 }
 
+/** Their names. */
+export const writeOptions: OptionNames<WriteOptions> = {
+  metadata: true,
+  commandId: true,
+  signal: true,
+  timeoutMs: true,
+};
+
 /** Options of `EventStore.append`. */
 export interface AppendOptions extends WriteOptions {
   /** What the stream must be at. @defaultValue 'any' */
@@ -93,11 +102,17 @@ export interface Loaded<State> {
   readonly version: number;
 }
 
+const storeOptions: OptionNames<EventStoreOptions> = {
+  ...{ name: true, upcasters: true, headBytesMax: true, appendBytesMax: true, openStreamsMax: true, snapshots: true },
+  ...{ onWarning: true, ordered: true, categoryOf: true },
+};
 const headBytesDefault = 1_024;
 const appendBytesDefault: number = 8 * 1_024 * 1_024;
 const openStreamsDefault = 1_000;
 /** Those of the journal's own options. */
 const [headBytesLeast, appendBytesLeast, appendBytesMost] = [512, 1_024, 32 * 1_024 * 1_024] as const;
+/** An item has 400 KB at most, and beside its commits a head has a state, and what else there is to know. */
+const headBytesMost = 256 * 1_024;
 const retriesDefault = 20;
 const timeoutMsDefault = 30_000;
 
@@ -106,6 +121,7 @@ export function requireStoreOptions(
   table: AtomTable,
   options: EventStoreOptions,
 ): { readonly name: string; readonly facts: OpenStreamsFacts } {
+  requireOptions<EventStoreOptions>('open an event store', options, storeOptions);
   const { name = 'events', upcasters = [], snapshots, onWarning = () => {} } = options;
   const { headBytesMax = headBytesDefault, appendBytesMax = appendBytesDefault } = options;
   const { openStreamsMax = openStreamsDefault } = options;
@@ -118,13 +134,16 @@ export function requireStoreOptions(
         'use another AtomTable object on the same table, without that codec',
     );
   }
-  requireStreamName('open an event store', name);
+  requireName('open an event store', 'its name', name);
   requireWithin(name, 'openStreamsMax', openStreamsMax, 1, Number.MAX_SAFE_INTEGER);
-  requireWithin(name, 'headBytesMax', headBytesMax, headBytesLeast, Number.MAX_SAFE_INTEGER);
+  requireWithin(name, 'headBytesMax', headBytesMax, headBytesLeast, headBytesMost);
   requireWithin(name, 'appendBytesMax', appendBytesMax, appendBytesLeast, appendBytesMost);
   for (const method of ['put', 'get', 'delete'] as const) {
     if (snapshots === undefined || typeof snapshots[method] === 'function') continue;
     throw new TypeError(`Cannot open event store ${name}: snapshots must be a SnapshotStore; it has no ${method}()`);
+  }
+  if (typeof onWarning !== 'function') {
+    throw new TypeError(`Cannot open event store ${name}: onWarning must be a function: ${typeof onWarning}`);
   }
   const { ordered, categoryOf } = options;
   const store = escapeName(name);
@@ -149,7 +168,8 @@ export function requireWrite({ metadata, commandId, timeoutMs = timeoutMsDefault
 } {
   if (metadata !== undefined) requireMetadata(metadata);
   if (commandId !== undefined) requireCommandId(commandId);
-  if (!(timeoutMs > 0)) throw new RangeError(`Cannot append: timeoutMs must be a positive number: ${timeoutMs}`);
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0))
+    throw new RangeError(`Cannot append: timeoutMs must be a positive number: ${timeoutMs}`);
   return { commandId, timeoutMs };
 }
 

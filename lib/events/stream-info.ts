@@ -1,6 +1,8 @@
 /** What is known of streams without reading their events: of one by its head, of all by a scan of the table. */
+
 import type { AtomTable } from '../atom/index.js';
 import { type Head, headOptions, requireHead } from '../journal/index.js';
+import { requireOptions } from './call-options.js';
 import { type Closing, closingOf } from './stream-closing.js';
 import { escapeName, unescapeName } from './stream-name.js';
 import type { Categories } from './together/categories.js';
@@ -39,11 +41,19 @@ export interface StreamsOptions {
 
 /** @throws TypeError for wrong options. */
 export function requireStreamsOptions(options: StreamsOptions): void {
-  const { closed } = options;
+  requireOptions<StreamsOptions>('list streams', options, {
+    ...{ prefix: true, category: true, closed: true, consistency: true, signal: true },
+  });
+  const { closed, consistency } = options;
   for (const name of ['prefix', 'category'] as const) {
     const value: unknown = options[name];
     if (value === undefined || typeof value === 'string') continue;
     throw new TypeError(`Cannot list streams: ${name} must be a string: ${typeof value}`);
+  }
+  if (consistency !== undefined && consistency !== 'strong' && consistency !== 'eventual') {
+    throw new TypeError(
+      `Cannot list streams: consistency must be 'strong' or 'eventual': ${JSON.stringify(consistency)}`,
+    );
   }
   if (closed === undefined || closed === 'open' || closed === 'archived' || closed === 'deleted') return;
   throw new TypeError(`Cannot list streams: closed must be 'open', 'archived' or 'deleted': ${JSON.stringify(closed)}`);

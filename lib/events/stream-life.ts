@@ -29,7 +29,7 @@ export interface StreamEnds {
 /** Options of {@link deleteStream} and {@link archiveStream}. */
 export interface EndOptions {
   /** What the stream must be at. @defaultValue 'any' */
-  readonly expected?: ExpectedVersion | undefined;
+  readonly expected?: ExpectedVersion;
   /** Leaves. What was begun is gone on with by the next call. */
   readonly signal?: AbortSignal | undefined;
 }

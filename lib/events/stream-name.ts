@@ -12,16 +12,22 @@ const nameBytesMax = 512;
 
 /** @throws TypeError, RangeError for what can name no stream. */
 export function requireStreamName(action: string, stream: unknown): string {
-  if (typeof stream !== 'string') {
-    throw new TypeError(`Cannot ${action}: the name of a stream must be a string: ${typeof stream}`);
+  return requireName(action, 'the name of a stream', stream);
+}
+
+/** @throws TypeError, RangeError for what can name nothing, nor be a part of a name. */
+export function requireName(action: string, what: string, name: unknown): string {
+  if (typeof name !== 'string') throw new TypeError(`Cannot ${action}: ${what} must be a string: ${typeof name}`);
+  if (name === '') throw new RangeError(`Cannot ${action}: ${what} must not be empty`);
+  if (Buffer.from(name).toString() !== name) {
+    throw new RangeError(`Cannot ${action}: ${what} has half of a surrogate pair: ${JSON.stringify(name)}`);
   }
-  if (stream === '') throw new RangeError(`Cannot ${action}: the name of a stream must not be empty`);
-  if (Buffer.from(stream).toString() !== stream) {
-    throw new RangeError(
-      `Cannot ${action}: the name of a stream has half of a surrogate pair: ${JSON.stringify(stream)}`,
-    );
-  }
-  return stream;
+  return name;
+}
+
+/** @throws TypeError, RangeError for what can be no id of an aggregate. */
+export function requireAggregateId(id: unknown): string {
+  return requireName('use an aggregate', 'the id of an aggregate', id);
 }
 
 /** A name as a part of a key: without '/', and not beginning with '@'. */
@@ -49,7 +55,12 @@ export function journalNameOf(store: string, stream: string): string {
 
 /** The stream of an aggregate: `<type>-<id>`, where a '-' in the type is escaped, so that no two of them meet. */
 export function streamOf(type: string, id: string): string {
-  return `${type.replaceAll('%', '%25').replaceAll('-', '%2D')}-${id}`;
+  return `${escapeType(type)}-${id}`;
+}
+
+/** The name of an aggregate type as the category of its streams. */
+export function escapeType(type: string): string {
+  return type.replaceAll('%', '%25').replaceAll('-', '%2D');
 }
 
 /** The part of a stream's name before its first '-'. */

@@ -1,6 +1,8 @@
 /** Reads one stream, forwards or backwards, up to the head as it was when the reading began. */
+
 import { isLeydenError } from '../errors.js';
 import type { ReadCommit } from '../journal/index.js';
+import { requireOptions } from './call-options.js';
 import { StreamClosedError } from './errors.js';
 import type { RecordedEvent } from './event.js';
 import { prunedOr } from './floor.js';
@@ -25,7 +27,9 @@ export interface ReadOptions {
 }
 
 /** @throws TypeError, RangeError */
-export function requireReadOptions({ from, to, direction = 'forwards' }: ReadOptions): void {
+export function requireReadOptions(options: ReadOptions): void {
+  requireOptions<ReadOptions>('read a stream', options, { from: true, to: true, direction: true, signal: true });
+  const { from, to, direction = 'forwards' } = options;
   for (const [name, value] of Object.entries({ from, to })) {
     if (value === undefined || (Number.isSafeInteger(value) && value >= 0) || value === Number.POSITIVE_INFINITY)
       continue;

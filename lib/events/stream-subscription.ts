@@ -5,7 +5,9 @@
  *
  * Heads between two looks are passed over, events never: each reading goes on behind the last one.
  */
+
 import { isLeydenError } from '../errors.js';
+import { requireOptions } from './call-options.js';
 import { StreamClosedError } from './errors.js';
 import type { RecordedEvent } from './event.js';
 import type { OpenStream } from './open-stream.js';
@@ -31,7 +33,9 @@ export interface SubscribeOptions {
 const pollMsMaxDefault = 1_000;
 
 /** @throws TypeError, RangeError for wrong options. */
-export function requireSubscribeOptions({ from = 1, pollMsMax = pollMsMaxDefault }: SubscribeOptions): void {
+export function requireSubscribeOptions(options: SubscribeOptions): void {
+  requireOptions<SubscribeOptions>('subscribe to a stream', options, { from: true, pollMsMax: true, signal: true });
+  const { from = 1, pollMsMax = pollMsMaxDefault } = options;
   if (from !== 'end' && !(Number.isSafeInteger(from) && from >= 0)) {
     throw new RangeError(`Cannot subscribe to a stream: from must be a whole number from 0, or 'end': ${from}`);
   }

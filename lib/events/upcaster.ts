@@ -5,6 +5,7 @@
  *
  * The rule of cqrs-es: an upcaster applies to events of its type whose version is below the one that it makes.
  */
+
 import compare from 'semver/functions/compare.js';
 import parse from 'semver/functions/parse.js';
 import { UpcastError } from './errors.js';
@@ -50,14 +51,20 @@ export interface Upcaster {
   readonly upcast: (event: UpcastSubject) => Upcasted;
 }
 
+/** What an upcaster may return: what it was given, too. */
+const changeable: Readonly<Record<keyof UpcastSubject, true>> = {
+  ...{ type: true, data: true, metadata: true, schemaVersion: true },
+};
+
 /** All upcasters of a store. */
 export class Upcasters {
   readonly #byType = new Map<string, Upcaster[]>();
 
   /** @throws TypeError, RangeError for a version that is none, or two upcasters of one type to one version. */
   constructor(upcasters: readonly Upcaster[]) {
-    for (const upcaster of upcasters) {
-      const { type, to, upcast } = upcaster;
+    if (!Array.isArray(upcasters)) throw new TypeError('Cannot use upcasters: they must be an array');
+    for (const upcaster of upcasters as readonly Upcaster[]) {
+      const { type, to, upcast } = upcaster ?? {};
       if (typeof type !== 'string' || typeof upcast !== 'function') {
         throw new TypeError('Cannot use an upcaster: type must be a string, upcast a function');
       }
@@ -109,6 +116,13 @@ export class Upcasters {
         throw new UpcastError(
           now,
           `the upcaster to ${to} returned no object; return { data }, and do not wait for anything`,
+        );
+      }
+      const other = Object.keys(made).find((name) => !Object.hasOwn(changeable, name));
+      if (other !== undefined) {
+        throw new UpcastError(
+          now,
+          `the upcaster to ${to} returned ${JSON.stringify(other)}; return { data }, and what else has changed of type and metadata`,
         );
       }
       now = { ...now, ...made, schemaVersion: to } as RecordedEvent;

@@ -5,7 +5,13 @@ import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import { encrypted, keyRing } from '../../lib/codec/index.js';
 import { MemoryEngine } from '../../lib/engine/index.js';
-import { AggregateType, EventStore, type EventStoreOptions } from '../../lib/events/index.js';
+import {
+  AggregateType,
+  type AggregateTypeOptions,
+  EventStore,
+  type EventStoreOptions,
+  View,
+} from '../../lib/events/index.js';
 import { Journal } from '../../lib/journal/index.js';
 import { atomStorage, openPrevayler } from '../../lib/prevalence/index.js';
 import { all } from '../contract/event-store-bench.js';
@@ -30,6 +36,8 @@ type Untyped = Record<string, (...args: readonly unknown[]) => unknown>;
 
 const event = { type: 'a' };
 const type = new AggregateType<number, number>({ name: 'counter', initial: 0, handle: () => [], apply: (n) => n });
+
+const view = new View<number>({ name: 'v', initial: 0, apply: (n) => n });
 
 /** What is called, how it is refused, by which words. */
 const refusals: readonly (readonly [
@@ -73,25 +81,66 @@ const refusals: readonly (readonly [
   ['append', ['s', [event], { commandId: 5 }], TypeError, /commandId must be a string/],
   ['append', ['s', [event], { commandId: 'x'.repeat(257) }], RangeError, /1 to 256/],
   ['append', ['s', [event], { metadata: 'x' }], TypeError, /metadata must be an object/],
+  ['append', ['s', [{ type: 'a', payload: 5 }]], TypeError, /no "payload", it would be lost; .* data/],
+  ['append', ['s', [{ type: 'a', timestamp: 5 }]], TypeError, /no "timestamp".* metadata/],
+  ['append', ['s', [event], { metadata: new Map([['by', 'ann']]) }], TypeError, /an instance of Map/],
+  ['append', ['s', [event], { metadata: new Date() }], TypeError, /an instance of Date/],
+  ['append', ['s', [event], 3], TypeError, /options must be an object: number/],
+  ['append', ['s', [event], null], TypeError, /options must be an object: null/],
+  ['append', ['s', [event], [3]], TypeError, /options must be an object: \[3\]/],
+  ['append', ['s', [event], { expectedVersion: 3 }], TypeError, /no option expectedVersion; there are expected, /],
+  ['append', ['s', [event], { expected: undefined }], TypeError, /expected is undefined; leave it out/],
+  ['append', ['s', [event], { signal: new AbortController() }], TypeError, /signal must be an AbortSignal/],
+  ['append', ['s', [event], { signal: null }], TypeError, /signal must be an AbortSignal/],
+  ['append', ['s', [event], { timeoutMs: '5' }], RangeError, /timeoutMs must be a positive number/],
   ['append', ['s', [event], { timeoutMs: 0 }], RangeError, /timeoutMs must be a positive number/],
   ['append', ['s', [{ type: 'large', data: 'x'.repeat(9_000_000) }]], Error, /limit of one commit is 8388608/],
   ['execute', [{}, '1', 5], TypeError, /must be an AggregateType/],
   ['execute', [type, 5, 5], TypeError, /must be a string/],
   ['execute', [type, '', 5], RangeError, /must not be empty/],
+  ['execute', [{ ...type }, '1', 5], TypeError, /must be an AggregateType/],
+  ['execute', [type, 7, 5], TypeError, /the id of an aggregate must be a string: number/],
+  ['execute', [type, '1', 5, { service: {} }], TypeError, /no option service; there are .*services/],
+  ['execute', [type, '1', 5, { expected: undefined }], TypeError, /expected is undefined/],
   ['execute', [type, '1', 5, { retries: -1 }], RangeError, /retries must be a whole number/],
   ['load', [undefined, '1'], TypeError, /must be an AggregateType/],
+  ['load', [type, '1', { version: 5 }], TypeError, /no option version/],
+  ['appendAll', [[null]], TypeError, /options must be an object: null/],
+  ['appendAll', [[{ stream: 's', events: [event], version: 3 }]], TypeError, /no option version; there are .*expected/],
+  ['appendAll', [[{ stream: 's', events: [event], expected: undefined }]], TypeError, /expected is undefined/],
+  ['appendAll', [[{ stream: 's', events: [event] }], { expected: 3 }], TypeError, /no option expected/],
+  ['info', ['s', 5], TypeError, /options must be an object/],
+  ['exists', ['s', { eventual: true }], TypeError, /no option eventual/],
   ['info', [5], TypeError, /must be a string/],
   ['exists', [''], RangeError, /must not be empty/],
   ['delete', [5], TypeError, /must be a string/],
   ['delete', ['s', { expected: 'nothing' }], TypeError, /expected must be/],
+  ['delete', ['s', 3], TypeError, /options must be an object: number/],
+  ['delete', ['s', { expected: undefined }], TypeError, /expected is undefined/],
+  ['unarchive', ['s', { expected: 3 }], TypeError, /no option expected/],
+  ['prune', [type, '1', { keep: 1 }], TypeError, /no option keep; there are keepSnapshots/],
   ['archive', ['s', { expected: -1 }], RangeError, /expected must be/],
   ['unarchive', [''], RangeError, /must not be empty/],
   ['read', [5], TypeError, /must be a string/],
+  ['read', ['s', { maxCount: 10 }], TypeError, /no option maxCount; there are from, to, direction/],
+  ['readAll', ['account'], TypeError, /options must be an object: string/],
+  ['readAll', [{ stream: 's' }], TypeError, /no option stream/],
+  ['subscribeAll', [], TypeError, /options must be an object: undefined/],
+  ['subscribeAll', [{ categories: ['s'] }], TypeError, /no option categories/],
+  ['subscribe', ['s', { after: 5 }], TypeError, /no option after/],
+  ['order', ['s', 5], TypeError, /options must be an object/],
   ['read', ['s', { from: -1 }], RangeError, /from must be a whole number/],
   ['read', ['s', { to: 1.5 }], RangeError, /to must be a whole number/],
   ['read', ['s', { direction: 'up' }], TypeError, /direction must be/],
   ['subscribe', ['s', { from: 'start' }], RangeError, /from must be a whole number/],
   ['subscribe', ['s', { pollMsMax: 0 }], RangeError, /pollMsMax must be/],
+  ['streams', ['s'], TypeError, /options must be an object: string/],
+  ['streams', [{ consistency: 'weak' }], TypeError, /consistency must be/],
+  ['project', [view, { scanEvery: 5 }], TypeError, /no option scanEvery; there are .*scanEveryMs/],
+  ['project', [view, { source: [] }], TypeError, /source must be an async iterable: object/],
+  ['rebuild', [view, { id: 'ada' }], TypeError, /no option id; there are ids/],
+  ['rebuild', [view, { ids: 'ada' }], TypeError, /ids must be an array: string/],
+  ['projector', [], TypeError, /none is given/],
   ['streams', [{ prefix: 5 }], TypeError, /prefix must be a string/],
   ['streams', [{ category: 5 }], TypeError, /category must be a string/],
   ['streams', [{ closed: true }], TypeError, /closed must be/],
@@ -116,6 +165,14 @@ describe('a store', () => {
   const wrong: readonly (readonly [object, RegExp])[] = [
     [{ name: 5 }, /must be a string/],
     [{ name: '' }, /must not be empty/],
+    [{ upcaster: [] }, /no option upcaster; there are name, upcasters/],
+    [{ onWarning: true }, /onWarning must be a function: boolean/],
+    [{ upcasters: {} }, /must be an array/],
+    [{ upcasters: [null] }, /must be a string, upcast a function/],
+    [{ ordered: 'account' }, /ordered must be true, or an array of names/],
+    [{ ordered: [5] }, /ordered must be true, or an array of names/],
+    [{ ordered: ['gift-card'] }, /no stream is in category "gift-card".* are in "gift%2Dcard"/],
+    [{ headBytesMax: 300_000 }, /headBytesMax must be a whole number from 512 to 262144/],
     [{ headBytesMax: 100 }, /headBytesMax/],
     [{ appendBytesMax: 5 }, /appendBytesMax/],
     [{ appendBytesMax: 1e9 }, /appendBytesMax/],
@@ -139,12 +196,79 @@ describe('a store', () => {
     expect(sent()).toBe(0);
   });
 
+  it('whose categoryOf gives none is told of it, by the call that needs one', async () => {
+    const categoryOf = (() => undefined) as unknown as NonNullable<EventStoreOptions['categoryOf']>;
+    const { store, sent } = await openStore({ ordered: ['a'], categoryOf });
+    await expect(store.append('a-1', [event])).rejects.toThrow(/categoryOf must return a string: undefined/);
+    expect(sent()).toBe(0);
+  });
+
+  it('takes an event that was read, as a copy with a place of its own', async () => {
+    const { store } = await openStore();
+    const { events } = await store.append('s', [{ type: 'a', data: 1 }], { commandId: 'c' });
+    expect(await store.append('t', events)).toMatchObject({ version: 1, events: [{ id: 's/1', stream: 't', seq: 1 }] });
+  });
+
   it('on what is no table, or one that encrypts, is refused', () => {
     expect(() => new EventStore({} as AtomTable)).toThrow(/must be an AtomTable/);
     expect(() => new EventStore(undefined as unknown as AtomTable)).toThrow(/must be an AtomTable/);
     const keys = keyRing({ current: 'k1', keys: { k1: randomBytes(32) } });
     const table = new AtomTable({ engine: new MemoryEngine(), tableName, codec: encrypted({ keys }) });
     expect(() => new EventStore(table)).toThrow(/codec encrypts/);
+  });
+});
+
+describe('AggregateType, View', () => {
+  const handle = () => [];
+  const apply = (n: number) => n;
+  const wrong: readonly (readonly [options: unknown, words: RegExp])[] = [
+    [undefined, /options must be an object/],
+    [{ name: 'a', initial: 0, decide: handle, apply }, /no option decide; there are name, initial, handle/],
+    [{ name: 'a', handle, apply }, /initial must be given/],
+    [{ name: 'a', initial: 0, handle, apply, eventTypes: 'added' }, /eventTypes must be an array of strings/],
+    [{ name: 'a', initial: 0, handle, apply, eventTypes: [5] }, /eventTypes must be an array of strings/],
+    [{ name: 'a', initial: 0, handle, apply, truth: 'snapshots' }, /truth must be/],
+  ];
+  it.each(wrong)('an aggregate type with options %j is refused when it is made', (options, words) => {
+    expect(() => new AggregateType(options as AggregateTypeOptions<number, number, never, undefined>)).toThrow(words);
+  });
+
+  it('a view is refused when it is made, by the rule that is broken', () => {
+    const make = (options: unknown) => () => new View(options as ConstructorParameters<typeof View<number>>[0]);
+    expect(make(undefined)).toThrow(/options must be an object/);
+    expect(make({ name: 5, initial: 0, apply })).toThrow(/its name must be a string: number/);
+    expect(make({ name: 'v', initial: 0, apply, ids: () => 'x' })).toThrow(
+      /no option ids; there are name, initial, id/,
+    );
+  });
+
+  it('a document is asked for by an array of ids', async () => {
+    const { store } = await openStore();
+    await expect(store.view(view).getMany('ada' as never)).rejects.toThrow(/ids must be an array: string/);
+    await expect(store.view(view).get(5 as never)).rejects.toThrow(/an id must be a string: number/);
+  });
+});
+
+describe('a handler', () => {
+  const wrong: readonly (readonly [decided: () => unknown, words: RegExp])[] = [
+    [() => true, /not a boolean/],
+    [() => ({ n: 1 }), /an object without a type \(n\)/],
+    [() => [Promise.resolve(event)], /an array with a promise; wait for it/],
+    [() => [[event]], /an array with another array/],
+    [() => [event].values(), /not what gives them one after the other/],
+    [() => ({ type: 'a', payload: 5 }), /no "payload", it would be lost/],
+  ];
+  it.each(wrong)('that returns %s is told so, and nothing is appended', async (decided, words) => {
+    const { store } = await openStore();
+    const handle = decided as AggregateTypeOptions<number, number, { type: string }, undefined>['handle'];
+    const wrongly = new AggregateType<number, number, { type: string }>({
+      name: 'w',
+      initial: 0,
+      handle,
+      apply: (n) => n,
+    });
+    await expect(store.execute(wrongly, '1', 5)).rejects.toThrow(words);
+    expect(await store.info('w-1')).toBeUndefined();
   });
 });
 
@@ -164,6 +288,12 @@ describe('an event of the past', () => {
       /threw: no such field/,
     ],
     ['whose upcaster gives nothing', '1.0.0', () => undefined, /returned no object/],
+    [
+      'whose upcaster gives data without saying so',
+      '1.0.0',
+      () => ({ amount: 5 }),
+      /returned "amount"; return \{ data \}/,
+    ],
     ['whose upcaster is asynchronous', '1.0.0', async () => ({}), /returned no object/],
     ['whose upcaster leads in a circle', '1.0.0', () => ({ type: 'b' }), /lead back to type a/],
   ];

@@ -3,9 +3,11 @@
  *
  *   command ─► handle(state, command) ─► events ─► stream       apply(state, event) ─► the next state, now and at each load
  */
+
 import { FrozenBytes, freezeState } from '../../snapshot/index.js';
+import { requireOptions } from '../call-options.js';
 import type { EventInput, EventMetadata, RecordedEvent } from '../event.js';
-import { requireStreamName, streamOf } from '../stream-name.js';
+import { requireAggregateId, streamOf } from '../stream-name.js';
 
 /** Where the state of an aggregate is taken from. */
 export type Truth =
@@ -37,7 +39,7 @@ export type Decision<E extends EventInput> = E | readonly E[] | undefined;
 
 /** Options of {@link AggregateType}. */
 export interface AggregateTypeOptions<State, Command, E extends EventInput, Services> {
-  /** Names the type; the streams of its aggregates are `<name>-<id>`. */
+  /** Names the type, for ever: the streams of its aggregates are `<name>-<id>`, and under another name it has none of them. */
   readonly name: string;
   /** State of an aggregate that has no event yet. Frozen, as all states: see {@link AggregateTypeOptions.apply}. */
   readonly initial: State;
@@ -111,6 +113,9 @@ export class AggregateType<State, Command, E extends EventInput = EventInput, Se
 
   /** @throws TypeError, RangeError for wrong options; `UnsupportedValueError` for an initial state that is no data. */
   constructor(options: AggregateTypeOptions<State, Command, E, Services>) {
+    requireOptions<AggregateTypeOptions<State, Command, E, Services>>('make an aggregate type', options, {
+      ...{ name: true, initial: true, handle: true, apply: true, truth: true, stateVersion: true, eventTypes: true },
+    });
     const { name, initial, handle, apply, eventTypes } = options;
     const { truth = { snapshotEvery: snapshotEveryDefault }, stateVersion = 1 } = options;
     if (typeof name !== 'string' || name === '') {
@@ -123,7 +128,14 @@ export class AggregateType<State, Command, E extends EventInput = EventInput, Se
         throw new TypeError(`Cannot make aggregate type ${name}: ${key} must be a function: ${typeof value}`);
       }
     }
+    if (!('initial' in options)) throw new TypeError(`Cannot make aggregate type ${name}: initial must be given`);
     requireTruth(name, truth);
+    if (
+      eventTypes !== undefined &&
+      !(Array.isArray(eventTypes) && eventTypes.every((one) => typeof one === 'string'))
+    ) {
+      throw new TypeError(`Cannot make aggregate type ${name}: eventTypes must be an array of strings`);
+    }
     if (!Number.isSafeInteger(stateVersion) || stateVersion < 1) {
       throw new RangeError(
         `Cannot make aggregate type ${name}: stateVersion must be a whole number from 1: ${stateVersion}`,
@@ -148,7 +160,7 @@ export class AggregateType<State, Command, E extends EventInput = EventInput, Se
 
   /** Name of the stream of an aggregate: `<name>-<id>`, where a '-' in the name is escaped, so that no two of them meet. */
   streamOf(id: string): string {
-    requireStreamName('use an aggregate', id);
+    requireAggregateId(id);
     return streamOf(this.name, id);
   }
 }
@@ -160,6 +172,11 @@ function requireTruth(name: string, truth: Truth): void {
   throw new RangeError(
     `Cannot make aggregate type ${name}: truth must be 'events', 'aggregate' or { snapshotEvery } with a whole number from 1: ${JSON.stringify(truth)}`,
   );
+}
+
+/** Also of another copy of this package. */
+export function isAggregateType(type: unknown): boolean {
+  return typeof (type as Partial<AnyAggregateType> | undefined)?.initialState === 'function';
 }
 
 /** An aggregate type, whatever it is of. */

@@ -78,5 +78,8 @@ function eventsOf({ name }: AnyAggregateType, decided: unknown): readonly EventI
 function describe(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value !== 'object') return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`;
+  if (Array.isArray(value)) return 'another array';
+  if ('then' in value) return 'a promise; wait for it';
+  if (Symbol.iterator in value || Symbol.asyncIterator in value) return 'what gives them one after the other';
   return `an object without a type (${Object.keys(value).slice(0, 3).join(', ')})`;
 }

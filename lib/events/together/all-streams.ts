@@ -1,7 +1,9 @@
 /** All streams of a store, or of a category: appending to several at once, reading all, following all. */
+
 import type { AtomTable } from '../../atom/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { Appended } from '../append-work.js';
+import { type OptionNames, requireOptions } from '../call-options.js';
 import type { RecordedEvent } from '../event.js';
 import type { OpenStreams } from '../open-streams.js';
 import type { WriteOptions } from '../store-options.js';
@@ -37,6 +39,10 @@ export interface AllStreamsFacts {
   /** Aborts when the store is closed. */
   readonly ends: AbortSignal;
 }
+
+const subscribeAllOptions: OptionNames<SubscribeAllOptions> = {
+  ...{ category: true, from: true, onCaughtUp: true, signal: true, source: true, scanEveryMs: true, seen: true },
+};
 
 export class AllStreams {
   readonly #facts: AllStreamsFacts;
@@ -85,6 +91,7 @@ export class AllStreams {
 
   /** @throws TypeError, RangeError for wrong options. */
   feed(options: SubscribeAllOptions): CategoryFeed | AsyncGenerator<RecordedEvent, void, undefined> {
+    requireOptions<SubscribeAllOptions>('subscribe to all', options, subscribeAllOptions);
     const { table, store, streams, categories, ends } = this.#facts;
     const { clock } = table.sources;
     const { source, scanEveryMs, category, signal } = options;

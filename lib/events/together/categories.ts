@@ -1,7 +1,7 @@
 /** The categories of a store: which of them are in order, and how a stream's commits get there. */
 import type { AtomTable } from '../../atom/index.js';
 import type { Appended, TogetherEntry } from '../../journal/index.js';
-import { categoryOf as categoryOfName, escapeName } from '../stream-name.js';
+import { categoryOf as categoryOfName, escapeName, escapeType } from '../stream-name.js';
 import { Category, type CategoryFacts } from './category.js';
 import { Member } from './member.js';
 import { orderedLabel, requireOrder, type StreamOrder, streamLabel } from './stream-order.js';
@@ -27,14 +27,26 @@ export interface CategoriesFacts extends CategoryOptions {
   readonly onWarning: (warning: unknown) => void;
 }
 
+function isNames(ordered: unknown): boolean {
+  return Array.isArray(ordered) && ordered.every((name) => typeof name === 'string');
+}
+
 export class Categories {
   readonly #facts: CategoriesFacts;
   readonly #open = new Map<string, Category>();
 
   constructor(facts: CategoriesFacts) {
     const { ordered, categoryOf } = facts;
-    if (ordered !== undefined && ordered !== true && !Array.isArray(ordered)) {
+    if (ordered !== undefined && ordered !== true && !isNames(ordered)) {
       throw new TypeError(`Cannot open an event store: ordered must be true, or an array of names: ${typeof ordered}`);
+    }
+    for (const name of ordered === true || categoryOf !== undefined ? [] : (ordered ?? [])) {
+      if (categoryOfName(name) === name) continue;
+      const escaped = JSON.stringify(escapeType(name));
+      throw new RangeError(
+        `Cannot open an event store: no stream is in category ${JSON.stringify(name)}, as a category ends at the first '-'; ` +
+          `aggregates of a type of this name are in ${escaped}`,
+      );
     }
     if (categoryOf !== undefined && typeof categoryOf !== 'function') {
       throw new TypeError(`Cannot open an event store: categoryOf must be a function: ${typeof categoryOf}`);
@@ -50,6 +62,11 @@ export class Categories {
   orderOf(stream: string): StreamOrder {
     const { categoryOf = categoryOfName } = this.#facts;
     const category = categoryOf(stream);
+    if (typeof category !== 'string') {
+      throw new TypeError(
+        `Cannot tell the category of stream ${stream}: categoryOf must return a string: ${typeof category}`,
+      );
+    }
     return { stream, category, isOrdered: this.isOrdered(category) };
   }
 

@@ -1,8 +1,10 @@
 /** What a caller of `appendAll` gives, and what is refused of it at once. */
+
 import { transactionActionsMax } from '../../engine/index.js';
+import { requireOptions } from '../call-options.js';
 import type { EventInput, EventMetadata } from '../event.js';
 import { encodeEvent } from '../event-line.js';
-import { type ExpectedVersion, requireExpected } from '../expected-version.js';
+import { type ExpectedVersion, expectedIn } from '../expected-version.js';
 import type { OpenStream } from '../open-stream.js';
 import { requireCommandId } from '../receipts.js';
 import { requireStreamName } from '../stream-name.js';
@@ -34,7 +36,9 @@ export function requireEntries(entries: readonly StreamEntry[], shared: SharedFa
   }
   const categoriesTouched = new Set<string>();
   const streams = new Set<string>();
-  for (const { stream, events } of entries as readonly StreamEntry[]) {
+  for (const entry of entries as readonly StreamEntry[]) {
+    requireOptions<StreamEntry>('append to several streams', entry, { stream: true, events: true, expected: true });
+    const { stream, events } = entry;
     requireStreamName('append', stream);
     if (!Array.isArray(events)) {
       throw new TypeError(`Cannot append to stream ${stream}: events must be an array: ${typeof events}`);
@@ -51,12 +55,13 @@ export function requireEntries(entries: readonly StreamEntry[], shared: SharedFa
       `Cannot append to several streams: there are ${streams.size}, the limit is ${most}${beside}; append in several calls`,
     );
   }
-  return entries.map(({ stream, events, expected }: StreamEntry) => {
+  return entries.map((entry: StreamEntry) => {
+    const { stream, events } = entry;
     const lines = events.map((event) => encodeEvent(event, metadata));
     const id = lines.length === 0 ? undefined : (commandId ?? lines[0]?.content().i);
     if (id !== undefined) requireCommandId(id);
     const own = open(stream);
     own.journal.requireSize(lines.reduce((sum, { bytes }) => sum + bytes + 1, 0));
-    return { open: own, lines, expected: requireExpected(expected), commandId: id };
+    return { open: own, lines, expected: expectedIn(entry), commandId: id };
   });
 }

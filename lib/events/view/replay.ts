@@ -10,7 +10,7 @@ import { Feeder } from './feeder.js';
 import { streamsSource } from './generation.js';
 import type { Log } from './log.js';
 import type { Rebuilt } from './rebuild.js';
-import { type AnyView, idsOf, requireDocumentId } from './view.js';
+import { type AnyView, idsOf, requireIds } from './view.js';
 
 const documentsAtOnce = 2;
 
@@ -35,7 +35,7 @@ export class Replay {
    * @throws {StreamClosedError} `ERR_STREAM_CLOSED` when a stream that is in a document was deleted: the document stays as it is.
    */
   async run(ids: readonly string[]): Promise<Rebuilt> {
-    for (const id of ids) requireDocumentId(id);
+    requireIds('rebuild documents of a view', ids);
     const feeder = new Feeder(this.#log, this.#view);
     const [generation] = await feeder.pointer.toFeed(streamsSource, this.#signal);
     if (generation === undefined) return { documents: 0, events: 0, streams: 0, resumed: false };

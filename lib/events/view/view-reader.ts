@@ -6,7 +6,7 @@ import type { StoredDocument } from './documents.js';
 import { Feeder, headsAtOnce } from './feeder.js';
 import { categoryOfSource, type Generation, streamsSource } from './generation.js';
 import type { Log, StreamHead } from './log.js';
-import { requireDocumentId, type View } from './view.js';
+import { requireIds, type View } from './view.js';
 import { ViewSwitchedError } from './view-errors.js';
 import { categoryLagOf, grouped, lagOf, type ViewLag } from './view-lag.js';
 
@@ -61,7 +61,7 @@ export class ViewReader<State> {
 
   /** Documents in the order of `ids`, `undefined` where there is none. Costs as {@link ViewReader.get}, with 1 request per 100. */
   async getMany(ids: readonly string[], { signal }: ViewReadOptions = {}): Promise<(State | undefined)[]> {
-    for (const id of ids) requireDocumentId(id);
+    requireIds('read documents of a view', ids);
     const { pointer } = this.#feeder;
     const { table } = this.#log;
     for (;;) {

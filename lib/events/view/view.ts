@@ -5,12 +5,13 @@
  *
  * Views are fed from the log alone, never by the process that executes a command: what is in the log arrives, whoever dies.
  */
+import { requireOptions } from '../call-options.js';
 import type { EventInput, RecordedEvent } from '../event.js';
-import { requireStreamName } from '../stream-name.js';
+import { requireName } from '../stream-name.js';
 
 /** Options of {@link View}. */
 export interface ViewOptions<State, E extends EventInput> {
-  /** Names the view in its store. */
+  /** Names the view in its store, for ever: under another name it is another view, which has no documents yet. */
   readonly name: string;
   /** What a document is made from that is not there yet. Immutable, as all states. */
   readonly initial: State;
@@ -64,8 +65,11 @@ export class View<State, E extends EventInput = EventInput> {
   /** Absent: a document for each stream. */
   readonly id: ViewOptions<State, E>['id'];
 
-  constructor({ name, initial, id, apply, version = 1 }: ViewOptions<State, E>) {
-    requireStreamName('make a view', name);
+  constructor(options: ViewOptions<State, E>) {
+    const names = { name: true, initial: true, id: true, apply: true, version: true } as const;
+    requireOptions<ViewOptions<State, E>>('make a view', options, names);
+    const { name, initial, id, apply, version = 1 } = options;
+    requireName('make a view', 'its name', name);
     if (initial === undefined) throw new TypeError(`Cannot make view ${name}: initial must be a value`);
     if (typeof apply !== 'function')
       throw new TypeError(`Cannot make view ${name}: apply must be a function: ${typeof apply}`);
@@ -99,9 +103,15 @@ export function idsOf(view: AnyView, event: RecordedEvent): readonly string[] {
   return ids as string[];
 }
 
+/** @throws TypeError, RangeError for what is no array of ids. */
+export function requireIds(action: string, ids: unknown): void {
+  if (!Array.isArray(ids)) throw new TypeError(`Cannot ${action}: ids must be an array: ${typeof ids}`);
+  for (const id of ids) requireDocumentId(id);
+}
+
 /** @throws TypeError, RangeError */
-export function requireDocumentId(id: unknown): void {
-  requireStreamName('name a document of a view', id);
+function requireDocumentId(id: unknown): void {
+  requireName('name a document of a view', 'an id', id);
   const bytes = Buffer.byteLength(id as string);
   if (bytes > idBytesMax)
     throw new RangeError(`Cannot name a document of a view: an id has at most ${idBytesMax} bytes: ${bytes}`);

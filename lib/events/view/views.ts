@@ -1,5 +1,7 @@
 /** The views of one store: what its calls on views are done by. */
+
 import type { AtomTable } from '../../atom/index.js';
+import { type OptionNames, requireOptions } from '../call-options.js';
 import type { OpenStreams } from '../open-streams.js';
 import type { AllStreams } from '../together/all-streams.js';
 import type { Categories } from '../together/categories.js';
@@ -65,6 +67,12 @@ export interface ViewsFacts {
   readonly ends: AbortSignal;
 }
 
+const projectOptions: OptionNames<ProjectOptions> = {
+  ...{ onError: true, signal: true, category: true, source: true, scanEveryMs: true },
+};
+const rebuildOptions: OptionNames<RebuildViewOptions> = {
+  ...{ ids: true, category: true, takeOver: true, onProgress: true, signal: true },
+};
 const scanEveryMsDefault = 10_000;
 
 export class Views {
@@ -93,12 +101,18 @@ export class Views {
   }
 
   projector(views: readonly AnyView[]): Projector {
+    if (views.length === 0) throw new TypeError('Cannot feed views: none is given');
     for (const view of views) requireView('feed', view);
     return projectorOf(this.#log, views);
   }
 
-  project(view: AnyView, { category, source, scanEveryMs, onError = 'stop', signal }: ProjectOptions): Projection {
+  project(view: AnyView, options: ProjectOptions): Projection {
     requireView('project', view);
+    requireOptions<ProjectOptions>(`project view ${view.name}`, options, projectOptions);
+    const { category, source, scanEveryMs, onError = 'stop', signal } = options;
+    if (source !== undefined && typeof source?.[Symbol.asyncIterator] !== 'function') {
+      throw new TypeError(`Cannot project view ${view.name}: source must be an async iterable: ${typeof source}`);
+    }
     if (onError !== 'stop' && onError !== 'park') {
       throw new TypeError(
         `Cannot project view ${view.name}: onError must be 'stop' or 'park': ${JSON.stringify(onError)}`,
@@ -128,6 +142,7 @@ export class Views {
 
   async rebuild(view: AnyView, options: RebuildViewOptions): Promise<Rebuilt> {
     requireView('rebuild', view);
+    requireOptions<RebuildViewOptions>(`rebuild view ${view.name}`, options, rebuildOptions);
     options.signal?.throwIfAborted();
     if (options.ids !== undefined) return new Replay(this.#log, view, options.signal).run(options.ids);
     if (options.category !== undefined) this.#requireOrdered(`rebuild view ${view.name}`, options.category);
