@@ -3,8 +3,9 @@
 // Method: stores as if each were in a process of its own, on one memory engine and a virtual clock; a test stands between any two
 // requests.
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { AggregateType, type RecordedEvent } from '../../lib/events/index.js';
-import type { UnknownOutcomeError } from '../../lib/index.js';
+import { MemoryEngine } from '../../lib/engine/index.js';
+import { AggregateType, EventStore, type RecordedEvent } from '../../lib/events/index.js';
+import { AtomTable, type UnknownOutcomeError } from '../../lib/index.js';
 import { type Bench, breathe, outcomeOf } from '../atom/bench.js';
 import { type Command, gate, noise, openStage, type Stage, type Step, sum, sumOptions } from './stage.js';
 
@@ -192,6 +193,28 @@ describe('the state', () => {
     await expect(bench.run(store.execute(doubled, '1', { add: -11 }))).rejects.toThrow('10 is too little');
     await expect(bench.run(store.execute(doubled, '1', { add: -12 }))).rejects.toThrow('10 is too little');
     expect((await bench.run(store.load(doubled, '1'))).state).toBe(10);
+  });
+});
+
+describe('a stream that was pruned by another process', () => {
+  it.each([10, 60])('takes the appends and commands of one that was %d events behind', async (behind) => {
+    const snapped = new AggregateType<number, Command, Step>({ ...sumOptions, truth: { snapshotEvery: 10 } });
+    // Snapshots are packed by other threads, which a virtual clock does not see.
+    const engine = new MemoryEngine();
+    const open = () => new EventStore(new AtomTable({ engine, tableName: 'state' }));
+    await new AtomTable({ engine, tableName: 'state' }).create();
+    const [store, appending, other] = [open(), open(), open()];
+    const add = (one: EventStore, n: number) => one.execute(snapped, '1', { add: 1, pad: noise(60, n) });
+    const append = () => appending.append('sum-1', [{ type: 'stepped', data: { by: 1 } }]);
+    for (let n = 0; n < 60; n += 1) await add(other, n);
+    await add(store, 61);
+    await append();
+    for (let n = 0; n < behind; n += 1) await add(other, 100 + n);
+    const { pagesRemoved } = await other.prune(snapped, '1', { keepSnapshots: 1 });
+    expect(pagesRemoved).toBeGreaterThan(0);
+    expect((await add(store, 200)).version).toBe(63 + behind);
+    expect((await append()).version).toBe(64 + behind);
+    expect((await open().load(snapped, '1')).state).toBe(64 + behind);
   });
 });
 
