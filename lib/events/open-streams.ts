@@ -20,7 +20,7 @@ import { StreamState } from './aggregate/stream-state.js';
 import { OpenStream } from './open-stream.js';
 import { Receipts } from './receipts.js';
 import { Recorder } from './recorder.js';
-import { closingOf } from './stream-closing.js';
+import { closedAs, closingOf } from './stream-closing.js';
 import { listStreams, type StreamInfo, type StreamsOptions } from './stream-info.js';
 import type { StreamEnds } from './stream-life.js';
 import { journalNameOf } from './stream-name.js';
@@ -160,14 +160,19 @@ export class OpenStreams {
     const journal: Journal = new Journal(table, journalNameOf(store, stream), {
       ...{ ...categories.labelsOf(stream), consumer, headBytesMax, appendBytesMax, volumes: true, onWarning },
       beforeTrim: (commits) => receipts.put(commits),
+      onLeftover: async (commits) => {
+        if (closingOf(await headNow()) === 'deleted') await receipts.delete(commits);
+      },
       // Asked only when something is missing, or may have come late.
       readFloor: async () => {
         const floor = await snapshots.pointer.read();
-        // Perhaps within a function that swaps the head, where a read of it would be refused.
-        const image = await this.#background.outside(() => journal.readHead());
-        return closingOf(image) === 'deleted' ? allGone : floor;
+        const image = await headNow();
+        if (closingOf(image) !== 'deleted') return floor;
+        return { ...allGone, isErasing: image?.closed === closedAs.deleting };
       },
     });
+    // Perhaps within a function that swaps the head, where a read of it would be refused.
+    const headNow = () => this.#background.outside(() => journal.readHead());
     return journal;
   }
 

@@ -65,6 +65,11 @@ export interface JournalOptions {
    */
   readonly beforeTrim?: (commits: readonly Commit[]) => Promise<void>;
   /**
+   * Awaited when commits went into a page too late, as they were pruned meanwhile, or the journal was erased: then that page is removed
+   * again. What `beforeTrim` has stored for them may have come too late as well. @defaultValue nothing
+   */
+  readonly onLeftover?: (commits: readonly Commit[]) => Promise<void>;
+  /**
    * Whether commits from here bind old pages into volumes, 32 at a time and in the background. Then old events are read in a few
    * requests and read units: for journals of many small commits, which are read again. Any journal's volumes are read, whatever this says.
    * Costs 0.04 write units and 0.08 read units more for each event of 200 bytes that is committed alone.
@@ -165,6 +170,8 @@ export class Journal {
       keys: this.#keys,
       readFloor,
       beforeTrim,
+      onLeftover: options.onLeftover,
+      clock: this.#clock,
       onFailure: onWarning,
     });
     if (volumes) this.#binder = new Binder({ ...shared, readFloor, onFailure: onWarning });

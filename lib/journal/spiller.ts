@@ -9,6 +9,7 @@
  * then nobody else would ever remove it, so it is looked back at once.
  */
 import type { WriteOnceItems } from '../atom/index.js';
+import { type Clock, systemClock } from '../engine/index.js';
 import type { Commit } from './commit.js';
 import { JournalGapError } from './errors.js';
 import type { Head } from './head.js';
@@ -22,6 +23,8 @@ export interface Floor {
   readonly prunedTo: number;
   /** Pages below are gone. */
   readonly sweptTo: number;
+  /** All goes, and who removes it still reads the pages, for what they name. */
+  readonly isErasing?: boolean;
 }
 
 export interface SpillerOptions {
@@ -32,17 +35,31 @@ export interface SpillerOptions {
   readonly readFloor: () => Promise<Floor>;
   /** Awaited before commits of a page may leave the head. */
   readonly beforeTrim?: ((commits: readonly Commit[]) => Promise<void>) | undefined;
+  /** Awaited when a page was put too late, as these commits were pruned, or the journal was erased. */
+  readonly onLeftover?: ((commits: readonly Commit[]) => Promise<void>) | undefined;
+  /** @defaultValue the process's clocks */
+  readonly clock?: Clock;
   /** Told of a failure that nobody waits for; the page is tried again at the next need. */
   readonly onFailure: (error: unknown) => void;
 }
+
+/** A page that was put here. */
+interface Placed {
+  readonly page: number;
+  readonly commits: readonly Commit[];
+}
+
+/** What takes longer may have been overtaken by who erases the journal. */
+const slowMs = 1_000;
 
 export class Spiller {
   readonly #options: SpillerOptions;
   /** Of which page is known how many commits it holds. */
   #known: { readonly page: number; readonly count: number } | undefined;
   /** The last page that was put here, until it is known who trimmed it. */
-  #placed: number | undefined;
+  #placed: Placed | undefined;
   #work: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
 
   constructor(options: SpillerOptions) {
     this.#options = options;
@@ -79,24 +96,33 @@ export class Spiller {
   /** Told of each head that was seen: `trimmed` is the page that a commit from here has just trimmed. */
   saw(image: Head, trimmed: number | undefined): void {
     const placed = this.#placed;
-    if (placed === undefined || image.pages <= placed) return;
+    const isErased = image.closed !== undefined && image.tail.length === 0;
+    if (placed === undefined || (image.pages <= placed.page && !isErased)) return;
     this.#placed = undefined;
-    if (placed !== trimmed) this.#lookBack(placed).catch((error) => this.#options.onFailure(error));
+    if (placed.page !== trimmed) this.#looking = this.#lookBack(placed);
   }
 
   /** Waits for what is on its way. */
   async close(): Promise<void> {
     await this.#work;
+    await this.#looking;
   }
 
   async #spill(image: Head, looksFirst: boolean): Promise<void> {
-    if (looksFirst && (await this.#look(image))) return;
+    const { clock = systemClock } = this.#options;
+    const since = clock.monotonicMs();
+    if (!looksFirst || !(await this.#look(image))) await this.#put(image);
+    // The head that it was made of may be of long ago.
+    if (clock.monotonicMs() - since > slowMs) await this.#lookBack({ page: image.pages, commits: image.tail });
+  }
+
+  async #put(image: Head): Promise<void> {
     const { items, keys } = this.#options;
     const { journalId, pages, tail, chain } = image;
     const key = keys.page(pages);
     const place = { kind: 'page', journalId, key } as const;
     const answer = await items.putIfAbsent(key, encodePage(place, { commits: tail, chain }));
-    if (answer !== 'exists') this.#placed = pages;
+    if (answer !== 'exists') this.#placed = { page: pages, commits: tail };
     if (knowsPage(answer)) await this.#know(pages, tail);
     else await this.#look(image);
   }
@@ -119,9 +145,16 @@ export class Spiller {
     this.#known = { page, count: commits.length };
   }
 
-  /** Removes a page that came after the pruner had gone by. */
-  async #lookBack(page: number): Promise<void> {
-    const { items, keys, readFloor } = this.#options;
-    if (isLeftover(await readFloor(), page)) await items.delete(keys.page(page));
+  /** Removes a page that came after the pruner had gone by, or who erased the journal. */
+  async #lookBack({ page, commits }: Placed): Promise<void> {
+    const { items, keys, readFloor, onLeftover, onFailure } = this.#options;
+    try {
+      const floor = await readFloor();
+      if (!isLeftover(floor, page)) return;
+      await onLeftover?.(commits);
+      if (floor.isErasing !== true) await items.delete(keys.page(page));
+    } catch (error) {
+      onFailure(error);
+    }
   }
 }
