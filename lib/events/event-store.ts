@@ -18,6 +18,7 @@ import {
   type AppendOptions,
   type CallSignal,
   type EventStoreOptions,
+  type ExecuteArguments,
   type ExecuteOptions,
   type Loaded,
   requireRetries,
@@ -222,7 +223,7 @@ export class EventStore {
     type: AggregateType<State, Command, E, Services>,
     id: string,
     command: Command,
-    options: ExecuteOptions<Services> = {},
+    ...[options = {}]: ExecuteArguments<Services>
   ): Promise<Executed<State, RecordedEvent<E>>> {
     this.#requireOpen('execute a command in');
     const stream = this.#streamOf(type, id);
@@ -359,10 +360,12 @@ export class EventStore {
    * @iam dynamodb:GetItem, BatchGetItem; dynamodb:Scan where there is no order
    * @throws {StreamPrunedError} `ERR_STREAM_PRUNED`, `JournalGapError` `ERR_JOURNAL_GAP`; TypeError for `from` without an ordered category
    */
-  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
+  async *readAll<E extends EventInput = EventInput>(
+    options: ReadAllOptions = {},
+  ): AsyncGenerator<RecordedEvent<E>, void, undefined> {
     this.#requireOpen('read all of');
     requireOptions<ReadAllOptions>('read all', options, { category: true, from: true, signal: true });
-    yield* this.#all.read(options);
+    yield* this.#all.read(options) as AsyncGenerator<RecordedEvent<E>, void, undefined>;
   }
 
   /**
@@ -378,8 +381,10 @@ export class EventStore {
    * @iam as `readAll`
    * @throws as `readAll`; TypeError when there is neither an ordered category, nor a source, nor `scanEveryMs`
    */
-  subscribeAll(options: FeedOptions & { readonly category: string }): CategoryFeed;
-  subscribeAll(options: SubscribeAllOptions): AsyncIterable<RecordedEvent>;
+  subscribeAll<E extends EventInput = EventInput>(
+    options: FeedOptions & { readonly category: string },
+  ): CategoryFeed<E>;
+  subscribeAll<E extends EventInput = EventInput>(options: SubscribeAllOptions): AsyncIterable<RecordedEvent<E>>;
   subscribeAll(options: SubscribeAllOptions): AsyncIterable<RecordedEvent> {
     this.#requireOpen('subscribe to all of');
     return this.#all.feed(options);
@@ -474,8 +479,8 @@ export class EventStore {
    *
    * **Guarantee.** From its first step on nobody reads or appends any more, in any process; when it resolves, all is removed but one small
    * item, the head, which refuses whoever wakes up late. Events of deleted streams stay in views, and in what you have made of them.
-   * What it can't do: recall a request of another process that is on its way meanwhile. A page or two bodies that such a process
-   * puts afterwards, and then dies, stay unreadable in the table; one that lives removes its own.
+   * What it can't do: recall a request of another process that is on its way meanwhile. A page, two bodies or a snapshot that such a process
+   * puts afterwards, and then dies, stay unreadable in the table; one that lives removes its own, a page perhaps when it comes by again.
    *
    * **If the process dies**, or the call is left, the stream is closed and partly removed: call it again, and it is gone on with.
    * Deleting what is deleted changes nothing.

@@ -31,6 +31,7 @@ export type {
   AppendOptions,
   CallSignal,
   EventStoreOptions,
+  ExecuteArguments,
   ExecuteOptions,
   Loaded,
   WriteOptions,

@@ -89,6 +89,11 @@ export interface ExecuteOptions<Services> extends WriteOptions {
   readonly retries?: number;
 }
 
+/** The options of `execute`, which have to be there where the aggregate type needs services. */
+export type ExecuteArguments<Services> = undefined extends Services
+  ? [options?: ExecuteOptions<Services>]
+  : [options: ExecuteOptions<Services> & { readonly services: Services }];
+
 /** Options of calls that only need to be left. */
 export interface CallSignal {
   /** Leaves with `signal.reason`. */

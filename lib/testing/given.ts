@@ -13,6 +13,7 @@ import {
   type EventInput,
   type EventMetadata,
   type EventStore,
+  type ExecuteArguments,
   transientEventStore,
   type Upcaster,
 } from '../events/index.js';
@@ -91,7 +92,12 @@ export class Given<State, Command, E extends EventInput, Services> {
   when(command: Command, options: WhenOptions<Services> = {}): CommandOutcome<State, E> {
     const execute = async (store: EventStore, id: string): Promise<CommandResult<State, E>> => {
       try {
-        const { events, state, version } = await store.execute(this.#type, id, command, options);
+        const { events, state, version } = await store.execute(
+          this.#type,
+          id,
+          command,
+          ...([options] as unknown as ExecuteArguments<Services>),
+        );
         return { events, state, version };
       } catch (error) {
         return { events: [], ...(await store.load(this.#type, id)), error };

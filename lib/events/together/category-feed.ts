@@ -9,6 +9,7 @@
  */
 import type { Clock } from '../../engine/index.js';
 import { onAbort } from '../../engine/index.js';
+import type { EventInput } from '../event.js';
 import { type CategoryPlace, type PlacedEvent, readCategory } from './read-category.js';
 
 /** Options of {@link CategoryFeed}. */
@@ -26,7 +27,7 @@ const pauseMsMin = 20;
 const pauseMsMax = 1_000;
 
 /** Events of a category, in order, as they come. One loop; begin another feed for another. */
-export class CategoryFeed implements AsyncIterable<PlacedEvent> {
+export class CategoryFeed<E extends EventInput = EventInput> implements AsyncIterable<PlacedEvent<E>> {
   readonly #place: CategoryPlace;
   readonly #options: FeedOptions;
   readonly #clock: Clock;
@@ -55,7 +56,7 @@ export class CategoryFeed implements AsyncIterable<PlacedEvent> {
     this.#wake?.();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<PlacedEvent, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<PlacedEvent<E>, void, undefined> {
     const { signal, onCaughtUp } = this.#options;
     const { journal } = this.#place;
     let pauseMs = pauseMsMin;
@@ -68,7 +69,7 @@ export class CategoryFeed implements AsyncIterable<PlacedEvent> {
           for (const event of events) {
             if (this.#ends.aborted) return;
             this.#next = event.position + 1;
-            yield event;
+            yield event as PlacedEvent<E>;
           }
         }
         // What was deleted has a position, and is not given.

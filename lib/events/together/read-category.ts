@@ -8,7 +8,7 @@
  * A window's events are in memory together; how many it has follows from how large the last ones were.
  */
 import type { Head, Journal } from '../../journal/index.js';
-import type { RecordedEvent } from '../event.js';
+import type { EventInput, RecordedEvent } from '../event.js';
 import type { OpenStream } from '../open-stream.js';
 import { type PlacedRange, rangeFrom, rangesOf } from './category-line.js';
 import { Pending, type Window } from './category-window.js';
@@ -23,7 +23,7 @@ export interface CategoryPlace {
 }
 
 /** An event of an ordered category. */
-export type PlacedEvent = RecordedEvent & { readonly position: number };
+export type PlacedEvent<E extends EventInput = EventInput> = RecordedEvent<E> & { readonly position: number };
 
 /** Events of the first window, and of any. */
 const eventsFirst = 64;

@@ -1,6 +1,6 @@
 /** Bugs and lies that the judge has to find out, or it is worth nothing. Each strikes now and then. */
 import type { Engine, Random } from '../../../lib/engine/index.js';
-import type { EventStore } from '../../../lib/events/index.js';
+import type { EventStore, ExecuteOptions } from '../../../lib/events/index.js';
 import type { Note, RetNote } from './notes.js';
 import { decide, type Order } from './purse.js';
 import type { SimulationOptions } from './simulation.js';
@@ -90,16 +90,19 @@ export const planted: readonly Planted[] = [
     name: 'a command without its id',
     finds: 'one order is in the stream twice',
     spoils: replacing((store) => ({
-      execute: (type, id, command, { commandId: _commandId, ...options } = {}) =>
-        store.execute(type, id, command, options as object),
+      execute: (type, id, command, ...[options]) => {
+        const { commandId: _commandId, ...rest } = options as ExecuteOptions<unknown>;
+        return store.execute(type, id, command, ...([rest] as never));
+      },
     })),
   },
   {
     name: 'a decision on a state of a moment ago',
     finds: 'decided on another state than the one before it',
     spoils: replacing((store, random) => ({
-      async execute(type, id, command, options = {}) {
-        if (random.int(4) > 0) return store.execute(type, id, command, options);
+      async execute(type, id, command, ...given) {
+        if (random.int(4) > 0) return store.execute(type, id, command, ...given);
+        const options = given[0] as ExecuteOptions<unknown>;
         const order = command as unknown as Order;
         const { state } = await store.load(type, id);
         await options.services;
