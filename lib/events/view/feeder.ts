@@ -19,7 +19,7 @@ import { ProjectionError } from './view-errors.js';
 import { ViewPointer } from './view-pointer.js';
 import { Windows } from './windows.js';
 
-/** Events of one stream that came together, in order and without a gap. */
+/** Events of one stream that came together, in order. */
 export interface StreamEvents {
   readonly stream: string;
   readonly events: readonly RecordedEvent[];
@@ -115,10 +115,9 @@ export class Feeder {
     for (const [index, stream] of names.entries()) {
       const cursor = cursors[index] as number;
       const events = (streams.get(stream) as readonly RecordedEvent[]).filter(({ seq }) => seq > cursor);
-      const first = events[0]?.seq;
-      if (first === undefined) continue;
-      // What comes before was never delivered here: all of it is in the log.
-      if (first > cursor + 1) gaps.push({ stream, from: cursor + 1 });
+      const joinsOn = events.every(({ seq }, at) => seq === cursor + 1 + at);
+      // What comes before, or between, was never delivered here: all of it is in the log.
+      if (!joinsOn) gaps.push({ stream, from: cursor + 1 });
       else for (const event of events) window.push(event);
     }
     await this.#apply(fed, window, signal);

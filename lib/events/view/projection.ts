@@ -16,8 +16,8 @@ export interface Helm {
   readonly signal: AbortSignal;
   /** The view has everything that was in the log when this was looked at. */
   caughtUp(): void;
-  /** Tries until it succeeds, as long as what fails may pass. */
-  steadily<T>(work: () => Promise<T>): Promise<T>;
+  /** Tries until it succeeds, as long as what fails may pass, and until `signal`, which is the helm's unless given, aborts. */
+  steadily<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
 /** Where events come from, and how they get into the view. */
@@ -49,7 +49,10 @@ export class Projection implements AsyncDisposable {
   readonly #log: Log;
   readonly #course: Course;
   readonly #stopping = new AbortController();
+  /** Those who wait for a look. */
+  readonly #refreshing = new Set<(reason: unknown) => void>();
   #error: { readonly error: unknown } | undefined;
+  #hasEnded = false;
 
   /** @internal Made by `EventStore.project`. */
   constructor(log: Log, course: Course, signal: AbortSignal) {
@@ -62,9 +65,9 @@ export class Projection implements AsyncDisposable {
     const helm: Helm = {
       signal: AbortSignal.any([signal, this.#stopping.signal]),
       caughtUp,
-      steadily: (work) => this.#steadily(work, helm.signal),
+      steadily: (work, only = helm.signal) => this.#steadily(work, only),
     };
-    this.done = this.#run(helm);
+    this.done = this.#run(helm).finally(() => this.#ended());
     this.caughtUp = Promise.race([isCaughtUp, this.done]);
     for (const promise of [this.done, this.caughtUp]) promise.catch(() => {});
   }
@@ -83,11 +86,14 @@ export class Projection implements AsyncDisposable {
    * @throws what has ended the projection; an error when it was stopped.
    */
   async refresh(): Promise<void> {
-    if (this.#error !== undefined) throw this.#error.error;
-    const ended = this.done.then(() => {
-      throw new Error('Cannot refresh a view: its projection was stopped');
+    if (this.#hasEnded) throw this.#reason;
+    await new Promise<void>((done, fail) => {
+      this.#refreshing.add(fail);
+      this.#course.refresh().then(() => {
+        this.#refreshing.delete(fail);
+        done();
+      }, fail);
     });
-    await Promise.race([this.#course.refresh(), ended]);
   }
 
   /** How far the view is behind the log. Costs as `lag` of the view. */
@@ -95,7 +101,7 @@ export class Projection implements AsyncDisposable {
     return this.#course.lag(signal);
   }
 
-  /** Stops, and waits until nothing is under way. Never rejects: `done` does. */
+  /** Stops, and waits until nothing more is sent; what was sent may still arrive, which does no harm. Never rejects: `done` does. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.done.catch(() => {});
@@ -103,6 +109,19 @@ export class Projection implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /** Why nothing comes any more. */
+  get #reason(): unknown {
+    return this.#error === undefined
+      ? new Error('Cannot refresh a view: its projection was stopped')
+      : this.#error.error;
+  }
+
+  #ended(): void {
+    this.#hasEnded = true;
+    for (const fail of this.#refreshing) fail(this.#reason);
+    this.#refreshing.clear();
   }
 
   async #run(helm: Helm): Promise<void> {

@@ -47,16 +47,12 @@ export class StreamsCourse implements Course {
 
   async run(helm: Helm): Promise<void> {
     const failing = new AbortController();
-    const both: Helm = { ...helm, signal: AbortSignal.any([helm.signal, failing.signal]) };
-    const watched = async (work: Promise<void>) => {
-      try {
-        await work;
-      } catch (error) {
-        failing.abort(error);
-        throw error;
-      }
-    };
+    const signal = AbortSignal.any([helm.signal, failing.signal]);
+    const both: Helm = { ...helm, signal, steadily: (work, only = signal) => helm.steadily(work, only) };
+    const watched = (work: Promise<void>) => work.catch((error) => failing.abort(error));
+    // Nothing of either goes on behind the end of both.
     await Promise.all([watched(this.#scans(both)), watched(this.#pull(both))]);
+    signal.throwIfAborted();
   }
 
   refresh(): Promise<void> {
