@@ -12,12 +12,12 @@ import { closingOf } from './stream-closing.js';
 /** Options of `read`. */
 export interface ReadOptions {
   /**
-   * Sequence number of the first event to be read.
+   * Sequence number of the first event to be read; backwards the highest.
    * @defaultValue 1; backwards the newest
    */
   readonly from?: number;
   /**
-   * Sequence number of the last event to be read.
+   * Sequence number of the last event to be read; backwards the lowest. Not to be reached `from` there: no events.
    * @defaultValue the newest; backwards 1
    */
   readonly to?: number;
