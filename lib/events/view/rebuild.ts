@@ -94,7 +94,7 @@ export class Rebuild {
       await pointer.turn(this.#owner, signal);
     }
     this.#phase = 'closing';
-    if (work.generation.version === pointer.view.version) await this.#pass(work.generation);
+    await this.#pass(work.generation);
     this.#phase = 'deleting';
     await this.#deleteOthers();
     await pointer.end(this.#owner, signal);

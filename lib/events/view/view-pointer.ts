@@ -71,9 +71,8 @@ export class ViewPointer {
           throw new ViewRebuildingError(name, work.heardAt);
         }
         const isOurs = work?.generation.version === version && work.generation.source === source;
-        // What is served already is brought to its end, whoever has begun it.
-        if (work !== undefined && (isOurs || work.phase === 'closing'))
-          return { ...stands, work: { ...work, owner, heardAt } };
+        // One of another kind is over, also when it is served already: what is asked for is made, and what it left to be deleted goes then.
+        if (work !== undefined && isOurs) return { ...stands, work: { ...work, owner, heardAt } };
         const generation: Generation = { id: next, version, source };
         return { ...stands, next: next + 1, work: { generation, phase: 'building', owner, heardAt } };
       },
