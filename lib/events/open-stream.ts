@@ -289,8 +289,10 @@ export class OpenStream {
         bodyText: body === undefined ? undefined : text,
         decide: ({ image }) => {
           const draft = { text: body === undefined ? text : '', count: round.lines.length, marks };
-          // Commits without events, a writer's first word among them, change nothing that was decided on but the time.
-          const isSame = image.seq === round.base && (image.time <= time || !round.isTimed);
+          // Commits without events, a writer's first word among them, change nothing that was decided on but the time; and the note, in
+          // which a prune says what it rests on.
+          const isNote = note === undefined || areSame(image.note, round.image?.note);
+          const isSame = image.seq === round.base && isNote && (image.time <= time || !round.isTimed);
           if (isSame) return { ...draft, time: Math.max(time, image.time), note };
           return holdsOn(image, round) ? draft : undefined;
         },
@@ -382,6 +384,10 @@ const nothing: Verdict = { kind: 'append', lines: [], anywhere: true };
 
 function hasLines(verdict: Verdict): verdict is Verdict & { readonly kind: 'append' } {
   return verdict.kind === 'append' && verdict.lines.length > 0;
+}
+
+function areSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one === other || (one !== undefined && other !== undefined && Buffer.compare(one, other) === 0);
 }
 
 /** Bytes of the text of its events. */
