@@ -4,7 +4,7 @@
  *   source (names of items that have changed) ─► that stream, from behind what was given ─► events
  *   scan, every so often ─► streams that have more than was given ─────────────────────────┘
  */
-import type { Clock } from '../../engine/index.js';
+import { type Clock, unlessAborted } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { RecordedEvent } from '../event.js';
 import type { OpenStreams } from '../open-streams.js';
@@ -39,6 +39,29 @@ export interface StreamsFeedFacts {
   readonly ends: AbortSignal;
 }
 
+/** What a source brings, until the end; the signal ends it with its reason, also while the source waits. */
+async function* untilEnd(
+  source: AsyncIterable<string>,
+  signal: AbortSignal | undefined,
+  ends: AbortSignal,
+): AsyncGenerator<string> {
+  const names = source[Symbol.asyncIterator]();
+  const left = signal === undefined ? ends : AbortSignal.any([signal, ends]);
+  try {
+    for (;;) {
+      const { done, value } = await unlessAborted(names.next(), left);
+      if (done) return;
+      yield value;
+      left.throwIfAborted();
+    }
+  } catch (error) {
+    if (!ends.aborted || signal?.aborted === true) throw error;
+  } finally {
+    // One that waits ends when its own signal says so, and is not waited for.
+    names.return?.().catch(() => {});
+  }
+}
+
 /** Events of all streams as they come. */
 export async function* feedStreams(
   facts: StreamsFeedFacts,
@@ -62,9 +85,7 @@ export async function* feedStreams(
     }
   }
   if (source !== undefined) {
-    for await (const name of source) {
-      if (ends.aborted) return;
-      signal?.throwIfAborted();
+    for await (const name of untilEnd(source, signal, ends)) {
       const stream = streamOfHead(store, name);
       if (stream === undefined) continue;
       if (category === undefined || categories.orderOf(stream).category === category) yield* rest(stream);
