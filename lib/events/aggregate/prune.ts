@@ -71,7 +71,9 @@ export async function pruneStream(
     return await prune(ends, type, keep, signal);
   } catch (error) {
     // Of a stream that was deleted meanwhile nothing stays, and nothing else is to be told.
-    throw (await ends.snapshots.clearDeleted(undefined)) ? new StreamClosedError('prune', ends.stream, 'deleted') : error;
+    throw (await ends.snapshots.clearDeleted(undefined).catch(() => false))
+      ? new StreamClosedError('prune', ends.stream, 'deleted')
+      : error;
   } finally {
     await ends.journal.close();
   }
