@@ -61,6 +61,11 @@ export class ItemAtom<T, V = T | undefined> extends AtomReader<V> {
     this.#onceCalls = onceCalls;
   }
 
+  /** @internal What its last request failed with; `undefined` when that was answered. */
+  get obstacle(): unknown {
+    return this.#cell.register.obstacle;
+  }
+
   /**
    * Applies `f` to the value and stores the result; returns the new value.
    *

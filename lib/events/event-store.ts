@@ -140,7 +140,7 @@ export class EventStore {
     open.journal.requireSize(lines.reduce((sum, { bytes }) => sum + bytes + 1, 0));
     signal?.throwIfAborted();
     const facts = {
-      ...this.#streams.waiting(stream, id ?? 'of these events', timeoutMs),
+      ...this.#streams.waiting([stream], id ?? 'of these events', timeoutMs),
       lines,
       expected,
       commandId: id,
@@ -236,7 +236,7 @@ export class EventStore {
     signal?.throwIfAborted();
     const open = this.#streams.of(stream);
     const work = new CommandWork(type, {
-      ...this.#streams.waiting(stream, commandId ?? 'of this command', timeoutMs),
+      ...this.#streams.waiting([stream], commandId ?? 'of this command', timeoutMs),
       ...{ stream, command, services, metadata, commandId, expected, retries, signal },
       ...{ state: open.facts.state, journal: () => open.journal },
       stateNow: async () => (await this.load(type, id)).state,
@@ -481,6 +481,7 @@ export class EventStore {
    * item, the head, which refuses whoever wakes up late. Events of deleted streams stay in views, and in what you have made of them.
    * What it can't do: recall a request of another process that is on its way meanwhile. A page, two bodies or a snapshot that such a process
    * puts afterwards, and then dies, stay unreadable in the table; one that lives removes its own, a page perhaps when it comes by again.
+   * So do two bodies of a process that died before its first events were pruned: nothing names it any more.
    *
    * **If the process dies**, or the call is left, the stream is closed and partly removed: call it again, and it is gone on with.
    * Deleting what is deleted changes nothing.
@@ -634,7 +635,8 @@ export class EventStore {
    * **Guarantee.** Nothing is removed before the state of all events was made (of a stream that was pruned: of the snapshot that was
    * verified then, and all events after it), compared with what the head and the snapshots say, stored, read back, and found equal.
    * That snapshot is kept until another one was verified. What is gone is told by `ERR_STREAM_PRUNED`; no state comes out otherwise.
-   * What it can't do: bring anything back, for another `truth` or `stateVersion`.
+   * What it can't do: bring anything back, for another `truth` or `stateVersion`; know a command again whose events are gone, which is
+   * executed anew when it comes again, so keep so many snapshots that what may still be repeated is not pruned.
    *
    * **If the process dies**, the aggregate is what it was, and the next prune goes on.
    *

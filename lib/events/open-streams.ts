@@ -1,5 +1,5 @@
 /** The streams that are open in this process: the ones used last, and all that have something under way. */
-import type { AtomTable } from '../atom/index.js';
+import type { AtomTable, ItemAtom } from '../atom/index.js';
 import { DeadlineError } from '../atom/index.js';
 import { Alarm } from '../engine/index.js';
 import {
@@ -75,13 +75,21 @@ export class OpenStreams {
     return this.#open.get(stream) ?? this.#make(stream);
   }
 
-  /** Facts of a call that waits for `timeoutMs`. */
-  waiting(stream: string, writeId: string, timeoutMs: number): WaitingFacts {
+  /** Facts of a call that waits for `timeoutMs` to append to these. */
+  waiting(streams: readonly string[], writeId: string, timeoutMs: number): WaitingFacts {
     const { clock } = this.#facts.table.sources;
-    const key = stream;
-    const deadlineError = () =>
-      new DeadlineError('append to', { key, attempts: 0, conflicts: 0, subject: `stream ${stream}` }, timeoutMs);
-    return { subject: `stream ${stream}`, writeId, deadlineAt: clock.monotonicMs() + timeoutMs, deadlineError, clock };
+    const key = streams.join(', ');
+    const subject = `stream ${key}`;
+    const deadlineError = () => {
+      const cause = streams.map((stream) => this.#headOf(stream).obstacle).find((obstacle) => obstacle !== undefined);
+      return new DeadlineError('append to', { key, attempts: 0, conflicts: 0, subject }, timeoutMs, cause);
+    };
+    return { subject, writeId, deadlineAt: clock.monotonicMs() + timeoutMs, deadlineError, clock };
+  }
+
+  #headOf(stream: string): ItemAtom<Head> {
+    const { table, store } = this.#facts;
+    return table.atomOf<Head>(table.keyNamed(journalKeys(journalNameOf(store, stream)).head), headOptions);
   }
 
   push<A>(open: OpenStream, work: Work<A>, signal: AbortSignal | undefined): Promise<A> {

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import { encrypted, keyRing } from '../../lib/codec/index.js';
-import { MemoryEngine } from '../../lib/engine/index.js';
+import { FaultyEngine, MemoryEngine } from '../../lib/engine/index.js';
 import {
   AggregateType,
   type AggregateTypeOptions,
@@ -14,6 +14,7 @@ import {
 } from '../../lib/events/index.js';
 import { Journal } from '../../lib/journal/index.js';
 import { atomStorage, openPrevayler } from '../../lib/prevalence/index.js';
+import { VirtualClock } from '../../lib/testing/virtual-clock.js';
 import { all } from '../contract/event-store-bench.js';
 
 const tableName = 'state';
@@ -215,6 +216,26 @@ describe('a store', () => {
     const keys = keyRing({ current: 'k1', keys: { k1: randomBytes(32) } });
     const table = new AtomTable({ engine: new MemoryEngine(), tableName, codec: encrypted({ keys }) });
     expect(() => new EventStore(table)).toThrow(/codec encrypts/);
+  });
+});
+
+describe('a store that is not where it is looked for', () => {
+  it('is told of when the time is up: the error says what stood in the way', async () => {
+    const clock = new VirtualClock();
+    const rules = [{ fault: { kind: 'unreachable' } }] as const;
+    const engine = new FaultyEngine(new MemoryEngine(), { seed: 1, clock, rules });
+    const store = new EventStore(new AtomTable({ engine, tableName, clock }));
+    const timeoutMs = 5_000;
+    for (const call of [
+      () => store.append('s', [event], { timeoutMs }),
+      () => store.execute(type, '1', 5, { timeoutMs }),
+    ]) {
+      const refusal: unknown = await clock.run(call().catch((error: unknown) => error));
+      expect(refusal).toMatchObject({
+        code: 'ERR_DEADLINE',
+        message: expect.stringMatching(/stream .* last obstacle: connect ECONNREFUSED; nothing was written/),
+      });
+    }
   });
 });
 

@@ -57,7 +57,7 @@ export class AllStreams {
     const { metadata, commandId, signal } = options;
     const parts = requireEntries(entries, { metadata, commandId, categories, open: (stream) => streams.of(stream) });
     signal?.throwIfAborted();
-    const names = parts.map(({ open }) => open.facts.stream).join(', ');
+    const names = parts.map(({ open }) => open.facts.stream);
     const call = new AppendAll({
       ...streams.waiting(names, commandId ?? 'of these events', timeoutMs),
       table,
