@@ -41,7 +41,11 @@ export interface EventStoreOptions extends CategoryOptions {
    * @defaultValue as items of the same table, beside their streams
    */
   readonly snapshots?: SnapshotStore;
-  /** Told of what went wrong and was made good: a snapshot that could not be read, a page that could not be put ahead of need. */
+  /**
+   * Told of what no call fails with: what was made good (a snapshot that could not be read, a page that could not be put ahead of need), and
+   * what has ended a projection.
+   * @defaultValue nobody is told
+   */
   readonly onWarning?: (warning: unknown) => void;
 }
 

@@ -36,6 +36,11 @@ export interface TransientEventStoreOptions extends EventStoreOptions {
  */
 export function transientEventStore(options: TransientEventStoreOptions = {}): EventStore {
   const { engine = new MemoryEngine(), clock = countingClock(), ...rest } = options;
+  if (!(engine instanceof MemoryEngine)) {
+    throw new TypeError(
+      'Cannot open an event store in memory: engine must be a MemoryEngine; on a table use new EventStore(table)',
+    );
+  }
   // The table is there when this returns. It may have been before.
   engine.createTable({ table: tableName, ...tableShape }).catch(() => {});
   // Each store has a table object of its own, as if it ran on another machine.

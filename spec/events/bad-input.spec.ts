@@ -10,6 +10,7 @@ import {
   type AggregateTypeOptions,
   EventStore,
   type EventStoreOptions,
+  transientEventStore,
   View,
 } from '../../lib/events/index.js';
 import { Journal } from '../../lib/journal/index.js';
@@ -126,6 +127,7 @@ const refusals: readonly (readonly [
   ['read', ['s', { maxCount: 10 }], TypeError, /no option maxCount; there are from, to, direction/],
   ['readAll', ['account'], TypeError, /options must be an object: string/],
   ['readAll', [{ stream: 's' }], TypeError, /no option stream/],
+  ['readAll', [{ category: 5 }], TypeError, /category must be a string: number/],
   ['subscribeAll', [], TypeError, /options must be an object: undefined/],
   ['subscribeAll', [{ categories: ['s'] }], TypeError, /no option categories/],
   ['subscribe', ['s', { after: 5 }], TypeError, /no option after/],
@@ -202,6 +204,12 @@ describe('a store', () => {
     const { store, sent } = await openStore({ ordered: ['a'], categoryOf });
     await expect(store.append('a-1', [event])).rejects.toThrow(/categoryOf must return a string: undefined/);
     expect(sent()).toBe(0);
+  });
+
+  it('in memory is opened on an engine in memory', () => {
+    const onTable = (engine: unknown) => () => transientEventStore({ engine: engine as MemoryEngine });
+    expect(onTable({})).toThrow(/engine must be a MemoryEngine; on a table use new EventStore/);
+    expect(() => transientEventStore({ upcaster: [] } as object)).toThrow(/no option upcaster/);
   });
 
   it('takes an event that was read, as a copy with a place of its own', async () => {

@@ -72,6 +72,9 @@ export class AllStreams {
   async *read({ category, from, signal }: ReadAllOptions): AsyncGenerator<RecordedEvent, void, undefined> {
     const { streams, categories } = this.#facts;
     requirePosition(from);
+    if (category !== undefined && typeof category !== 'string') {
+      throw new TypeError(`Cannot read all: category must be a string: ${typeof category}`);
+    }
     if (category !== undefined && categories.isOrdered(category)) {
       const place = this.#placeOf(category, signal);
       const image = await place.journal.readHead(signal);

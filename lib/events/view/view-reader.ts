@@ -35,7 +35,8 @@ const nothing: Generation = { id: 0, version: 0, source: streamsSource };
  *
  * **Guarantee.** A document is what stood at some instant during the call, in the generation that was served then. It may be behind the
  * log: `lag` tells by how much. A document that there is not is `undefined`, in every call: one that no event was for, one that was
- * deleted, and any of a view that was never fed.
+ * deleted, and any of a view that was never fed. What is served may be of another `version` than the view that asks: of the old one until
+ * the turn of a rebuild, of the new one from then on.
  */
 export class ViewReader<State> {
   readonly #log: Log;
