@@ -12,8 +12,8 @@ export const events = [
   mutant(
     'events: a commit is made on another head than it was decided on',
     open,
-    'image.seq === round.base && (image.time <= time || !round.isTimed)',
-    'image.time <= time || !round.isTimed',
+    'image.seq === round.base && isNote && (image.time <= time || !round.isTimed)',
+    'isNote && (image.time <= time || !round.isTimed)',
     attacks,
     'a commit',
   ),
