@@ -12,7 +12,7 @@
 export type ExpectedVersion = number | 'any' | 'no-stream' | 'exists';
 
 /** @throws TypeError, RangeError for what is none. */
-export function requireExpected(expected: unknown = 'any'): ExpectedVersion {
+function requireExpected(expected: unknown = 'any'): ExpectedVersion {
   if (expected === 'any' || expected === 'no-stream' || expected === 'exists') return expected;
   const rule = "a whole number from 0, 'any', 'no-stream' or 'exists'";
   if (typeof expected !== 'number') {
