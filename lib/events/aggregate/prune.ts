@@ -141,8 +141,15 @@ class Pruning {
       if (image === undefined || image.seq === 0) return undefined;
       snapshots.pointer.bind(image.journalId);
       const { kept, prunedTo } = await snapshots.pointer.read({ signal });
-      this.#folded ??= await this.#begin(kept, prunedTo > 0);
-      await this.#foldTo(image, kept);
+      try {
+        this.#folded ??= await this.#begin(kept, prunedTo > 0);
+        await this.#foldTo(image, kept);
+      } catch (error) {
+        // Another prune was faster, and what it left begins with what it has verified.
+        if ((await snapshots.pointer.read({ signal })).prunedTo === prunedTo) throw error;
+        this.#folded = undefined;
+        continue;
+      }
       const newest = kept.at(-1);
       const isThere = newest?.seq === image.seq && this.#right.has(newest.id) && (await this.#isReadable(newest));
       const entry = isThere ? newest : await this.#make(image, newest);
