@@ -37,11 +37,10 @@ export class PendingCommits {
     const inOrder = this.#reads.toSorted((one, other) => one.commit.place - other.commit.place);
     for (const read of inOrder) {
       const from = after + events.length + 1;
-      const { first } = read.commit;
-      if (first > to) break;
-      if (first > from) return undefined;
+      if (read.commit.first > to) break;
       events.push(...recorder.records(read, from, to));
     }
+    // Of numbers that are dense and none of them twice, as many as there should be are all of them.
     return after + events.length === to ? events : undefined;
   }
 }

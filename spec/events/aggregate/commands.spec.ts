@@ -2,6 +2,7 @@
 // it is; and nobody waits for one that hangs but its caller.
 // Method: handlers that do what they should not, one by one; after each the stream and the state are what they were.
 import { describe, expect, it } from '@jest/globals';
+import { foldAll } from '../../../lib/events/aggregate/fold.js';
 import { AggregateType, type CommandContext, type EventInput } from '../../../lib/events/index.js';
 import { type Added, type Count, counter, openMemory, openProcess } from './counting.js';
 
@@ -271,6 +272,28 @@ describe('a state', () => {
     expect(
       () => new AggregateType({ name: 'x', initial: { f: () => 1 }, handle: () => noted, apply: (s) => s }),
     ).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED_VALUE' }) as unknown as Error);
+  });
+});
+
+describe('foldAll()', () => {
+  it('refuses events that do not follow on to the state', () => {
+    const event = (seq: number) =>
+      ({
+        type: 'noted',
+        data: 1,
+        seq,
+        stream: 'odd-1',
+        metadata: {},
+        id: 'x',
+        time: 1,
+        schemaVersion: '1.0.0',
+      }) as never;
+    const type = typeWith(() => noted);
+    const from = { state: type.initial, seq: 1 };
+    expect(foldAll(type, from, [event(2), event(3)])).toMatchObject({ seq: 3, state: { n: 2 } });
+    expect(() => foldAll(type, from, [event(3)])).toThrow('event 3 does not follow on to a state of 1 events');
+    expect(() => foldAll(type, from, [event(1)])).toThrow('does not follow on');
+    expect(() => foldAll(type, from, [event(2), event(4)])).toThrow('does not follow on');
   });
 });
 

@@ -165,7 +165,12 @@ describe('prune', () => {
     expect((await openProcess(counted).store.load(small, '1')).version).toBe(300);
     expect(steps).toHaveLength(1);
     expect((await one.store.execute(small, '1', [1])).version).toBe(301);
-    expect((await openProcess(engine).store.load(counter('aggregate'), '1')).version).toBe(301);
+    // Whoever writes the head goes on saying that there is a snapshot.
+    for (const { store } of [openProcess(engine), openProcess(engine)]) {
+      await store.execute(small, '1', [1]);
+      expect((await store.info(stream))?.floor).toBe(floor);
+    }
+    expect((await openProcess(engine).store.load(counter('aggregate'), '1')).version).toBe(303);
   });
 
   it('makes no snapshot of no events', async () => {
@@ -244,6 +249,22 @@ describe('prune', () => {
     await one.store.delete(stream);
     expect(await keysIn(engine)).toEqual([`events/${stream}/head`]);
     await expect(one.store.prune(every(30), '1')).rejects.toMatchObject({ code: 'ERR_STREAM_CLOSED' });
+  });
+
+  it('that broke off is gone on with, however many snapshots were made meanwhile', async () => {
+    const engine = await openMemory();
+    await add(openProcess(engine), every(20), 60);
+    const failing = steppedEngine(engine, (step) =>
+      step.kind === 'delete' && step.text.includes('/page/') ? Promise.reject(new Error('no')) : undefined,
+    );
+    await expect(openProcess(failing).store.prune(every(20), '1', { keepSnapshots: 1 })).rejects.toThrow('no');
+    expect(await keysOf(engine, 'page/0')).toHaveLength(1);
+    const one = openProcess(engine);
+    await add(one, every(20), 130);
+    const { prunedTo, sweptTo } = await pointerOf(engine);
+    expect([prunedTo > 0, sweptTo]).toEqual([true, 0]);
+    await one.store.prune(every(20), '1', { keepSnapshots: 1 });
+    expect((await keysOf(engine, 'page')).length).toBeLessThanOrEqual(1);
   });
 
   it('is passed over by one that was behind, in the midst of an append', async () => {

@@ -175,6 +175,45 @@ describe('a state that does not fit in the head', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('is not stored as long as all events come with the head', async () => {
+    const engine = await openMemory();
+    const roomy = openProcess(engine, { headBytesMax: 8_192 });
+    await add(roomy, every(5, large), 20);
+    expect((await keysIn(engine)).filter((key) => /part|snap/.test(key))).toEqual([]);
+    await add(roomy, every(5, large), 100);
+    expect(await partsIn(engine)).toHaveLength(2);
+  });
+
+  it('is not stored by a commit whose head others have moved on from', async () => {
+    const engine = await openMemory();
+    const other = openProcess(engine);
+    let isLost = false;
+    const losing = steppedEngine(engine, (step) => {
+      if (isLost || step.kind !== 'put' || !step.text.includes('/head') || !step.text.includes('"seq":{"N":"30"}')) {
+        return undefined;
+      }
+      isLost = true;
+      return step.send().then(async () => {
+        await other.store.append('counter-1', [{ type: 'added', data: { by: 5 } }]);
+        return { status: 'unclear', error: new Error('lost'), resent: false };
+      });
+    });
+    const one = openProcess(losing);
+    await add(one, every(30, large), 30);
+    expect(isLost).toBe(true);
+    await add(other, every(1_000, large), 10);
+    expect(await openProcess(engine).store.load(every(30, large), '1')).toMatchObject({
+      version: 41,
+      state: { sum: 45, seq: 41 },
+    });
+    await add(one, every(30, large), 3);
+    expect(await openProcess(engine).store.load(every(30, large), '1')).toMatchObject({
+      version: 44,
+      state: { sum: 48, seq: 44 },
+    });
+    expect([...one.warnings, ...other.warnings]).toEqual([]);
+  });
+
   it('is loaded with two requests: the head names it', async () => {
     const engine = await openMemory();
     await add(openProcess(engine), every(30, large), 31);
@@ -337,8 +376,14 @@ describe('a snapshot of another version or type', () => {
     const engine = await openMemory();
     await openProcess(engine).store.execute(every(5, 0, 1), '1', [1]);
     const { store, warnings } = openProcess(engine);
-    expect((await store.execute(every(5, 0, 2), '1', [1])).state.sum).toBe(2);
-    expect((await openProcess(engine).store.load(every(5, 0, 2), '1')).state.sum).toBe(2);
+    const { handle, initial, apply, truth } = every(5, 0);
+    const doubled = new AggregateType<Count, readonly number[], Added>({
+      ...{ name: 'counter', handle, initial, truth, stateVersion: 2 },
+      apply: (count, event) => ({ ...apply(count, event), sum: count.sum + 2 * event.data.by }),
+    });
+    expect((await store.load(doubled, '1')).state.sum).toBe(2);
+    expect((await store.execute(doubled, '1', [1])).state.sum).toBe(4);
+    expect((await openProcess(engine).store.load(doubled, '1')).state.sum).toBe(4);
     expect(warnings).toEqual([]);
   });
 });
