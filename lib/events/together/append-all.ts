@@ -186,7 +186,10 @@ export class AppendAll extends WaitingCall<readonly Appended[]> {
       outcomes.set(part, await outcomeOf({ journal, recorder: facts.recorder, image: part.lookedAt }, own));
     }
     for (const [part, outcome] of outcomes) {
-      // One transaction: what was there before was there in all of its streams.
+      // One transaction: what was there before was there in all of its streams, of which some may be gone.
+      for (const { lookedAt, open } of named) {
+        if (closingOf(lookedAt) === 'deleted') throw new StreamClosedError('append to', open.facts.stream, 'deleted');
+      }
       if (outcomes.size === named.length && isSame(part.lines, outcome)) continue;
       throw new CommandIdReusedError(part.open.facts.stream, part.commandId as string, outcome.events);
     }

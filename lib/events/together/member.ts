@@ -1,7 +1,7 @@
 /** One stream's part in a transaction with the journal of its category: notes what is decided, so that the category can name it. */
 import type { Base, Batch, Draft, TogetherEntry } from '../../journal/index.js';
 import type { CategoryRange } from './category-line.js';
-import { requireOrder, type StreamOrder } from './stream-order.js';
+import { orderedLabel, requireOrder, type StreamOrder } from './stream-order.js';
 
 export class Member {
   readonly entry: TogetherEntry;
@@ -45,7 +45,7 @@ export class Member {
         const { stream } = this.#order;
         this.range = { stream, from: seq + 1, count: draft.count, place: image.place + 1, page: image.pages };
       }
-      return draft;
+      return draft && this.#order.isOrdered && image.label !== orderedLabel ? { ...draft, label: orderedLabel } : draft;
     } catch (error) {
       this.error = error;
       throw error;

@@ -19,6 +19,8 @@ export interface StreamOrder {
 }
 
 /** @throws {CategoryOrderError} `ERR_CATEGORY_ORDER`, when an append would slip past the order, or would stand in one without its beginning. */
-export function requireOrder({ stream, category, isOrdered }: StreamOrder, { label }: Head): void {
+export function requireOrder({ stream, category, isOrdered }: StreamOrder, { label, seq }: Head): void {
+  // A process that died before its first event has left no beginning.
+  if (isOrdered && seq === 0) return;
   if (label !== (isOrdered ? orderedLabel : streamLabel)) throw new CategoryOrderError(stream, category, isOrdered);
 }
