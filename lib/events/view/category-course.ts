@@ -26,6 +26,8 @@ export class CategoryCourse implements Course {
   readonly #feeder: CategoryFeeder;
   readonly #bell: Bell;
   #asked: (() => void)[] = [];
+  /** Between these positions there was nothing but what was deleted: it is not looked for at each look. */
+  #gone: { readonly from: number; readonly to: number } | undefined;
 
   constructor(facts: CategoryCourseFacts) {
     this.#facts = facts;
@@ -63,6 +65,8 @@ export class CategoryCourse implements Course {
   async #look(signal: AbortSignal): Promise<number> {
     const { log, category } = this.#facts;
     let position = await this.#feeder.position(signal);
+    const size = await log.facts.size(category, signal);
+    if (size <= position || (this.#gone?.from === position && this.#gone.to === size)) return 0;
     let applied = 0;
     let window: PlacedEvent[] = [];
     const flush = async (): Promise<boolean> => {
@@ -79,6 +83,8 @@ export class CategoryCourse implements Course {
       if (window.length >= categoryWindow && !(await flush())) return this.#look(signal);
     }
     // Another generation is served meanwhile, and has less.
-    return (await flush()) ? applied : this.#look(signal);
+    if (!(await flush())) return this.#look(signal);
+    this.#gone = { from: position, to: size };
+    return applied;
   }
 }

@@ -81,3 +81,23 @@ describe('a Projection with a source', () => {
     await expect(projection.refresh()).rejects.toThrow('stopped');
   });
 });
+
+describe('a Projection of an ordered category', () => {
+  it('does not look for what was deleted at its end again and again', async () => {
+    const { engine, store } = await world({ ordered: ['gone'] });
+    await committed(store, 'gone-0', 2);
+    const streams = Array.from({ length: 50 }, (_, n) => `gone-${n + 1}`);
+    for (const stream of streams) await committed(store, stream, 1);
+    for (const stream of streams) await store.delete(stream);
+    const projection = store.project(named, { category: 'gone' });
+    await projection.caughtUp;
+    const before = engine.spent().requests;
+    await projection.refresh();
+    // The view's atom, its position, and the head of the category.
+    expect(engine.spent().requests - before).toBeLessThanOrEqual(3);
+    await committed(store, 'gone-0', 1);
+    await projection.refresh();
+    await projection.stop();
+    expect(await store.view(named).get('all')).toEqual(['gone-0/1', 'gone-0/2', 'gone-0/3']);
+  });
+});
