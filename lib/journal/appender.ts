@@ -49,7 +49,7 @@ export class Appender {
       numbers: this.#numbers,
       right: this.#right,
       room: this.#room,
-      prepareAgain: (batch) => this.#prepareAgain(batch),
+      prepareAgain: (batch, given) => this.#prepareAgain(batch, given),
     };
   }
 
@@ -159,17 +159,23 @@ export class Appender {
   }
 
   /** Puts a body again, under a number that can still be committed. */
-  async #prepareAgain({ bodyText }: Batch): Promise<PreparedBody> {
+  async #prepareAgain({ bodyText }: Batch, given: PreparedBody): Promise<PreparedBody> {
     if (!this.#numbers.mayPutBody) await this.#swap(this.turn(firstWord));
-    return this.#put(bodyText as string);
+    const body = await this.#put(bodyText as string);
+    // One that was passed over is answered for by the next commit of its writer. There will be none under a name that was given up.
+    if (given.writer !== body.writer) await this.#remove(given);
+    return body;
   }
 
   /** Removes a body that was to be committed, if `error` says that this journal is closed: nobody may come by any more who sweeps. */
-  async removeIfClosed({ ref, ...name }: PreparedBody, error: unknown): Promise<void> {
-    const { items, keys, name: journal } = this.#options;
-    if (!(error instanceof JournalClosedError) || error.journal !== journal) return;
+  async removeIfClosed(body: PreparedBody, error: unknown): Promise<void> {
+    if (error instanceof JournalClosedError && error.journal === this.#options.name) await this.#remove(body);
+  }
+
+  async #remove({ ref, ...name }: PreparedBody): Promise<void> {
+    const { items, keys } = this.#options;
     const doomed = bodyKeys(keys, name, ref.parts).reverse();
-    // It is garbage at worst, and the error is what counts.
+    // It is garbage at worst.
     await Promise.all(doomed.map((key) => items.delete(key).catch(() => {})));
   }
 

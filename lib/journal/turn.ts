@@ -38,8 +38,8 @@ export interface TurnRooms {
   readonly numbers: Numbering;
   readonly right: Right;
   readonly room: HeadRoom;
-  /** Puts the body of a batch again, under a number that can still be committed. */
-  readonly prepareAgain: (batch: Batch) => Promise<PreparedBody>;
+  /** Puts the body of a batch again, under a number that can still be committed, in the place of the one that was given. */
+  readonly prepareAgain: (batch: Batch, given: PreparedBody) => Promise<PreparedBody>;
 }
 
 /** Thrown within a write to leave it without writing; the atom confirms that the base was current. */
@@ -110,7 +110,8 @@ export class Turn {
     const { numbers, prepareAgain } = this.#rooms;
     numbers.requireKnown();
     if (numbers.canCommit(this.#own)) return;
-    this.#own = this.#own.ref === undefined ? numbers.take() : await prepareAgain(this.#batch);
+    const { ref, ...name } = this.#own;
+    this.#own = ref === undefined ? numbers.take() : await prepareAgain(this.#batch, { ...name, ref });
   }
 
   /** Runs a write, and watches what is folded meanwhile. */
