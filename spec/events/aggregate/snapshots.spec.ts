@@ -4,8 +4,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../../lib/atom/index.js';
 import type { Engine, MemoryEngine } from '../../../lib/engine/index.js';
+import { StreamState } from '../../../lib/events/aggregate/stream-state.js';
+import { encodeEvent } from '../../../lib/events/event-line.js';
 import { AggregateType } from '../../../lib/events/index.js';
+import { Recorder } from '../../../lib/events/recorder.js';
+import { Round } from '../../../lib/events/round.js';
+import { Upcasters } from '../../../lib/events/upcaster.js';
 import { SnapshotPointer } from '../../../lib/snapshot/index.js';
+import { range } from '../../support/prevalent.js';
 import { MemorySnapshotStore } from '../../support/snapshot-stores.js';
 import { isWriteStep, type Step, steppedEngine } from '../../support/stepped-engine.js';
 import {
@@ -184,35 +190,33 @@ describe('a state that does not fit in the head', () => {
     expect(await partsIn(engine)).toHaveLength(2);
   });
 
-  it('is not stored by a commit whose head others have moved on from', async () => {
-    const engine = await openMemory();
-    const other = openProcess(engine);
-    let isLost = false;
-    const losing = steppedEngine(engine, (step) => {
-      if (isLost || step.kind !== 'put' || !step.text.includes('/head') || !step.text.includes('"seq":{"N":"30"}')) {
-        return undefined;
-      }
-      isLost = true;
-      return step.send().then(async () => {
-        await other.store.append('counter-1', [{ type: 'added', data: { by: 5 } }]);
-        return { status: 'unclear', error: new Error('lost'), resent: false };
+  it.each([
+    [30, true],
+    [31, false],
+  ])(
+    'is stored with the head of its own commit, and with none that others have moved on to (%i)',
+    async (seq, isStored) => {
+      const recorder = new Recorder('counter-1', new Upcasters([]));
+      let begun = 0;
+      const begin = () => {
+        begun += 1;
+      };
+      const state = new StreamState({
+        ...{ recorder, snapshots: {} as never, background: { begin } as never },
+        ...{ headBytesMax: 1_024, onWarning: () => {} },
       });
-    });
-    const one = openProcess(losing);
-    await add(one, every(30, large), 30);
-    expect(isLost).toBe(true);
-    await add(other, every(1_000, large), 10);
-    expect(await openProcess(engine).store.load(every(30, large), '1')).toMatchObject({
-      version: 41,
-      state: { sum: 45, seq: 41 },
-    });
-    await add(one, every(30, large), 3);
-    expect(await openProcess(engine).store.load(every(30, large), '1')).toMatchObject({
-      version: 44,
-      state: { sum: 48, seq: 44 },
-    });
-    expect([...one.warnings, ...other.warnings]).toEqual([]);
-  });
+      const round = new Round(recorder, { image: undefined, time: 1 });
+      await state.at(every(30, large), round, {} as never);
+      round.add(
+        range(30).map(() => encodeEvent({ type: 'added', data: { by: 1 } }, undefined)),
+        undefined,
+      );
+      expect(state.noteAfter(round)).toBeUndefined();
+      const commit = { place: 1, first: 1, count: 30, time: 1 };
+      state.committed(round, { status: 'applied', commit } as never, { seq, place: 2, tail: [] } as never);
+      expect(begun).toBe(isStored ? 1 : 0);
+    },
+  );
 
   it('is loaded with two requests: the head names it', async () => {
     const engine = await openMemory();
