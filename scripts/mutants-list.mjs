@@ -7,6 +7,7 @@ import { commandLine } from './mutants/command-line.mjs';
 import { countingAndLimiting } from './mutants/counting-and-limiting.mjs';
 import { events } from './mutants/events.mjs';
 import { eventsAggregates } from './mutants/events-aggregates.mjs';
+import { eventsInput } from './mutants/events-input.mjs';
 import { eventsStreams } from './mutants/events-streams.mjs';
 import { eventsTogether } from './mutants/events-together.mjs';
 import { eventsViews } from './mutants/events-views.mjs';
@@ -45,6 +46,7 @@ import { watching } from './mutants/watching.mjs';
 /** @type {readonly import('./mutants/mutant.mjs').Mutant[]} */
 export const mutants = [
   ...events,
+  ...eventsInput,
   ...eventsStreams,
   ...eventsTogether,
   ...eventsViews,

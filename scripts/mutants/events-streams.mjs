@@ -135,8 +135,8 @@ export const eventsStreams = [
   mutant(
     'event arguments: an expectation that is null is none',
     'lib/events/expected-version.ts',
-    "export function requireExpected(expected: unknown = 'any'): ExpectedVersion {",
-    "export function requireExpected(given: unknown): ExpectedVersion {\n  const expected = given ?? 'any';",
+    "function requireExpected(expected: unknown = 'any'): ExpectedVersion {",
+    "function requireExpected(given: unknown): ExpectedVersion {\n  const expected = given ?? 'any';",
     badInput,
     'a call',
   ),
