@@ -353,7 +353,7 @@ export class EventStore {
    *
    * **Guarantee.** Of an ordered category: all events up to the newest as of the call, none twice, and if one event was appended after
    * another had been acknowledged, it comes after it. Events of deleted streams are passed over, their positions stay free.
-   * Bounded memory: windows of at most 1,000 events, about 4 MB.
+   * Bounded memory: windows of at most 1,000 events, about 4 MB; or, where commits are larger, one of each of 16 streams.
    *
    * @cost Of an ordered category: what its journal has (a page for some 100 appends), and for each window and stream in it 1 request for
    * the head, and its pages. Else a scan of the table, and each stream.
