@@ -8,6 +8,7 @@ import { countingAndLimiting } from './mutants/counting-and-limiting.mjs';
 import { events } from './mutants/events.mjs';
 import { eventsAggregates } from './mutants/events-aggregates.mjs';
 import { eventsInput } from './mutants/events-input.mjs';
+import { eventsLate } from './mutants/events-late.mjs';
 import { eventsStreams } from './mutants/events-streams.mjs';
 import { eventsTogether } from './mutants/events-together.mjs';
 import { eventsViews } from './mutants/events-views.mjs';
@@ -47,6 +48,7 @@ import { watching } from './mutants/watching.mjs';
 export const mutants = [
   ...events,
   ...eventsInput,
+  ...eventsLate,
   ...eventsStreams,
   ...eventsTogether,
   ...eventsViews,
