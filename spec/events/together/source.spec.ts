@@ -41,7 +41,7 @@ describe('subscribeAll with a source that is silent', () => {
   it('ends when its store is closed', async () => {
     const { store, feed, hasEnded } = await follow();
     const next = feed.next();
-    setImmediate(() => store.close());
+    setImmediate(() => void store.close());
     await expect(next).resolves.toEqual({ done: true, value: undefined });
     expect(hasEnded()).toBe(true);
   });
