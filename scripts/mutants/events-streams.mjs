@@ -79,15 +79,15 @@ export const eventsStreams = [
   mutant(
     'stream ends: a body that met a closed journal stays',
     'lib/journal/appender.ts',
-    'if (error instanceof JournalClosedError) {',
-    'if (error instanceof JournalClosedError && ref.parts === 0) {',
+    'if (error instanceof JournalClosedError && error.journal === this.#options.name) await this.#remove(body);',
+    '',
     lifeSpec,
     'delete a writer that was frozen',
   ),
   mutant(
     'stream ends: a volume that came late stays',
     'lib/events/open-streams.ts',
-    "return closingOf(await journal.readHead()) === 'deleted' ? allGone : floor;",
+    "if (closingOf(image) !== 'deleted') return floor;",
     'return floor;',
     lifeSpec,
     'delete a volume whose put was on its way',

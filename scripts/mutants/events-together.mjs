@@ -25,7 +25,7 @@ export const eventsTogether = [
   mutant(
     'together: receipts of commands that left the head are not asked for',
     'lib/events/together/append-all.ts',
-    'findIn(image.tail, id) ?? (image.pages === 0 ? undefined : open.facts.receipts.get(id))',
+    'findIn(image.tail, id) ?? (image.pages === 0 ? undefined : await facts.receipts.get(id))',
     'findIn(image.tail, id)',
     appendAll,
     'out of the head: true',

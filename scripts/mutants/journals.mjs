@@ -216,17 +216,17 @@ export const journals = [
   ),
   mutant(
     'journal: a later format of the head is read',
-    'lib/journal/follower.ts',
-    'if (image.format !== journalFormat) {',
-    'if (image.format === null) {',
+    'lib/journal/heads.ts',
+    'if (format !== journalFormat) {',
+    'if (format === null) {',
     journalFormats,
     'of a later format is refused, by',
   ),
   mutant(
     'journal: two applications share a journal',
-    'lib/journal/follower.ts',
-    'if (image.label !== label) {',
-    'if (image.label === null) {',
+    'lib/journal/heads.ts',
+    'if (!labels.includes(label)) {',
+    'if (label === null) {',
     journalFormats,
     'of another application',
   ),
@@ -424,8 +424,7 @@ export const journals = [
   mutant(
     'journal: facts of commits need be no numbers',
     'lib/journal/commit-text.ts',
-    `    throw new Error('facts that are no whole numbers');
-`,
+    "if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Error('facts that are no whole numbers');",
     '',
     journalFormats,
     'commits that can be none',
@@ -442,15 +441,15 @@ export const journals = [
   mutant(
     'journal: a page whose answer was lost is not looked back at',
     'lib/journal/spiller.ts',
-    "if (answer !== 'exists') this.#placed = pages;",
-    "if (answer === 'stored') this.#placed = pages;",
+    "if (answer !== 'exists') this.#placed = {",
+    "if (answer === 'stored') this.#placed = {",
     journalSpiller,
     'when its answer was lost',
   ),
   mutant(
     'journal: every page is looked back at',
     'lib/journal/spiller.ts',
-    'if (placed !== trimmed) this',
+    'if (placed.page !== trimmed) this',
     'this',
     journalSpiller,
     'when it was trimmed here',
@@ -458,7 +457,7 @@ export const journals = [
   mutant(
     'journal: no page is looked back at',
     'lib/journal/spiller.ts',
-    'if (placed !== trimmed) this',
+    'if (placed.page !== trimmed) this',
     'if (placed === null) this',
     journalSpiller,
     'removes it when it comes back',
@@ -466,8 +465,8 @@ export const journals = [
   mutant(
     'journal: a page that is wanted is removed',
     'lib/journal/spiller.ts',
-    'if (isLeftover(await readFloor(), page)) await',
-    'if ((await readFloor()) !== undefined) await',
+    'if (!isLeftover(floor, page)) return;',
+    '',
     journalSpiller,
     'is looked back at once',
   ),
@@ -492,10 +491,10 @@ export const journals = [
   mutant(
     'journal: a page goes before its bodies',
     'lib/journal/sweeper.ts',
-    `    const doomed = await doomedBodies(place, commits, range);
+    `    bodies += await deleteBodies(place, commits, range, signal);
 `,
-    `    const doomed = await doomedBodies(place, commits, range);
-    await inTurns(present, (key) => items.delete(key, { signal }));
+    `    await inTurns(present, (key) => items.delete(key, { signal }));
+    bodies += await deleteBodies(place, commits, range, signal);
 `,
     journalSweeper,
     'stops anywhere',
@@ -503,11 +502,11 @@ export const journals = [
   mutant(
     'journal: the part that tells of the others goes before them',
     'lib/journal/sweeper.ts',
-    `    await inTurns(doomed.rest, (key) => items.delete(key, { signal }));
-    await inTurns(doomed.first, (key) => items.delete(key, { signal }));
+    `  await inTurns(rest, (key) => place.items.delete(key, { signal }));
+  await inTurns(first, (key) => place.items.delete(key, { signal }));
 `,
-    `    await inTurns(doomed.first, (key) => items.delete(key, { signal }));
-    await inTurns(doomed.rest, (key) => items.delete(key, { signal }));
+    `  await inTurns(first, (key) => place.items.delete(key, { signal }));
+  await inTurns(rest, (key) => place.items.delete(key, { signal }));
 `,
     journalSweeper,
     'stops anywhere',

@@ -366,7 +366,7 @@ export const largeValues = [
   ),
   mutant(
     'large values: heads of journals may have parts',
-    'lib/journal/journal.ts',
+    'lib/journal/heads.ts',
     "{ codec: headCodec, large: 'refuse' }",
     '{ codec: headCodec }',
     partSpec,

@@ -432,7 +432,7 @@ export const prevalence = [
   ),
   mutant(
     'prevalence: a call on its way is told that it was not sent',
-    'lib/prevalence/call.ts',
+    'lib/journal/waiting-call.ts',
     "this.#phase = sent ? 'sent' : 'waiting';",
     "this.#phase = 'waiting';",
     waiting,
@@ -448,7 +448,7 @@ export const prevalence = [
   ),
   mutant(
     'prevalence: signals are listened to for ever',
-    'lib/prevalence/call.ts',
+    'lib/journal/waiting-call.ts',
     'this.#unlisten?.();',
     '',
     waiting,
