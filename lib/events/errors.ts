@@ -22,7 +22,7 @@ export interface ConflictFacts {
 export class ConflictError extends LeydenError {
   readonly stream: string;
   readonly expected: ExpectedVersion;
-  /** Version of the stream. */
+  /** Version of the stream, as this process knows it; perhaps others have appended since. */
   readonly actual: number;
   /** The events that were faster: those after the expected version, the oldest hundred at most. */
   readonly events: readonly RecordedEvent[];

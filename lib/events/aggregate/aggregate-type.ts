@@ -45,7 +45,8 @@ export interface AggregateTypeOptions<State, Command, E extends EventInput, Serv
   readonly initial: State;
   /**
    * Decides. What it throws refuses the command, and reaches the caller as it is. Runs again when others were faster, so what it does
-   * besides deciding happens again too.
+   * besides deciding happens again too. It must not wait for a call that appends to this very stream: that would wait for this command,
+   * until its deadline.
    */
   readonly handle: (
     state: State,
