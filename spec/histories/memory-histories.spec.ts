@@ -10,7 +10,7 @@ import { simulationComplaints, suiteSeed } from './reports.js';
 import { simulate } from './simulation.js';
 
 const seed = suiteSeed();
-const calls = 2_000;
+const calls = 1_000;
 const limitMs = 120_000;
 const hour = 3_600_000;
 

@@ -9,7 +9,7 @@ import { VirtualClock } from '../../lib/testing/index.js';
 import { type LockReport, lostAnswers, mixedFaults, simulateLocks } from './lock-simulation.js';
 import { lostBeats, lostReleases } from './lost-answers.js';
 
-const grants = Number(process.env.LEYDEN_LOCK_GRANTS ?? 60);
+const grants = Number(process.env.LEYDEN_LOCK_GRANTS ?? 30);
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
 const timeoutMs = 60_000 + 200 * grants;
 

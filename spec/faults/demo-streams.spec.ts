@@ -1,12 +1,11 @@
 /**
  * Goal: the streams' job, as a stranger runs it, proves what it says, notices one missing change, and leaves nothing behind.
- * Method: small runs of the real thing on DynamoDB Local, in processes of its own; the view's arithmetic by itself.
+ * Method: small runs of the real thing on DynamoDB Local, in processes of its own, one of which is killed.
  */
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { findDynamoDBLocal } from '../../lib/testing/index.js';
 import type { Figures } from '../../scripts/demo/streams/report.js';
-import { compareView, countChange, emptyView } from '../../scripts/demo/streams/view.js';
-import { endAll, interrupt, start, until } from './demo-process.js';
+import { endAll, interrupt, start, until } from '../scripts/demo-process.js';
 
 afterEach(endAll);
 
@@ -48,26 +47,5 @@ onLocal('npm start -- streams', () => {
     await until(demo, () => demo.stderr().includes('of 20,000 rows'));
     expect(await interrupt(demo)).toBe(130);
     expect([demo.lives(), demo.leftovers()]).toEqual([false, []]);
-  });
-});
-
-describe('a view', () => {
-  const tally = (flights: number, delay: number, worst: number) => ({ flights, delay, worst });
-  const first = { version: 1, previous: undefined, value: tally(10, -5, 3) };
-  const second = { version: 2, previous: tally(10, -5, 3), value: tally(15, 40, 9) };
-  const atom = { version: 2, ...tally(15, 40, 9) };
-
-  it('equals its atom when every change is in it once', () => {
-    const view = [first, second].reduce(countChange, emptyView);
-    expect(view).toEqual({ version: 2, changes: 2, again: 0, ...tally(15, 40, 9) });
-    expect(compareView('summary', view, atom)).toEqual([]);
-  });
-
-  it.each([
-    ['missing', [second], '1 changes are in the view, the atom has 2 versions'],
-    ['there twice', [first, second, second], '1 changes are in the view again'],
-    ['late', [second, first], '1 changes are in the view again'],
-  ])('differs when a change is %s', (_, changes, difference) => {
-    expect(compareView('summary', changes.reduce(countChange, emptyView), atom)).toContain(`summary: ${difference}`);
   });
 });
