@@ -13,6 +13,7 @@ export {
   transportOf,
 } from './client.js';
 export { type Clock, systemClock } from './clock.js';
+export { countingClock } from './counting-clock.js';
 export {
   type EngineFault,
   type EngineFaultProfile,

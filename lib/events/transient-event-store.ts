@@ -4,7 +4,7 @@
  * Its clock counts: each look at it is a millisecond later. So times are the same in each run.
  */
 import { AtomTable } from '../atom/index.js';
-import { type Clock, MemoryEngine, systemClock } from '../engine/index.js';
+import { type Clock, countingClock, MemoryEngine } from '../engine/index.js';
 import { EventStore } from './event-store.js';
 import type { EventStoreOptions } from './store-options.js';
 
@@ -49,15 +49,3 @@ export function transientEventStore(options: TransientEventStoreOptions = {}): E
 
 const tableName = 'transient';
 const tableShape = { partitionKey: { name: 'id', type: 'S' }, billing: { mode: 'on-demand' } } as const;
-
-/** Epoch milliseconds that count up by one at each look; durations are the process's own. */
-function countingClock(): Clock {
-  let now = 0;
-  return {
-    ...systemClock,
-    now() {
-      now += 1;
-      return now;
-    },
-  };
-}

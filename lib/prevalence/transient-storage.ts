@@ -4,7 +4,7 @@
  * Its clock counts: each look at it is a millisecond later. So times are the same in each run.
  */
 import { AtomTable } from '../atom/index.js';
-import { type Clock, MemoryEngine, systemClock } from '../engine/index.js';
+import { type Clock, countingClock, MemoryEngine, systemClock } from '../engine/index.js';
 import { openAtomLog } from './atom-storage.js';
 import type { AtomStorageOptions } from './log-parts.js';
 import type { LogRequest, Storage } from './storage.js';
@@ -35,16 +35,4 @@ export function transientStorage(options: AtomStorageOptions & { readonly clock?
   const open = (request: LogRequest) =>
     openAtomLog(new AtomTable({ engine, tableName }), 'transient', rest, request, prepared);
   return { name: 'transient', clock, open };
-}
-
-/** Epoch milliseconds that count up by one at each look; durations are the process's own. */
-function countingClock(): Clock {
-  let now = 0;
-  return {
-    ...systemClock,
-    now() {
-      now += 1;
-      return now;
-    },
-  };
 }
