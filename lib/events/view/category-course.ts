@@ -1,12 +1,10 @@
 /** An ordered category, as a projection follows it: from the checkpoint on, in windows, for ever. */
 import type { PlacedEvent } from '../together/read-category.js';
-import { Bell } from './bell.js';
 import { CategoryFeeder } from './category-feeder.js';
 import type { Log } from './log.js';
+import { Looks } from './looks.js';
 import type { Course, Helm } from './projection.js';
 import type { AnyView } from './view.js';
-import type { ViewLag } from './view-lag.js';
-import { ViewReader } from './view-reader.js';
 
 export interface CategoryCourseFacts {
   readonly log: Log;
@@ -24,41 +22,27 @@ export class CategoryCourse implements Course {
   readonly parked: Course['parked'] = new Map();
   readonly #facts: CategoryCourseFacts;
   readonly #feeder: CategoryFeeder;
-  readonly #bell: Bell;
-  #asked: (() => void)[] = [];
+  readonly #looks: Looks;
   /** Between these positions there was nothing but what was deleted: it is not looked for at each look. */
   #gone: { readonly from: number; readonly to: number } | undefined;
 
   constructor(facts: CategoryCourseFacts) {
     this.#facts = facts;
     this.#feeder = new CategoryFeeder(facts.log, facts.view, facts.category);
-    this.#bell = new Bell(facts.log.table.sources.clock);
+    this.#looks = new Looks(facts.log.table.sources.clock);
   }
 
   async run(helm: Helm): Promise<void> {
     let pauseMs = pauseMsMin;
     for (;;) {
-      const asked = this.#asked;
-      this.#asked = [];
-      const applied = await helm.steadily(() => this.#look(helm.signal));
-      helm.caughtUp();
-      for (const done of asked) done();
-      if (this.#asked.length > 0) continue;
+      const applied = await this.#looks.take(helm, () => this.#look(helm.signal));
       pauseMs = applied > 0 ? pauseMsMin : Math.min(pauseMsMax, 2 * pauseMs);
-      await this.#bell.pause(pauseMs, helm.signal);
+      await this.#looks.bell.pause(pauseMs, helm.signal);
     }
   }
 
   refresh(): Promise<void> {
-    return new Promise((done) => {
-      this.#asked.push(done);
-      this.#bell.ring();
-    });
-  }
-
-  lag(signal: AbortSignal | undefined): Promise<ViewLag> {
-    const { log, view } = this.#facts;
-    return new ViewReader(log, view).lag({ signal });
+    return this.#looks.ask();
   }
 
   /** Applies what is there. @returns how many events that was. */

@@ -7,8 +7,10 @@
 import { fullJitterMs, unlessAborted } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { Log } from './log.js';
+import type { AnyView } from './view.js';
 import type { ProjectionError } from './view-errors.js';
 import type { ViewLag } from './view-lag.js';
+import { ViewReader } from './view-reader.js';
 
 /** What a course can do to its projection. */
 export interface Helm {
@@ -27,7 +29,6 @@ export interface Course {
   run(helm: Helm): Promise<void>;
   /** Looks now. Resolves when everything that was appended before the call is in the view. */
   refresh(): Promise<void>;
-  lag(signal: AbortSignal | undefined): Promise<ViewLag>;
 }
 
 const pauses = { leastMs: 50, mostMs: 10_000 } as const;
@@ -47,6 +48,7 @@ export class Projection implements AsyncDisposable {
   /** Resolves when the view has caught up with the log for the first time; rejects as `done`. */
   readonly caughtUp: Promise<void>;
   readonly #log: Log;
+  readonly #view: AnyView;
   readonly #course: Course;
   readonly #stopping = new AbortController();
   /** Those who wait for a look. */
@@ -55,8 +57,9 @@ export class Projection implements AsyncDisposable {
   #hasEnded = false;
 
   /** @internal Made by `EventStore.project`. */
-  constructor(log: Log, course: Course, signal: AbortSignal) {
+  constructor(log: Log, view: AnyView, course: Course, signal: AbortSignal) {
     this.#log = log;
+    this.#view = view;
     this.#course = course;
     let caughtUp = (): void => {};
     const isCaughtUp = new Promise<void>((done) => {
@@ -98,7 +101,7 @@ export class Projection implements AsyncDisposable {
 
   /** How far the view is behind the log. Costs as `lag` of the view. */
   lag({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<ViewLag> {
-    return this.#course.lag(signal);
+    return new ViewReader(this.#log, this.#view).lag({ signal });
   }
 
   /** Stops, and waits until nothing more is sent; what was sent may still arrive, which does no harm. Never rejects: `done` does. */

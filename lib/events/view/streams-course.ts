@@ -7,15 +7,14 @@
  * The first look brings what was there before; both may bring the same, which documents know.
  */
 import { unlessAborted } from '../../engine/index.js';
-import { Bell } from './bell.js';
 import { Feeder, headsAtOnce } from './feeder.js';
 import type { Log } from './log.js';
+import { Looks } from './looks.js';
 import type { Course, Helm } from './projection.js';
 import type { CommitBatch } from './projector.js';
 import type { AnyView } from './view.js';
 import type { ProjectionError } from './view-errors.js';
-import { grouped, type ViewLag } from './view-lag.js';
-import { ViewReader } from './view-reader.js';
+import { grouped } from './view-lag.js';
 
 export interface StreamsCourseFacts {
   readonly log: Log;
@@ -30,14 +29,13 @@ export class StreamsCourse implements Course {
   readonly #facts: StreamsCourseFacts;
   readonly #feeder: Feeder;
   readonly #parked = new Map<string, ProjectionError>();
-  readonly #bell: Bell;
-  #asked: (() => void)[] = [];
+  readonly #looks: Looks;
   #hasEnded = false;
 
   constructor(facts: StreamsCourseFacts) {
     const { log, view, parks } = facts;
     this.#facts = facts;
-    this.#bell = new Bell(log.table.sources.clock);
+    this.#looks = new Looks(log.table.sources.clock);
     this.#feeder = new Feeder(log, view, (error) => parks && this.#park(error));
   }
 
@@ -56,28 +54,15 @@ export class StreamsCourse implements Course {
   }
 
   refresh(): Promise<void> {
-    return new Promise((done) => {
-      this.#asked.push(done);
-      this.#bell.ring();
-    });
-  }
-
-  lag(signal: AbortSignal | undefined): Promise<ViewLag> {
-    const { log, view } = this.#facts;
-    return new ViewReader(log, view).lag({ signal });
+    return this.#looks.ask();
   }
 
   async #scans(helm: Helm): Promise<void> {
     const { source, scanEveryMs } = this.#facts;
     for (;;) {
-      const asked = this.#asked;
-      this.#asked = [];
-      await helm.steadily(() => this.#pass(helm.signal));
-      helm.caughtUp();
-      for (const done of asked) done();
-      if (this.#asked.length > 0) continue;
+      await this.#looks.take(helm, () => this.#pass(helm.signal));
       if (source !== undefined && scanEveryMs === undefined && this.#hasEnded) return;
-      await this.#bell.pause(scanEveryMs, helm.signal);
+      await this.#looks.bell.pause(scanEveryMs, helm.signal);
     }
   }
 
@@ -102,7 +87,7 @@ export class StreamsCourse implements Course {
         await helm.steadily(() => this.#feeder.feed(wanted, helm.signal));
       }
       this.#hasEnded = true;
-      this.#bell.ring();
+      this.#looks.bell.ring();
     } finally {
       // One that waits for records ends when its own signal says so, and is not waited for.
       batches.return?.().catch(() => {});

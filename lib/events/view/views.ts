@@ -133,7 +133,7 @@ export class Views {
       category === undefined
         ? new StreamsCourse({ log, view, source, scanEveryMs: every, parks: onError === 'park' })
         : new CategoryCourse({ log, view, category });
-    const projection = new Projection(log, course, signal === undefined ? ends : AbortSignal.any([ends, signal]));
+    const projection = new Projection(log, view, course, signal === undefined ? ends : AbortSignal.any([ends, signal]));
     this.#running.add(projection);
     const over = () => this.#running.delete(projection);
     projection.done.then(over, over);
