@@ -1,9 +1,8 @@
 /** A call of `append`. */
-import { isDeepStrictEqual } from 'node:util';
 import type { WaitingFacts } from '../journal/index.js';
 import { CommandIdReusedError } from './errors.js';
 import type { RecordedEvent } from './event.js';
-import type { EventContent, EventLine } from './event-line.js';
+import { type EventLine, haveContents } from './event-line.js';
 import { canBeMet, type ExpectedVersion, isMet } from './expected-version.js';
 import type { Round } from './round.js';
 import { type Outcome, type Verdict, Work } from './work.js';
@@ -49,24 +48,11 @@ export class AppendWork extends Work<Appended> {
   }
 
   conclude({ contents, ...outcome }: Outcome): void {
-    if (contents !== undefined && !this.#isSame(contents)) {
+    if (contents !== undefined && !haveContents(this.#lines, contents)) {
       this.refuse(new CommandIdReusedError(this.#stream, this.commandId as string, outcome.events));
       return;
     }
     this.settle({ outcome: 'done' });
     this.answer(outcome);
   }
-
-  /** By types and data. Metadata may well differ: another request, another trace. */
-  #isSame(contents: readonly EventContent[]): boolean {
-    const own = this.#lines.map((line) => line.content());
-    return (
-      own.length === contents.length &&
-      own.every((one, index) => isDeepStrictEqual([one.t, one.d], sayingOf(contents[index])))
-    );
-  }
-}
-
-function sayingOf(content: EventContent | undefined): readonly unknown[] {
-  return [content?.t, content?.d];
 }

@@ -5,6 +5,7 @@
  *   {"t":…,"d":…,"m":{…},"v":"2.0.0","i":"order-7/1"}    metadata, schema version, id
  *   {"f":{"json":{"t":…,"d":…},"meta":…}}               more than plain JSON (Date, Map, bigint, …): superjson's form
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Held, hold, jsonCodec, UnsupportedValueError } from '../codec/index.js';
 import { type EventInput, type EventMetadata, type RecordedEvent, schemaVersionDefault } from './event.js';
 
@@ -65,6 +66,15 @@ export function decodeLines(text: string): EventContent[] {
   if (text === '') return [];
   const values = JSON.parse(`[${text.replaceAll('\n', ',')}]`) as (EventContent | { readonly f: unknown })[];
   return values.map((value) => ('f' in value ? formOf(value.f) : deepFreeze(value)));
+}
+
+/** Whether lines say what was stored, by types and data. Metadata may well differ: another request, another trace. */
+export function haveContents(lines: readonly EventLine[], stored: readonly EventContent[]): boolean {
+  const own = lines.map((line) => line.content());
+  return (
+    own.length === stored.length &&
+    own.every(({ t, d }, at) => isDeepStrictEqual([t, d], [stored[at]?.t, stored[at]?.d]))
+  );
 }
 
 function formOf(form: unknown): EventContent {

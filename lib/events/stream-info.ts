@@ -4,7 +4,7 @@ import type { AtomTable } from '../atom/index.js';
 import { type Head, headOptions, requireHead } from '../journal/index.js';
 import { requireOptions } from './call-options.js';
 import { type Closing, closingOf } from './stream-closing.js';
-import { escapeName, unescapeName } from './stream-name.js';
+import { escapeName, streamOfHead } from './stream-name.js';
 import type { Categories } from './together/categories.js';
 
 /** A stream, as its head tells of it. */
@@ -82,26 +82,20 @@ export async function* listStreams(
   { table, store, categories }: StreamsPlace,
   { prefix = '', category, closed, consistency = 'strong', signal }: StreamsOptions,
 ): AsyncGenerator<StreamInfo> {
-  const begins = `${store}/`;
-  const streamOf = (name: string) => unescapeName(name.slice(begins.length, -headEnds.length));
   const isWanted = (name: string) => {
-    // Of stores, categories and what else is kept beside streams the names begin with '@', of parts of streams they go on.
-    const inner = name.slice(begins.length, -headEnds.length);
-    if (!name.endsWith(headEnds) || inner === '' || inner.includes('/') || inner.startsWith('@')) return false;
-    return category === undefined || categories.orderOf(streamOf(name)).category === category;
+    const stream = streamOfHead(store, name);
+    return stream !== undefined && (category === undefined || categories.orderOf(stream).category === category);
   };
   const scan = { consistency, signal, atom: headOptions, isWanted };
-  const begun = `${begins}${escapeName(prefix)}`;
-  for await (const { name, value } of table.scanNamed<Head>(begun, scan)) {
-    const { label, otherLabels } = categories.labelsOf(streamOf(name));
+  for await (const { name, value } of table.scanNamed<Head>(`${store}/${escapeName(prefix)}`, scan)) {
+    const stream = streamOfHead(store, name) as string;
+    const { label, otherLabels } = categories.labelsOf(stream);
     const labels = [label, ...otherLabels];
     // A journal of another application, whose name only looks like one of ours. Whose one of a later format is can't be told.
     if (value.journalId && !labels.includes(value.label)) continue;
     requireHead(name, value, labels);
-    const info = infoOf(streamOf(name), value);
+    const info = infoOf(stream, value);
     if (info === undefined) continue;
     if (closed === undefined ? info.exists : (info.closed ?? 'open') === closed) yield info;
   }
 }
-
-const headEnds = '/head';

@@ -33,15 +33,15 @@ export const eventsTogether = [
   mutant(
     'together: a command that some of the streams know is taken for a repeated one',
     'lib/events/together/append-all.ts',
-    'if (outcomes.size === named.length && isSame(part.lines, outcome)) continue;',
-    'if (isSame(part.lines, outcome)) continue;',
+    'if (outcomes.size === named.length && haveContents(part.lines, outcome.contents ?? [])) continue;',
+    'if (haveContents(part.lines, outcome.contents ?? [])) continue;',
     appendAll,
     'gives the first outcome again',
   ),
   mutant(
     'together: another call under a used id is taken for a repeated one',
     'lib/events/together/append-all.ts',
-    'if (outcomes.size === named.length && isSame(part.lines, outcome)) continue;',
+    'if (outcomes.size === named.length && haveContents(part.lines, outcome.contents ?? [])) continue;',
     'if (outcomes.size === named.length) continue;',
     appendAll,
     'gives the first outcome again',

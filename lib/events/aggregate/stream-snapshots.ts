@@ -28,7 +28,7 @@ export interface StreamSnapshotsFacts {
   readonly journal: string;
   readonly store: SnapshotStore;
   readonly newId: () => string;
-  /** Reads the stream's head, strongly consistent. */
+  /** Whether the stream was deleted, by a strong read of its head. */
   readonly isDeleted: () => Promise<boolean>;
   readonly onWarning: (warning: unknown) => void;
 }

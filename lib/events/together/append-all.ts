@@ -7,7 +7,6 @@
  *
  * It takes its turn in the journals themselves, behind what the streams' own queues have sent, and before what they send next.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { type AtomTable, UnknownOutcomeError } from '../../atom/index.js';
 import { isLeydenError } from '../../errors.js';
 import {
@@ -23,7 +22,7 @@ import {
 } from '../../journal/index.js';
 import type { Appended } from '../append-work.js';
 import { CommandIdReusedError, ConflictError, StreamClosedError } from '../errors.js';
-import type { EventLine } from '../event-line.js';
+import { type EventLine, haveContents } from '../event-line.js';
 import { type ExpectedVersion, isMet } from '../expected-version.js';
 import { outcomeOf, winnersOf } from '../found-events.js';
 import type { OpenStream } from '../open-stream.js';
@@ -190,7 +189,7 @@ export class AppendAll extends WaitingCall<readonly Appended[]> {
       for (const { lookedAt, open } of named) {
         if (closingOf(lookedAt) === 'deleted') throw new StreamClosedError('append to', open.facts.stream, 'deleted');
       }
-      if (outcomes.size === named.length && isSame(part.lines, outcome)) continue;
+      if (outcomes.size === named.length && haveContents(part.lines, outcome.contents ?? [])) continue;
       throw new CommandIdReusedError(part.open.facts.stream, part.commandId as string, outcome.events);
     }
     return Promise.all(
@@ -259,13 +258,4 @@ function isNew(commandId: string, image: Head, lookedAt: Head | undefined): bool
   if (findIn(image.tail, commandId) !== undefined) return false;
   const seenFrom = image.place - image.tail.length + 1;
   return seenFrom <= (lookedAt?.place ?? 0) + 1;
-}
-
-/** By types and data, as for one stream. */
-function isSame(lines: readonly EventLine[], { contents = [] }: Outcome): boolean {
-  const own = lines.map((line) => line.content());
-  return (
-    own.length === contents.length &&
-    own.every((one, at) => isDeepStrictEqual([one.t, one.d], [contents[at]?.t, contents[at]?.d]))
-  );
 }
