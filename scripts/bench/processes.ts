@@ -51,6 +51,16 @@ export function startWorker({ home, execArgv = [] }: WorkerOptions): Worker {
   return { run: run as Worker['run'], signal: (name) => void child.kill(name), close: () => end(child) };
 }
 
+/** Runs something in a worker of its own, whose garbage can be collected at will. */
+export async function inNewProcess<Found>(home: string, run: (worker: Worker) => Promise<Found>): Promise<Found> {
+  const worker = startWorker({ home, execArgv: ['--expose-gc'] });
+  try {
+    return await run(worker);
+  } finally {
+    await worker.close();
+  }
+}
+
 export const engineNames = ['dynalite', 'DynamoDB Local'] as const;
 export type EngineName = (typeof engineNames)[number];
 

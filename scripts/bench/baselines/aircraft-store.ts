@@ -3,7 +3,7 @@
  *
  * All are handed the client of `createClient`, as ours is. None checks an event, keeps an id of a command, or recovers from a lost answer.
  */
-import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, type DynamoDBClient, type Put, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import type { Place } from '../clients.js';
 import type { Aircraft, FlightLanded } from '../fleet.js';
 import type { Counts } from '../sample.js';
@@ -58,10 +58,18 @@ export async function makeAircraftTables(client: DynamoDBClient, place: Place): 
   }
 }
 
+/** Puts items in as few transactions as it takes. */
+export async function putTogether(client: DynamoDBClient, puts: readonly Put[]): Promise<void> {
+  for (let at = 0; at < puts.length; at += transactionMax) {
+    const TransactItems = puts.slice(at, at + transactionMax).map((put) => ({ Put: put }));
+    await client.send(new TransactWriteItemsCommand({ TransactItems }));
+  }
+}
+
+const refusals = ['ConditionalCheckFailedException', 'TransactionConflictException', 'TransactionCanceledException'];
+
 /** Whether a write was refused since somebody else was first; other errors are thrown. */
 export function wasFirst(error: unknown): boolean {
-  const { name } = error as Error;
-  if (name === 'ConditionalCheckFailedException' || name === 'TransactionConflictException') return true;
-  if (name !== 'TransactionCanceledException') throw error;
-  return true;
+  if (refusals.includes((error as Error).name)) return true;
+  throw error;
 }

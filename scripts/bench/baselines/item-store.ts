@@ -12,16 +12,16 @@ import {
   PutItemCommand,
   QueryCommand,
   type QueryCommandOutput,
-  TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import { SdkEngine } from '../../../lib/engine/index.js';
+import { batchWriteItemsMax, SdkEngine } from '../../../lib/engine/index.js';
 import { answered, type Place } from '../clients.js';
 import { type Aircraft, type FlightData, type FlightLanded, flightLanded, fly, newAircraft } from '../fleet.js';
 import type { Counts } from '../sample.js';
-import { type AircraftStore, aircraftTable, type Standing, transactionMax, wasFirst } from './aircraft-store.js';
+import { type AircraftStore, aircraftTable, putTogether, type Standing, wasFirst } from './aircraft-store.js';
 import { Tally } from './event-items.js';
 import { meteredClient } from './metered-client.js';
+import { putAll } from './put-all.js';
 
 export class ItemStore implements AircraftStore {
   readonly #tally = new Tally();
@@ -46,12 +46,7 @@ export class ItemStore implements AircraftStore {
     try {
       const [first] = puts;
       if (puts.length === 1 && first !== undefined) await this.#client.send(new PutItemCommand(first));
-      else {
-        for (let at = 0; at < puts.length; at += transactionMax) {
-          const TransactItems = puts.slice(at, at + transactionMax).map((Put) => ({ Put }));
-          await this.#client.send(new TransactWriteItemsCommand({ TransactItems }));
-        }
-      }
+      else await putTogether(this.#client, puts);
       return true;
     } catch (error) {
       return !wasFirst(error);
@@ -104,8 +99,6 @@ export async function* pagesOf(
   }
 }
 
-const batchItems = 25;
-
 /** Stores the events 0 to `count - 1` as fast as it goes; not measured. */
 export async function fillItemStore(
   client: DynamoDBClient,
@@ -115,14 +108,12 @@ export async function fillItemStore(
 ): Promise<Aircraft> {
   const engine = new SdkEngine(client);
   let aircraft = newAircraft;
-  for (let from = 0; from < count; from += batchItems) {
-    const events = Array.from({ length: Math.min(batchItems, count - from) }, (_, at) => flightLanded(from + at));
-    let puts = events.map((event, at) => itemOf(id, from + at + 1, event));
-    while (puts.length > 0) {
-      const answer = await engine.batchWrite({ table: aircraftTable(place, 'items'), puts: puts as never });
-      if (answer.status !== 'applied') throw new Error(`not stored: ${answer.status}`);
-      puts = answer.unprocessedPuts as unknown as typeof puts;
-    }
+  for (let from = 0; from < count; from += batchWriteItemsMax) {
+    const events = Array.from({ length: Math.min(batchWriteItemsMax, count - from) }, (_, at) =>
+      flightLanded(from + at),
+    );
+    const items = events.map((event, at) => itemOf(id, from + at + 1, event));
+    await putAll(engine, aircraftTable(place, 'items'), items);
     for (const { data } of events) aircraft = fly(aircraft, data);
   }
   return aircraft;

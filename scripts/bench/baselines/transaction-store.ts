@@ -6,21 +6,16 @@
  * As that library's aggregate store: the state is written with each command, and loading reads it alone. As its event store: events
  * only, by a strongly consistent `Query`; here to the last page, where it stops after the first.
  */
-import {
-  type AttributeValue,
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-  TransactWriteItemsCommand,
-} from '@aws-sdk/client-dynamodb';
-import { SdkEngine } from '../../../lib/engine/index.js';
+import { type AttributeValue, type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { batchWriteItemsMax, SdkEngine } from '../../../lib/engine/index.js';
 import { answered, type Place } from '../clients.js';
 import { type Aircraft, type FlightLanded, flightLanded, fly, newAircraft } from '../fleet.js';
 import type { Counts } from '../sample.js';
-import { type AircraftStore, aircraftTable, type Standing, transactionMax, wasFirst } from './aircraft-store.js';
+import { type AircraftStore, aircraftTable, putTogether, type Standing, wasFirst } from './aircraft-store.js';
 import { Tally } from './event-items.js';
 import { pagesOf } from './item-store.js';
 import { meteredClient } from './metered-client.js';
+import { putAll } from './put-all.js';
 
 /** Where the state is taken from. */
 export type Source = 'aggregate' | 'events';
@@ -50,10 +45,7 @@ export class TransactionStore implements AircraftStore {
     if (this.#source === 'aggregate')
       puts.push(this.#snapshot(id, before.version, before.version + events.length, after));
     try {
-      for (let at = 0; at < puts.length; at += transactionMax) {
-        const TransactItems = puts.slice(at, at + transactionMax).map((Put) => ({ Put }));
-        await this.#client.send(new TransactWriteItemsCommand({ TransactItems }));
-      }
+      await putTogether(this.#client, puts);
       return true;
     } catch (error) {
       return !wasFirst(error);
@@ -134,8 +126,6 @@ function jsonOf<T>(value: AttributeValue | undefined): T {
   return JSON.parse(Buffer.from(value?.B ?? new Uint8Array()).toString()) as T;
 }
 
-const batchItems = 25;
-
 /** Stores the events 0 to `count - 1`, without a snapshot, as fast as it goes; not measured. */
 export async function fillTransactionStore(
   client: DynamoDBClient,
@@ -144,13 +134,9 @@ export async function fillTransactionStore(
   count: number,
 ): Promise<void> {
   const engine = new SdkEngine(client);
-  for (let from = 0; from < count; from += batchItems) {
-    const length = Math.min(batchItems, count - from);
-    let puts = Array.from({ length }, (_, at) => eventItem(id, from + at + 1, flightLanded(from + at)));
-    while (puts.length > 0) {
-      const answer = await engine.batchWrite({ table: aircraftTable(place, 'events'), puts: puts as never });
-      if (answer.status !== 'applied') throw new Error(`not stored: ${answer.status}`);
-      puts = answer.unprocessedPuts as unknown as typeof puts;
-    }
+  for (let from = 0; from < count; from += batchWriteItemsMax) {
+    const length = Math.min(batchWriteItemsMax, count - from);
+    const items = Array.from({ length }, (_, at) => eventItem(id, from + at + 1, flightLanded(from + at)));
+    await putAll(engine, aircraftTable(place, 'events'), items);
   }
 }

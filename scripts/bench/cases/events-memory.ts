@@ -1,5 +1,5 @@
 /** What a process holds while it reads a long stream, event by event. */
-import { startWorker, type Worker } from '../processes.js';
+import { inNewProcess } from '../processes.js';
 import { measure, type Row } from '../row.js';
 import type { Case } from '../stage.js';
 
@@ -32,12 +32,3 @@ export const eventsMemory: Case = async ({ plan, worker, home, place, log }) => 
   ];
   return rows;
 };
-
-async function inNewProcess<Found>(home: string, run: (worker: Worker) => Promise<Found>): Promise<Found> {
-  const worker = startWorker({ home, execArgv: ['--expose-gc'] });
-  try {
-    return await run(worker);
-  } finally {
-    await worker.close();
-  }
-}

@@ -1,6 +1,6 @@
 /** Recovery of a journal that grows, against the replay of one item per event; and what it holds in memory meanwhile. */
 import { landAll } from '../flights.js';
-import { startWorker, type Worker } from '../processes.js';
+import { inNewProcess } from '../processes.js';
 import { measure, type Row, ratioRow } from '../row.js';
 import type { Case, Stage } from '../stage.js';
 import type { Recovered } from '../tasks/recovery.js';
@@ -115,13 +115,4 @@ async function memoryRows({ plan, home, place }: Stage, count: number): Promise<
     measure({ group, name: beside, values: alive, unit: ' MB', goal: { atMost: 64 } }),
     measure({ group, name: 'growth of the resident set, garbage included', values: resident, unit: ' MB' }),
   ];
-}
-
-async function inNewProcess<Found>(home: string, run: (worker: Worker) => Promise<Found>): Promise<Found> {
-  const worker = startWorker({ home, execArgv: ['--expose-gc'] });
-  try {
-    return await run(worker);
-  } finally {
-    await worker.close();
-  }
 }
