@@ -2,11 +2,12 @@
 // them, each change is there once, or not at all where its caller was told so.
 // Method: 32 processes of 16 callers on a virtual clock, and on DynamoDB Local; then 45 % of all writes disturbed, and the values
 // compared with what callers were told. LEYDEN_SEED sets the seed.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { AtomTable, type ItemAtom, type Settled } from '../../lib/atom/index.js';
 import type { Item } from '../../lib/codec/index.js';
 import { seededRandom } from '../../lib/engine/random.js';
-import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
+import { tableOn } from '../support/engine-table.js';
+import { describeEngine, engines } from '../support/engines.js';
 import { type Bench, openBench, writesDisturbed } from './bench.js';
 
 describe('32 processes of 16 callers on one atom', () => {
@@ -162,24 +163,17 @@ describe('puts among those who commute without a pause', () => {
 
 for (const row of engines.filter(({ name }) => name === 'dynamodb-local' || name === 'dynalite')) {
   describeEngine(row, () => {
-    let opened: OpenEngine;
-    let tableName: string;
-    beforeAll(async () => {
-      opened = await row.open();
-      tableName = opened.uniqueTable();
-      await new AtomTable({ engine: opened.engine, tableName }).create();
-    });
-    afterAll(() => opened.close());
+    const place = tableOn(row);
 
     it('commutes from many tables without a conflict', async () => {
       const atoms = Array.from({ length: 12 }, () =>
-        new AtomTable({ engine: opened.engine, tableName }).atom<{ n: number; log: number[] }>('crowd', {
+        new AtomTable(place).atom<{ n: number; log: number[] }>('crowd', {
           initial: { n: 0, log: [] },
         }),
       );
       await atoms[0]?.commute({ add: { n: 1 } });
       await Promise.all(atoms.map((atom) => atom.deref()));
-      const before = opened.engine.spent();
+      const before = place.engine.spent();
       await Promise.all(
         atoms.flatMap((atom, process) =>
           Array.from({ length: 8 }, async (_, caller) => {
@@ -189,7 +183,7 @@ for (const row of engines.filter(({ name }) => name === 'dynamodb-local' || name
           }),
         ),
       );
-      const after = opened.engine.spent();
+      const after = place.engine.spent();
       // What fails are resends of writes that were done, where an answer took longer than usual.
       const late = after.unclear - before.unclear;
       expect(after.conditionsFailed - before.conditionsFailed).toBeLessThanOrEqual(late);
@@ -199,14 +193,14 @@ for (const row of engines.filter(({ name }) => name === 'dynamodb-local' || name
     });
 
     it('rotates the evidence as it is rotated here', async () => {
-      const table = () => new AtomTable({ engine: opened.engine, tableName, evidenceWritersMax: 1 });
+      const table = () => new AtomTable({ ...place, evidenceWritersMax: 1 });
       for (let writer = 0; writer < 12; writer += 1) {
         const atom = table().atom<number>('turning', { initial: 0 });
         await atom.commute({ add: 1 });
         await atom.commute({ add: 1 });
       }
       const key = { id: { S: 'turning' } };
-      const item = (await opened.engine.get({ table: tableName, key, consistent: true })) as Item;
+      const item = (await place.engine.get({ table: place.tableName, key, consistent: true })) as Item;
       const members = (name: string) => Object.values((item[name] as { M: Record<string, { N: string }> }).M);
       expect(item.d).toEqual({ N: '24' });
       expect(item.v).toEqual({ N: '24' });

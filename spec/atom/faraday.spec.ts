@@ -1,34 +1,25 @@
 // Goal: what faraday-atom, the ancestor, got wrong holds here. One spec a fault, named by its number.
 // Method: real engines where the fault is between us and the engine, behind a faulty engine; the memory engine on a virtual
 // clock where it is a matter of time.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { AtomTable, type BatchError, type ItemAtom } from '../../lib/atom/index.js';
 import { fromForeign } from '../../lib/codec/index.js';
 import { FaultyEngine } from '../../lib/engine/faults.js';
-import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
+import { tableOn } from '../support/engine-table.js';
+import { describeEngine, engines } from '../support/engines.js';
 import { openBench, outcomeOf } from './bench.js';
 
 const increment = (n: number) => n + 1;
 
 for (const row of engines) {
   describeEngine(row, () => {
-    let open: OpenEngine;
-    let tableName: string;
-    beforeAll(async () => {
-      open = await row.open();
-      tableName = open.uniqueTable();
-      await new AtomTable({ engine: open.engine, tableName }).create();
-    });
-    afterAll(async () => {
-      await open.engine.deleteTable(tableName);
-      await open.close();
-    });
+    const place = tableOn(row);
     /** A process behind the given faults. */
     const newcomer = (rules: ConstructorParameters<typeof FaultyEngine>[1] = {}) => {
-      const faulty = new FaultyEngine(open.engine, rules);
-      return { faulty, table: new AtomTable({ engine: faulty, tableName }) };
+      const faulty = new FaultyEngine(place.engine, rules);
+      return { faulty, table: new AtomTable({ engine: faulty, tableName: place.tableName }) };
     };
-    const item = (id: string) => open.engine.get({ table: tableName, key: { id: { S: id } }, consistent: true });
+    const item = (id: string) => place.engine.get({ table: place.tableName, key: { id: { S: id } }, consistent: true });
 
     it.each(['reset-after', 'cut-body', '5xx-after', 'throttle-after', 'late'] as const)(
       'H-FA1: a put that is applied and whose answer is lost (%s) counts once',
@@ -175,8 +166,8 @@ for (const row of engines) {
     });
 
     it('takes over items of another layout', async () => {
-      await open.engine.put({
-        table: tableName,
+      await place.engine.put({
+        table: place.tableName,
         item: { id: { S: 'old' }, 'item/data': { S: '{"n":41}' }, 'item/version': { N: '3' } },
       });
       const adopt = (attributes: object) => {

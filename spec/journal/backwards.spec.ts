@@ -4,9 +4,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { AttributeValue, Item } from '../../lib/codec/index.js';
 import { chainAfter } from '../../lib/journal/chain.js';
-import { decodePage, encodePage, type Page } from '../../lib/journal/page.js';
 import { type Bench, openBench, overridden } from '../atom/bench.js';
-import { add, addEach, event, Floors, freshReader, type Instance, name, openJournal } from './bench.js';
+import { addEach, Floors, freshReader, type Instance, name, openJournal } from './bench.js';
+import { addRound, gap, meddlingWith, page } from './meddling.js';
 
 const options = { headBytesMax: 512 } as const;
 let bench: Bench;
@@ -15,33 +15,19 @@ beforeEach(async () => {
   bench = await openBench();
   writer = openJournal(bench, options);
 });
-const page = (k: number) => `${name}/page/${k}`;
 const everything = Number.POSITIVE_INFINITY;
 
 /** Inline commits, some with bodies, of which one has an event that was refused, and some without events. */
 async function fill(rounds = 6): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
-    await bench.run(addEach(writer, round * 10, 5));
-    const events = [event(`b${round}`, 'x'.repeat(20)), event(`c${round}`)];
-    await bench.run(add(writer, events, { body: true, draft: () => (round === 3 ? { skip: [0], count: 1 } : {}) }));
+    await addRound(bench, writer, round);
     if (round % 2 === 0) await bench.run(writer.journal.hold());
     if (round % 2 === 0) await bench.run(writer.journal.release());
   }
   await bench.run(writer.journal.close());
 }
 
-const bytesOf = async (key: string): Promise<Uint8Array> =>
-  (((await bench.item(key)) as Item).d as { B: Uint8Array }).B;
-const put = (key: string, bytes: Uint8Array) => bench.put({ id: { S: key }, d: { B: bytes } });
-const remove = (key: string) => bench.calm().writeOnce().delete(key);
-const place = (key: string) => ({ kind: 'page' as const, journalId: writer.journal.image?.journalId as string, key });
-async function contentOf(k: number): Promise<Page> {
-  const decoded = decodePage(place(page(k)), await bytesOf(page(k)));
-  if (typeof decoded === 'string') throw new Error(decoded);
-  return decoded;
-}
-const remake = (k: number, made: Page) => put(page(k), encodePage(place(page(k)), made));
-const gap = (key: string, reason: string) => ({ code: 'ERR_JOURNAL_GAP', key, reason, outcome: 'not-done' });
+const { bytesOf, put, remove, contentOf, remake } = meddlingWith(() => ({ bench, writer }));
 
 /** Events in ascending order, from a commit's first on; and what ended the reading. */
 async function readDown({ journal }: Instance, from = everything) {

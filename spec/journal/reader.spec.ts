@@ -6,10 +6,10 @@ import type { AttributeValue, Item } from '../../lib/codec/index.js';
 import type { Engine } from '../../lib/engine/index.js';
 import { chainAfter } from '../../lib/journal/chain.js';
 import type { Commit } from '../../lib/journal/commit.js';
-import { decodePage, encodePage } from '../../lib/journal/page.js';
 import { prefetch } from '../../lib/journal/prefetch.js';
 import { type Bench, openBench, outcomeOf, overridden } from '../atom/bench.js';
 import { add, addEach, event, Floors, freshReader, type Instance, keysOf, name, openJournal } from './bench.js';
+import { addRound, gap, meddlingWith, page } from './meddling.js';
 
 const options = { headBytesMax: 512 } as const;
 let bench: Bench;
@@ -19,30 +19,14 @@ beforeEach(async () => {
   writer = openJournal(bench, options);
 });
 const head = `${name}/head`;
-const page = (k: number) => `${name}/page/${k}`;
 
 /** Inline commits and some with bodies, in at least four pages and a tail; `writer` knows it all. */
 async function fill(): Promise<void> {
-  for (let round = 0; round < 6; round += 1) {
-    await bench.run(addEach(writer, round * 10, 5));
-    const events = [event(`b${round}`, 'x'.repeat(20)), event(`c${round}`)];
-    await bench.run(add(writer, events, { body: true, draft: () => (round === 3 ? { skip: [0], count: 1 } : {}) }));
-  }
+  for (let round = 0; round < 6; round += 1) await addRound(bench, writer, round);
   await bench.run(writer.journal.close());
 }
 
-const bytesOf = async (key: string): Promise<Uint8Array> =>
-  (((await bench.item(key)) as Item).d as { B: Uint8Array }).B;
-const put = (key: string, bytes: Uint8Array) => bench.put({ id: { S: key }, d: { B: bytes } });
-const remove = (key: string) => bench.calm().writeOnce().delete(key);
-const place = (key: string) => ({ kind: 'page' as const, journalId: writer.journal.image?.journalId as string, key });
-async function commitsOf(k: number): Promise<{ commits: readonly Commit[]; chain: string }> {
-  const decoded = decodePage(place(page(k)), await bytesOf(page(k)));
-  if (typeof decoded === 'string') throw new Error(decoded);
-  return decoded;
-}
-const remake = (k: number, made: { commits: readonly Commit[]; chain: string }) =>
-  put(page(k), encodePage(place(page(k)), made));
+const { bytesOf, put, remove, contentOf, remake } = meddlingWith(() => ({ bench, writer }));
 
 /** What a reader that has just come is told, and that all it got is right. */
 async function troubleOf(
@@ -55,7 +39,6 @@ async function troubleOf(
   expect(error).toMatchObject({ outcome: 'not-done', retryable: false, from: events.length });
   return error as never;
 }
-const gap = (key: string, reason: string) => ({ code: 'ERR_JOURNAL_GAP', key, reason, journal: name });
 
 describe('a reader that has just come', () => {
   it('gets all, with the digest chain after each commit', async () => {
@@ -135,24 +118,24 @@ describe('what is wrong', () => {
   });
 
   it('pages that are sound and do not join on are a gap', async () => {
-    const made = await commitsOf(1);
-    await remake(1, await commitsOf(2));
+    const made = await contentOf(1);
+    await remake(1, await contentOf(2));
     expect(await troubleOf()).toMatchObject(gap(page(1), 'gap'));
     await remake(1, { ...made, commits: made.commits.slice(1) });
     expect(await troubleOf()).toMatchObject(gap(page(1), 'gap'));
     await remake(1, { ...made, commits: made.commits.slice(0, -1) });
     expect((await troubleOf()).reason).toBe('diverged');
-    await remake(1, await commitsOf(0));
+    await remake(1, await contentOf(0));
     expect(await troubleOf()).toMatchObject(gap(page(2), 'gap'));
   });
 
   it('a page that is sound and says something else has diverged, and none of it is handed on', async () => {
-    const made = await commitsOf(1);
+    const made = await contentOf(1);
     const changed = made.commits.map((commit, index) => (index === 1 ? { ...commit, text: event('false') } : commit));
     await remake(1, { ...made, commits: changed });
     expect(await troubleOf()).toMatchObject(gap(page(1), 'diverged'));
     // With a chain that is right for it: the next page finds it.
-    let { chain } = await commitsOf(0);
+    let { chain } = await contentOf(0);
     for (const commit of changed) chain = chainAfter(chain, commit);
     await remake(1, { commits: changed, chain });
     const reader = openJournal(bench);
@@ -254,7 +237,7 @@ describe('what was pruned', () => {
     await bench.run(addEach(writer, 35, 20));
     const { facts } = floors.snapshot as { facts: { seq: number } };
     const { tail } = writer.journal.image as { tail: readonly Commit[] };
-    const firstKept = (await commitsOf(floors.prunedTo)).commits[0]?.first as number;
+    const firstKept = (await contentOf(floors.prunedTo)).commits[0]?.first as number;
     expect(firstKept).toBeLessThanOrEqual(facts.seq);
     expect(firstKept).toBeLessThan(tail[0]?.first as number);
     const events = await bench.run(readAll(slow, firstKept));
@@ -283,7 +266,7 @@ describe('what was pruned', () => {
         return bench.memory.get(request);
       },
     });
-    const wanted = (await commitsOf(pages - 1)).commits[0]?.first as number;
+    const wanted = (await contentOf(pages - 1)).commits[0]?.first as number;
     const events = await bench.run(readAll(openJournal(bench, { floors, engine }), wanted));
     expect(events).toEqual(writer.replica.events.slice(wanted - 1));
     expect(floors.prunedTo).toBe(prunedTo);

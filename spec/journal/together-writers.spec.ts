@@ -2,12 +2,13 @@
 // of its journals once, what was not is nowhere, and no call is in some of its journals only.
 // Method: seeded runs on a virtual clock, each process behind faults of its own; then the faults stop, and everybody's events and
 // digest chains are compared with what readers find that have just come. The same, smaller, on engines with a wire.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import { engineFaultRules, FaultyEngine, type Random, seededRandom } from '../../lib/engine/index.js';
 import { Journal } from '../../lib/journal/index.js';
 import { openBench } from '../atom/bench.js';
-import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
+import { tableOn } from '../support/engine-table.js';
+import { describeEngine, engines } from '../support/engines.js';
 import { event, freshReader, type Instance, Replica } from './bench.js';
 import { addTogether, openProcess } from './together-bench.js';
 
@@ -136,20 +137,10 @@ describe('processes that write to overlapping sets of journals', () => {
 
 for (const row of engines.filter(({ supports }) => supports.transactions)) {
   describeEngine(row, () => {
-    let opened: OpenEngine;
-    let tableName: string;
-    beforeAll(async () => {
-      opened = await row.open();
-      tableName = opened.uniqueTable();
-      await new AtomTable({ engine: opened.engine, tableName }).create();
-    });
-    afterAll(async () => {
-      await opened.engine.deleteTable(tableName);
-      await opened.close();
-    });
+    const place = tableOn(row);
 
-    const openAll = (engine = opened.engine): Instance[] => {
-      const table = new AtomTable({ engine, tableName });
+    const openAll = (engine = place.engine): Instance[] => {
+      const table = new AtomTable({ engine, tableName: place.tableName });
       return names.map((name) => {
         const [replica, warnings] = [new Replica(), [] as unknown[]];
         const onWarning = (error: unknown) => warnings.push(error);
@@ -161,7 +152,7 @@ for (const row of engines.filter(({ supports }) => supports.transactions)) {
     it('two processes at once, answers lost and writes doubled: all or none, once', async () => {
       const told: Told[] = [];
       const engine = () =>
-        new FaultyEngine(opened.engine, {
+        new FaultyEngine(place.engine, {
           seed: base,
           rules: [
             { fault: { kind: 'reset-after' }, on: 'writes', probability: 0.2 },

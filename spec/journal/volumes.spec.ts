@@ -8,12 +8,13 @@ import type { AttributeValue, Item } from '../../lib/codec/index.js';
 import { seededRandom } from '../../lib/engine/index.js';
 import { chainAfter } from '../../lib/journal/chain.js';
 import { headCodec } from '../../lib/journal/head.js';
-import { decodePage, encodePage, type Page } from '../../lib/journal/page.js';
+import type { Page } from '../../lib/journal/page.js';
 import { nameVolumes } from '../../lib/journal/protocol.js';
 import { decodeVolume, encodeVolume, volumePages } from '../../lib/journal/volume.js';
 import { type Bench, openBench, overridden } from '../atom/bench.js';
 import { add, addEach, event, Floors, freshReader, type Instance, keysOf, name, openJournal } from './bench.js';
 import { FrozenEngine } from './frozen-engine.js';
+import { meddlingWith, page } from './meddling.js';
 
 const options = { headBytesMax: 512, volumes: true } as const;
 let bench: Bench;
@@ -22,7 +23,6 @@ beforeEach(async () => {
   bench = await openBench();
   writer = openJournal(bench, options);
 });
-const page = (k: number) => `${name}/page/${k}`;
 const volume = (j: number) => `${name}/volume/${j}`;
 
 let ids = 0;
@@ -40,28 +40,19 @@ async function fill(instance: Instance, pages: number, names = true): Promise<vo
   }
 }
 
-const bytesOf = async (key: string): Promise<Uint8Array> =>
-  (((await bench.item(key)) as Item).d as { B: Uint8Array }).B;
-const put = (key: string, bytes: Uint8Array) => bench.put({ id: { S: key }, d: { B: bytes } });
-const remove = (key: string) => bench.calm().writeOnce().delete(key);
-const journalId = () => writer.journal.image?.journalId as string;
-async function contentOf(j: number): Promise<Page> {
-  const content = decodeVolume({ kind: 'volume', journalId: journalId(), key: volume(j) }, await bytesOf(volume(j)));
+const { bytesOf, put, remove, contentOf, remake } = meddlingWith(() => ({ bench, writer }));
+const volumePlace = (j: number) => {
+  const journalId = writer.journal.image?.journalId as string;
+  return { kind: 'volume' as const, journalId, key: volume(j) };
+};
+async function volumeContentOf(j: number): Promise<Page> {
+  const content = decodeVolume(volumePlace(j), await bytesOf(volume(j)));
   if (typeof content === 'string') throw new Error(content);
   return content;
 }
-const remake = async (j: number, content: Page) =>
-  put(
-    volume(j),
-    (await encodeVolume({ kind: 'volume', journalId: journalId(), key: volume(j) }, content)) as Uint8Array,
-  );
-
-async function remakePage(k: number, change: (made: Page) => Page): Promise<void> {
-  const at = { kind: 'page', journalId: journalId(), key: page(k) } as const;
-  const made = decodePage(at, await bytesOf(page(k)));
-  if (typeof made === 'string') throw new Error(made);
-  await put(page(k), encodePage(at, change(made)));
-}
+const remakeVolume = async (j: number, content: Page) =>
+  put(volume(j), (await encodeVolume(volumePlace(j), content)) as Uint8Array);
+const remakePage = async (k: number, change: (made: Page) => Page) => remake(k, change(await contentOf(k)));
 
 /** Keys that were asked for, by a reader that has just come. */
 function watched(): { readonly keys: string[]; readonly reader: Instance } {
@@ -109,7 +100,7 @@ describe('a writer that binds volumes', () => {
       ...(await keysOf(bench, 'volume')).slice(3),
     ]);
     expect((await keysOf(bench, 'page')).length).toBeGreaterThanOrEqual(3 * volumePages);
-    const { commits } = await contentOf(1);
+    const { commits } = await volumeContentOf(1);
     const texts = commits.map(({ text }) => text);
     expect(texts).toEqual(writer.replica.events.slice((commits[0]?.first as number) - 1, commits.at(-1)?.first));
     await expectWhole();
@@ -354,9 +345,9 @@ describe('a reader', () => {
 
   it('takes the pages of a volume that is sound and does not join on, or ends elsewhere, or says something else', async () => {
     for (const j of [0, 1, 2]) {
-      const made = await contentOf(j);
+      const made = await volumeContentOf(j);
       const { commits, chain } = made;
-      const before = j === 0 ? undefined : (await contentOf(j - 1)).chain;
+      const before = j === 0 ? undefined : (await volumeContentOf(j - 1)).chain;
       let short = before ?? Buffer.alloc(16).toString('base64url');
       for (const commit of commits.slice(0, -3)) short = chainAfter(short, commit);
       const changed = commits.map((commit, index) => (index === 4 ? { ...commit, text: event('false') } : commit));
@@ -366,13 +357,13 @@ describe('a reader', () => {
         // With a chain that is right for it: what comes next does not join on.
         { commits: commits.slice(0, -3), chain: short },
         { commits: changed, chain },
-        await contentOf((j + 1) % 3),
+        await volumeContentOf((j + 1) % 3),
       ];
       for (const wrong of wrongs) {
-        await remake(j, wrong);
+        await remakeVolume(j, wrong);
         await expectWhole();
       }
-      await remake(j, made);
+      await remakeVolume(j, made);
     }
   });
 

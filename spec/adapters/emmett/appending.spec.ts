@@ -18,21 +18,17 @@ import {
   STREAM_EXISTS,
   WrapEventStore,
 } from '@event-driven-io/emmett';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { added, type CartEvent, discounted, evolve, initialState } from './shopping-cart.js';
-import { describeStores, type MakeStore } from './stores.js';
+import { describeStores } from './stores.js';
 
 const nameOf = () => `cart-${randomUUID()}`;
 
-describeStores((open) => {
-  let make: MakeStore;
+describeStores((make) => {
   let store: EmmettStore;
-  let close = async () => {};
-  beforeAll(async () => {
-    ({ make, close } = await open());
+  beforeAll(() => {
     store = make();
   });
-  afterAll(() => close());
 
   describe('appendToStream()', () => {
     it.each([

@@ -12,7 +12,7 @@ import {
   ExpectedVersionConflictError,
   isExpectedVersionConflictError,
 } from '@event-driven-io/emmett';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { added, type Cart, type CartEvent, discounted, evolve, initialState, tea } from './shopping-cart.js';
 import { describeStores } from './stores.js';
 
@@ -29,15 +29,11 @@ const soon = (retries: number) => ({
   },
 });
 
-describeStores((open) => {
+describeStores((make) => {
   let store: EmmettStore;
-  let close = async () => {};
-  beforeAll(async () => {
-    const { make, close: closeRow } = await open();
+  beforeAll(() => {
     store = make();
-    close = closeRow;
   });
-  afterAll(() => close());
 
   describe('CommandHandler()', () => {
     const handle = CommandHandler<Cart, CartEvent>({ evolve, initialState });

@@ -13,21 +13,17 @@ import {
   STREAM_DOES_NOT_EXIST,
   STREAM_EXISTS,
 } from '@event-driven-io/emmett';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { added, type CartEvent, discounted, evolve, evolveRead, initialState, tea } from './shopping-cart.js';
 import { describeStores } from './stores.js';
 
 const nameOf = () => `cart-${randomUUID()}`;
 
-describeStores((open) => {
+describeStores((make) => {
   let store: EmmettStore;
-  let close = async () => {};
-  beforeAll(async () => {
-    const { make, close: closeRow } = await open();
+  beforeAll(() => {
     store = make();
-    close = closeRow;
   });
-  afterAll(() => close());
 
   describe('aggregateStream()', () => {
     it.each([

@@ -8,9 +8,12 @@ import {
   type RecordedEvent,
   type Truth,
 } from '../../../lib/events/index.js';
+import { SnapshotPointer } from '../../../lib/snapshot/index.js';
 import { noise } from '../../support/prevalent.js';
 
 export const tableName = 'state';
+/** Bytes of a state that is too large for a head. */
+export const large = 8_000;
 
 export async function openMemory(): Promise<MemoryEngine> {
   const engine = new MemoryEngine();
@@ -74,6 +77,12 @@ export async function foldOf(engine: Engine, stream: string, padBytes = 0): Prom
   let count = emptyCount(padBytes);
   for await (const event of openProcess(engine).store.read<Added>(stream)) count = addTo(count, event);
   return count;
+}
+
+/** What the pointer to the snapshots of counter 1 says. */
+export function pointerOf(engine: Engine): ReturnType<SnapshotPointer['read']> {
+  const table = new AtomTable({ engine, tableName });
+  return new SnapshotPointer(table, table.keyNamed('events/counter-1/snap')).read();
 }
 
 export async function keysIn(engine: Engine): Promise<string[]> {

@@ -1,28 +1,23 @@
 // Goal: storing, loading and pruning states works on every engine, and costs what is said.
 // Method: requests are counted at the engine; units where the engine tells them.
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { AtomTable } from '../../../lib/atom/index.js';
 import type { Engine } from '../../../lib/engine/index.js';
 import { EventStore } from '../../../lib/events/index.js';
-import { describeEngine, engines, type OpenEngine } from '../../support/engines.js';
+import { tableOn } from '../../support/engine-table.js';
+import { describeEngine, engines } from '../../support/engines.js';
 import { counter } from './counting.js';
 
 for (const row of engines) {
   describeEngine(row, () => {
-    let opened: OpenEngine;
-    let tableName: string;
-    const open = (engine: Engine = opened.engine) => new EventStore(new AtomTable({ engine, tableName }));
-    beforeAll(async () => {
-      opened = await row.open();
-      tableName = opened.uniqueTable();
-      await new AtomTable({ engine: opened.engine, tableName }).create();
-    });
-    afterAll(() => opened.close());
+    const place = tableOn(row);
+    const open = (engine: Engine = place.engine) =>
+      new EventStore(new AtomTable({ engine, tableName: place.tableName }));
 
     const spentBy = async (work: () => Promise<unknown>) => {
-      const before = opened.engine.spent();
+      const before = place.engine.spent();
       await work();
-      const { requests, readUnits, writeUnits } = opened.engine.spent();
+      const { requests, readUnits, writeUnits } = place.engine.spent();
       return {
         requests: requests - before.requests,
         readUnits: readUnits - before.readUnits,

@@ -5,7 +5,6 @@ import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../../lib/atom/index.js';
 import type { Engine } from '../../../lib/engine/index.js';
 import { AggregateType, EventStore } from '../../../lib/events/index.js';
-import { SnapshotPointer } from '../../../lib/snapshot/index.js';
 import { VirtualClock } from '../../../lib/testing/virtual-clock.js';
 import { dyingEngine, isWriteStep, type Step, steppedEngine } from '../../support/stepped-engine.js';
 import {
@@ -15,13 +14,14 @@ import {
   copier,
   counter,
   keysIn,
+  large,
   openMemory,
   openProcess,
   type Process,
+  pointerOf,
   tableName,
 } from './counting.js';
 
-const large = 8_000;
 const every = (n: number, padBytes = large, stateVersion = 1) => counter({ snapshotEvery: n }, padBytes, stateVersion);
 const stream = 'counter-1';
 
@@ -33,10 +33,6 @@ async function add(process: Process, type: ReturnType<typeof every>, count: numb
 }
 const keysOf = async (engine: Engine, kind: string) =>
   (await keysIn(engine)).filter((key) => key.startsWith(`events/${stream}/${kind}`));
-const pointerOf = (engine: Engine) => {
-  const table = new AtomTable({ engine, tableName });
-  return new SnapshotPointer(table, table.keyNamed(`events/${stream}/snap`)).read();
-};
 async function numbersFrom(process: Process, from: number): Promise<number[]> {
   const numbers: number[] = [];
   for await (const { seq } of process.store.read(stream, { from })) numbers.push(seq);

@@ -2,7 +2,6 @@
 // else; making one is nobody's business but the background's.
 // Method: processes on one memory engine; requests are counted and watched; items are damaged behind everybody's back.
 import { describe, expect, it } from '@jest/globals';
-import { AtomTable } from '../../../lib/atom/index.js';
 import type { Engine, MemoryEngine } from '../../../lib/engine/index.js';
 import { StreamState } from '../../../lib/events/aggregate/stream-state.js';
 import { encodeEvent } from '../../../lib/events/event-line.js';
@@ -10,7 +9,6 @@ import { AggregateType } from '../../../lib/events/index.js';
 import { Recorder } from '../../../lib/events/recorder.js';
 import { Round } from '../../../lib/events/round.js';
 import { Upcasters } from '../../../lib/events/upcaster.js';
-import { SnapshotPointer } from '../../../lib/snapshot/index.js';
 import { range } from '../../support/prevalent.js';
 import { MemorySnapshotStore } from '../../support/snapshot-stores.js';
 import { isWriteStep, type Step, steppedEngine } from '../../support/stepped-engine.js';
@@ -19,13 +17,14 @@ import {
   type Count,
   counter,
   keysIn,
+  large,
   openMemory,
   openProcess,
   type Process,
+  pointerOf,
   tableName,
 } from './counting.js';
 
-const large = 8_000;
 type Type = ReturnType<typeof counter>;
 const every = (n: number, padBytes = 0, stateVersion = 1) => counter({ snapshotEvery: n }, padBytes, stateVersion);
 
@@ -46,10 +45,7 @@ function watched(engine: Engine): { readonly engine: Engine; readonly steps: Ste
 }
 
 const partsIn = async (engine: Engine) => (await keysIn(engine)).filter((key) => key.includes('/part/'));
-const keptIn = async (engine: Engine, id = '1') => {
-  const table = new AtomTable({ engine, tableName });
-  return (await new SnapshotPointer(table, table.keyNamed(`events/counter-${id}/snap`)).read()).kept;
-};
+const keptIn = async (engine: Engine) => (await pointerOf(engine)).kept;
 
 async function damage(engine: Engine, key: string): Promise<void> {
   const at = { table: tableName, key: { id: { S: key } } };

@@ -2,12 +2,13 @@
 // reads a category, or follows it, while others write gets each event once, dense, and each stream in order.
 // Method: seeded runs on a virtual clock, each process behind faults of its own; the same, smaller, on engines with transactions, with
 // answers lost and requests doubled. LEYDEN_SIZE=full: 1,000 batches and 10^5 events; less otherwise. LEYDEN_SEED repeats a run.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { AtomTable } from '../../../lib/atom/index.js';
 import { engineFaultRules, FaultyEngine, type Random, seededRandom } from '../../../lib/engine/index.js';
 import { EventStore, type RecordedEvent } from '../../../lib/events/index.js';
 import { type Bench, openBench } from '../../atom/bench.js';
-import { describeEngine, engines, type OpenEngine } from '../../support/engines.js';
+import { tableOn } from '../../support/engine-table.js';
+import { describeEngine, engines } from '../../support/engines.js';
 import { all, first, happened, openStore } from './stores.js';
 
 const isFull = process.env.LEYDEN_SIZE === 'full';
@@ -165,22 +166,12 @@ describe('appendAll through faults', () => {
 
 for (const row of engines.filter(({ supports }) => supports.transactions)) {
   describeEngine(row, () => {
-    let opened: OpenEngine;
-    let tableName: string;
-    beforeAll(async () => {
-      opened = await row.open();
-      tableName = opened.uniqueTable();
-      await new AtomTable({ engine: opened.engine, tableName }).create();
-    });
-    afterAll(async () => {
-      await opened.engine.deleteTable(tableName);
-      await opened.close();
-    });
+    const place = tableOn(row);
 
-    const open = (name: string, engine = opened.engine) =>
-      new EventStore(new AtomTable({ engine, tableName }), { name, ordered: true });
+    const open = (name: string, engine = place.engine) =>
+      new EventStore(new AtomTable({ engine, tableName: place.tableName }), { name, ordered: true });
     const faulty = () =>
-      new FaultyEngine(opened.engine, {
+      new FaultyEngine(place.engine, {
         seed: base,
         rules: [
           { fault: { kind: 'reset-after' }, on: 'writes', probability: 0.1 },

@@ -12,6 +12,13 @@ const category = 'account';
 const noise = (bytes: number) => randomBytes(bytes).toString('base64');
 const positions = (events: readonly RecordedEvent[]) => events.map(({ position }) => position);
 const upTo = (count: number, from = 1) => Array.from({ length: count }, (_, index) => from + index);
+const account = new AggregateType<number, number, { type: 'moved'; data: readonly [number, string] }>({
+  name: category,
+  initial: 0,
+  truth: { snapshotEvery: 1_000 },
+  handle: (_, amount) => ({ type: 'moved', data: [amount, noise(300)] }),
+  apply: (balance, { data }) => balance + data[0],
+});
 
 async function spentBy(bench: Bench, work: () => Promise<unknown>) {
   const before = bench.memory.spent();
@@ -93,13 +100,6 @@ describe('readAll of an ordered category', () => {
   it('reads whatever the streams themselves still have, when they were pruned', async () => {
     const bench = await openBench();
     const store = openStore(bench, { ordered });
-    const account = new AggregateType<number, number, { type: 'moved'; data: readonly [number, string] }>({
-      name: 'account',
-      initial: 0,
-      truth: { snapshotEvery: 1_000 },
-      handle: (_, amount) => ({ type: 'moved', data: [amount, noise(300)] }),
-      apply: (balance, { data }) => balance + data[0],
-    });
     for (let version = 1; version <= 60; version += 1) {
       await store.execute(account, '1', 1);
       await store.settled();
@@ -119,13 +119,6 @@ describe('readAll of an ordered category', () => {
 
   it('goes on behind what was pruned of a stream that was brought into order', async () => {
     const bench = await openBench();
-    const account = new AggregateType<number, number, { type: 'moved'; data: readonly [number, string] }>({
-      name: 'account',
-      initial: 0,
-      truth: { snapshotEvery: 1_000 },
-      handle: (_, amount) => ({ type: 'moved', data: [amount, noise(300)] }),
-      apply: (balance, { data }) => balance + data[0],
-    });
     const plain = openStore(bench);
     for (let version = 1; version <= 40; version += 1) await plain.execute(account, '1', 1);
     const store = openStore(bench, { ordered });
