@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import { engineFaultProfiles } from '../lib/engine/index.js';
 import { type FaultProfile, faultProfiles, findDynamoDBLocal } from '../lib/testing/index.js';
 import { counterRun } from '../spec/histories/counter-run.js';
+import { Crew } from '../spec/histories/crew.js';
 import { failoverRun, failoverSummary } from '../spec/histories/failover/run.js';
-import { Crew, type NetworkRunOptions, networkRun } from '../spec/histories/network-run.js';
+import { type NetworkRunOptions, networkRun } from '../spec/histories/network-run.js';
 import { chaosCommand, type PlannedRun, planRuns } from '../spec/histories/plans.js';
 import { assertClean, simulationComplaints, suiteSeed, summary } from '../spec/histories/reports.js';
 import { simulate } from '../spec/histories/simulation.js';
@@ -20,6 +21,7 @@ import { groupModes, groupsOnStores } from './chaos/groups.js';
 import { ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
 import { Stores } from './chaos/stores.js';
 import { streamModes, streamsInMemory } from './chaos/streams.js';
+import { type StoreTurn, turnsOnStores } from './chaos/turns.js';
 
 // The SDK's advice about versions of Node is for another place.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -178,36 +180,31 @@ function plan(firstSeed: number, turn: number, engines: readonly StoreName[]): P
 async function chaosOnStores(firstSeed: number, engines: readonly StoreName[]): Promise<void> {
   const [kills = 0, stops = 0, restarts = 0] = [numberOf('kills'), numberOf('stops'), numberOf('restarts')];
   const inTrouble = kills + stops + restarts > 0;
-  const [crew, stores] = [new Crew(), new Stores()];
-  try {
-    for (const turn of turns(numberOf('runs') ?? 10)) {
-      const { engine, profile, seed, processes: drawn } = plan(firstSeed, turn, engines);
-      const processes = numberOf('processes') ?? drawn;
-      const [callers, atoms, rate, calls] = [
-        numberOf('callers'),
-        numberOf('atoms'),
-        numberOf('rate'),
-        numberOf('ops') ?? 20_000,
-      ];
-      const options: NetworkRunOptions = {
-        ...{ seed, profile, processes, callers, atoms, rate, calls },
-        ...(inTrouble && { troubles: { kills, stops, restarts, stopMsMax: 10_000 } }),
-      };
-      const words = { engine, profile, seed, processes, ops: calls, callers, atoms, rate };
-      const command = chaosCommand({ ...words, ...(inTrouble && { kills, stops, restarts }), runs: 1 });
-      console.log(command);
-      await stores
-        .within(engine, restarts > 0, async (store) => {
-          const report = await networkRun(store, crew, options);
-          console.log(`  ${summary(report)}`);
-          assertClean(report, command, { timed: stops === 0 });
-        })
-        .catch(fail);
-    }
-  } finally {
-    await crew.close();
-    await stores.close();
-  }
+  const turnOf = (turn: number): StoreTurn => {
+    const { engine, profile, seed, processes: drawn } = plan(firstSeed, turn, engines);
+    const processes = numberOf('processes') ?? drawn;
+    const [callers, atoms, rate, calls] = [
+      numberOf('callers'),
+      numberOf('atoms'),
+      numberOf('rate'),
+      numberOf('ops') ?? 20_000,
+    ];
+    const options: NetworkRunOptions = {
+      ...{ seed, profile, processes, callers, atoms, rate, calls },
+      ...(inTrouble && { troubles: { kills, stops, restarts, stopMsMax: 10_000 } }),
+    };
+    const words = { engine, profile, seed, processes, ops: calls, callers, atoms, rate };
+    const command = chaosCommand({ ...words, ...(inTrouble && { kills, stops, restarts }), runs: 1 });
+    return {
+      ...{ engine, isAlone: restarts > 0, command },
+      async run(store, crew) {
+        const report = await networkRun(store, crew, options);
+        console.log(`  ${summary(report)}`);
+        assertClean(report, command, { timed: stops === 0 });
+      },
+    };
+  };
+  await turnsOnStores({ firstSeed, turns, fail }, { runs: numberOf('runs') ?? 10, turnOf });
 }
 
 async function chaosCounting(firstSeed: number, engines: readonly StoreName[], writes: number): Promise<void> {

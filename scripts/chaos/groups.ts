@@ -1,5 +1,5 @@
 /** `npm run chaos -- --groups N`: consumer groups and readers of streams over real processes, every kind of run in turn. */
-import { Crew } from '../../spec/histories/network-run.js';
+import type { Crew } from '../../spec/histories/crew.js';
 import { chaosCommand } from '../../spec/histories/plans.js';
 import type { Store } from '../../spec/histories/stores.js';
 import { balanceRun } from '../../spec/histories/streams/balance-run.js';
@@ -7,17 +7,13 @@ import { groupPlan } from '../../spec/histories/streams/group-plans.js';
 import { consumerModule, groupRun, groupSummary, lossyRules } from '../../spec/histories/streams/group-run.js';
 import { loneReaderRun } from '../../spec/histories/streams/reader-run.js';
 import { zombieRun } from '../../spec/histories/streams/zombie-run.js';
-import { Stores } from './stores.js';
+import { type ChaosOptions, type StoreTurn, turnsOnStores } from './turns.js';
 
 /** Kinds of runs. Ops are writes; of `zombies` pauses, of `balance` members that join or leave. */
 export const groupModes = ['plain', 'transact', 'lossy', 'engine', 'zombies', 'balance', 'reader'] as const;
 type GroupMode = (typeof groupModes)[number];
 
-export interface GroupChaosOptions {
-  readonly firstSeed: number;
-  /** Numbers of runs, 0 and on, as many as are wished or there is time for. */
-  readonly turns: (runs: number) => Iterable<number>;
-  readonly fail: (error: unknown) => void;
+export interface GroupChaosOptions extends ChaosOptions {
   readonly runs: number;
   readonly mode: GroupMode | undefined;
   readonly ops: number | undefined;
@@ -29,33 +25,22 @@ const sizes: Readonly<Record<GroupMode, number>> = {
 };
 const writesOfALife = 300;
 
-export async function groupsOnStores({
-  firstSeed,
-  turns,
-  fail,
-  runs,
-  mode: chosen,
-  ops,
-}: GroupChaosOptions): Promise<void> {
-  const [crew, stores] = [new Crew(consumerModule), new Stores()];
-  try {
-    for (const turn of turns(runs)) {
-      const mode = chosen ?? (groupModes[turn % groupModes.length] as GroupMode);
-      const [seed, size] = [firstSeed + turn, ops ?? sizes[mode]];
-      const command = chaosCommand({ groups: 1, mode, seed, ops: size });
-      console.log(command);
-      await stores
-        .within('dynamodb-local', mode === 'engine', async (store) => {
-          const { findings, said } = await oneRun(store, crew, mode, seed, size);
-          console.log(`  ${said}`);
-          if (findings.length > 0) fail(`${findings.slice(0, 5).join('\n')}\nrepeat: ${command}`);
-        })
-        .catch(fail);
-    }
-  } finally {
-    await crew.close();
-    await stores.close();
-  }
+export async function groupsOnStores(options: GroupChaosOptions): Promise<void> {
+  const { firstSeed, fail, runs, mode: chosen, ops } = options;
+  const turnOf = (turn: number): StoreTurn => {
+    const mode = chosen ?? (groupModes[turn % groupModes.length] as GroupMode);
+    const [seed, size] = [firstSeed + turn, ops ?? sizes[mode]];
+    const command = chaosCommand({ groups: 1, mode, seed, ops: size });
+    return {
+      ...{ engine: 'dynamodb-local', isAlone: mode === 'engine', command },
+      async run(store, crew) {
+        const { findings, said } = await oneRun(store, crew, mode, seed, size);
+        console.log(`  ${said}`);
+        if (findings.length > 0) fail(`${findings.slice(0, 5).join('\n')}\nrepeat: ${command}`);
+      },
+    };
+  };
+  await turnsOnStores(options, { runs, worker: consumerModule, turnOf });
 }
 
 interface Outcome {

@@ -4,16 +4,13 @@ import { chaosCommand } from '../../spec/histories/plans.js';
 import { Child } from '../../spec/histories/processes.js';
 import type { GroupReport } from '../../spec/streams/group/group-run.js';
 import type { ReaderRunOptions, ReaderRunReport } from '../../spec/streams/simulation/reader-run.js';
+import type { ChaosOptions } from './turns.js';
 
 /** `hours`: an hour of a reader where a day of shards takes twenty minutes; `days`: whole days; `members`: ten minutes of a group. */
 export const streamModes = ['hours', 'days', 'members'] as const;
 type StreamMode = (typeof streamModes)[number];
 
-export interface StreamChaosOptions {
-  readonly firstSeed: number;
-  /** Numbers of runs, 0 and on, as many as are wished or there is time for. */
-  readonly turns: (runs: number) => Iterable<number>;
-  readonly fail: (error: unknown) => void;
+export interface StreamChaosOptions extends ChaosOptions {
   readonly runs: number;
   readonly mode: StreamMode;
 }

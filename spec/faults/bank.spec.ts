@@ -9,7 +9,7 @@ import { seededRandom } from '../../lib/engine/random.js';
 import type { FaultStats } from '../../lib/testing/index.js';
 import { accountsOf, audit, type TellerReport } from '../histories/bank.js';
 import type { BankOrder, OnceOrder } from '../histories/bank-worker.js';
-import { Crew } from '../histories/network-run.js';
+import { Crew } from '../histories/crew.js';
 import { Child } from '../histories/processes.js';
 import { say, suiteSeed } from '../histories/reports.js';
 import type { Store } from '../histories/stores.js';

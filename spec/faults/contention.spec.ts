@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import { createClient } from '../../lib/engine/index.js';
 import type { CountOrder, CountReport } from '../histories/counting.js';
-import { Crew } from '../histories/network-run.js';
+import { Crew } from '../histories/crew.js';
 import { say } from '../histories/reports.js';
 import type { Store } from '../histories/stores.js';
 import { keyName } from '../histories/subject.js';

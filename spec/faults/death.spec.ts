@@ -3,8 +3,10 @@
 // the engine is killed and restarted from its disk. Open calls are allowed of the killed alone. More in `npm run chaos`.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { findDynamoDBLocal } from '../../lib/testing/index.js';
-import { Crew, networkRun, type Troubles } from '../histories/network-run.js';
+import { Crew } from '../histories/crew.js';
+import { networkRun } from '../histories/network-run.js';
 import { chaosCommand } from '../histories/plans.js';
+import type { Troubles } from '../histories/process-run.js';
 import { assertClean, say, suiteSeed, summary } from '../histories/reports.js';
 import { type StoreName, startStore } from '../histories/stores.js';
 

@@ -3,7 +3,7 @@
 // while their write is under way; once with the SDK's own retries on, once with the library's alone.
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { counterRun } from '../histories/counter-run.js';
-import { Crew } from '../histories/network-run.js';
+import { Crew } from '../histories/crew.js';
 import { say, suiteSeed } from '../histories/reports.js';
 import type { Store } from '../histories/stores.js';
 import { describeEngine } from '../support/engines.js';

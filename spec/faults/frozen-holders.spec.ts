@@ -3,8 +3,8 @@
 // Method: real processes that are stopped (SIGSTOP) while they hold a lock, until another one has written, and go on (SIGCONT): a
 // hundred times. More in `npm run chaos -- --fencing`.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Crew } from '../histories/crew.js';
 import { type FencingRunReport, fencingRun, fencingWorker } from '../histories/fencing/run.js';
-import { Crew } from '../histories/network-run.js';
 import { chaosCommand } from '../histories/plans.js';
 import { say, suiteSeed } from '../histories/reports.js';
 import { startStore } from '../histories/stores.js';

@@ -1,33 +1,18 @@
 // Goal: atoms are linearizable and each swap takes effect once, over real processes, engines and every kind of fault.
 // Method: ten runs drawn from a seed, each profile of faults once; the history of each is judged. The same runs with a naive
 // loop must be found out, or the judge is worth nothing. `npm run chaos` makes longer ones.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Crew, type NetworkRunOptions, networkRun } from '../histories/network-run.js';
+import { describe, expect, it } from '@jest/globals';
+import { type NetworkRunOptions, networkRun } from '../histories/network-run.js';
 import { chaosCommand, planRuns } from '../histories/plans.js';
 import { assertClean, say, suiteSeed, summary } from '../histories/reports.js';
-import type { Store, StoreName } from '../histories/stores.js';
-import { openStore, storeRows } from './open-store.js';
+import type { StoreName } from '../histories/stores.js';
+import { faultsMsMax, sharedStores } from './shared-stores.js';
 
 // Ten times as many in `npm run chaos`: here the ten runs have to fit two processors for a minute.
 const calls = 1_200;
 const seed = suiteSeed();
-const engines = storeRows.filter(({ missing }) => missing === undefined).map(({ name }) => name);
-const stores = new Map<StoreName, Store>();
-const crew = new Crew();
-const limitMs = 300_000;
-
-beforeAll(async () => {
-  say(`histories: LEYDEN_SEED=${seed}`);
-  for (const { name, missing } of storeRows) {
-    if (missing === undefined) stores.set(name, await openStore(name));
-    else say(`*** ${name} is SKIPPED: ${missing} ***`);
-  }
-}, limitMs);
-afterAll(async () => {
-  await crew.close();
-  for (const store of stores.values()) await store.close();
-});
-const run = (engine: StoreName, options: NetworkRunOptions) => networkRun(stores.get(engine) as Store, crew, options);
+const { crew, engines, store: storeOf } = sharedStores('histories', seed);
+const run = (engine: StoreName, options: NetworkRunOptions) => networkRun(storeOf(engine), crew, options);
 
 describe('a history of many processes is linearizable', () => {
   it.each(planRuns(seed, engines))(
@@ -38,7 +23,7 @@ describe('a history of many processes is linearizable', () => {
       assertClean(report, chaosCommand({ engine, ...options, ops: calls, runs: 1 }), { timed: true });
       expect(report.calls).toBeGreaterThanOrEqual(calls);
     },
-    limitMs,
+    faultsMsMax,
   );
 });
 
@@ -50,6 +35,6 @@ describe('the judge finds out a naive loop', () => {
       report.discard();
       expect(report.findings.map(({ why }) => why)).toContain('one call took effect twice');
     },
-    limitMs,
+    faultsMsMax,
   );
 });

@@ -3,45 +3,29 @@
 // others have pruned beyond it, and the engine is killed.
 // Method: runs drawn from a seed, each profile of faults once; what everybody wrote down is judged. `npm run chaos -- --prevalence`
 // makes longer ones.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Crew } from '../histories/network-run.js';
+import { describe, expect, it } from '@jest/globals';
 import { planRuns } from '../histories/plans.js';
-import { assertCleanLedger, ledgerCommand, ledgerSummary } from '../histories/prevalence/reports.js';
+import { ledgerCommand, ledgerSummary } from '../histories/prevalence/reports.js';
 import { type LedgerTroubles, ledgerRun, ledgerWorker } from '../histories/prevalence/run.js';
-import { say, suiteSeed } from '../histories/reports.js';
-import { type Store, type StoreName, startStore } from '../histories/stores.js';
-import { openStore, storeRows } from './open-store.js';
+import { assertCleanWork, say, suiteSeed } from '../histories/reports.js';
+import type { Store, StoreName } from '../histories/stores.js';
+import { faultsMsMax, sharedStores, withMortalStore } from './shared-stores.js';
 
 // Enough for every kind of call to meet every fault of its profile: the ten runs have to fit two processors for half a minute.
 const calls = 400;
 const seed = suiteSeed();
-const engines = storeRows.filter(({ missing }) => missing === undefined).map(({ name }) => name);
-const stores = new Map<StoreName, Store>();
-const crew = new Crew(ledgerWorker);
-const limitMs = 300_000;
-
-beforeAll(async () => {
-  say(`prevalence: LEYDEN_SEED=${seed}`);
-  for (const { name, missing } of storeRows) {
-    if (missing === undefined) stores.set(name, await openStore(name));
-    else say(`*** ${name} is SKIPPED: ${missing} ***`);
-  }
-}, limitMs);
-afterAll(async () => {
-  await crew.close();
-  for (const store of stores.values()) await store.close();
-});
+const { crew, engines, store: storeOf } = sharedStores('prevalence', seed, ledgerWorker);
 
 describe('many processes, one prevalent system', () => {
   it.each(planRuns(seed, engines))(
     '$profile, $engine, $processes processes, seed $seed',
     async ({ engine, ...options }) => {
-      const report = await ledgerRun(stores.get(engine) as Store, crew, { ...options, callers: 4, calls });
+      const report = await ledgerRun(storeOf(engine), crew, { ...options, callers: 4, calls });
       say(`  ${options.profile}, ${engine}, ${options.processes} processes: ${ledgerSummary(report)}`);
-      assertCleanLedger(report, ledgerCommand({ engine, ...options, callers: 4, ops: calls }));
+      assertCleanWork(report, ledgerCommand({ engine, ...options, callers: 4, ops: calls }));
       expect(report.events).toBeGreaterThan(calls / 4);
     },
-    limitMs,
+    faultsMsMax,
   );
 });
 
@@ -53,37 +37,30 @@ describe('deaths and pauses', () => {
     say(`  ${store.name}: ${ledgerSummary(report)}`);
     const { stopMsMax: _stopMsMax, ...deeds } = troubles;
     const { calls: ops, ...words } = options;
-    assertCleanLedger(report, ledgerCommand({ engine: store.name, ...words, ops, ...deeds }));
+    assertCleanWork(report, ledgerCommand({ engine: store.name, ...words, ops, ...deeds }));
     return report;
   };
 
   it(
     'two processes are killed',
     async () => {
-      const report = await troubled(stores.get('dynalite') as Store, { ...none, kills: 2 });
+      const report = await troubled(storeOf('dynalite'), { ...none, kills: 2 });
       expect(report.kills).toBe(2);
     },
-    limitMs,
+    faultsMsMax,
   );
 
   it(
     'one is stopped until the others have pruned what it would have to read',
     async () => {
-      await troubled(stores.get(engines.at(-1) as StoreName) as Store, { ...none, stales: 1 });
+      await troubled(storeOf(engines.at(-1) as StoreName), { ...none, stales: 1 });
     },
-    limitMs,
+    faultsMsMax,
   );
 
   it(
     'the engine is killed and started again',
-    async () => {
-      const store = await startStore('dynalite', { onDisk: true });
-      try {
-        await troubled(store, { ...none, restarts: 1 });
-      } finally {
-        await store.close();
-      }
-    },
-    limitMs,
+    () => withMortalStore((store) => troubled(store, { ...none, restarts: 1 })),
+    faultsMsMax,
   );
 });

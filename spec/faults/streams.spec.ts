@@ -4,7 +4,7 @@
 // engine is killed with its data on disk. What everybody wrote down is judged against what is really in the stream and in the table.
 // `npm run chaos -- --groups N` makes longer runs.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Crew } from '../histories/network-run.js';
+import { Crew } from '../histories/crew.js';
 import { chaosCommand } from '../histories/plans.js';
 import { say, suiteSeed } from '../histories/reports.js';
 import { type Store, startStore } from '../histories/stores.js';

@@ -3,7 +3,7 @@ import { AtomTable } from '../../lib/atom/index.js';
 import { createClient } from '../../lib/engine/index.js';
 import type { FaultKind, FaultRule, FaultStats } from '../../lib/testing/index.js';
 import type { CountOrder, CountReport } from './counting.js';
-import type { Crew } from './network-run.js';
+import type { Crew } from './crew.js';
 import { Child } from './processes.js';
 import type { Store } from './stores.js';
 import { keyName } from './subject.js';

@@ -9,11 +9,8 @@
  * Why the puts: calls that wait at the same time share one put, and a reset or a deletion does not see what it replaces.
  * So values alone do not tell the order of calls. Each put names the token that it is conditional on and the calls that it
  * carries, in their order; from the last token in the store back to the first, that is the order (`judge.ts`).
- *
- * Lines go to the kernel one by one, so that a killed process leaves open operations and nothing half told.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import path from 'node:path';
+import { fileNotebook, type SettledNote } from './notebook.js';
 
 /** What stands in an atom of a run: which call wrote it, and a count that only swaps move by one. */
 export interface Value {
@@ -60,20 +57,14 @@ interface RetEvent extends Told {
   readonly id: string;
   readonly at: number;
 }
-interface SettledEvent {
-  readonly on: 'settled';
-  readonly id: string;
-  readonly at: number;
-  readonly outcome: 'done' | 'not-done' | 'unknown';
-}
-export type JournalEvent = CallEvent | PutEvent | RetEvent | SettledEvent;
+export type JournalEvent = CallEvent | PutEvent | RetEvent | SettledNote;
 
 /** Where events go. */
 export interface Journal {
   call(id: string, atom: string, kind: CallKind): void;
   put(put: Omit<PutEvent, 'on'>): void;
   ret(id: string, told: Told): void;
-  settled(id: string, outcome: SettledEvent['outcome']): void;
+  settled(id: string, outcome: SettledNote['outcome']): void;
 }
 
 /** A journal that stamps with `now` and hands each event on. Stamps of one machine's processes are comparable. */
@@ -88,18 +79,6 @@ export function journalTo(write: (event: JournalEvent) => void, now: () => numbe
 
 /** A journal in a file of its own in `folder`. */
 export function fileJournal(folder: string, name: string): Journal & { close(): void } {
-  const fd = openSync(path.join(folder, `${name}.jsonl`), 'ax');
-  const write = (event: JournalEvent) => {
-    const bytes = Buffer.from(`${JSON.stringify(event)}\n`);
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-  };
-  // Nanoseconds as a number: rounding keeps the order.
-  const journal = journalTo(write, () => Number(process.hrtime.bigint()));
-  return { ...journal, close: () => closeSync(fd) };
-}
-
-/** All events of a file. A last line without its end was being written when its process died. */
-export function readJournal(file: string): JournalEvent[] {
-  const lines = readFileSync(file, 'utf8').split('\n');
-  return lines.slice(0, -1).map((line) => JSON.parse(line) as JournalEvent);
+  const { write, now, close } = fileNotebook<JournalEvent>(folder, name);
+  return { ...journalTo(write, now), close };
 }

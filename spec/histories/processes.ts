@@ -81,7 +81,7 @@ export class Child {
   }
 }
 
-type Handlers = Readonly<Record<string, (...args: never[]) => unknown>>;
+export type Handlers = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 /** The child's side: answers each question by the handler of its name. */
 export function serve(handlers: Handlers): void {

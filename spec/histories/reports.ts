@@ -1,9 +1,14 @@
 /** What a run has to fulfil, in words that tell how to repeat it. */
+import type { Met } from './closed-loops.js';
 import type { NetworkRunReport } from './network-run.js';
+import type { ProcessRunFacts } from './process-run.js';
 import type { SimulationReport } from './simulation.js';
+import type { Finding } from './verdict.js';
 
 /** From the end of the faults on, pending calls end within this time. */
 const calmMsMax = 5_000;
+/** The same of runs whose calls may be many requests. */
+const workMsMax = 10_000;
 /** A call lasts at most two attempt time-outs of a second beyond its deadline, and what a busy machine adds to that. */
 const overtimeMsMax = 2_000 + 5_000;
 
@@ -41,14 +46,37 @@ export function summary(report: NetworkRunReport): string {
   );
 }
 
+/** Of a run of prevalent systems or event stores. */
+interface Judged extends Omit<Met, 'calls'> {
+  readonly findings: readonly Finding[];
+}
+
+/** What is wrong with a run of prevalent systems or event stores. */
+export function workComplaints({ findings, surprises, afterCalmMs }: Judged): string[] {
+  return [
+    ...findings.map(({ why, about }) => `${why}: ${JSON.stringify(about)}`),
+    ...surprises.map((surprise) => `an undocumented failure: ${surprise}`),
+    ...(afterCalmMs > workMsMax ? [`something was pending ${afterCalmMs} ms after the faults had ended`] : []),
+  ];
+}
+
 /** Throws with all that is needed to look and to repeat; keeps the files of a failed run and removes those of a good one. */
 export function assertClean(report: NetworkRunReport, command: string, options: { readonly timed: boolean }): void {
-  const wrong = complaints(report, options);
+  assertNothingWrong(complaints(report, options), report, command);
+}
+
+/** The same of a run of prevalent systems or event stores. */
+export function assertCleanWork(report: Judged & ProcessRunFacts, command: string): void {
+  assertNothingWrong(workComplaints(report), report, command);
+}
+
+function assertNothingWrong(wrong: readonly string[], { folder, discard }: ProcessRunFacts, command: string): void {
   if (wrong.length === 0) {
-    report.discard();
+    discard();
     return;
   }
-  throw new Error(`${wrong.slice(0, 5).join('\n')}\nhistory, seed and faults: ${report.folder}\nrepeat: ${command}`);
+  const words = wrong.slice(0, 5).map((one) => one.slice(0, 2_000));
+  throw new Error(`${words.join('\n')}\nnotes, seed and faults: ${folder}\nrepeat: ${command}`);
 }
 
 /** The seed of a suite: from the environment, or the day's. */

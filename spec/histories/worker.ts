@@ -1,25 +1,19 @@
 /** A process of a run: callers on atoms of their own table object and client, before whatever endpoint they are given. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { AtomTable } from '../../lib/atom/index.js';
-import { createClient, SdkEngine, type Spent, seededRandom, systemClock } from '../../lib/engine/index.js';
+import { SdkEngine, type Spent, seededRandom, systemClock } from '../../lib/engine/index.js';
 import { type NaiveAtom, naiveRead, naiveSwap } from '../support/naive-client.js';
 import { Callers, type CallersReport } from './callers.js';
 import { count } from './counting.js';
 import { fileJournal, type Journal, type Value } from './journal.js';
-import { serve, tell } from './processes.js';
+import { localClient, localConfig } from './local-client.js';
+import type { WorkBasics } from './process-run.js';
+import { type Job, serveWork, tellProgress } from './serve-work.js';
 import { keyName, openSubjects, recording, type Subject } from './subject.js';
 
 /** What a worker is to do. */
-export interface WorkOrder {
-  /** Names the process and its journal; never the same twice in a run. */
-  readonly name: string;
-  readonly folder: string;
-  readonly endpoint: string;
-  readonly table: string;
+export interface WorkOrder extends WorkBasics {
   readonly keys: readonly string[];
-  readonly seed: number;
-  readonly callers: number;
-  readonly calls: number;
   /** `naive`: the loop without evidence, on the SDK's own retries. */
   readonly client: 'library' | 'naive';
 }
@@ -28,22 +22,8 @@ export interface WorkReport extends CallersReport {
   readonly spent: Spent | undefined;
 }
 
-let callers: Callers | undefined;
-/** What was said of the run so far, perhaps before its callers were there. */
-let said = { calm: false, enough: false };
-let finish: (() => WorkReport) | undefined;
-
-/** Progress is told after each so many calls. */
-const step = 10;
-
-function progress(begun: number): void {
-  if (begun % step === 0) tell(begun);
-}
-
-const localConfig = { region: 'local', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
-
-async function runLibrary(order: WorkOrder): Promise<void> {
-  const client = createClient({ ...localConfig, endpoint: order.endpoint });
+async function libraryJob(order: WorkOrder): Promise<Job<WorkReport>> {
+  const client = localClient(order.endpoint);
   const journal = fileJournal(order.folder, order.name);
   const subjects = new Map<string, Subject>();
   const table = new AtomTable({
@@ -52,7 +32,7 @@ async function runLibrary(order: WorkOrder): Promise<void> {
     keyName,
   });
   await openSubjects(table, order.keys, subjects);
-  const crew = new Callers({
+  const callers = new Callers({
     name: order.name,
     subjects: [...subjects.values()],
     journal,
@@ -60,20 +40,18 @@ async function runLibrary(order: WorkOrder): Promise<void> {
     random: seededRandom(order.seed),
     callers: order.callers,
     calls: order.calls,
-    onCall: progress,
+    onCall: tellProgress,
   });
-  callers = crew;
-  if (said.calm) crew.calm();
-  if (said.enough) crew.enough();
-  await crew.run();
-  finish = () => {
+  const finish = async () => {
+    await callers.settleAll();
     client.destroy();
     journal.close();
-    return { ...crew.report(), spent: table.spent() };
+    return { ...callers.report(), spent: table.spent() };
   };
+  return { callers, finish };
 }
 
-async function runNaive({ name, folder, endpoint, table, keys, seed, ...order }: WorkOrder): Promise<void> {
+function naiveJob({ name, folder, endpoint, table, keys, seed, ...order }: WorkOrder): Job<WorkReport> {
   const client = new DynamoDBClient({ ...localConfig, endpoint });
   const journal = fileJournal(folder, name);
   const random = seededRandom(seed);
@@ -81,7 +59,7 @@ async function runNaive({ name, folder, endpoint, table, keys, seed, ...order }:
   const one = async () => {
     while (begun < order.calls) {
       begun += 1;
-      progress(begun);
+      tellProgress(begun);
       const id = `${name}#${begun}`;
       await naiveCall(
         id,
@@ -91,12 +69,13 @@ async function runNaive({ name, folder, endpoint, table, keys, seed, ...order }:
       );
     }
   };
-  await Promise.all(Array.from({ length: order.callers }, one));
-  finish = () => {
+  const run = async () => void (await Promise.all(Array.from({ length: order.callers }, one)));
+  const finish = () => {
     client.destroy();
     journal.close();
     return { calls: begun, surprises: [], overtimeMs: 0, afterCalmMs: 0, unsettled: [], spent: undefined };
   };
+  return { callers: { run, calm() {}, enough() {} }, finish };
 }
 
 async function naiveCall(id: string, atom: Omit<NaiveAtom, 'onPut'>, journal: Journal, swaps: boolean): Promise<void> {
@@ -116,27 +95,7 @@ async function naiveCall(id: string, atom: Omit<NaiveAtom, 'onPut'>, journal: Jo
   }
 }
 
-serve({
-  /** Makes all calls. */
-  run(order: WorkOrder): Promise<void> {
-    said = { calm: false, enough: false };
-    return order.client === 'naive' ? runNaive(order) : runLibrary(order);
-  },
-  /** The faults have ended. */
-  calm(): void {
-    said.calm = true;
-    callers?.calm();
-  },
-  /** No more calls. */
-  enough(): void {
-    said.enough = true;
-    callers?.enough();
-  },
-  /** Settles what is unknown, and reports. */
-  async finish(): Promise<WorkReport | undefined> {
-    await callers?.settleAll();
-    callers = undefined;
-    return finish?.();
-  },
-  count,
-});
+serveWork(
+  (order: WorkOrder) => (order.client === 'naive' ? naiveJob(order) : libraryJob(order)),
+  () => ({ count }),
+);

@@ -20,7 +20,7 @@ import {
   type Storage,
 } from '../../lib/prevalence/index.js';
 import { VirtualClock } from '../../lib/testing/index.js';
-import { catchThreadWork } from '../histories/prevalence/thread-work.js';
+import { catchThreadWork } from '../histories/thread-work.js';
 
 const tableName = 'state';
 const idleTurns = 6;

@@ -6,29 +6,16 @@
  * a virtual clock in a simulation.
  */
 import { UnknownOutcomeError } from '../../../lib/atom/index.js';
-import type { Clock, Random } from '../../../lib/engine/index.js';
 import { isLeydenError } from '../../../lib/errors.js';
-import {
-  ConflictError,
-  type EventStore,
-  type ExpectedVersion,
-  type RecordedEvent,
-  type WriteOptions,
-} from '../../../lib/events/index.js';
-import type { Notebook, Told } from './notes.js';
+import { ConflictError, type EventStore, type ExpectedVersion, type RecordedEvent } from '../../../lib/events/index.js';
+import { ClosedLoops, type LoopOptions, type Met, type Mix } from '../closed-loops.js';
+import type { Notebook } from '../notebook.js';
+import type { Note, Told } from './notes.js';
 import { digestOf, notesOf, type Order, type PurseEvent, purseOf, Refused, streamNumber } from './purse.js';
 
-export interface CallersOptions {
-  /** Names the process; begins the id of each call. */
-  readonly name: string;
+export interface CallersOptions extends LoopOptions {
   readonly open: () => EventStore;
-  readonly notebook: Notebook;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Calls under way at once. */
-  readonly callers: number;
-  /** Calls in all. */
-  readonly calls: number;
+  readonly notebook: Notebook<Note>;
   readonly streams: number;
   /** Orders with ids to be given again first: their callers died. */
   readonly repeat: readonly Order[];
@@ -39,23 +26,12 @@ export interface CallersOptions {
   readonly padMax: number;
   /** Events of one order, at most, each magnitude as often as the others. @defaultValue mostly one, now and then up to 60 */
   readonly eventsMax?: number | undefined;
-  /** Told as calls begin. */
-  readonly onCall?: (begun: number) => void;
-}
-
-/** What the callers of one process met. */
-export interface CallersReport {
-  readonly calls: number;
-  /** Failures that are none of the documented outcomes. */
-  readonly surprises: readonly string[];
-  /** The longest that a call or another deed lasted after the faults had ended. */
-  readonly afterCalmMs: number;
 }
 
 type Deed = 'execute' | 'append' | 'repeat' | 'shared' | 'take-over' | 'load' | 'read' | 'backwards' | 'reopen';
 
 /** Relative frequencies of what callers do. */
-const mix: readonly (readonly [Deed, number])[] = [
+const mix: Mix<Deed> = [
   ['execute', 550],
   ['append', 200],
   ['repeat', 60],
@@ -71,79 +47,49 @@ const callsPerShared = 40;
 /** A lost answer of `settle` would be a hang: so long after the faults have ended it counts as one. */
 const settleMsMax = 60_000;
 
-/** Thrown by signals of callers that leave. */
-class Left extends Error {}
-
 /** What a caller may be told by a documented error, after which nothing was appended. */
 const refusals: ReadonlySet<string> = new Set(['ERR_DEADLINE', 'ERR_EVENT_STORE_CLOSED']);
 
-export class Callers {
-  readonly #options: CallersOptions;
-  readonly #surprises: string[] = [];
+export class Callers extends ClosedLoops<CallersOptions> {
   readonly #unsettled: { readonly id: string; readonly error: UnknownOutcomeError }[] = [];
   /** Versions that were seen last, to expect something by. */
   readonly #versions = new Map<string, number>();
   #store: EventStore;
   #reopening: Promise<void> | undefined;
-  #begun = 0;
   #ids = 0;
-  #enough = false;
-  #calmAt = Number.POSITIVE_INFINITY;
-  #afterCalmMs = 0;
 
   constructor(options: CallersOptions) {
-    this.#options = options;
+    super(options);
     this.#store = options.open();
-  }
-
-  /** From now on nothing is disturbed any more: what is pending has to end soon. */
-  calm(): void {
-    this.#calmAt = this.#options.clock.monotonicMs();
-  }
-
-  /** Something happened that no fault explains. */
-  surprise(what: string): void {
-    this.#surprises.push(what);
-  }
-
-  /** Begins no more calls. */
-  enough(): void {
-    this.#enough = true;
   }
 
   /** Does all that is to be done. */
   async run(): Promise<void> {
-    const { callers, calls, repeat } = this.#options;
-    await Promise.all(repeat.map((order) => this.#give(order)));
-    const one = async () => {
-      while (this.#begun < calls && !this.#enough) await this.#next();
-    };
-    await Promise.all(Array.from({ length: callers }, one));
+    await Promise.all(this.options.repeat.map((order) => this.#give(order)));
+    await this.loop(() => this.#next());
   }
 
   /** Asks for every outcome that is still unknown, looks at all purses, and ends. */
-  async finish(): Promise<CallersReport> {
+  async finish(): Promise<Met> {
     await Promise.all(this.#unsettled.splice(0).map(({ id, error }) => this.#settle(id, error)));
-    const names = Array.from({ length: this.#options.streams }, (_, number) => streamNumber(number));
+    const names = Array.from({ length: this.options.streams }, (_, number) => streamNumber(number));
     await Promise.all(names.map((name) => this.#load(name)));
     await this.#store.close();
-    return { calls: this.#begun, surprises: this.#surprises, afterCalmMs: this.#afterCalmMs };
+    return this.met;
   }
 
   async #next(): Promise<void> {
-    const { random, clock, onCall, takeOver, name } = this.#options;
-    this.#begun += 1;
-    onCall?.(this.#begun);
-    const deed = this.#drawDeed();
-    const uid = `${name}#${this.#begun}`;
-    const stream = streamNumber(random.int(this.#options.streams));
+    const { random, clock, takeOver, name } = this.options;
+    const deed = this.drawDeed(mix);
+    const uid = `${name}#${this.begun}`;
+    const stream = streamNumber(random.int(this.options.streams));
     if (deed === 'execute' || deed === 'append') {
       await this.#give(this.#drawOrder(uid, stream, deed, random.int(2) === 0));
     } else if (deed === 'repeat') {
       const order = this.#drawOrder(uid, stream, random.int(3) === 0 ? 'append' : 'execute', true);
       await Promise.all([this.#give(order), this.#give(order), random.int(3) === 0 ? this.#give(order) : undefined]);
     } else if (deed === 'shared')
-      await this.#give(sharedOrder(Math.floor(this.#begun / callsPerShared), this.#options.streams));
+      await this.#give(sharedOrder(Math.floor(this.begun / callsPerShared), this.options.streams));
     else if (deed === 'take-over') {
       const order = takeOver?.();
       if (order !== undefined) await this.#give(order);
@@ -154,17 +100,8 @@ export class Callers {
     if (random.int(20) === 0) await clock.sleep(random.int(10));
   }
 
-  #drawDeed(): Deed {
-    let draw = this.#options.random.int(mix.reduce((sum, [, weight]) => sum + weight, 0));
-    for (const [deed, weight] of mix) {
-      if (draw < weight) return deed;
-      draw -= weight;
-    }
-    return 'execute';
-  }
-
   #drawOrder(uid: string, stream: string, deed: 'execute' | 'append', isKeyed: boolean): Order {
-    const { random, padMax } = this.#options;
+    const { random, padMax } = this.options;
     const draw = random.int(100);
     const op = deed === 'append' ? 'note' : draw < 30 ? 'take' : draw < 40 ? 'ensure' : 'add';
     const count = this.#drawCount();
@@ -182,14 +119,14 @@ export class Callers {
   }
 
   #drawCount(): number {
-    const { random, eventsMax } = this.#options;
+    const { random, eventsMax } = this.options;
     if (eventsMax !== undefined) return Math.floor(eventsMax ** random.next());
     if (random.int(3) > 0) return 1;
     return random.int(40) === 0 ? 1 + random.int(60) : 1 + random.int(3);
   }
 
   #drawExpected({ op, stream }: Order): ExpectedVersion {
-    const draw = this.#options.random.int(10);
+    const draw = this.options.random.int(10);
     const version = this.#versions.get(stream) ?? 0;
     if (op !== 'note') return draw === 0 ? version : 'any';
     if (draw < 5) return version;
@@ -197,25 +134,14 @@ export class Callers {
     return draw === 8 ? 'exists' : 'no-stream';
   }
 
-  /** Some callers are in a hurry, some leave. */
-  #drawOptions(): Pick<WriteOptions, 'timeoutMs' | 'signal'> {
-    const { random, clock } = this.#options;
-    const draw = random.int(100);
-    if (draw < 8) return { timeoutMs: 1 + random.int(200) };
-    if (draw >= 16) return {};
-    const left = new AbortController();
-    void clock.sleep(random.int(25), { background: true }).then(() => left.abort(new Left('the caller left')));
-    return { signal: left.signal };
-  }
-
   async #give(order: Order): Promise<void> {
-    const { name, notebook, random, handOver } = this.#options;
+    const { name, notebook, random, handOver } = this.options;
     for (let tries = 0; ; tries += 1) {
       this.#ids += 1;
       const id = `${name}:${this.#ids}`;
       const expected = this.#drawExpected(order);
       notebook.write({ on: 'call', id, at: notebook.now(), order, expected });
-      const startedAt = this.#options.clock.monotonicMs();
+      const startedAt = this.options.clock.monotonicMs();
       let told: Told;
       let unclear: unknown;
       try {
@@ -224,7 +150,7 @@ export class Callers {
         told = this.#toldBy(error, id);
         unclear = error;
       }
-      this.#timed(startedAt);
+      this.timed(startedAt);
       notebook.write({ on: 'ret', id, at: notebook.now(), ...told });
       this.#saw(order.stream, told);
       if (isLeydenError(unclear) && unclear.code === 'ERR_EVENT_STORE_CLOSED') await this.#reopening;
@@ -237,9 +163,9 @@ export class Callers {
   }
 
   async #call(order: Order, expected: ExpectedVersion): Promise<Told> {
-    const { random, clock } = this.#options;
+    const { random, clock } = this.options;
     const { uid, stream, op, key } = order;
-    const options = { ...this.#drawOptions(), expected, ...(key === 'command' && { commandId: uid }) };
+    const options = { ...this.drawHurry(), expected, ...(key === 'command' && { commandId: uid }) };
     if (op === 'note') {
       const { events, version, time, repeated } = await this.#store.append(stream, notesOf(order), options);
       return { outcome: 'done', ...spanOf(events, version), time, repeated };
@@ -264,38 +190,27 @@ export class Callers {
       const { expected, actual, events } = error;
       return { outcome: 'conflict', expected, actual, digest: digestOf(events as RecordedEvent<PurseEvent>[]) };
     }
-    const { name, message } = error as Error;
-    const words = { error: `${name}: ${message}` };
-    if (error instanceof Left) return { outcome: 'not-done', ...words };
-    if (error instanceof UnknownOutcomeError) return { outcome: 'unknown', ...words };
-    if (isLeydenError(error) && error.code === 'ERR_APPEND_UNKNOWN') return { outcome: 'unknown', ...words };
-    if (!isLeydenError(error) || !refusals.has(error.code)) this.#surprises.push(`call ${id}: ${words.error}`);
-    return { outcome: isLeydenError(error) && error.outcome === 'not-done' ? 'not-done' : 'unknown', ...words };
+    return this.failed(error, `call ${id}`, refusals);
   }
 
   /** Some ask at once, in the middle of the storm; the others in the end. */
   async #remember(id: string, error: UnknownOutcomeError): Promise<void> {
-    if (this.#options.random.int(2) === 0) await this.#settle(id, error);
+    if (this.options.random.int(2) === 0) await this.#settle(id, error);
     else this.#unsettled.push({ id, error });
   }
 
   async #settle(id: string, error: UnknownOutcomeError): Promise<void> {
-    const { notebook, clock } = this.#options;
+    const { notebook, clock } = this.options;
     const startedAt = clock.monotonicMs();
     const settled = await error.settle({ timeoutMs: settleMsMax });
-    const isLate = settled.outcome === 'unknown' && startedAt > this.#calmAt && settled.reason === 'in-flight';
-    if (isLate) this.#surprises.push(`${id} is not settled after ${settleMsMax} ms`);
+    const isLate = settled.outcome === 'unknown' && startedAt > this.calmAt && settled.reason === 'in-flight';
+    if (isLate) this.surprise(`${id} is not settled after ${settleMsMax} ms`);
     notebook.write({ on: 'settled', id, at: notebook.now(), outcome: settled.outcome });
-    this.#timed(startedAt);
-  }
-
-  #timed(startedAt: number): void {
-    if (startedAt > this.#calmAt) return;
-    this.#afterCalmMs = Math.max(this.#afterCalmMs, this.#options.clock.monotonicMs() - this.#calmAt);
+    this.timed(startedAt);
   }
 
   async #load(stream: string): Promise<void> {
-    const { notebook } = this.#options;
+    const { notebook } = this.options;
     const from = notebook.now();
     await this.#look('load', async () => {
       const { type, id } = purseOf(stream);
@@ -305,7 +220,7 @@ export class Callers {
   }
 
   async #read(stream: string, isBackwards: boolean): Promise<void> {
-    const { notebook, random } = this.#options;
+    const { notebook, random } = this.options;
     const from = notebook.now();
     const version = this.#versions.get(stream) ?? 0;
     const isWhole = random.int(2) === 0;
@@ -326,21 +241,21 @@ export class Callers {
 
   /** Something that appends nothing: it may fail with a documented error, and is not repeated. */
   async #look(what: string, work: () => Promise<unknown>): Promise<void> {
-    const startedAt = this.#options.clock.monotonicMs();
+    const startedAt = this.options.clock.monotonicMs();
     try {
       await work();
     } catch (error) {
-      if (!isLeydenError(error) || !refusals.has(error.code)) this.#surprises.push(`${what}: ${String(error)}`);
+      if (!isLeydenError(error) || !refusals.has(error.code)) this.surprise(`${what}: ${String(error)}`);
       if (isLeydenError(error) && error.code === 'ERR_EVENT_STORE_CLOSED') await this.#reopening;
     } finally {
-      this.#timed(startedAt);
+      this.timed(startedAt);
     }
   }
 
   /** One at a time; who comes meanwhile is told that it is closed. */
   #reopen(): Promise<void> {
     this.#reopening ??= this.#store.close().then(() => {
-      this.#store = this.#options.open();
+      this.#store = this.options.open();
       this.#reopening = undefined;
     });
     return this.#reopening;

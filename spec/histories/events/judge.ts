@@ -9,7 +9,9 @@
  * 5. Real time: what was over before something else was called comes before it; what is read has all that was acknowledged before.
  */
 import type { ExpectedVersion, RecordedEvent } from '../../../lib/events/index.js';
-import type { CallNote, LoadNote, Note, ReadNote, RetNote, SettledNote } from './notes.js';
+import type { SettledNote } from '../notebook.js';
+import { type Answered, checkRealTime, type Finding, Findings, joinAnswers, mayHave, type Placed } from '../verdict.js';
+import type { CallNote, LoadNote, Note, ReadNote, RetNote } from './notes.js';
 import {
   applyToPurse,
   decide,
@@ -22,12 +24,6 @@ import {
 } from './purse.js';
 
 export type Row = RecordedEvent<PurseEvent>;
-
-/** Something that must not be. */
-export interface Finding {
-  readonly why: string;
-  readonly about: unknown;
-}
 
 export interface Judgement {
   readonly findings: readonly Finding[];
@@ -48,19 +44,7 @@ export interface Judgement {
   readonly reads: number;
 }
 
-interface Call extends CallNote {
-  ret?: RetNote;
-  settled?: SettledNote;
-}
-
-/** An operation with its place in the order; `ret` infinite = not known when it was over. */
-interface Placed {
-  readonly seq: number;
-  readonly write: boolean;
-  readonly call: number;
-  readonly ret: number;
-  readonly about: unknown;
-}
+type Call = Answered<CallNote, RetNote>;
 
 /** Where the events of an order are. */
 interface Span {
@@ -68,17 +52,12 @@ interface Span {
   readonly to: number;
 }
 
-/** Of one kind: the first ones tell most. */
-const findingsMax = 3;
 /** Winning events that a conflict carries at most. */
 const winnersMax = 100;
 
 /** Judges a run. `streams`: what stands there in the end, by name. */
 export function judge(notes: Iterable<Note>, streams: ReadonlyMap<string, readonly Row[]>): Judgement {
-  const findings: Finding[] = [];
-  const report = (why: string, about: unknown) => {
-    if (findings.filter((finding) => finding.why === why).length < findingsMax) findings.push({ why, about });
-  };
+  const findings = new Findings();
   const calls = new Map<string, Call>();
   const looks: (ReadNote | LoadNote)[] = [];
   const later: (RetNote | SettledNote)[] = [];
@@ -87,15 +66,11 @@ export function judge(notes: Iterable<Note>, streams: ReadonlyMap<string, readon
     else if (note.on === 'ret' || note.on === 'settled') later.push(note);
     else looks.push(note);
   }
-  for (const note of later) {
-    const call = calls.get(note.id) as Call;
-    if (note.on === 'ret') call.ret = note;
-    else call.settled = note;
-  }
+  joinAnswers(calls, later);
   const all = [...calls.values()];
   let unknownApplied = 0;
   for (const name of new Set([...streams.keys(), ...all.map(({ order }) => order.stream)])) {
-    const judged = new StreamJudge(name, streams.get(name) ?? [], report);
+    const judged = new StreamJudge(name, streams.get(name) ?? [], (why, about) => findings.report(why, about));
     const own = all.filter(({ order }) => order.stream === name);
     judged.judge(
       own,
@@ -106,7 +81,7 @@ export function judge(notes: Iterable<Note>, streams: ReadonlyMap<string, readon
   const count = (wanted: (ret: RetNote | undefined, call: Call) => boolean) =>
     all.filter((call) => wanted(call.ret, call)).length;
   return {
-    findings,
+    findings: findings.all,
     calls: all.length,
     events: [...streams.values()].reduce((sum, { length }) => sum + length, 0),
     done: count((ret) => ret?.outcome === 'done'),
@@ -151,7 +126,7 @@ class StreamJudge {
     for (const call of calls) this.#checkTold(call);
     for (const [uid, own] of callsOf) this.#checkFate(uid, own);
     for (const look of looks) this.#checkLook(look);
-    this.#checkRealTime();
+    checkRealTime(this.#placed, this.#report);
   }
 
   #replay(callsOf: ReadonlyMap<string, readonly Call[]>): void {
@@ -290,16 +265,6 @@ class StreamJudge {
   #place(seq: number, call: Call, ret: number): void {
     this.#placed.push({ seq, write: false, call: call.at, ret, about: call });
   }
-
-  /** Nothing that comes later in the order was over before something earlier was called. */
-  #checkRealTime(): void {
-    const placed = this.#placed.sort((a, b) => a.seq - b.seq || Number(b.write) - Number(a.write) || a.call - b.call);
-    let first: Placed | undefined;
-    for (const one of placed.reverse()) {
-      if (first !== undefined && one.call > first.ret) this.#report('real-time order broken', [one, first]);
-      if (first === undefined || one.ret < first.ret) first = one;
-    }
-  }
 }
 
 /** Whether its caller was told that the order is in the stream: by whomever. */
@@ -316,12 +281,6 @@ function overAt({ ret, settled }: Call): number {
 function isBlind({ ret }: Call): boolean {
   const outcome = ret?.outcome;
   return outcome === 'refused' || outcome === 'conflict' || (outcome === 'done' && ret?.repeated !== true);
-}
-
-/** Whether a call can have put its events there without having been told so. */
-function mayHave({ ret, settled }: Call): boolean {
-  if (ret === undefined) return true;
-  return ret.outcome === 'unknown' && settled?.outcome !== 'not-done';
 }
 
 function isMet(expected: ExpectedVersion, version: number): boolean {

@@ -6,12 +6,9 @@
  *   {"on":"settled","id":"p1.0:7","at":990,"outcome":"done"}              when an unknown outcome was asked for
  *   {"on":"read","stream":"kept-0","from":991,"at":995,"first":1,"last":40,"digest":"…"}   events that were read
  *   {"on":"load","stream":"kept-0","from":991,"at":995,"state":{…}}       a state that was loaded
- *
- * Lines go to the kernel one by one, so that a killed process leaves open calls and nothing half told.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import path from 'node:path';
 import type { ExpectedVersion } from '../../../lib/events/index.js';
+import type { SettledNote } from '../notebook.js';
 import type { Order, PurseState } from './purse.js';
 
 /** What a caller was told. */
@@ -43,12 +40,6 @@ export interface RetNote extends Told {
   readonly id: string;
   readonly at: number;
 }
-export interface SettledNote {
-  readonly on: 'settled';
-  readonly id: string;
-  readonly at: number;
-  readonly outcome: 'done' | 'not-done' | 'unknown';
-}
 /** Events `first` to `last` as they were read; `whole`: to the newest. */
 export interface ReadNote {
   readonly on: 'read';
@@ -69,29 +60,6 @@ export interface LoadNote {
   readonly state: PurseState;
 }
 export type Note = CallNote | RetNote | SettledNote | ReadNote | LoadNote;
-
-/** Where notes go, and the clock that stamps them: one for all processes of a machine. */
-export interface Notebook {
-  readonly now: () => number;
-  readonly write: (note: Note) => void;
-}
-
-/** A notebook in a file of its own in `folder`. */
-export function fileNotebook(folder: string, name: string): Notebook & { close(): void } {
-  const fd = openSync(path.join(folder, `${name}.jsonl`), 'ax');
-  const write = (note: Note) => {
-    const bytes = Buffer.from(`${JSON.stringify(note)}\n`);
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-  };
-  // Nanoseconds as a number: rounding keeps the order.
-  return { now: () => Number(process.hrtime.bigint()), write, close: () => closeSync(fd) };
-}
-
-/** All notes of a file. A last line without its end was being written when its process died. */
-export function readNotes(file: string): Note[] {
-  const lines = readFileSync(file, 'utf8').split('\n');
-  return lines.slice(0, -1).map((line) => JSON.parse(line) as Note);
-}
 
 /** Orders with ids whose callers died without an answer, or were told that nobody knows: somebody else may give them again. */
 export function openOrders(notes: readonly Note[]): Order[] {

@@ -4,21 +4,21 @@
 // their orders again. Planted bugs must be found out. More in `npm run chaos -- --events N --engine memory`.
 import { describe, expect, it } from '@jest/globals';
 import { engineFaultProfiles, seededRandom } from '../../../lib/engine/index.js';
-import { suiteSeed } from '../reports.js';
+import { suiteSeed, workComplaints } from '../reports.js';
+import { givesTheSameRun, judgeFindsOut, simulationMsMax } from '../simulation-facts.js';
 import { planted } from './planted.js';
-import { purseCommand, purseComplaints } from './reports.js';
+import { purseCommand } from './reports.js';
 import { simulate } from './simulation.js';
 
 const seed = suiteSeed();
 const calls = 160;
-const limitMs = 120_000;
 
 /** A run must be clean; says how to repeat it when it is not. */
 async function clean(options: Parameters<typeof simulate>[0]) {
   const report = await simulate(options);
   const { profile, processes, callers, kills, stops, calls: ops } = options;
   const repeat = purseCommand({ ops, engine: 'memory', seed: options.seed, profile, processes, callers, kills, stops });
-  expect({ wrong: purseComplaints(report), repeat }).toEqual({ wrong: [], repeat });
+  expect({ wrong: workComplaints(report), repeat }).toEqual({ wrong: [], repeat });
   return report;
 }
 
@@ -32,7 +32,7 @@ describe(`event stores on a virtual clock, LEYDEN_SEED=${seed}`, () => {
       const report = await clean({ seed, profile, calls });
       expect(report.events).toBeGreaterThan(calls / 4);
     },
-    limitMs,
+    simulationMsMax,
   );
 
   it(
@@ -40,36 +40,13 @@ describe(`event stores on a virtual clock, LEYDEN_SEED=${seed}`, () => {
     async () => {
       await clean({ seed, profile: 'all-mixed', processes: 8, callers: 4, streams: 2, calls: 300, kills: 4, stops: 2 });
     },
-    limitMs,
+    simulationMsMax,
   );
 
-  it(
-    'are the same for the same seed',
-    async () => {
-      const run = (one: number) => simulate({ seed: one, profile: 'all-mixed', calls: 80 });
-      const first = await run(seed);
-      expect((await run(seed)).trace).toBe(first.trace);
-      expect((await run(seed + 1)).trace).not.toBe(first.trace);
-    },
-    limitMs,
-  );
+  givesTheSameRun(seed, (one) => simulate({ seed: one, profile: 'all-mixed', calls: 80 }));
 });
 
 describe('the judge finds out', () => {
-  it.each(planted)(
-    '$name',
-    async ({ finds, spoils }) => {
-      const { findings } = await simulate({
-        seed: 1,
-        profile: 'calm',
-        calls: 160,
-        streams: 3,
-        kills: 0,
-        stops: 0,
-        ...spoils,
-      });
-      expect(findings.map(({ why }) => why)).toContain(finds);
-    },
-    limitMs,
-  );
+  const calm = { seed: 1, profile: 'calm', calls: 160, streams: 3, kills: 0, stops: 0 } as const;
+  judgeFindsOut(planted, (spoils) => simulate({ ...calm, ...spoils }));
 });

@@ -1,6 +1,7 @@
 /** When all is over: the streams as they stand there, by all ways that they can be read. */
 import type { EventStore } from '../../../lib/events/index.js';
-import type { Finding, Row } from './judge.js';
+import type { Finding } from '../verdict.js';
+import type { Row } from './judge.js';
 import { applyToPurse, digestOf, emptyPurse, type PurseEvent, purseOf, streamNumber } from './purse.js';
 
 export interface Look {

@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AtomTable } from '../../../lib/atom/index.js';
 import { createClient, type Random, seededRandom } from '../../../lib/engine/index.js';
-import type { Crew } from '../network-run.js';
+import type { Crew } from '../crew.js';
 import type { Child } from '../processes.js';
 import type { Store } from '../stores.js';
 import { keysOf, lateAmong, resourceOf, tokensIn } from './resources.js';

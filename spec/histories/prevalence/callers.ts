@@ -6,39 +6,23 @@
  * a virtual clock in a simulation.
  */
 import { UnknownOutcomeError } from '../../../lib/atom/index.js';
-import type { Clock, Random } from '../../../lib/engine/index.js';
 import { isLeydenError } from '../../../lib/errors.js';
-import type { HandleOptions } from '../../../lib/prevalence/index.js';
+import { ClosedLoops, type LoopOptions, type Met, type Mix } from '../closed-loops.js';
+import type { Notebook } from '../notebook.js';
 import { accounts, type LedgerState, type LedgerSystem, padOf, Refused } from './ledger.js';
-import type { Notebook, NotedEvent, ReadNote, Sight, Told } from './notes.js';
+import type { Note, NotedEvent, ReadNote, Sight, Told } from './notes.js';
 
-export interface CallersOptions {
-  /** Names the process; begins the id of each call. */
-  readonly name: string;
+export interface CallersOptions extends LoopOptions {
   readonly open: () => Promise<LedgerSystem>;
-  readonly notebook: Notebook;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Calls under way at once. */
-  readonly callers: number;
-  /** Calls in all. */
-  readonly calls: number;
+  readonly notebook: Notebook<Note>;
   /** Events with ids to be repeated first: their callers died. */
   readonly repeat: readonly NotedEvent[];
   /** Length of large texts, at most, and how often one of a megabyte is among them. */
   readonly padMax: number;
   readonly hugeShare: number;
-  /** Told as calls begin. */
-  readonly onCall?: (begun: number) => void;
 }
 
-/** What the callers of one process met. */
-export interface CallersReport {
-  readonly calls: number;
-  /** Failures that are none of the documented outcomes. */
-  readonly surprises: readonly string[];
-  /** The longest that a call or another deed lasted after the faults had ended. */
-  readonly afterCalmMs: number;
+export interface CallersReport extends Met {
   /** Instances opened anew: as drawn, and after one was out of use since the evidence of a commit was gone. */
   readonly reopened: number;
   readonly poisoned: number;
@@ -50,7 +34,7 @@ export interface CallersReport {
 type Deed = 'handle' | 'repeat' | 'shared' | 'sync' | 'past' | 'digest' | 'snapshot' | 'prune' | 'reopen';
 
 /** Relative frequencies of what callers do. */
-const mix: readonly (readonly [Deed, number])[] = [
+const mix: Mix<Deed> = [
   ['handle', 800],
   ['repeat', 80],
   ['shared', 40],
@@ -66,15 +50,10 @@ const callsPerShared = 40;
 /** A lost answer of `settle` would be a hang: so long after the faults have ended it counts as one. */
 const settleMsMax = 60_000;
 
-/** Thrown by signals of callers that leave. */
-class Left extends Error {}
-
 /** What a caller may be told by a documented error, after which the event is not in the journal. */
 const refusals: ReadonlySet<string> = new Set(['ERR_HANDLE_DEADLINE', 'ERR_CLOSED', 'ERR_POISONED', 'ERR_DEADLINE']);
 
-export class Callers {
-  readonly #options: CallersOptions;
-  readonly #surprises: string[] = [];
+export class Callers extends ClosedLoops<CallersOptions> {
   readonly #unsettled: { readonly id: string; readonly error: UnknownOutcomeError }[] = [];
   readonly #streams: Promise<void>[] = [];
   /** There from the first opening on. */
@@ -82,42 +61,17 @@ export class Callers {
   #instance = '';
   #opening: Promise<void> | undefined;
   #lives = 0;
-  #begun = 0;
-  #enough = false;
+  #ids = 0;
   /** No instance can be opened any more: there is nothing left to do but to report that. */
   #broken = false;
-  #calmAt = Number.POSITIVE_INFINITY;
-  #counts = { afterCalmMs: 0, reopened: 0, poisoned: 0, snapshots: 0, commits: 0, conflicts: 0 };
-
-  constructor(options: CallersOptions) {
-    this.#options = options;
-  }
-
-  /** From now on nothing is disturbed any more: what is pending has to end soon. */
-  calm(): void {
-    this.#calmAt = this.#options.clock.monotonicMs();
-  }
-
-  /** Something happened that no fault explains. */
-  surprise(what: string): void {
-    this.#surprises.push(what);
-  }
-
-  /** Begins no more calls. */
-  enough(): void {
-    this.#enough = true;
-  }
+  #counts = { reopened: 0, poisoned: 0, snapshots: 0, commits: 0, conflicts: 0 };
 
   /** Does all that is to be done. */
   async run(): Promise<void> {
-    const { callers, calls, repeat } = this.#options;
     await this.#open();
     if (this.#broken) return;
-    await Promise.all(repeat.map((event) => this.#handle(event, true)));
-    const one = async () => {
-      while (this.#begun < calls && !this.#enough) await this.#next();
-    };
-    await Promise.all(Array.from({ length: callers }, one));
+    await Promise.all(this.options.repeat.map((event) => this.#handle(event, true)));
+    await this.loop(() => this.#next());
   }
 
   /** Asks for every outcome that is still unknown, reads all, and ends. */
@@ -128,7 +82,7 @@ export class Callers {
       await this.#digest();
       await this.#close();
     }
-    return { ...this.#counts, calls: this.#begun, surprises: this.#surprises };
+    return { ...this.#counts, ...this.met };
   }
 
   /** Whether the journal still has its first event. */
@@ -155,21 +109,19 @@ export class Callers {
   }
 
   async #next(): Promise<void> {
-    const { random, clock, onCall } = this.#options;
-    this.#begun += 1;
-    onCall?.(this.#begun);
-    switch (this.#drawDeed()) {
+    const { random, clock } = this.options;
+    switch (this.drawDeed(mix)) {
       case 'handle':
-        await this.#handle(this.#drawEvent(`${this.#options.name}#${this.#begun}`), false);
+        await this.#handle(this.#drawEvent(`${this.options.name}#${this.begun}`), false);
         break;
       case 'repeat': {
-        const event = this.#drawEvent(`${this.#options.name}#${this.#begun}`);
+        const event = this.#drawEvent(`${this.options.name}#${this.begun}`);
         const again = random.int(2) === 0;
         await Promise.all([this.#handle(event, true), again ? this.#handle(event, true) : undefined]);
         break;
       }
       case 'shared':
-        await this.#handle(sharedEvent(Math.floor(this.#begun / callsPerShared)), true);
+        await this.#handle(sharedEvent(Math.floor(this.begun / callsPerShared)), true);
         break;
       case 'sync':
         await this.#sync();
@@ -194,17 +146,8 @@ export class Callers {
     if (random.int(20) === 0) await clock.sleep(random.int(10));
   }
 
-  #drawDeed(): Deed {
-    let draw = this.#options.random.int(mix.reduce((sum, [, weight]) => sum + weight, 0));
-    for (const [deed, weight] of mix) {
-      if (draw < weight) return deed;
-      draw -= weight;
-    }
-    return 'handle';
-  }
-
   #drawEvent(uid: string): NotedEvent {
-    const { random, padMax, hugeShare } = this.#options;
+    const { random, padMax, hugeShare } = this.options;
     const account = random.int(accounts);
     const draw = random.int(100);
     if (draw < 25) return { uid, op: 'take', account, amount: 1 + random.int(20) };
@@ -215,37 +158,25 @@ export class Callers {
     return { ...event, padLength: isHuge ? 1_000_000 : 1 + random.int(padMax) };
   }
 
-  /** Some callers are in a hurry, some leave. */
-  #drawOptions(): HandleOptions {
-    const { random, clock } = this.#options;
-    const draw = random.int(100);
-    if (draw < 8) return { timeoutMs: 1 + random.int(200) };
-    if (draw >= 16) return {};
-    const left = new AbortController();
-    void clock.sleep(random.int(25), { background: true }).then(() => left.abort(new Left('the caller left')));
-    return { signal: left.signal };
-  }
-
   async #handle(noted: NotedEvent, keyed: boolean): Promise<void> {
-    const { name, notebook, random } = this.#options;
+    const { name, notebook, random } = this.options;
     const { padLength, ...plain } = noted;
     const event = padLength === undefined ? plain : { ...plain, pad: padOf(plain.uid, padLength) };
     for (let tries = 0; ; tries += 1) {
       const id = `${name}:${this.#nextId()}`;
       notebook.write({ on: 'call', id, at: notebook.now(), event: noted, keyed });
-      const startedAt = this.#options.clock.monotonicMs();
+      const startedAt = this.options.clock.monotonicMs();
       let told: Told;
       let unclear: unknown;
       try {
-        const options = this.#drawOptions();
-        const answer = await this.#system.handle(event, { ...options, ...(keyed && { id: noted.uid }) });
+        const answer = await this.#system.handle(event, { ...this.drawHurry(), ...(keyed && { id: noted.uid }) });
         const { seq, time, state, result, status } = answer;
         told = { outcome: 'done', status, seq, time, rolling: state.rolling, result };
       } catch (error) {
         told = this.#toldBy(error, id);
         unclear = error;
       }
-      this.#timed(startedAt);
+      this.timed(startedAt);
       notebook.write({ on: 'ret', id, at: notebook.now(), ...told, ...this.#sight() });
       if (told.outcome !== 'unknown') {
         if (unclear !== undefined) await this.#recoverFrom(unclear);
@@ -257,7 +188,6 @@ export class Callers {
     }
   }
 
-  #ids = 0;
   #nextId(): number {
     this.#ids += 1;
     return this.#ids;
@@ -265,13 +195,7 @@ export class Callers {
 
   #toldBy(error: unknown, id: string): Told {
     if (error instanceof Refused) return { outcome: 'refused', seq: error.count, rolling: error.rolling };
-    const { name, message } = error as Error;
-    const words = { error: `${name}: ${message}` };
-    if (error instanceof Left) return { outcome: 'not-done', ...words };
-    if (error instanceof UnknownOutcomeError) return { outcome: 'unknown', ...words };
-    if (isLeydenError(error) && error.code === 'ERR_APPEND_UNKNOWN') return { outcome: 'unknown', ...words };
-    if (!isLeydenError(error) || !refusals.has(error.code)) this.#surprises.push(`handle ${id}: ${words.error}`);
-    return { outcome: isLeydenError(error) && error.outcome === 'not-done' ? 'not-done' : 'unknown', ...words };
+    return this.failed(error, `handle ${id}`, refusals);
   }
 
   /** An instance that was closed or is out of use is replaced; the second only ever for one reason. */
@@ -281,8 +205,7 @@ export class Callers {
     const isPoison = error.code === 'ERR_POISONED';
     if (!isPoison && error.code !== 'ERR_APPEND_UNKNOWN') return;
     const cause = isPoison ? (error.cause as Error | undefined) : error;
-    if (!isLeydenError(cause) || cause.code !== 'ERR_APPEND_UNKNOWN')
-      this.#surprises.push(`out of use: ${String(cause)}`);
+    if (!isLeydenError(cause) || cause.code !== 'ERR_APPEND_UNKNOWN') this.surprise(`out of use: ${String(cause)}`);
     this.#counts.poisoned += 1;
     await this.#reopen();
   }
@@ -299,12 +222,12 @@ export class Callers {
 
   /** Some ask at once, in the middle of the storm; the others in the end. */
   async #remember(id: string, error: UnknownOutcomeError): Promise<void> {
-    if (this.#options.random.int(2) === 0) this.#unsettled.push({ id, error });
+    if (this.options.random.int(2) === 0) this.#unsettled.push({ id, error });
     else await this.#settle(id, error);
   }
 
   async #settle(id: string, error: UnknownOutcomeError): Promise<void> {
-    const { notebook, clock } = this.#options;
+    const { notebook, clock } = this.options;
     const startedAt = clock.monotonicMs();
     const waiting = new AbortController();
     const hung = clock.sleep(settleMsMax, { signal: waiting.signal, background: true }).then(
@@ -313,19 +236,13 @@ export class Callers {
     );
     const settled = await Promise.race([error.settle(), hung]);
     waiting.abort();
-    if (settled === 'hung') this.#surprises.push(`${id} is not settled after ${settleMsMax} ms`);
+    if (settled === 'hung') this.surprise(`${id} is not settled after ${settleMsMax} ms`);
     else notebook.write({ on: 'settled', id, at: notebook.now(), outcome: settled.outcome });
-    this.#timed(startedAt);
-  }
-
-  #timed(startedAt: number): void {
-    if (startedAt > this.#calmAt) return;
-    const endedAt = this.#options.clock.monotonicMs();
-    this.#counts.afterCalmMs = Math.max(this.#counts.afterCalmMs, endedAt - this.#calmAt);
+    this.timed(startedAt);
   }
 
   async #sync(): Promise<void> {
-    const { notebook } = this.#options;
+    const { notebook } = this.options;
     const from = notebook.now();
     await this.#read('sync', async () => {
       const system = this.#system;
@@ -345,7 +262,7 @@ export class Callers {
   }
 
   async #past(): Promise<void> {
-    const { notebook, random } = this.#options;
+    const { notebook, random } = this.options;
     const from = notebook.now();
     await this.#read('past', async () => {
       const { seq, time } = this.#system;
@@ -363,27 +280,27 @@ export class Callers {
       const { seq } = this.#system;
       const instance = this.#instance;
       const digest = await this.#system.stateDigest();
-      this.#options.notebook.write({ on: 'digest', instance, seq, digest });
+      this.options.notebook.write({ on: 'digest', instance, seq, digest });
     });
   }
 
   #note(how: ReadNote['how'], instance: string, from: number, sight: Sight & Pick<ReadNote, 'target'>): void {
-    const { notebook } = this.#options;
+    const { notebook } = this.options;
     notebook.write({ on: 'read', how, instance, from, at: notebook.now(), ...sight });
   }
 
   /** Something that writes no event: it may fail with a documented error, and is not repeated. */
   async #read(what: string, work: () => Promise<unknown>): Promise<void> {
-    const startedAt = this.#options.clock.monotonicMs();
+    const startedAt = this.options.clock.monotonicMs();
     try {
       await work();
     } catch (error) {
       const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       const known = isLeydenError(error) && readFailures.has(error.code);
-      if (!known) this.#surprises.push(`${what}: ${words}`);
+      if (!known) this.surprise(`${what}: ${words}`);
       await this.#recoverFrom(error);
     } finally {
-      this.#timed(startedAt);
+      this.timed(startedAt);
     }
   }
 
@@ -398,17 +315,17 @@ export class Callers {
   }
 
   async #close(): Promise<void> {
-    const startedAt = this.#options.clock.monotonicMs();
+    const startedAt = this.options.clock.monotonicMs();
     await this.#system.close();
     const { commits, conflicts } = this.#system.stats();
     this.#counts.commits += commits;
     this.#counts.conflicts += conflicts;
     await Promise.all(this.#streams.splice(0));
-    this.#timed(startedAt);
+    this.timed(startedAt);
   }
 
   async #open(): Promise<void> {
-    const { notebook, open, name } = this.#options;
+    const { notebook, open, name } = this.options;
     for (;;) {
       const from = notebook.now();
       try {
@@ -416,9 +333,9 @@ export class Callers {
       } catch (error) {
         // The table is out of reach for long: an error with a name, and the next try is as good as the first.
         if (isLeydenError(error) && error.code === 'ERR_DEADLINE') continue;
-        this.#surprises.push(`open: ${String(error)}`);
+        this.surprise(`open: ${String(error)}`);
         this.#broken = true;
-        this.#enough = true;
+        this.enough();
         return;
       }
       this.#instance = `${name}/${this.#lives}`;
@@ -432,7 +349,7 @@ export class Callers {
 
   /** Writes down all that takes effect, as this instance is told. */
   async #follow(system: LedgerSystem, instance: string, since: number): Promise<void> {
-    const { notebook } = this.#options;
+    const { notebook } = this.options;
     let from = since + 1;
     for (let round = 0; ; round += 1) {
       try {
@@ -451,16 +368,29 @@ export class Callers {
         }
         return;
       } catch (error) {
-        if (!isLeydenError(error)) this.#surprises.push(`changes: ${String(error)}`);
+        if (!isLeydenError(error)) this.surprise(`changes: ${String(error)}`);
         else if (error.code === 'ERR_CLOSED' || error.code === 'ERR_POISONED') return;
         // Pruned under its hands, or out of reach: goes on from what is here.
         else if (error.code === 'ERR_JOURNAL_COMPACTED') from = (stateOf(system)?.count ?? 0) + 1;
-        else if (error.code !== 'ERR_DEADLINE') this.#surprises.push(`changes: ${String(error)}`);
+        else if (error.code !== 'ERR_DEADLINE') this.surprise(`changes: ${String(error)}`);
         if (stateOf(system) === undefined) return;
       }
     }
   }
 }
+
+/** What all processes together did. */
+export function sumsOf(reports: readonly CallersReport[]): Pick<CallersReport, Summed> {
+  const sum = (name: Summed) => reports.reduce((all, report) => all + report[name], 0);
+  const [commits, conflicts, snapshots, poisoned] = [
+    sum('commits'),
+    sum('conflicts'),
+    sum('snapshots'),
+    sum('poisoned'),
+  ];
+  return { commits, conflicts, snapshots, poisoned };
+}
+type Summed = 'commits' | 'conflicts' | 'snapshots' | 'poisoned';
 
 const readFailures: ReadonlySet<string> = new Set([
   ...['ERR_CLOSED', 'ERR_POISONED', 'ERR_DEADLINE', 'ERR_UNKNOWN_OUTCOME', 'ERR_JOURNAL_COMPACTED'],

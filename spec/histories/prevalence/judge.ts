@@ -8,19 +8,11 @@
  *    `sync` has all that was acknowledged before it anywhere.
  * 5. Within an instance nothing goes back, and `changes()` leaves nothing out.
  */
+import type { SettledNote } from '../notebook.js';
+import { type Answered, checkRealTime, type Finding, Findings, joinAnswers, mayHave, type Placed } from '../verdict.js';
 import { type LedgerState, ledger, Refused } from './ledger.js';
-import type {
-  CallNote,
-  DigestNote,
-  Note,
-  NotedEvent,
-  ReadNote,
-  RetNote,
-  SeenNote,
-  SettledNote,
-  Sight,
-} from './notes.js';
-import { type Finding, Order, wholeEvent } from './order.js';
+import type { CallNote, DigestNote, Note, NotedEvent, ReadNote, RetNote, SeenNote, Sight } from './notes.js';
+import { Order, wholeEvent } from './order.js';
 
 export interface Judgement {
   readonly findings: readonly Finding[];
@@ -43,22 +35,7 @@ export interface Judgement {
   readonly digests: number;
 }
 
-interface Call extends CallNote {
-  ret?: RetNote;
-  settled?: SettledNote;
-}
-
-/** An operation with its place in the order; `ret` absent = not known when it was over. */
-interface Placed {
-  readonly seq: number;
-  readonly write: boolean;
-  readonly call: number;
-  readonly ret: number;
-  readonly about: unknown;
-}
-
-/** Of one kind: the first ones tell most. */
-const findingsMax = 3;
+type Call = Answered<CallNote, RetNote>;
 
 /** Judges a run. */
 export function judge(notes: Iterable<Note>): Judgement {
@@ -66,7 +43,7 @@ export function judge(notes: Iterable<Note>): Judgement {
 }
 
 class Judge {
-  readonly #findings: Finding[] = [];
+  readonly #findings = new Findings();
   readonly #calls = new Map<string, Call>();
   readonly #callsOf = new Map<string, Call[]>();
   readonly #reads: ReadNote[] = [];
@@ -86,11 +63,7 @@ class Judge {
       else later.push(note);
       if (note.on === 'ret') this.#show(note);
     }
-    for (const note of later) {
-      const call = this.#calls.get(note.id) as Call;
-      if (note.on === 'ret') call.ret = note;
-      else call.settled = note;
-    }
+    joinAnswers(this.#calls, later);
     for (const call of this.#calls.values()) {
       const calls = this.#callsOf.get(call.event.uid) ?? [];
       this.#callsOf.set(call.event.uid, [...calls, call]);
@@ -107,13 +80,13 @@ class Judge {
     for (const [uid, calls] of this.#callsOf) this.#checkFate(uid, calls);
     for (const read of this.#reads) this.#checkRead(read);
     this.#checkDigests();
-    this.#checkRealTime();
+    const report = (why: string, about: unknown) => this.#report(why, about);
+    checkRealTime([...this.#placedCalls(), ...this.#placedReads()], report);
     return this.#sums();
   }
 
   #report(why: string, about: unknown): void {
-    const count = this.#findings.filter((finding) => finding.why === why).length;
-    if (count < findingsMax) this.#findings.push({ why, about });
+    this.#findings.report(why, about);
   }
 
   /** An iteration of `changes()` has each event after the one before. */
@@ -139,7 +112,7 @@ class Judge {
   #isRight({ seq, rolling }: Sight): boolean {
     const moment = this.#order.at(seq);
     // Beyond where the replay broke off nothing can be said, and that is reported already.
-    return moment === undefined ? this.#findings.length > 0 : moment.state.rolling === rolling;
+    return moment === undefined ? this.#findings.all.length > 0 : moment.state.rolling === rolling;
   }
 
   #checkTold(call: Call): void {
@@ -200,18 +173,6 @@ class Judge {
     }
   }
 
-  /** Nothing that comes later in the order was over before something earlier was called. */
-  #checkRealTime(): void {
-    const placed = [...this.#placedCalls(), ...this.#placedReads()].sort(
-      (a, b) => a.seq - b.seq || Number(b.write) - Number(a.write) || a.call - b.call,
-    );
-    let first: Placed | undefined;
-    for (const one of placed.reverse()) {
-      if (first !== undefined && one.call > first.ret) this.#report('real-time order broken', [one, first]);
-      if (first === undefined || one.ret < first.ret) first = one;
-    }
-  }
-
   *#placedCalls(): Generator<Placed> {
     for (const [uid, calls] of this.#callsOf) {
       const seq = this.#order.numberOf(uid);
@@ -243,7 +204,7 @@ class Judge {
     const count = (wanted: (call: Call) => boolean) => all.filter(wanted).length;
     const isUnknown = ({ ret }: Call) => ret?.outcome === 'unknown';
     return {
-      findings: this.#findings,
+      findings: this.#findings.all,
       calls: all.length,
       events: this.#order.top,
       journalled: count(({ ret }) => ret?.status === 'journalled'),
@@ -268,12 +229,6 @@ function isClaim({ ret, settled }: Call): boolean {
 
 function overAt({ ret, settled }: Call): number {
   return ret?.status === 'journalled' ? ret.at : (settled as SettledNote).at;
-}
-
-/** Whether a call can have put its event into the journal without having been told so. */
-function mayHave({ ret, settled }: Call): boolean {
-  if (ret === undefined) return true;
-  return ret.outcome === 'unknown' && settled?.outcome !== 'not-done';
 }
 
 function isRefused(state: LedgerState, event: NotedEvent, time: number): boolean {

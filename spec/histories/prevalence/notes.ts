@@ -7,11 +7,8 @@
  *   {"on":"read","how":"sync","from":991,"at":995,"seq":44,…}           a state that was read
  *   {"on":"seen","by":"w1.0/0:0","seq":40,"uid":"w1.0#7",…}             an event that came by `changes()`
  *   {"on":"digest","seq":44,"digest":"…"}                               of a whole state
- *
- * Lines go to the kernel one by one, so that a killed process leaves open calls and nothing half told.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import path from 'node:path';
+import type { SettledNote } from '../notebook.js';
 import type { LedgerEvent, LedgerResult } from './ledger.js';
 
 /** An event as it is written down: the text of a large one can be made again. */
@@ -48,12 +45,6 @@ export interface RetNote extends Told {
   readonly id: string;
   readonly at: number;
 }
-export interface SettledNote {
-  readonly on: 'settled';
-  readonly id: string;
-  readonly at: number;
-  readonly outcome: 'done' | 'not-done' | 'unknown';
-}
 /** `sync` and `open` have to be new, `past` is what it was asked for. */
 export interface ReadNote extends Sight {
   readonly on: 'read';
@@ -80,29 +71,6 @@ export interface DigestNote {
   readonly digest: string;
 }
 export type Note = CallNote | RetNote | SettledNote | ReadNote | SeenNote | DigestNote;
-
-/** Where notes go, and the clock that stamps them: one for all processes of a machine. */
-export interface Notebook {
-  readonly now: () => number;
-  readonly write: (note: Note) => void;
-}
-
-/** A notebook in a file of its own in `folder`. */
-export function fileNotebook(folder: string, name: string): Notebook & { close(): void } {
-  const fd = openSync(path.join(folder, `${name}.jsonl`), 'ax');
-  const write = (note: Note) => {
-    const bytes = Buffer.from(`${JSON.stringify(note)}\n`);
-    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-  };
-  // Nanoseconds as a number: rounding keeps the order.
-  return { now: () => Number(process.hrtime.bigint()), write, close: () => closeSync(fd) };
-}
-
-/** All notes of a file. A last line without its end was being written when its process died. */
-export function readNotes(file: string): Note[] {
-  const lines = readFileSync(file, 'utf8').split('\n');
-  return lines.slice(0, -1).map((line) => JSON.parse(line) as Note);
-}
 
 /** Events with ids whose callers died without an answer: somebody else may repeat them. */
 export function openEvents(notes: readonly Note[]): NotedEvent[] {

@@ -16,12 +16,6 @@ import {
 } from './ledger.js';
 import type { NotedEvent } from './notes.js';
 
-/** Something that must not be. */
-export interface Finding {
-  readonly why: string;
-  readonly about: unknown;
-}
-
 interface Place {
   readonly uid: string;
   readonly time: number;

@@ -1,20 +1,6 @@
-/** What a run has to fulfil, in words that tell how to repeat it. */
+/** What is said of runs of prevalent systems. */
 import { chaosCommand } from '../plans.js';
 import type { LedgerRunReport } from './run.js';
-import type { SimulationReport } from './simulation.js';
-
-/** From the end of the faults on, all that is pending ends within this time: also prunes and openings, which are many requests. */
-const calmMsMax = 10_000;
-
-/** What is wrong with a run. */
-export function ledgerComplaints(report: LedgerRunReport | SimulationReport): string[] {
-  const { findings, surprises, afterCalmMs } = report;
-  return [
-    ...findings.map(({ why, about }) => `${why}: ${JSON.stringify(about)}`),
-    ...surprises.map((surprise) => `an undocumented failure: ${surprise}`),
-    ...(afterCalmMs > calmMsMax ? [`something was pending ${afterCalmMs} ms after the faults had ended`] : []),
-  ];
-}
 
 /** One line about a run over processes. */
 export function ledgerSummary(report: LedgerRunReport): string {
@@ -26,17 +12,6 @@ export function ledgerSummary(report: LedgerRunReport): string {
     `${snapshots} snapshots, ${pagesPruned} pages pruned, ${overtaken} overtaken, ${poisoned} poisoned, ` +
     `calm after ${Math.round(afterCalmMs)} ms, ${seconds.toFixed(1)} s`
   );
-}
-
-/** Throws with all that is needed to look and to repeat; keeps the files of a failed run and removes those of a good one. */
-export function assertCleanLedger(report: LedgerRunReport, command: string): void {
-  const wrong = ledgerComplaints(report);
-  if (wrong.length === 0) {
-    report.discard();
-    return;
-  }
-  const words = wrong.slice(0, 5).map((one) => one.slice(0, 2_000));
-  throw new Error(`${words.join('\n')}\nnotes, seed and faults: ${report.folder}\nrepeat: ${command}`);
 }
 
 /** The command that makes the same run again. */

@@ -4,14 +4,14 @@
 // still while others prune what it would have to read. Planted bugs must be found out. More in `npm run chaos -- --prevalence`.
 import { describe, expect, it } from '@jest/globals';
 import { engineFaultProfiles } from '../../../lib/engine/index.js';
-import { suiteSeed } from '../reports.js';
+import { suiteSeed, workComplaints } from '../reports.js';
+import { givesTheSameRun, judgeFindsOut, simulationMsMax } from '../simulation-facts.js';
 import { planted } from './planted.js';
-import { ledgerCommand, ledgerComplaints } from './reports.js';
+import { ledgerCommand } from './reports.js';
 import { simulate } from './simulation.js';
 
 const seed = suiteSeed();
 const calls = 400;
-const limitMs = 120_000;
 let pagesPruned = 0;
 
 /** A run must be clean; says how to repeat it when it is not. */
@@ -20,7 +20,7 @@ async function clean(options: Parameters<typeof simulate>[0]) {
   const { profile, processes, callers, kills, stops, calls: ops } = options;
   const words = { engine: 'memory', seed: options.seed, profile, ops, processes, callers, kills, stales: stops };
   const repeat = ledgerCommand(words);
-  expect({ wrong: ledgerComplaints(report), repeat }).toEqual({ wrong: [], repeat });
+  expect({ wrong: workComplaints(report), repeat }).toEqual({ wrong: [], repeat });
   return report;
 }
 
@@ -32,7 +32,7 @@ describe(`prevalence on a virtual clock, LEYDEN_SEED=${seed}`, () => {
       expect(report.events).toBeGreaterThan(calls / 2);
       pagesPruned += report.pagesPruned;
     },
-    limitMs,
+    simulationMsMax,
   );
 
   it('has pruned in some of these runs', () => {
@@ -44,28 +44,13 @@ describe(`prevalence on a virtual clock, LEYDEN_SEED=${seed}`, () => {
     async () => {
       await clean({ seed, profile: 'all-mixed', processes: 8, callers: 8, calls: 600, kills: 3, stops: 3 });
     },
-    limitMs,
+    simulationMsMax,
   );
 
-  it(
-    'is the same for the same seed',
-    async () => {
-      const run = (one: number) => simulate({ seed: one, profile: 'all-mixed', calls: 200 });
-      const first = await run(seed);
-      expect((await run(seed)).trace).toBe(first.trace);
-      expect((await run(seed + 1)).trace).not.toBe(first.trace);
-    },
-    limitMs,
-  );
+  givesTheSameRun(seed, (one) => simulate({ seed: one, profile: 'all-mixed', calls: 200 }));
 });
 
 describe('the judge finds out', () => {
-  it.each(planted)(
-    '$name',
-    async ({ finds, spoils }) => {
-      const { findings } = await simulate({ seed: 1, profile: 'calm', calls: 300, kills: 0, stops: 0, ...spoils });
-      expect(findings.map(({ why }) => why)).toContain(finds);
-    },
-    limitMs,
-  );
+  const calm = { seed: 1, profile: 'calm', calls: 300, kills: 0, stops: 0 } as const;
+  judgeFindsOut(planted, (spoils) => simulate({ ...calm, ...spoils }));
 });

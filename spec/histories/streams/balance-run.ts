@@ -2,7 +2,7 @@
 import { seededRandom } from '../../../lib/engine/index.js';
 import type { GroupStatus } from '../../../lib/streams/index.js';
 import type { ReshardPlan } from '../../../lib/testing/index.js';
-import type { Crew } from '../network-run.js';
+import type { Crew } from '../crew.js';
 import type { Store } from '../stores.js';
 import { judgeStream, type StreamVerdict } from './judge.js';
 import { Members, type Peer } from './members.js';

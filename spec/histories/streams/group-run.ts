@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Random, seededRandom } from '../../../lib/engine/index.js';
 import { type FaultChoice, type FaultRule, faultRules, type ReshardPlan } from '../../../lib/testing/index.js';
-import type { Crew } from '../network-run.js';
+import type { Crew } from '../crew.js';
 import type { Store } from '../stores.js';
 import { judgeStream, type StreamVerdict } from './judge.js';
 import { Members, type Peer } from './members.js';

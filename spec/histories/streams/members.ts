@@ -3,7 +3,7 @@
  * kept in the order in which it was heard.
  */
 import { type FaultChoice, type FaultProxy, startFaultProxy } from '../../../lib/testing/index.js';
-import type { Crew } from '../network-run.js';
+import type { Crew } from '../crew.js';
 import type { Child } from '../processes.js';
 import type { ConsumerOrder, Heard, Note } from './notes.js';
 import { group, type Stage } from './stage.js';

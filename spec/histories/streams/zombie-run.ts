@@ -9,7 +9,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../../lib/engine/index.js';
-import type { Crew } from '../network-run.js';
+import type { Crew } from '../crew.js';
 import type { Store } from '../stores.js';
 import { judgeStream, type StreamVerdict } from './judge.js';
 import { Members, type Peer } from './members.js';

@@ -2,7 +2,7 @@
  * An engine as a process has it that may be killed or stopped: after its death no answer comes any more, and while it is stopped
  * nothing leaves and nothing arrives. What was sent before goes on its way.
  */
-import type { Engine } from '../../../lib/engine/index.js';
+import type { Engine } from '../../lib/engine/index.js';
 
 export class Mortal {
   readonly engine: Engine;
