@@ -2,7 +2,7 @@
 // reads a category, or follows it, while others write gets each event once, dense, and each stream in order.
 // Method: seeded runs on a virtual clock, each process behind faults of its own; the same, smaller, on engines with transactions, with
 // answers lost and requests doubled. LEYDEN_SIZE=full: 1,000 batches and 10^5 events; less otherwise. LEYDEN_SEED repeats a run.
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { AtomTable } from '../../../lib/atom/index.js';
 import { engineFaultRules, FaultyEngine, type Random, seededRandom } from '../../../lib/engine/index.js';
 import { EventStore, type RecordedEvent } from '../../../lib/events/index.js';
@@ -12,6 +12,7 @@ import { describeEngine, engines } from '../../support/engines.js';
 import { all, first, happened, openStore } from './stores.js';
 
 const isFull = process.env.LEYDEN_SIZE === 'full';
+jest.setTimeout(isFull ? 1_800_000 : 30_000);
 const only = process.env.LEYDEN_SEED === undefined ? undefined : Number(process.env.LEYDEN_SEED);
 const base = only ?? Math.floor(Math.random() * 1e6);
 
