@@ -2,7 +2,7 @@
 import type { WaitingFacts } from '../journal/index.js';
 import { CommandIdReusedError } from './errors.js';
 import type { RecordedEvent } from './event.js';
-import { type EventLine, haveContents } from './event-line.js';
+import { bytesOf, type EventLine, haveContents } from './event-line.js';
 import { canBeMet, type ExpectedVersion, isMet } from './expected-version.js';
 import type { Round } from './round.js';
 import { type Outcome, type Verdict, Work } from './work.js';
@@ -37,7 +37,7 @@ export class AppendWork extends Work<Appended> {
     this.#stream = stream;
     this.#lines = lines;
     this.#expected = expected;
-    this.bytes = lines.reduce((sum, { bytes }) => sum + bytes + 1, 0);
+    this.bytes = bytesOf(lines);
   }
 
   decide({ version }: Round): Verdict {

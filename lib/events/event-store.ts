@@ -9,7 +9,7 @@ import { type Appended, AppendWork } from './append-work.js';
 import { requireOptions } from './call-options.js';
 import { EventStoreClosedError, StreamClosedError } from './errors.js';
 import type { EventInput, RecordedEvent } from './event.js';
-import { encodeEvent } from './event-line.js';
+import { bytesOf, encodeEvent } from './event-line.js';
 import { expectedIn } from './expected-version.js';
 import { floorNow } from './floor.js';
 import { OpenStreams } from './open-streams.js';
@@ -137,7 +137,7 @@ export class EventStore {
     const open = this.#streams.of(stream);
     const id = commandId ?? lines[0]?.content().i;
     if (id !== undefined) requireCommandId(id);
-    open.journal.requireSize(lines.reduce((sum, { bytes }) => sum + bytes + 1, 0));
+    open.journal.requireSize(bytesOf(lines));
     signal?.throwIfAborted();
     const facts = {
       ...this.#streams.waiting([stream], id ?? 'of these events', timeoutMs),

@@ -1,7 +1,7 @@
 /** Events that are looked for in a stream when a call is answered: those that were faster, those of a command that was there before. */
 import { isLeydenError } from '../errors.js';
 import type { Head, Journal, ReadCommit } from '../journal/index.js';
-import { StreamPrunedError } from './errors.js';
+import { ConflictError, type ConflictFacts, StreamPrunedError } from './errors.js';
 import type { RecordedEvent } from './event.js';
 import { decodeLines } from './event-line.js';
 import type { Found } from './receipts.js';
@@ -18,6 +18,16 @@ export interface FoundIn {
 
 /** Winning events that a conflict carries. */
 const winnersMax = 100;
+
+/** What a caller is told who expected something else of a stream, with the events that were faster. */
+export async function conflictOf(
+  place: FoundIn,
+  facts: Pick<ConflictFacts, 'expected' | 'actual' | 'action'>,
+): Promise<ConflictError> {
+  const { expected } = facts;
+  const events = await winnersOf(place, typeof expected === 'number' ? expected : 0);
+  return new ConflictError({ ...facts, stream: place.recorder.stream, events });
+}
 
 /** The events after `version`, some of them. What can't be read is left out: the conflict is what counts. */
 export async function winnersOf(place: FoundIn, version: number): Promise<readonly RecordedEvent[]> {

@@ -8,15 +8,22 @@
  * An answer rests on what is committed: on the commit that carried the events, or, when nothing is to be appended, on a head that
  * was the newest at some instant after the call.
  */
-import { UnknownOutcomeError } from '../atom/index.js';
 import { type Clock, fullJitterMs, type Random } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
-import type { Appended, Head, Journal, PreparedBody, TogetherEntry } from '../journal/index.js';
+import {
+  type Appended,
+  type Head,
+  type Journal,
+  type PreparedBody,
+  settledBy,
+  type TogetherEntry,
+} from '../journal/index.js';
 import type { StreamSnapshots } from './aggregate/stream-snapshots.js';
 import type { StreamState } from './aggregate/stream-state.js';
 import { ConflictError, StreamClosedError } from './errors.js';
-import { type FoundIn, outcomeOf, winnersOf } from './found-events.js';
-import { type Found, findIn, type Receipts } from './receipts.js';
+import { bytesOf } from './event-line.js';
+import { conflictOf, type FoundIn, outcomeOf, winnersOf } from './found-events.js';
+import { areNew, type Found, type Receipts } from './receipts.js';
 import type { Recorder } from './recorder.js';
 import { eventsMax, Round } from './round.js';
 import { closingOf } from './stream-closing.js';
@@ -107,15 +114,11 @@ export class OpenStream {
   }
 
   #failAll(works: readonly Work[], error: unknown): void {
-    const isUnknown = isLeydenError(error) && error.outcome === 'unknown';
-    const reason = error instanceof UnknownOutcomeError ? error.reason : 'evidence-evicted';
-    for (const work of works) {
-      if (isUnknown) work.fail(error, { outcome: 'unknown', reason });
-      else work.refuse(error);
-    }
+    const settled = settledBy(error);
+    for (const work of works) work.fail(error, settled);
     // What is known here may be what is wrong.
     this.#isOpen = false;
-    if (isUnknown) this.lost();
+    if (settled.outcome === 'unknown') this.lost();
   }
 
   /** What became of a commit could not be found out: its journal object writes nothing more. */
@@ -216,7 +219,7 @@ export class OpenStream {
   async #refuseClosed(work: Work, closed: StreamClosedError['closed']): Promise<void> {
     const { commandId } = work;
     const isThere = commandId !== undefined && closed === 'archived';
-    const found = isThere ? await this.#find(commandId, this.#image) : undefined;
+    const found = isThere ? await this.facts.receipts.find(commandId, this.#image) : undefined;
     if (found === undefined) work.refuse(new StreamClosedError('append to', this.facts.stream, closed));
     else await this.#tellFound(work, found);
   }
@@ -226,7 +229,7 @@ export class OpenStream {
     const { commandId } = work;
     const at = round.lines.length;
     if (commandId !== undefined) {
-      const found = round.found(commandId) ?? (await this.#find(commandId, round.image));
+      const found = round.found(commandId) ?? (await this.facts.receipts.find(commandId, round.image));
       if (found !== undefined) return { work, verdict: nothing, at, found, isFinal: true };
     }
     // A handler that does not answer holds up nobody but its caller.
@@ -249,14 +252,6 @@ export class OpenStream {
     } catch (error) {
       return { kind: 'refuse', error, final: !isLeydenError(error, 'ERR_APPEND_TOO_LARGE') };
     }
-  }
-
-  /** The events of a command that was there before, in the head, or with a receipt. */
-  async #find(commandId: string, image: Head | undefined): Promise<Found | undefined> {
-    if (image === undefined) return undefined;
-    const found = findIn(image.tail, commandId);
-    if (found !== undefined || image.pages === 0) return found;
-    return this.facts.receipts.get(commandId);
   }
 
   async #open(): Promise<void> {
@@ -335,7 +330,7 @@ export class OpenStream {
   /** One whose command came meanwhile, by another call, is told that. */
   async #giveUp(work: Work, base: number): Promise<void> {
     const { commandId } = work;
-    const found = commandId === undefined ? undefined : await this.#find(commandId, this.#image);
+    const found = commandId === undefined ? undefined : await this.facts.receipts.find(commandId, this.#image);
     if (found !== undefined) await this.#tellFound(work, found);
     else work.giveUp(this.facts.stream, base, this.#image?.seq ?? 0, await winnersOf(this.#foundIn, base));
   }
@@ -366,13 +361,8 @@ export class OpenStream {
   async #conflict({ expected, version, final }: Verdict & { readonly kind: 'conflict' }): Promise<ConflictError> {
     // It may have been decided behind others that went on a later head.
     const actual = final ? Math.max(version, this.#image?.seq ?? 0) : version;
-    const after = typeof expected === 'number' ? expected : 0;
-    return new ConflictError({
-      stream: this.facts.stream,
-      expected,
-      actual,
-      events: final ? await winnersOf(this.#foundIn, after) : [],
-    });
+    if (final) return conflictOf(this.#foundIn, { expected, actual });
+    return new ConflictError({ stream: this.facts.stream, expected, actual, events: [] });
   }
 
   get #foundIn(): FoundIn {
@@ -392,13 +382,12 @@ function areSame(one: Uint8Array | undefined, other: Uint8Array | undefined): bo
 
 /** Bytes of the text of its events. */
 function sizeOf(verdict: Verdict): number {
-  return verdict.kind === 'append' ? verdict.lines.reduce((sum, { bytes }) => sum + bytes + 1, 0) : 0;
+  return verdict.kind === 'append' ? bytesOf(verdict.lines) : 0;
 }
 
 /** Whether what was decided on an earlier head holds on this one: it expected nothing, and none of its commands came meanwhile. */
-function holdsOn({ tail }: Head, { image, isAnywhere, marks }: Round): boolean {
+function holdsOn(later: Head, { image, isAnywhere, marks }: Round): boolean {
   if (!isAnywhere) return false;
-  if (marks.length === 0) return true;
-  const isSeen = (tail[0]?.place ?? Number.POSITIVE_INFINITY) <= (image?.place ?? 0) + 1;
-  return isSeen && marks.every(({ id }) => findIn(tail, id) === undefined);
+  const ids = marks.map(({ id }) => id);
+  return ids.length === 0 || areNew(ids, later, image);
 }

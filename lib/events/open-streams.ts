@@ -77,19 +77,21 @@ export class OpenStreams {
 
   /** Facts of a call that waits for `timeoutMs` to append to these. */
   waiting(streams: readonly string[], writeId: string, timeoutMs: number): WaitingFacts {
-    const { clock } = this.#facts.table.sources;
+    const { table, store } = this.#facts;
+    const { clock } = table.sources;
     const key = streams.join(', ');
     const subject = `stream ${key}`;
     const deadlineError = () => {
-      const cause = streams.map((stream) => this.#headOf(stream).obstacle).find((obstacle) => obstacle !== undefined);
+      const heads = streams.map((stream) => this.#headOf(journalNameOf(store, stream)));
+      const cause = heads.find(({ obstacle }) => obstacle !== undefined)?.obstacle;
       return new DeadlineError('append to', { key, attempts: 0, conflicts: 0, subject }, timeoutMs, cause);
     };
     return { subject, writeId, deadlineAt: clock.monotonicMs() + timeoutMs, deadlineError, clock };
   }
 
-  #headOf(stream: string): ItemAtom<Head> {
-    const { table, store } = this.#facts;
-    return table.atomOf<Head>(table.keyNamed(journalKeys(journalNameOf(store, stream)).head), headOptions);
+  #headOf(journal: string): ItemAtom<Head> {
+    const { table } = this.#facts;
+    return table.atomOf<Head>(table.keyNamed(journalKeys(journal).head), headOptions);
   }
 
   push<A>(open: OpenStream, work: Work<A>, signal: AbortSignal | undefined): Promise<A> {
@@ -158,7 +160,7 @@ export class OpenStreams {
     const items = table.writeOnce();
     const newId = () => Buffer.from(table.sources.randomBytes(9)).toString('base64url');
     const store = this.#facts.snapshots ?? itemSnapshotStore(items, journal);
-    const head = table.atomOf<Head>(table.keyNamed(journalKeys(journal).head), headOptions);
+    const head = this.#headOf(journal);
     const isDeleted = async () => closingOf(await head.deref()) === 'deleted';
     return new StreamSnapshots({ table, journal, store, newId, isDeleted, onWarning });
   }

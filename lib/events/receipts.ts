@@ -8,7 +8,8 @@
  * A stream that never left its head has none. A receipt is written once, with one content; writing it again is harmless.
  */
 import type { WriteOnceItems } from '../atom/index.js';
-import type { Commit, Mark } from '../journal/index.js';
+import type { Commit, Head, Mark } from '../journal/index.js';
+import { abreast } from './abreast.js';
 import { escapeName } from './stream-name.js';
 
 /** Where the events of a command are. */
@@ -47,24 +48,26 @@ export class Receipts {
   /** Writes those of all commands in `commits`. @cost 1 write unit for each command that has an id. */
   async put(commits: readonly Commit[]): Promise<void> {
     const all = commits.flatMap((commit) => commit.marks.map((mark) => [mark.id, foundBy(commit, mark)] as const));
-    for (let at = 0; at < all.length; at += putsAtOnce) {
-      const some = all.slice(at, at + putsAtOnce);
-      await Promise.all(some.map(([id, found]) => this.#items.put(this.#keyOf(id), bytesOf(found))));
-    }
+    await abreast(all, putsAtOnce, ([id, found]) => this.#items.put(this.#keyOf(id), bytesOf(found)));
   }
 
-  /** @cost 1 request, 1 read unit. */
-  async get(id: string, signal?: AbortSignal): Promise<Found | undefined> {
-    const bytes = await this.#items.get(this.#keyOf(id), { signal });
+  /**
+   * The events of a command that was there before, in a head or, where some may be, with a receipt, which may be newer than the head.
+   *
+   * @cost 1 request, 1 read unit, unless the head tells.
+   */
+  async find(id: string, image: Head | undefined): Promise<Found | undefined> {
+    if (image === undefined) return undefined;
+    const found = findIn(image.tail, id);
+    if (found !== undefined || image.pages === 0) return found;
+    const bytes = await this.#items.get(this.#keyOf(id));
     return bytes && (JSON.parse(Buffer.from(bytes).toString()) as Found);
   }
 
   /** Deletes those of all commands in `commits`. */
   async delete(commits: readonly Commit[], signal?: AbortSignal): Promise<void> {
     const ids = commits.flatMap(({ marks }) => marks.map(({ id }) => id));
-    for (let at = 0; at < ids.length; at += putsAtOnce) {
-      await Promise.all(ids.slice(at, at + putsAtOnce).map((id) => this.#items.delete(this.#keyOf(id), { signal })));
-    }
+    await abreast(ids, putsAtOnce, (id) => this.#items.delete(this.#keyOf(id), { signal }));
   }
 
   #keyOf(id: string): string {
@@ -77,8 +80,14 @@ function foundBy({ first }: Commit, { at, count }: Mark): Found {
   return { from: first + at, to: first + at + count - 1 };
 }
 
+/** Whether none of these commands is in a commit up to `image`: they were looked for up to `known`, and what came since is in the tail. */
+export function areNew(ids: readonly string[], image: Head, known: Head | undefined): boolean {
+  const from = image.place - image.tail.length + 1;
+  return from <= (known?.place ?? 0) + 1 && ids.every((id) => findIn(image.tail, id) === undefined);
+}
+
 /** The command's events among `commits`. */
-export function findIn(commits: readonly Commit[], id: string): Found | undefined {
+function findIn(commits: readonly Commit[], id: string): Found | undefined {
   for (const commit of commits) {
     const mark = commit.marks.find((one) => one.id === id);
     if (mark !== undefined) return foundBy(commit, mark);

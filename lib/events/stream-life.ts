@@ -9,9 +9,9 @@
  */
 import type { Commit, Draft, Head, Journal } from '../journal/index.js';
 import type { StreamSnapshots } from './aggregate/stream-snapshots.js';
-import { ConflictError, StreamClosedError } from './errors.js';
+import { StreamClosedError } from './errors.js';
 import { type ExpectedVersion, isMet } from './expected-version.js';
-import { winnersOf } from './found-events.js';
+import { conflictOf } from './found-events.js';
 import type { Receipts } from './receipts.js';
 import type { Recorder } from './recorder.js';
 import { closedAs, closingOf } from './stream-closing.js';
@@ -90,7 +90,7 @@ type Change = Pick<Draft, 'closes' | 'erases' | 'note'> | { readonly unmet: Expe
 
 /** Commits a change without events. @returns the head after it, or the one that it would change nothing of. */
 export async function changeHead(
-  { stream, journal, recorder }: StreamEnds,
+  { journal, recorder }: StreamEnds,
   signal: AbortSignal | undefined,
   action: string,
   decide: (image: Pick<Head, 'seq' | 'closed' | 'note'>) => Change,
@@ -113,8 +113,8 @@ export async function changeHead(
     if (status === 'applied') return journal.image ?? journal.readHead(signal);
   }
   if (decided === undefined || !('unmet' in decided)) return seen;
-  const { unmet } = decided;
-  const after = typeof unmet === 'number' ? unmet : 0;
-  const events = await winnersOf({ journal, recorder, image: seen }, after);
-  throw new ConflictError({ stream, expected: unmet, actual: seen?.seq ?? 0, events, action });
+  throw await conflictOf(
+    { journal, recorder, image: seen },
+    { expected: decided.unmet, actual: seen?.seq ?? 0, action },
+  );
 }

@@ -26,4 +26,4 @@ export type { ReadCommit, ReadFrom } from './reader.js';
 export type { Floor } from './spiller.js';
 export type { SweepRange, SweepReport } from './sweeper.js';
 export { appendTogether, type TogetherEntry, type TogetherOptions } from './together.js';
-export { WaitingCall, type WaitingFacts } from './waiting-call.js';
+export { settledBy, WaitingCall, type WaitingFacts } from './waiting-call.js';

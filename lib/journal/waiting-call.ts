@@ -6,6 +6,7 @@
  */
 import { type Settled, type SettleOptions, UnknownOutcomeError } from '../atom/index.js';
 import { type Clock, onAbort } from '../engine/index.js';
+import { isLeydenError } from '../errors.js';
 
 /** What a {@link WaitingCall} is told of itself. */
 export interface WaitingFacts {
@@ -22,6 +23,12 @@ export interface WaitingFacts {
 
 /** `sent`: its events may be on their way into the journal. */
 type Phase = 'waiting' | 'sent' | 'over';
+
+/** What an error says of what was to be committed. */
+export function settledBy(error: unknown): Settled {
+  if (!isLeydenError(error) || error.outcome !== 'unknown') return { outcome: 'not-done' };
+  return { outcome: 'unknown', reason: error instanceof UnknownOutcomeError ? error.reason : 'evidence-evicted' };
+}
 
 const unsettled: Settled = { outcome: 'unknown', reason: 'in-flight' };
 

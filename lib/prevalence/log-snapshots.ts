@@ -8,7 +8,7 @@
  *
  * The state is immutable, so writers go on while it is walked. A failure changes nothing: the one before stays current.
  */
-import { encodeState, type SnapEntry, writeSnapshot } from '../snapshot/index.js';
+import { deleteParts, encodeState, type SnapEntry, writeSnapshot } from '../snapshot/index.js';
 import { SnapshotError } from './errors.js';
 import { bindPointer, type LogParts } from './log-parts.js';
 import type { SnapshotContent } from './snapshot-content.js';
@@ -93,7 +93,7 @@ async function publish(
   const { name, store, pointer } = parts;
   const moved = await pointer.move(entry, { signal });
   if (moved === 'swept') {
-    for (let part = 0; part < entry.parts; part += 1) await store.delete(entry.id, part);
+    await deleteParts(store, entry);
     throw new SnapshotError(name, 'a pruner took it for given up');
   }
   parts.newest = moved === 'moved' ? entry : (await pointer.read({ signal })).kept.at(-1);

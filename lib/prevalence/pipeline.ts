@@ -12,10 +12,8 @@
  * An answer rests on a committed state: on the commit that carried the event, or, if it carried nothing, on a state that was the
  * newest at some instant after the call. A refusal that rests on an event of the same commit is told with that commit.
  */
-import { type Settled, UnknownOutcomeError } from '../atom/index.js';
 import type { Clock } from '../engine/index.js';
-import { isLeydenError } from '../errors.js';
-import type { Appended, PreparedBody } from '../journal/index.js';
+import { type Appended, type PreparedBody, settledBy } from '../journal/index.js';
 import { Batch, type BatchOptions } from './batch.js';
 import type { Call } from './call.js';
 import type { Log } from './storage.js';
@@ -258,9 +256,7 @@ export class Pipeline<S, E, R> {
   }
 
   #fail(calls: readonly Call<S, E, R>[], error: unknown): void {
-    const isUnknown = isLeydenError(error) && error.outcome === 'unknown';
-    const reason = error instanceof UnknownOutcomeError ? error.reason : 'evidence-evicted';
-    const settled: Settled = isUnknown ? { outcome: 'unknown', reason } : { outcome: 'not-done' };
+    const settled = settledBy(error);
     for (const call of calls) call.fail(error, settled);
     this.#options.onFatal(error);
   }

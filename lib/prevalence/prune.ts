@@ -3,11 +3,9 @@
  *
  *   plan (the pointer says what is to go) ─► bodies, pages, parts are deleted ─► finish (it says that they are gone)
  */
-import { journalBound, requireSnapshotRetention } from '../snapshot/index.js';
+import { deleteParts, journalBound, requireSnapshotRetention } from '../snapshot/index.js';
 import type { LogParts } from './log-parts.js';
 import type { PruneReport } from './storage.js';
-
-const deletesAtOnce = 8;
 
 export async function pruneLog(parts: LogParts, signal: AbortSignal | undefined): Promise<PruneReport> {
   const { journal, pointer, store, retention, clock } = parts;
@@ -23,12 +21,7 @@ export async function pruneLog(parts: LogParts, signal: AbortSignal | undefined)
   const planned = await pointer.plan({ ...snapshots, keep, bound }, { signal });
   const { sweptFrom, prunedTo, prunedFrom, dropping, kept } = planned;
   const swept = await journal.sweep({ from: sweptFrom, to: prunedTo, prunedFrom }, signal);
-  for (const { id, parts: count } of dropping) {
-    for (let at = 0; at < count; at += deletesAtOnce) {
-      const length = Math.min(deletesAtOnce, count - at);
-      await Promise.all(Array.from({ length }, (_, index) => store.delete(id, at + index)));
-    }
-  }
+  for (const one of dropping) await deleteParts(store, one);
   await pointer.finish(planned, { signal });
   return {
     kept: kept.length,

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { deleteParts } from './delete-parts.js';
 export { type SnapshotDamage, SnapshotDamagedError, type SnapshotPlace } from './errors.js';
 export { FrozenBytes, freezeState } from './freeze.js';
 export { itemSnapshotStore } from './item-store.js';

@@ -75,7 +75,7 @@ export const eventsInput = [
   mutant(
     'events: a call whose time is up does not say what stood in the way',
     'lib/events/open-streams.ts',
-    'find((obstacle) => obstacle !== undefined)',
+    'find(({ obstacle }) => obstacle !== undefined)',
     'find(() => false)',
     input,
     'says what stood in the way',

@@ -3,6 +3,7 @@ import { mutant } from './mutant.mjs';
 
 const open = 'lib/events/open-stream.ts';
 const round = 'lib/events/round.ts';
+const receipts = 'lib/events/receipts.ts';
 const all = 'lib/events/together/append-all.ts';
 const attacks = 'spec/events/attacks.spec.ts';
 const known = 'spec/events/known-again.spec.ts';
@@ -35,17 +36,17 @@ export const events = [
   ),
   mutant(
     'events: a command that came meanwhile is not seen by an append that goes anywhere',
-    open,
-    'return isSeen && marks.every(({ id }) => findIn(tail, id) === undefined);',
-    'return isSeen;',
+    receipts,
+    ' && ids.every((id) => findIn(image.tail, id) === undefined);',
+    ';',
     known,
     'a command that is given twice at once by two processes',
   ),
   mutant(
     'events: a command that has left the head meanwhile is not seen by an append that goes anywhere',
-    open,
-    'const isSeen = (tail[0]?.place ?? Number.POSITIVE_INFINITY) <= (image?.place ?? 0) + 1;',
-    'const isSeen = true;',
+    receipts,
+    'return from <= (known?.place ?? 0) + 1 &&',
+    'return from >= 0 &&',
     known,
     'a command that is given twice at once likewise when the first one has left the head',
   ),
@@ -59,15 +60,15 @@ export const events = [
   ),
   mutant(
     'events: a command is not looked for in the head',
-    open,
-    'const found = findIn(image.tail, commandId);',
+    receipts,
+    'const found = findIn(image.tail, id);',
     'const found = undefined as Found | undefined;',
     known,
     'a command that was there before is told so, though what goes with it',
   ),
   mutant(
     'events: a command is not looked for among the receipts',
-    open,
+    receipts,
     'if (found !== undefined || image.pages === 0) return found;',
     'if (image.pages >= 0) return found;',
     known,
@@ -92,15 +93,15 @@ export const events = [
   mutant(
     'events: a command is done twice in one commit',
     open,
-    'const found = round.found(commandId) ?? (await this.#find(commandId, round.image));',
-    'const found = await this.#find(commandId, round.image);',
+    'const found = round.found(commandId) ?? (await this.facts.receipts.find(commandId, round.image));',
+    'const found = await this.facts.receipts.find(commandId, round.image);',
     known,
     'a command that is given twice at once is done once',
   ),
   mutant(
     'events: a command that came meanwhile is told a conflict',
     open,
-    'const found = commandId === undefined ? undefined : await this.#find(commandId, this.#image);',
+    'const found = commandId === undefined ? undefined : await this.facts.receipts.find(commandId, this.#image);',
     'const found = undefined as Found | undefined;',
     known,
     'a command that was there before is told so, though it was not known here',
@@ -139,7 +140,7 @@ export const events = [
   ),
   mutant(
     'events: half of a surrogate pair is an id',
-    'lib/events/receipts.ts',
+    receipts,
     'if (Buffer.from(id).toString() !== id) {',
     'if (false as boolean) {',
     known,
@@ -260,7 +261,7 @@ export const events = [
   mutant(
     'events: an append to several streams is looked for in heads that are too old',
     all,
-    'if (found !== undefined && found.to > image.seq) part.lookedAt = await journal.readHead();',
+    'if (found !== undefined && found.to > (image?.seq ?? 0)) part.lookedAt = await journal.readHead();',
     '',
     known,
     'an append to several streams that was there before is told so by receipts',

@@ -408,9 +408,9 @@ export const prevalence = [
   ),
   mutant(
     'prevalence: an event that was read can be changed',
-    'lib/prevalence/event-text.ts',
-    'return Object.freeze(value);',
-    'return value;',
+    'lib/codec/json-lines.ts',
+    'return Object.freeze(parsed);',
+    'return parsed;',
     handlers,
     'as frozen as they were',
   ),

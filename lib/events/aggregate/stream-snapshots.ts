@@ -10,6 +10,7 @@ import type { AtomTable } from '../../atom/index.js';
 import { isLeydenError } from '../../errors.js';
 import type { Head } from '../../journal/index.js';
 import {
+  deleteParts,
   encodeState,
   type SnapEntry,
   SnapshotDamagedError,
@@ -37,7 +38,6 @@ export interface StreamSnapshotsFacts {
 const roomParts = 16;
 /** Snapshots that are kept where nothing is pruned. */
 const keepDefault = 2;
-const deletesAtOnce = 8;
 
 export class StreamSnapshots {
   readonly #facts: StreamSnapshotsFacts;
@@ -160,22 +160,22 @@ export class StreamSnapshots {
   /** Names a snapshot whose parts are there. */
   async move(entry: SnapEntry, signal?: AbortSignal): Promise<'moved' | 'overtaken' | 'swept'> {
     const moved = await this.pointer.move(entry, { signal });
-    if (moved === 'swept') await this.#deleteParts(entry.id, entry.parts, signal);
+    if (moved === 'swept') await deleteParts(this.#facts.store, entry, { signal });
     return moved;
   }
 
   /** Deletes the parts of snapshots that the pointer has let go of. */
   async deleteDropped({ dropping }: SnapValue, signal?: AbortSignal): Promise<void> {
-    for (const { id, parts } of dropping) await this.#deleteParts(id, parts, signal);
+    for (const one of dropping) await deleteParts(this.#facts.store, one, { signal });
   }
 
   /** Removes all that there is of a stream that is deleted. */
   async erase(journalId: string, signal?: AbortSignal): Promise<void> {
-    const { table, journal } = this.#facts;
+    const { table, journal, store } = this.#facts;
     this.pointer.bind(journalId);
     const { kept, making, dropping } = await this.pointer.read({ signal });
     const all = [...kept, ...making, ...dropping];
-    for (const { id, parts } of all) await this.#deleteParts(id, parts, signal);
+    for (const one of all) await deleteParts(store, one, { signal });
     // Nobody may write to it any more, so it need not leave what would tell of late writes.
     if (all.length > 0) await table.writeOnce().delete(`${journal}/snap`, { signal });
   }
@@ -185,11 +185,11 @@ export class StreamSnapshots {
    * names. @returns whether it was deleted.
    */
   async clearDeleted(made: Pick<SnapEntry, 'id' | 'parts'> | undefined): Promise<boolean> {
-    const { table, journal, isDeleted } = this.#facts;
+    const { table, journal, store, isDeleted } = this.#facts;
     if (!(await isDeleted())) return false;
     const { kept, making, dropping } = await this.pointer.read();
     const all = [...kept, ...making, ...dropping, ...(made === undefined ? [] : [made])];
-    for (const { id, parts } of all) await this.#deleteParts(id, parts, undefined);
+    for (const one of all) await deleteParts(store, one);
     await table.writeOnce().delete(`${journal}/snap`);
     return true;
   }
@@ -201,14 +201,6 @@ export class StreamSnapshots {
     await this.deleteDropped(planned);
     // Of pages that are to be swept, or once more, it says nothing: no page was looked at.
     await this.pointer.finish({ ...planned, prunedTo: -1 });
-  }
-
-  async #deleteParts(id: string, parts: number, signal: AbortSignal | undefined): Promise<void> {
-    const { store } = this.#facts;
-    for (let at = 0; at < parts; at += deletesAtOnce) {
-      const length = Math.min(deletesAtOnce, parts - at);
-      await Promise.all(Array.from({ length }, (_, index) => store.delete(id, at + index, { signal })));
-    }
   }
 
   /** The pointer; one that can't be read names nothing. */

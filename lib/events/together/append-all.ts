@@ -7,7 +7,7 @@
  *
  * It takes its turn in the journals themselves, behind what the streams' own queues have sent, and before what they send next.
  */
-import { type AtomTable, UnknownOutcomeError } from '../../atom/index.js';
+import type { AtomTable } from '../../atom/index.js';
 import { isLeydenError } from '../../errors.js';
 import {
   type Appended as AppendedCommit,
@@ -16,17 +16,18 @@ import {
   type Draft,
   type Head,
   type PreparedBody,
+  settledBy,
   type TogetherEntry,
   WaitingCall,
   type WaitingFacts,
 } from '../../journal/index.js';
 import type { Appended } from '../append-work.js';
-import { CommandIdReusedError, ConflictError, StreamClosedError } from '../errors.js';
+import { CommandIdReusedError, StreamClosedError } from '../errors.js';
 import { type EventLine, haveContents } from '../event-line.js';
 import { type ExpectedVersion, isMet } from '../expected-version.js';
-import { outcomeOf, winnersOf } from '../found-events.js';
+import { conflictOf, outcomeOf } from '../found-events.js';
 import type { OpenStream } from '../open-stream.js';
-import { type Found, findIn } from '../receipts.js';
+import { areNew, type Found } from '../receipts.js';
 import { Round } from '../round.js';
 import { closingOf } from '../stream-closing.js';
 import type { Outcome } from '../work.js';
@@ -97,9 +98,7 @@ export class AppendAll extends WaitingCall<readonly Appended[]> {
         this.markSent(false);
       }
     } catch (error) {
-      const isUnknown = isLeydenError(error) && error.outcome === 'unknown';
-      const reason = error instanceof UnknownOutcomeError ? error.reason : 'evidence-evicted';
-      this.fail(await this.#explained(error), isUnknown ? { outcome: 'unknown', reason } : { outcome: 'not-done' });
+      this.fail(await this.#explained(error), settledBy(error));
     }
   }
 
@@ -211,12 +210,11 @@ export class AppendAll extends WaitingCall<readonly Appended[]> {
 
   async #findIn(part: Tried, image: Head | undefined): Promise<Found | undefined> {
     part.lookedAt = image;
-    if (image === undefined) return undefined;
     const { journal, facts } = part.open;
     const id = part.commandId as string;
-    const found = findIn(image.tail, id) ?? (image.pages === 0 ? undefined : await facts.receipts.get(id));
+    const found = await facts.receipts.find(id, image);
     // A receipt may be newer than what is known here.
-    if (found !== undefined && found.to > image.seq) part.lookedAt = await journal.readHead();
+    if (found !== undefined && found.to > (image?.seq ?? 0)) part.lookedAt = await journal.readHead();
     return found;
   }
 
@@ -224,10 +222,7 @@ export class AppendAll extends WaitingCall<readonly Appended[]> {
     if (error instanceof Unmet) {
       const { part, image } = error;
       const { journal, facts } = part.open;
-      const { expected } = part;
-      const after = typeof expected === 'number' ? expected : 0;
-      const events = await winnersOf({ journal, recorder: facts.recorder, image }, after);
-      return new ConflictError({ stream: facts.stream, expected, actual: image.seq, events });
+      return conflictOf({ journal, recorder: facts.recorder, image }, { expected: part.expected, actual: image.seq });
     }
     if (!isLeydenError(error, 'ERR_JOURNAL_CLOSED')) return error;
     const { journal, closed } = error as unknown as { readonly journal: string; readonly closed: string };
@@ -245,17 +240,10 @@ async function standing({ journal }: OpenStream): Promise<Pick<Outcome, 'version
 /** Decides on the head that is replaced. */
 function decide(part: Tried, { image, seq, time }: Base): Draft {
   const { open, lines, expected, commandId, text, body, lookedAt } = part;
-  if (commandId !== undefined && !isNew(commandId, image, lookedAt)) throw new Look();
+  if (commandId !== undefined && !areNew([commandId], image, lookedAt)) throw new Look();
   if (!isMet(expected, seq)) throw new Unmet(part, image);
   const round = new Round(open.facts.recorder, { image, time });
   round.add(lines, commandId);
   part.round = round;
   return { text: body === undefined ? text : '', count: lines.length, marks: round.marks };
-}
-
-/** Whether a command is in no commit up to `image`: it was looked for up to `lookedAt`, and what came since is in the tail. */
-function isNew(commandId: string, image: Head, lookedAt: Head | undefined): boolean {
-  if (findIn(image.tail, commandId) !== undefined) return false;
-  const seenFrom = image.place - image.tail.length + 1;
-  return seenFrom <= (lookedAt?.place ?? 0) + 1;
 }

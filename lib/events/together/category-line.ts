@@ -9,6 +9,7 @@
  * So each line stands for one event, and the sequence number of a line in the journal is the position of its event: dense, and
  * found without an index. What repeats takes next to no room once it is packed.
  */
+import type { Draft } from '../../journal/index.js';
 
 /** Events of one stream that were appended together. */
 export interface CategoryRange {
@@ -30,11 +31,16 @@ export interface PlacedRange extends CategoryRange {
 }
 
 /** The lines of some ranges. */
-export function textOfRanges(ranges: readonly CategoryRange[]): string {
+function textOfRanges(ranges: readonly CategoryRange[]): string {
   const texts = ranges.map(({ stream, from, count, place, page }) => {
     return JSON.stringify([stream, from, place, page]) + '\n'.repeat(count - 1);
   });
   return texts.join('\n');
+}
+
+/** What is committed to the category for some ranges: a line for each event. */
+export function draftOf(ranges: readonly CategoryRange[]): Draft {
+  return { text: textOfRanges(ranges), count: ranges.reduce((sum, { count }) => sum + count, 0) };
 }
 
 /** The ranges of a commit whose first line is at `first`. */

@@ -11,7 +11,7 @@ import type { AtomTable } from '../../atom/index.js';
 import { transactionActionsMax } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { type Appended, appendTogether, Journal, type TogetherEntry } from '../../journal/index.js';
-import { textOfRanges } from './category-line.js';
+import { draftOf } from './category-line.js';
 import type { Member } from './member.js';
 
 export interface CategoryFacts {
@@ -60,10 +60,7 @@ export class Category {
     return {
       journal: this.#journal,
       batch: {
-        decide: () => {
-          const ranges = members.flatMap(({ range }) => range ?? []);
-          return { text: textOfRanges(ranges), count: ranges.reduce((sum, { count }) => sum + count, 0) };
-        },
+        decide: () => draftOf(members.flatMap(({ range }) => range ?? [])),
       },
     };
   }

@@ -5,7 +5,7 @@
 import type { AtomTable } from '../../atom/index.js';
 import { appendTogether, type Batch, type Journal } from '../../journal/index.js';
 import { type CategoryFacts, openCategory } from './category.js';
-import { type CategoryRange, textOfRanges } from './category-line.js';
+import { type CategoryRange, draftOf } from './category-line.js';
 import { orderedLabel } from './stream-order.js';
 
 /** A stream, and a journal object that nothing else uses. */
@@ -35,9 +35,7 @@ export async function orderStreams(
         return { text: '', count: 0, label: orderedLabel };
       },
     };
-    const naming: Batch = {
-      decide: () => ({ text: textOfRanges(ranges), count: ranges.reduce((sum, range) => sum + range.count, 0) }),
-    };
+    const naming: Batch = { decide: () => draftOf(ranges) };
     const entries = [
       { journal, batch: entering },
       { journal: category, batch: naming },

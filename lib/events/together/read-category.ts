@@ -7,7 +7,9 @@
  *
  * A window's events are in memory together; how many it has follows from how large the last ones were.
  */
+
 import type { Head, Journal } from '../../journal/index.js';
+import { abreast } from '../abreast.js';
 import type { EventInput, RecordedEvent } from '../event.js';
 import type { OpenStream } from '../open-stream.js';
 import { type PlacedRange, rangeFrom, rangesOf } from './category-line.js';
@@ -68,14 +70,10 @@ async function readWindow(
   budget: Budget,
 ): Promise<Map<string, RangeRead>> {
   const reads = new Map<string, RangeRead>();
-  const waiting = [...streams].values();
-  const work = async () => {
-    for (const [stream, { start, to }] of waiting) {
-      if (reads.size > 0 && budget.bytes >= budget.bytesMax) return;
-      reads.set(stream, await readRange(toRead(stream), { start, to, kept: kept.get(stream), budget, signal }));
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(streamsAtOnce, streams.size) }, work));
+  await abreast(streams, streamsAtOnce, async ([stream, { start, to }]) => {
+    if (reads.size > 0 && budget.bytes >= budget.bytesMax) return;
+    reads.set(stream, await readRange(toRead(stream), { start, to, kept: kept.get(stream), budget, signal }));
+  });
   return reads;
 }
 

@@ -3,7 +3,7 @@
 import { transactionActionsMax } from '../../engine/index.js';
 import { requireOptions } from '../call-options.js';
 import type { EventInput, EventMetadata } from '../event.js';
-import { encodeEvent } from '../event-line.js';
+import { bytesOf, encodeEvent } from '../event-line.js';
 import { type ExpectedVersion, expectedIn } from '../expected-version.js';
 import type { OpenStream } from '../open-stream.js';
 import { requireCommandId } from '../receipts.js';
@@ -61,7 +61,7 @@ export function requireEntries(entries: readonly StreamEntry[], shared: SharedFa
     const id = lines.length === 0 ? undefined : (commandId ?? lines[0]?.content().i);
     if (id !== undefined) requireCommandId(id);
     const own = open(stream);
-    own.journal.requireSize(lines.reduce((sum, { bytes }) => sum + bytes + 1, 0));
+    own.journal.requireSize(bytesOf(lines));
     return { open: own, lines, expected: expectedIn(entry), commandId: id };
   });
 }

@@ -39,14 +39,14 @@ export interface StreamsFeedFacts {
   readonly ends: AbortSignal;
 }
 
-/** What a source brings, until the end; the signal ends it with its reason, also while the source waits. */
+/** What a source brings, until the end; the signal ends it with its reason, also while the source waits. `left`: either of both. */
 async function* untilEnd(
   source: AsyncIterable<string>,
   signal: AbortSignal | undefined,
   ends: AbortSignal,
+  left: AbortSignal,
 ): AsyncGenerator<string> {
   const names = source[Symbol.asyncIterator]();
-  const left = signal === undefined ? ends : AbortSignal.any([signal, ends]);
   try {
     for (;;) {
       const { done, value } = await unlessAborted(names.next(), left);
@@ -70,6 +70,7 @@ export async function* feedStreams(
   const { store, streams, categories, clock, ends } = facts;
   const { source, scanEveryMs = 0, category, onCaughtUp, signal } = options;
   const seen = new Map(options.seen);
+  const either = signal === undefined ? ends : AbortSignal.any([signal, ends]);
   async function* rest(stream: string): AsyncGenerator<RecordedEvent> {
     try {
       const from = (seen.get(stream) ?? 0) + 1;
@@ -85,21 +86,20 @@ export async function* feedStreams(
     }
   }
   if (source !== undefined) {
-    for await (const name of untilEnd(source, signal, ends)) {
+    for await (const name of untilEnd(source, signal, ends, either)) {
       const stream = streamOfHead(store, name);
       if (stream === undefined) continue;
       if (category === undefined || categories.orderOf(stream).category === category) yield* rest(stream);
     }
     return;
   }
+  const wanted = category === undefined ? { signal } : { category, signal };
   while (!ends.aborted) {
-    const wanted = category === undefined ? { signal } : { category, signal };
     for await (const { stream, version } of streams.list(wanted)) {
       if (ends.aborted) return;
       if (version > (seen.get(stream) ?? 0)) yield* rest(stream);
     }
     onCaughtUp?.();
-    const either = signal === undefined ? ends : AbortSignal.any([signal, ends]);
     await clock.sleep(scanEveryMs, { signal: either }).catch(() => signal?.throwIfAborted());
   }
 }

@@ -1,6 +1,7 @@
 /** Events applied to the documents that they are for: each document's in one write, some documents at a time. */
+
+import { abreast } from '../abreast.js';
 import type { RecordedEvent } from '../event.js';
-import { abreast } from './abreast.js';
 import type { Documents } from './documents.js';
 import { type AnyView, idsOf } from './view.js';
 import { ProjectionError } from './view-errors.js';

@@ -6,8 +6,9 @@
  * A document gets all events for it after a cursor, in their order, and the cursor is behind or exact. So it does not matter where a
  * deliverer begins, what it has lost, or who else delivers the same.
  */
+
+import { abreast } from '../abreast.js';
 import type { RecordedEvent } from '../event.js';
-import { abreast } from './abreast.js';
 import { applyEvents } from './apply-events.js';
 import { BoundedMap } from './bounded-map.js';
 import { Documents } from './documents.js';

@@ -2,9 +2,10 @@
  * Some documents made anew where they stand: each is folded from the beginnings of the streams that it has seen, beside what is served,
  * and put in its place when it has everything that is in the old one. What comes meanwhile is folded as well, so that it gets there.
  */
+
+import { abreast } from '../abreast.js';
 import { StreamClosedError } from '../errors.js';
 import { unescapeName } from '../stream-name.js';
-import { abreast } from './abreast.js';
 import { type Documents, Folding, seenKey } from './documents.js';
 import { Feeder } from './feeder.js';
 import { streamsSource } from './generation.js';

@@ -6,8 +6,8 @@
  * applied yet, in its order, and what was applied already is known by the documents.
  */
 import type { AtomTable, ItemAtom } from '../../atom/index.js';
+import { abreast } from '../abreast.js';
 import { escapeName } from '../stream-name.js';
-import { abreast } from './abreast.js';
 import { BoundedMap } from './bounded-map.js';
 import { type Documents, seenKey } from './documents.js';
 

@@ -1,8 +1,8 @@
 // Goal: the parts that views rest on keep their order, and what they have seen.
 import { describe, expect, it } from '@jest/globals';
 import { MemoryEngine } from '../../../lib/engine/index.js';
+import { abreast } from '../../../lib/events/abreast.js';
 import { EventStore, type RecordedEvent, View } from '../../../lib/events/index.js';
-import { abreast } from '../../../lib/events/view/abreast.js';
 import { Bell } from '../../../lib/events/view/bell.js';
 import { BoundedMap } from '../../../lib/events/view/bounded-map.js';
 import { Documents } from '../../../lib/events/view/documents.js';
