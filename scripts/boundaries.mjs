@@ -22,7 +22,8 @@ const engineAndBelow = ['codec', 'engine'];
 const atomAndBelow = [...engineAndBelow, 'atom'];
 const recipesAndBelow = [...atomAndBelow, 'recipes'];
 const storesAndBelow = [...atomAndBelow, 'journal', 'snapshot'];
-const libraryFolders = [...new Set([...recipesAndBelow, ...storesAndBelow, 'prevalence', 'streams', 'events'])];
+const storagesAndBelow = [...storesAndBelow, 'prevalence'];
+const libraryFolders = [...new Set([...recipesAndBelow, ...storagesAndBelow, 'files', 's3', 'streams', 'events'])];
 
 /** Folder -> folders that it may import. `(root)` is `lib/index.ts`. */
 const mayImport = {
@@ -33,6 +34,8 @@ const mayImport = {
   journal: atomAndBelow,
   snapshot: atomAndBelow,
   prevalence: [...new Set([...recipesAndBelow, ...storesAndBelow])],
+  files: storagesAndBelow,
+  s3: storagesAndBelow,
   streams: recipesAndBelow,
   events: storesAndBelow,
   embedded: ['engine'],

@@ -17,7 +17,16 @@ import { type AtomStorageOptions, bindPointer, type LogParts } from './log-parts
 import { loadSnapshot, pastStart } from './log-recovery.js';
 import { makeSnapshot } from './log-snapshots.js';
 import { pruneLog } from './prune.js';
-import type { Log, LogRequest, PastStart, PastTarget, PruneReport, SnapshotInfo, SnapshotRequest } from './storage.js';
+import type {
+  Log,
+  LogBase,
+  LogRequest,
+  PastStart,
+  PastTarget,
+  PruneReport,
+  SnapshotInfo,
+  SnapshotRequest,
+} from './storage.js';
 
 export interface AtomLogOptions extends LogRequest, Omit<AtomStorageOptions, 'snapshots'> {
   readonly table: AtomTable;
@@ -92,6 +101,10 @@ export class AtomLog implements Log {
 
   append(batch: Batch, body?: PreparedBody): Promise<Appended> {
     return this.#journal.append(batch, body);
+  }
+
+  async begin(_base: LogBase, _signal?: AbortSignal): Promise<void> {
+    throw new Error(`Cannot begin ${this.#options.name} with a state: not possible yet`);
   }
 
   hold(options: HoldOptions): Promise<void> {

@@ -28,6 +28,7 @@ export type { Change, Upcast } from './replica.js';
 export type { AutomaticSnapshots } from './snapshot-keeper.js';
 export type {
   Log,
+  LogBase,
   LogConsumer,
   LogRequest,
   PastStart,

@@ -7,16 +7,22 @@
  * - A snapshot is published whole or not at all, and nothing that one wants is removed before another one covers it.
  */
 
+import type { SealingCodec } from '../codec/index.js';
 import type { Clock } from '../engine/index.js';
 import type { Appended, Batch, CursorFacts, HoldOptions, PreparedBody, ReadCommit } from '../journal/index.js';
 import type { JournalRetention, SnapshotRetention } from '../snapshot/index.js';
 
-/** Opens logs; made by `atomStorage` or `transientStorage`. */
+/** Opens logs; made by `atomStorage`, `fileStorage`, `s3Storage` or `transientStorage`. */
 export interface Storage {
   /** The system's name, for messages. */
   readonly name: string;
   /** The clock of the place, unless the system is given another. */
   readonly clock: Clock;
+  /**
+   * Whether its logs put all that they store through `LogRequest.codec`. One that does not say so is refused where there is a codec.
+   * @defaultValue false
+   */
+  readonly seals?: boolean | undefined;
   /** Sends nothing. */
   open(request: LogRequest): Log;
 }
@@ -30,6 +36,8 @@ export interface LogRequest {
   readonly retention: Retention;
   /** Whether nothing at all may be written. */
   readonly readOnly: boolean;
+  /** What all that is stored goes through: events, snapshots, and what tells of them. @defaultValue nothing */
+  readonly codec?: SealingCodec | undefined;
   /** Told of failures that nobody waits for. */
   readonly onWarning: (error: unknown) => void;
 }
@@ -75,6 +83,16 @@ export interface PruneReport {
   readonly bodiesRemoved: number;
 }
 
+/** What a log begins with instead of nothing: a state, as if all before it had been pruned. */
+export interface LogBase {
+  /** What `LogConsumer.capture` gave once. */
+  readonly captured: unknown;
+  /** Number of the last event in it, at least 1. */
+  readonly seq: number;
+  /** Time of the last commit in it, epoch milliseconds. */
+  readonly time: number;
+}
+
 /** From where to replay, for a look at the past. */
 export interface PastStart {
   /** What the snapshot holds; `undefined` = from nothing. */
@@ -99,6 +117,7 @@ export interface Log {
   /** Loads the newest snapshot that can be read, and folds up to the head. */
   recover(signal?: AbortSignal): Promise<void>;
   catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void>;
+  /** Whether events with this text are appended as they are; if not, `prepare` comes first. */
   fitsHead(text: string): boolean;
   /** @throws when one commit may not have so many bytes of events. */
   requireSize(bytes: number): void;
@@ -106,6 +125,13 @@ export interface Log {
   readonly appendBytesMax: number;
   prepare(text: string): Promise<PreparedBody>;
   append(batch: Batch, body?: PreparedBody): Promise<Appended>;
+  /**
+   * Gives a log in which there is nothing yet the state that it begins with, as a snapshot that covers all before it. When it was
+   * cut short it is called again, with the same base.
+   *
+   * @throws when there is something in the log.
+   */
+  begin(base: LogBase, signal?: AbortSignal): Promise<void>;
   hold(options: HoldOptions): Promise<void>;
   release(): Promise<void>;
   /** With `due`, only if nobody else is at it or was; `undefined` then. */

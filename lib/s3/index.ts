@@ -1,0 +1,6 @@
+/**
+ * Prevalence in a bucket of S3, and snapshots there.
+ *
+ * @module
+ */
+export {};
