@@ -28,7 +28,7 @@ export interface FileSystem {
   create(path: string): Promise<OpenFile>;
   /** Names in a directory, in no order. */
   list(directory: string): Promise<string[]>;
-  /** Makes a directory, and those above it, where they are missing. */
+  /** Makes a directory, and those above it, where they are missing. What was made stays when the power is lost. */
   makeDirectory(directory: string): Promise<void>;
   /** Gives a file another name, at once, in the place of what has that name. */
   rename(from: string, to: string): Promise<void>;
@@ -38,6 +38,9 @@ export interface FileSystem {
   remove(path: string): Promise<void>;
   /** Until this resolves, names that were made, moved or removed in it may be as before when the power is lost. */
   syncDirectory(directory: string): Promise<void>;
-  /** Whether something has this name. Synchronous, since it is asked with each commit and takes a few microseconds. */
-  exists(path: string): boolean;
+  /**
+   * What tells the file that has this name from every other that exists or is open; `undefined` where nothing has the name. Synchronous,
+   * since it is asked with each commit and takes a few microseconds.
+   */
+  identityOf(path: string): string | undefined;
 }
