@@ -1,58 +1,116 @@
 /**
- * As much of S3 as a conditional write needs: GET and PUT of small objects in memory, If-Match and If-None-Match judged in the same step
- * as the write. As in S3, the ETag of an object is made of its body alone: metadata do not change it.
+ * As much of S3 as objects need, in memory, over HTTP: what the SDK sends by default, and what S3 answers to that.
+ *
+ * GET, HEAD, PUT, DELETE, DeleteObjects, ListObjectsV2, and buckets. If-Match and If-None-Match are judged in the same step as
+ * the write. Checksums are checked, kept and told. All else is refused by name. Signatures are not looked at.
  */
-import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type S3Operation, s3OperationOf } from '../../lib/testing/s3-operation.js';
+import { type Conduct, likeS3 } from './s3/conduct.js';
+import { Buckets, handle, type S3Answer } from './s3/handle.js';
+import { Refusal } from './s3/refusal.js';
+import type { StoredObject, StoredObjects } from './s3/stored-objects.js';
+import { document } from './s3/xml.js';
 
-interface StoredObject {
-  readonly body: Buffer;
-  readonly etag: string;
-  readonly metadata: Readonly<Record<string, string>>;
+/** A request that was answered. */
+export interface AnsweredRequest {
+  readonly operation: S3Operation | undefined;
+  readonly bucket: string;
+  readonly key: string;
+  readonly status: number;
+  /** `If-Match` or `If-None-Match`, and its value. */
+  readonly condition?: string | undefined;
+  /** Whether a checksum came with the body, or was asked for. */
+  readonly checked: boolean;
+  /** Bytes of the body, as sent or as given. */
+  readonly bytes: number;
 }
 
 export interface S3StandIn {
   readonly endpoint: string;
+  /** How it differs from S3; to be changed at any time. */
+  readonly conduct: Conduct;
+  /** All that was answered so far, in this order. */
+  readonly requests: readonly AnsweredRequest[];
   /** Runs before a PUT is judged: for what happens between a writer's look and its write. */
   beforePut: (() => Promise<unknown>) | undefined;
+  /** How many requests there were of each kind since the last call. */
+  takeCounts(): Partial<Record<S3Operation, number>>;
+  /** What stands there, past the wire. */
+  objects(bucket: string): StoredObjects;
+  object(bucket: string, key: string): StoredObject | undefined;
+  /** Other bytes under the old ETag and checksum: a disk that lies. */
+  spoil(bucket: string, key: string, spoiled: (body: Buffer) => Buffer): void;
   close(): Promise<void>;
 }
 
-export async function startS3StandIn(): Promise<S3StandIn> {
-  const objects = new Map<string, StoredObject>();
-  const server = createServer((request, response) => {
-    void answer(request, response).catch((error) => refuse(response, 500, String(error)));
-  });
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
-    const key = new URL(request.url ?? '', 'http://s3').pathname;
+export interface S3StandInOptions {
+  /** The buckets that there are. @defaultValue each that is named */
+  readonly buckets?: readonly string[] | undefined;
+  readonly conduct?: Partial<Conduct> | undefined;
+  /** @defaultValue any free one */
+  readonly port?: number | undefined;
+}
+
+export async function startS3StandIn(options: S3StandInOptions = {}): Promise<S3StandIn> {
+  const conduct: Conduct = { ...likeS3(), ...options.conduct };
+  const buckets = new Buckets(conduct, options.buckets);
+  const requests: AnsweredRequest[] = [];
+  let counted = 0;
+
+  const answer = async (request: IncomingMessage): Promise<S3Answer> => {
+    const { method = 'GET', url = '/', headers } = request;
+    const { operation, bucket, key } = s3OperationOf(method, url);
+    const since = buckets.find(bucket)?.writesOf(key) ?? 0;
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    if (request.method === 'PUT') {
+    if (operation === 'PutObject') {
       const before = standIn.beforePut;
       standIn.beforePut = undefined;
       await before?.();
-      const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
-      const found = objects.get(key);
-      if (ifMatch !== undefined && found === undefined) return refuse(response, 404, 'NoSuchKey');
-      if (ifMatch !== undefined && found?.etag !== ifMatch) return refuse(response, 412, 'PreconditionFailed');
-      if (ifNoneMatch !== undefined && found !== undefined) return refuse(response, 412, 'PreconditionFailed');
-      const body = Buffer.concat(chunks);
-      const etag = `"${createHash('md5').update(body).digest('hex')}"`;
-      const metadata = Object.entries(request.headers).filter(([name]) => name.startsWith('x-amz-meta-'));
-      objects.set(key, { body, etag, metadata: Object.fromEntries(metadata) as Record<string, string> });
-      response.writeHead(200, { etag }).end();
-      return;
     }
-    const found = objects.get(key);
-    if (found === undefined) return refuse(response, 404, 'NoSuchKey');
-    response.writeHead(200, { etag: found.etag, ...found.metadata, 'content-length': found.body.length });
-    response.end(request.method === 'HEAD' ? undefined : found.body);
+    const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
+    const raw = Buffer.concat(chunks);
+    const answered = answerOf(() => {
+      const refused = conduct.refuse?.({ operation: operation ?? 'unknown', key });
+      if (refused !== undefined) throw new Refusal(refused);
+      return handle({ operation, bucket, key, query, headers, raw, since }, buckets, conduct);
+    });
+    const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers;
+    requests.push({
+      ...{ operation, bucket, key, status: answered.status },
+      condition: ifMatch !== undefined ? `If-Match: ${ifMatch}` : ifNoneMatch && `If-None-Match: ${ifNoneMatch}`,
+      checked: Object.keys(headers).some((name) => name.startsWith('x-amz-checksum-') || name === 'x-amz-trailer'),
+      bytes: Math.max(raw.length, Buffer.byteLength(answered.body ?? '')),
+    });
+    return answered;
   };
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  const server = createServer((request, response) => {
+    answer(request).then(
+      (answered) => write(request, response, answered),
+      // The client has gone in the middle of its request.
+      () => response.destroy(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
   const standIn: S3StandIn = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    conduct,
+    requests,
     beforePut: undefined,
+    takeCounts() {
+      const counts: Partial<Record<S3Operation, number>> = {};
+      for (const { operation } of requests.slice(counted)) {
+        if (operation !== undefined) counts[operation] = (counts[operation] ?? 0) + 1;
+      }
+      counted = requests.length;
+      return counts;
+    },
+    objects: (bucket) => buckets.get(bucket),
+    object: (bucket, key) => buckets.get(bucket).get(key),
+    spoil: (bucket, key, spoiled) => buckets.get(bucket).spoil(key, spoiled),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -62,7 +120,26 @@ export async function startS3StandIn(): Promise<S3StandIn> {
   return standIn;
 }
 
-function refuse(response: ServerResponse, status: number, code: string): void {
-  response.writeHead(status, { 'content-type': 'application/xml' });
-  response.end(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`);
+function answerOf(work: () => S3Answer): S3Answer {
+  try {
+    return work();
+  } catch (error) {
+    const { status, code, message } = error instanceof Refusal ? error : new Refusal('InternalError', String(error));
+    const headers = {
+      'content-type': 'application/xml',
+      ...(status === 301 && { 'x-amz-bucket-region': 'eu-west-1' }),
+    };
+    return { status, headers, body: document('Error', { Code: code, Message: message, RequestId: 'STANDIN' }) };
+  }
+}
+
+function write({ method }: IncomingMessage, response: ServerResponse, { status, headers, body }: S3Answer): void {
+  const bare = method === 'HEAD' || status === 304 || status === 204;
+  const length = headers?.['content-length'] ?? Buffer.byteLength(body ?? '');
+  response.writeHead(status, {
+    'x-amz-request-id': 'STANDIN',
+    ...headers,
+    ...(status !== 304 && status !== 204 && { 'content-length': method === 'HEAD' && status >= 300 ? 0 : length }),
+  });
+  response.end(bare ? undefined : body);
 }
