@@ -55,7 +55,7 @@ const importedByNobody = ['cli', 'adapters', 'testing', 'otel'];
 /** Packages with more than one importing file, and the files. All others: one file, whichever it is. */
 const packageHomes = {
   '@aws-sdk/client-dynamodb': ['engine/sdk.ts', 'engine/client.ts'],
-  'p-retry': ['atom/sender.ts', 'streams/group/lane-run.ts'],
+  'p-retry': ['atom/sender.ts', 's3/patience.ts', 'streams/group/lane-run.ts'],
 };
 
 /** Built-in modules that only compute. A pure folder may import these and no others. */

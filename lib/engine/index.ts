@@ -13,6 +13,7 @@ export {
   transportOf,
 } from './client.js';
 export { type Clock, systemClock } from './clock.js';
+export { judgeOf } from './condition.js';
 export { countingClock } from './counting-clock.js';
 export {
   type EngineFault,
@@ -29,6 +30,8 @@ export { type HeldAnswer, HeldMessage } from './held-message.js';
 export * from './limits.js';
 export { type Commit, MemoryEngine, type MemoryEngineOptions, type MemoryLimits } from './memory.js';
 export { addNumbers } from './memory-number.js';
+export { equalItems } from './memory-value.js';
+export { Meter } from './meter.js';
 export { attemptsOf, isTransient, refusalKind } from './outcome.js';
 export { elapsedMs, type Moment, momentOf } from './own-time.js';
 export type * from './port.js';

@@ -200,7 +200,7 @@ export function equalValues(left: AttributeValue, right: AttributeValue): boolea
   }
 }
 
-/** Whether two items have equal attributes. */
+/** @internal Whether two items have equal attributes. */
 export function equalItems(left: Item, right: Item): boolean {
   const names = Object.keys(left);
   return (

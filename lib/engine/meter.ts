@@ -8,6 +8,7 @@ interface Capacity {
   readonly WriteCapacityUnits?: number | undefined;
 }
 
+/** @internal */
 export class Meter {
   #spent = {
     requests: 0,

@@ -1,0 +1,89 @@
+/**
+ * Whether a bucket knows conditional writes, found out with an object that is nobody's: some services refuse the conditions, and some
+ * take no notice of them, which would lose events without a word.
+ *
+ *   PUT if nothing is there ─► PUT if nothing is there   must fail    ─► PUT if it is this one   must succeed ─► DELETE
+ *                              PUT if it is another one  must fail
+ *                              GET                       must be what was put
+ */
+import { randomUUID } from 'node:crypto';
+import { isTransient } from '../engine/index.js';
+import type { Bucket, Found, PutCondition, PutOutcome, S3ClientLike } from './bucket.js';
+import { BucketError } from './errors.js';
+import { Passing, persist, type Sources } from './patience.js';
+
+const contents = { first: Buffer.from('first'), second: Buffer.from('second') };
+/** The ETag of nothing: MD5 of no bytes. */
+const foreignEtag = '"d41d8cd98f00b204e9800998ecf8427e"';
+
+/** Buckets that have passed or are being asked, by the client that they are reached with. */
+const asked = new WeakMap<S3ClientLike, Map<string, Promise<void>>>();
+
+/**
+ * Resolves when the bucket is known to keep writers apart. Asked once per client and bucket.
+ *
+ * @throws {BucketError} `ERR_BUCKET`
+ */
+export function probeOnce(client: S3ClientLike, bucket: Bucket, prefix: string, sources: Sources): Promise<void> {
+  const known = asked.get(client) ?? new Map<string, Promise<void>>();
+  asked.set(client, known);
+  const before = known.get(bucket.name);
+  if (before !== undefined) return before;
+  // What met a passing trouble proves nothing: another object, another probe.
+  const probing = persist(sources, undefined, (signal) => probe(bucket, `${prefix}/probe/${randomUUID()}`, signal));
+  known.set(bucket.name, probing);
+  // What failed may be mended: the next one asks again.
+  probing.catch(() => known.delete(bucket.name));
+  return probing;
+}
+
+async function probe(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+  try {
+    await probeWith(bucket, key, signal);
+  } finally {
+    // Garbage at worst.
+    await bucket.delete(key);
+  }
+}
+
+async function probeWith(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+  const put = (content: Uint8Array, on: PutCondition) => bucket.put(key, content, on, { signal });
+  const ignores = (what: string) => new BucketError(bucket.name, 'no-conditional-writes', what);
+  const created = await put(contents.first, 'absent');
+  if (created.status === 'unmet') throw new Passing(new Error('the probe met an object'));
+  const etag = requireStored(created);
+  if (etag === undefined) throw ignores('PUT tells no ETag');
+  const [again, stale] = await Promise.all([
+    put(contents.second, 'absent'),
+    put(contents.second, { etag: foreignEtag }),
+  ]);
+  for (const [answer, condition] of [
+    [again, 'If-None-Match: *'],
+    [stale, 'If-Match'],
+  ] as const) {
+    if (answer.status === 'unmet') continue;
+    requireStored(answer);
+    throw ignores(`it takes no notice of ${condition}: an object was overwritten`);
+  }
+  const told = (await found(bucket, key, signal))?.etag;
+  if (told !== etag) throw ignores(`it tells of one object two ETags, ${etag} and ${told}`);
+  const replaced = await put(contents.second, { etag });
+  if (replaced.status === 'unmet' && replaced.resent) throw new Passing(new Error('an answer was lost'));
+  if (replaced.status === 'unmet') throw ignores(`it does not find If-Match met by the ETag that it told, ${etag}`);
+  requireStored(replaced);
+}
+
+async function found(bucket: Bucket, key: string, signal: AbortSignal): Promise<Found | undefined> {
+  try {
+    return await bucket.get(key, { signal });
+  } catch (error) {
+    throw isTransient(error) ? new Passing(error) : error;
+  }
+}
+
+/** The ETag of what was stored. */
+function requireStored(outcome: PutOutcome): string | undefined {
+  if (outcome.status === 'stored') return outcome.etag;
+  if (outcome.status === 'not-applied' && outcome.kind === 'refused') throw outcome.error;
+  throw new Passing(outcome.status === 'unmet' ? undefined : outcome.error);
+}

@@ -1,0 +1,211 @@
+/**
+ * The engine port over buckets, as far as S3 reaches: single items, each one object, under conditions.
+ *
+ *   put   what was seen last ─► does the condition hold on it? ─► PUT If-Match: its ETag ─► stored: applied
+ *             ▲                      │ no                              │ 412, 404
+ *             │                      ▼                                 ▼
+ *             └── GET ◄─── unless it was looked at now ◄───────── judged again, on what stands there
+ *
+ * S3 compares ETags and nothing else, so a condition is judged here, and the PUT is conditional on the very object that it was
+ * judged on. An ETag may come back with the same content: a condition is about nothing but the content, so that is no harm. What
+ * is remembered is never trusted to say no: only a look is. `table` is the bucket.
+ */
+import type { Item } from '../codec/index.js';
+import type * as port from '../engine/index.js';
+import { equalItems, isTransient, judgeOf, type RefusalKind } from '../engine/index.js';
+import type { Bucket, PutCondition } from './bucket.js';
+import { ObjectDamagedError } from './errors.js';
+import { contentOfItem, itemOfContent } from './item-content.js';
+import { type Seen, SeenItems } from './seen-items.js';
+
+/** Other writers that come between a look and the write after it, before the caller is told to try again with a pause. */
+const roundsMax = 4;
+/** GETs at once, for one call. */
+const getsMax = 16;
+
+export class S3Engine implements port.Engine {
+  readonly name: string = 's3';
+  readonly #bucket: Bucket;
+  readonly #keyName: string;
+  readonly #seen = new SeenItems();
+
+  /** `keyName` is the attribute that names an item. */
+  constructor(bucket: Bucket, keyName: string) {
+    this.#bucket = bucket;
+    this.#keyName = keyName;
+  }
+
+  spent(): port.Spent {
+    return this.#bucket.spent();
+  }
+
+  async supportsTransactions(): Promise<boolean> {
+    return false;
+  }
+
+  /** Always consistent: S3 knows nothing else. */
+  async get({ key }: port.GetRequest, options?: port.SendOptions): Promise<Item | undefined> {
+    return (await this.#look(this.#keyOf(key), options))?.item;
+  }
+
+  async batchGet({ keys }: port.BatchGetRequest, options?: port.SendOptions): Promise<port.BatchGetAnswer> {
+    const [items, unprocessed]: [Item[], Item[]] = [[], []];
+    for (let at = 0; at < keys.length; at += getsMax) {
+      const some = keys.slice(at, at + getsMax);
+      const answers = await Promise.allSettled(some.map((key) => this.#look(this.#keyOf(key), options)));
+      for (const [index, answer] of answers.entries()) {
+        if (answer.status === 'rejected') {
+          if (!isTransient(answer.reason)) throw answer.reason;
+          unprocessed.push(some[index] as Item);
+        } else if (answer.value !== undefined) items.push(answer.value.item);
+      }
+      // The service is in trouble: whoever asks pauses before it asks for these again.
+      if (unprocessed.length > 0) return { items, unprocessed: [...unprocessed, ...keys.slice(at + getsMax)] };
+    }
+    return { items, unprocessed };
+  }
+
+  async put({ item, condition }: port.PutRequest, options?: port.SendOptions): Promise<port.WriteAnswer> {
+    const key = this.#keyOf(item);
+    const holds = condition === undefined ? () => true : judgeOf(condition);
+    const content = contentOfItem(item, this.#keyName);
+    let base: Seen | { readonly item: undefined } = this.#seen.get(key) ?? nothing;
+    let isSure = false;
+    for (let round = 0; round < roundsMax; round += 1) {
+      if (!holds(base.item) && !isSure) {
+        const looked = await this.#lookForPut(key, options);
+        if ('status' in looked) return looked;
+        base = looked;
+      }
+      if (!holds(base.item)) return { status: 'condition-failed', image: base.item, resent: false };
+      const on: PutCondition = base.item === undefined ? 'absent' : { etag: base.etag };
+      const outcome = await this.#bucket.put(key, content, on, options);
+      if (outcome.status === 'stored') {
+        this.#seen.note(key, item, outcome.etag);
+        return { status: 'applied' };
+      }
+      if (outcome.status !== 'unmet') return outcome;
+      this.#seen.forget(key);
+      const looked = await this.#lookForPut(key, options);
+      if ('status' in looked) return outcome.resent ? unclear(looked.error) : looked;
+      base = looked;
+      isSure = true;
+      const { resent } = outcome;
+      if (condition === undefined && base.item !== undefined && equalItems(base.item, item))
+        return { status: 'applied' };
+      if (!holds(base.item)) return { status: 'condition-failed', image: base.item, resent };
+      // An earlier copy may have been stored, and replaced since: that is not to be told here.
+      if (resent) return unclear(new Error(`an answer to a PUT of ${key} was lost`));
+    }
+    return notApplied('conflict', new Error(`others wrote ${key} each time between a look and the write after it`));
+  }
+
+  async delete({ key, condition }: port.DeleteRequest, options?: port.SendOptions): Promise<port.WriteAnswer> {
+    if (condition !== undefined) return notApplied('refused', unknownOperation('delete with a condition'));
+    const text = this.#keyOf(key);
+    this.#seen.forget(text);
+    const outcome = await this.#bucket.delete(text, options);
+    return outcome.status === 'stored' ? { status: 'applied' } : outcome;
+  }
+
+  async update(): Promise<port.WriteAnswer> {
+    return notApplied('refused', unknownOperation('update'));
+  }
+
+  async batchWrite(): Promise<port.BatchWriteAnswer> {
+    return notApplied('refused', unknownOperation('batchWrite'));
+  }
+
+  async query(): Promise<never> {
+    throw unknownOperation('query');
+  }
+
+  async scan(): Promise<never> {
+    throw unknownOperation('scan');
+  }
+
+  async transactWrite(): Promise<port.TransactWriteAnswer> {
+    return notApplied('refused', unknownOperation('transactWrite'));
+  }
+
+  async transactGet(): Promise<never> {
+    throw unknownOperation('transactGet');
+  }
+
+  async describeTable(): Promise<never> {
+    throw unknownOperation('describeTable');
+  }
+
+  async createTable(): Promise<never> {
+    throw unknownOperation('createTable');
+  }
+
+  async deleteTable(): Promise<never> {
+    throw unknownOperation('deleteTable');
+  }
+
+  async describeTimeToLive(): Promise<never> {
+    throw unknownOperation('describeTimeToLive');
+  }
+
+  async updateTimeToLive(): Promise<never> {
+    throw unknownOperation('updateTimeToLive');
+  }
+
+  /** The item that stands there. One that is known is not sent again by S3. */
+  async #look(
+    key: string,
+    options?: port.SendOptions,
+  ): Promise<{ readonly item: Item; readonly etag: string | undefined } | undefined> {
+    const known = this.#seen.get(key);
+    const found =
+      known === undefined ? await this.#bucket.get(key, options) : await this.#bucket.get(key, options, known.etag);
+    if (found === 'unchanged') return known;
+    if (found === undefined) {
+      this.#seen.forget(key);
+      return undefined;
+    }
+    let item: Item;
+    try {
+      item = itemOfContent(found.content, this.#keyName, key);
+    } catch (error) {
+      throw new ObjectDamagedError(this.#bucket.name, key, 'foreign', 'it holds no item', error);
+    }
+    this.#seen.note(key, item, found.etag);
+    return { item, etag: found.etag };
+  }
+
+  async #lookForPut(key: string, options?: port.SendOptions) {
+    try {
+      const { item, etag } = (await this.#look(key, options)) ?? nothing;
+      if (item === undefined) return nothing;
+      if (etag !== undefined) return { item, etag };
+      return notApplied('refused', new Error(`the service tells no ETag of ${key}`));
+    } catch (error) {
+      return notApplied(isTransient(error) ? 'unreachable' : 'refused', error as Error);
+    }
+  }
+
+  #keyOf(item: Item): string {
+    const value = item[this.#keyName];
+    if (value === undefined || !('S' in value))
+      throw new TypeError(`Cannot name an object: ${this.#keyName} is no text`);
+    return value.S;
+  }
+}
+
+const nothing = { item: undefined, etag: undefined } as const;
+
+function notApplied(kind: RefusalKind, error: Error) {
+  return { status: 'not-applied', kind, error } as const;
+}
+
+function unclear(error: Error) {
+  return { status: 'unclear', error } as const;
+}
+
+function unknownOperation(operation: string): Error {
+  const error = new Error(`${operation} is not known to buckets`);
+  error.name = 'UnknownOperationException';
+  return error;
+}
