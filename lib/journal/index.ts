@@ -5,6 +5,7 @@
  */
 export type { Appended, Base, Batch, Draft, PreparedBody } from './batch.js';
 export type { BodyRef, Commit, Mark } from './commit.js';
+export { chainAfter } from './chain.js';
 export { Cursor, type CursorFacts, cursorAtStart } from './cursor.js';
 export {
   AppendTooLargeError,
@@ -17,7 +18,7 @@ export {
   NotWriterError,
 } from './errors.js';
 export type { Consumer } from './follower.js';
-export type { Head, Holder } from './head.js';
+export { emptyHead, type Head, type Holder, noChain } from './head.js';
 export { headOptions, requireHead } from './heads.js';
 export { type HoldOptions, Journal, type JournalOptions } from './journal.js';
 export { journalKeys } from './keys.js';
@@ -26,4 +27,5 @@ export type { ReadCommit, ReadFrom } from './reader.js';
 export type { Floor } from './spiller.js';
 export type { SweepRange, SweepReport } from './sweeper.js';
 export { appendTogether, type TogetherEntry, type TogetherOptions } from './together.js';
+export { Right } from './right.js';
 export { settledBy, WaitingCall, type WaitingFacts } from './waiting-call.js';
