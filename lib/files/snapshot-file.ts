@@ -1,0 +1,192 @@
+/**
+ * A snapshot in one file.
+ *
+ *   magic (7)  format (1) | part | part | … | index: JSON of { facts, parts: [[number, offset, length], …] } | trailer
+ *   trailer: length of index (4)  CRC32C of index (4)  magic (8)
+ *
+ * Parts come in any order, as they are put; each is framed, and checked by who reads it. The file gets its name when all of it is synced,
+ * so one that has the name is whole, or damaged since. Which snapshots there are is what the directory lists.
+ */
+import path from 'node:path';
+import type { SnapshotInfo } from '../prevalence/index.js';
+import { type SnapshotDamage, SnapshotDamagedError, type SnapshotStore } from '../snapshot/index.js';
+import { checksum } from './checksum.js';
+import type { FileSystem, OpenFile } from './file-system.js';
+import { nameOf } from './names.js';
+import { writeAll } from './write-all.js';
+
+/** What a snapshot file says of itself. */
+export interface SnapshotFacts extends SnapshotInfo {
+  /** Of the last commit in it. */
+  readonly place: number;
+  /** The journal's digest chain at that place. */
+  readonly chain: string;
+  /** By its maker's clock, epoch milliseconds. */
+  readonly madeAt: number;
+  /** Number of the journal file in which the commits after it begin. */
+  readonly journal: number;
+  readonly journalId: string;
+  /** The application's name for what its state means. */
+  readonly label: string;
+}
+
+/** A file in the making. */
+export interface SnapshotFileWriter {
+  /** Takes parts. */
+  readonly store: SnapshotStore;
+  /** Gives it its name. When it resolves it stays, whatever happens to the machine. */
+  finish(facts: SnapshotFacts): Promise<void>;
+  /** Removes what is there of it. */
+  abandon(): Promise<void>;
+}
+
+/** A file that is read. */
+export interface SnapshotFileReader {
+  readonly facts: SnapshotFacts;
+  /** Gives parts. */
+  readonly store: SnapshotStore;
+  close(): Promise<void>;
+}
+
+const format = 1;
+const magic = Buffer.from('ljsnap\n');
+const head = Buffer.of(...magic, format);
+const trailerMagic = Buffer.from('ljsnend\n');
+const trailerBytes = 8 + trailerMagic.length;
+/** Large enough that what is beside a part does not count, small enough to hold some of them in memory. */
+const partBytesMax = 8 * 1024 * 1024;
+
+type IndexEntry = readonly [part: number, offset: number, length: number];
+
+/**
+ * Begins a snapshot file.
+ *
+ * @param number place of the last commit in it
+ * @param attempt unlike that of any other attempt
+ */
+export async function createSnapshotFile(
+  fileSystem: FileSystem,
+  directory: string,
+  number: number,
+  attempt: string,
+): Promise<SnapshotFileWriter> {
+  const own = path.join(directory, nameOf('snapshot', number));
+  const part = `${own}.${attempt}.part`;
+  const file = await fileSystem.create(part);
+  const index = new Map<number, IndexEntry>();
+  let end = head.length;
+  let isOpen = true;
+  // One write after another: a file takes one call at a time.
+  let last: Promise<void> = writeAll(file, head, 0);
+  last.catch(() => {});
+
+  const write = (bytes: Uint8Array): Promise<void> => {
+    const offset = end;
+    end += bytes.length;
+    last = last.then(() => writeAll(file, bytes, offset));
+    last.catch(() => {});
+    return last;
+  };
+  const close = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    await file.close();
+  };
+
+  return {
+    store: {
+      partBytesMax,
+      put: async (_id, number, bytes) => {
+        const entry = [number, end, bytes.length] as const;
+        await write(bytes);
+        index.set(number, entry);
+      },
+      get: async (_id, number) => await readPart(file, index.get(number)),
+      delete: async (_id, number) => void index.delete(number),
+    },
+    finish: async (facts) => {
+      const parts = [...index.values()].sort(([a], [b]) => a - b);
+      const text = Buffer.from(JSON.stringify({ facts, parts }));
+      await write(Buffer.concat([text, trailerOf(text)]));
+      await file.syncData();
+      await close();
+      await fileSystem.rename(part, own);
+      await fileSystem.syncDirectory(directory);
+    },
+    abandon: async () => {
+      await last.catch(() => {});
+      try {
+        await close();
+      } finally {
+        await fileSystem.remove(part).catch((error: unknown) => {
+          // It has got its name.
+          if ((error as { readonly code?: unknown }).code !== 'ENOENT') throw error;
+        });
+      }
+    },
+  };
+}
+
+/**
+ * Opens a snapshot file.
+ *
+ * @throws {SnapshotDamagedError} `ERR_SNAPSHOT_DAMAGED`: `damaged`, `foreign`, `newer-format`; what the file system throws.
+ */
+export async function openSnapshotFile(fileSystem: FileSystem, name: string): Promise<SnapshotFileReader> {
+  const file = await fileSystem.open(name);
+  try {
+    const { facts, parts } = await readIndex(file, path.basename(name));
+    const index = new Map(parts.map((entry) => [entry[0], entry]));
+    const refuse = async () => {
+      throw new Error('a snapshot file that is there does not change');
+    };
+    const get = async (_id: string, part: number) => readPart(file, index.get(part));
+    return { facts, store: { partBytesMax, get, put: refuse, delete: refuse }, close: () => file.close() };
+  } catch (error) {
+    await file.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function readIndex(
+  file: OpenFile,
+  id: string,
+): Promise<{ readonly facts: SnapshotFacts; readonly parts: readonly IndexEntry[] }> {
+  const fail = (reason: SnapshotDamage, detail: string): never => {
+    throw new SnapshotDamagedError(reason, detail, { id });
+  };
+  const size = await file.size();
+  const first = await readAt(file, 0, head.length);
+  if (!magic.equals(first.subarray(0, magic.length))) {
+    fail(first.some((byte) => byte !== 0) ? 'foreign' : 'damaged', 'it does not begin as a snapshot does');
+  }
+  const found = first[magic.length] ?? 0;
+  if (found > format) fail('newer-format', `format is ${found}, this release knows ${format}`);
+  const trailer = await readAt(file, Math.max(0, size - trailerBytes), trailerBytes);
+  const isEnd = trailer.length === trailerBytes && trailer.subarray(8).equals(trailerMagic);
+  const length = isEnd ? trailer.readUInt32LE(0) : 0;
+  if (found !== format || !isEnd || length > size - head.length - trailerBytes) fail('damaged', 'its end is missing');
+  const text = await readAt(file, size - trailerBytes - length, length);
+  if (!trailerOf(text).equals(trailer)) fail('damaged', 'its index is not what was written');
+  return JSON.parse(text.toString());
+}
+
+/** `undefined` for a part that is not there, also when the file ends within it. */
+async function readPart(file: OpenFile, entry: IndexEntry | undefined): Promise<Uint8Array | undefined> {
+  if (entry === undefined) return undefined;
+  const [, offset, length] = entry;
+  const bytes = await readAt(file, offset, length);
+  return bytes.length === length ? bytes : undefined;
+}
+
+async function readAt(file: OpenFile, position: number, length: number): Promise<Buffer> {
+  const into = Buffer.allocUnsafe(length);
+  return into.subarray(0, await file.read(into, position));
+}
+
+function trailerOf(index: Uint8Array): Buffer {
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(index.length, 0);
+  trailer.writeUInt32LE(checksum(index), 4);
+  return Buffer.concat([trailer, trailerMagic]);
+}
