@@ -19,9 +19,23 @@ export const faultProfiles = [
 ] as const;
 
 /** A named set of rules. `calm` disturbs nothing. */
-export type FaultProfile = (typeof faultProfiles)[number] | 'calm' | 'close' | 'swallow' | 'conflict' | 'stale-reads';
+export type FaultProfile =
+  | (typeof faultProfiles)[number]
+  | 'calm'
+  | 'close'
+  | 'swallow'
+  | 'conflict'
+  | 'stale-reads'
+  | 'altered';
 
 const alone = (fault: FaultKind, probability: number): readonly FaultRule[] => [{ fault, probability }];
+
+/** Of objects alone: bodies that arrive as others than they were sent. */
+const alterations = (rate: number): readonly FaultRule[] => [
+  { fault: 'alter-body', probability: rate / 2 },
+  { fault: 'shorten-body', probability: rate / (2 - rate) },
+  { fault: 'alter-request', probability: rate },
+];
 
 /** What `all-mixed` mixes. `swallow` is not in it: it needs a client with a time limit. */
 const mixed: readonly FaultKind[] = [
@@ -40,7 +54,8 @@ const mixed: readonly FaultKind[] = [
 ];
 
 /**
- * The rules of a profile. In `all-mixed` the kinds share `rate` evenly, and every read that is not consistent may be stale.
+ * The rules of a profile. In `all-mixed` the kinds share `rate` evenly, every read that is not consistent may be stale, and objects of S3
+ * may be altered on their way.
  */
 export function faultRules(profile: FaultProfile, rate = 0.1): readonly FaultRule[] {
   switch (profile) {
@@ -56,13 +71,15 @@ export function faultRules(profile: FaultProfile, rate = 0.1): readonly FaultRul
         { fault: 'swallow-before', probability: rate / 2 },
         { fault: 'swallow-after', probability: rate / (2 - rate) },
       ];
+    case 'altered':
+      return alterations(rate);
     case 'stale-reads':
       return [{ fault: 'stale', probability: rate }];
     case 'all-mixed': {
       const share = rate / mixed.length;
       // Rules are tried one after the other, so each one's chance is taken from what its predecessors left.
       const rules = mixed.map((fault, index): FaultRule => ({ fault, probability: share / (1 - share * index) }));
-      return [...rules, { fault: 'stale', probability: 0.5 }];
+      return [...rules, { fault: 'stale', probability: 0.5 }, ...alterations(share)];
     }
     default:
       return alone(profile, rate);

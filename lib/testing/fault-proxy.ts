@@ -1,10 +1,11 @@
 /**
  * A seeded HTTP proxy before a real engine that loses, cuts, doubles, delays and invents answers.
  *
- *     client --> proxy --> engine (dynalite, DynamoDB Local, …)
+ *     client --> proxy --> engine (dynalite, DynamoDB Local, …; or what speaks S3)
  *                 | for each request: read it whole, ask the chooser, carry the fault out
  *
- * It knows operations by their `X-Amz-Target` header, so a fault can strike just the third PutItem. Without a fault it is
+ * It knows operations by their `X-Amz-Target` header, those of S3 by method and path, so a fault can strike just the third PutItem, or the
+ * PutObject of one key. Without a fault it is
  * transparent: bodies byte for byte, headers as they came, `x-amz-crc32` included. A client that has gone does not call its
  * request back: what is held is still delivered, as on a real network.
  *
@@ -17,7 +18,7 @@ import { cannedAnswer, conflict, serverError, throttled, type WireAnswer } from 
 import { AnswerMemory } from './fault-memory.js';
 import { type FaultProfile, faultRules } from './fault-profiles.js';
 import { type ChosenFault, chooser, type FaultChooser, type FaultKind, type FaultRule } from './fault-rules.js';
-import { cut, endToEnd, lose, type Received, receive, reply, whole } from './fault-wire.js';
+import { altered, cut, endToEnd, lose, type Received, receive, reply, shortened, whole } from './fault-wire.js';
 
 /** Which faults: a named profile with its rate, or rules of one's own. */
 export type FaultChoice =
@@ -154,7 +155,7 @@ class Relay {
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     try {
       const received = await receive(req);
-      const fault = this.#choose(received.operation);
+      const fault = this.#choose(received.operation, decodeURIComponent(received.url));
       this.#requests += 1;
       if (fault === undefined) {
         this.#passed += 1;
@@ -190,20 +191,28 @@ class Relay {
         return lose(res, 'reset-before');
       case '5xx-after':
         await this.#deliver(received);
-        return reply(res, serverError(rule.body === undefined ? coin >= 0.5 : rule.body === 'html'));
+        return reply(res, serverError(rule.body === undefined ? coin >= 0.5 : rule.body === 'html', received));
       case '5xx-before':
-        return reply(res, serverError(rule.body === undefined ? coin >= 0.5 : rule.body === 'html'));
+        return reply(res, serverError(rule.body === undefined ? coin >= 0.5 : rule.body === 'html', received));
       case 'throttle':
-        return reply(res, throttled(received.operation));
+        return reply(res, throttled(received));
       case 'conflict':
-        return reply(res, conflict(received.operation, received.body));
+        return reply(res, conflict(received));
       case 'stale':
         return reply(res, this.#memory.recall(received.body, coin) ?? (await this.#deliver(received)));
       case 'delay':
         return reply(res, await this.#delay(fault, received));
       case 'answer':
         if (rule.canned?.applied) await this.#deliver(received);
-        return reply(res, cannedAnswer(rule.canned ?? { status: 500 }));
+        return reply(res, cannedAnswer(rule.canned ?? { status: 500 }, received));
+      case 'alter-body': {
+        const answer = await this.#deliver(received);
+        return reply(res, { ...answer, body: altered(answer.body, coin) });
+      }
+      case 'shorten-body':
+        return reply(res, shortened(await this.#deliver(received)));
+      case 'alter-request':
+        return reply(res, await this.#deliver({ ...received, body: altered(received.body, coin) }));
     }
   }
 

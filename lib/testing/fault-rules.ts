@@ -28,25 +28,31 @@ export type FaultKind =
   | 'duplicate'
   /** Reset now; the request reaches the engine `delayMs` later (writes only, by default 0 to 5 s). */
   | 'late'
-  /** A 5xx answer, JSON or HTML, before. */
+  /** A 5xx answer, JSON (of S3, XML) or HTML, before. */
   | '5xx-before'
   /** A 5xx answer, JSON or HTML, after. */
   | '5xx-after'
-  /** 400 ProvisionedThroughputExceededException, before. */
+  /** 400 ProvisionedThroughputExceededException, before; of S3, 503 SlowDown. */
   | 'throttle'
-  /** 400 TransactionConflictException, or a transaction cancelled for TransactionConflict; before. */
+  /** 400 TransactionConflictException, or a transaction cancelled for TransactionConflict; of S3, 409; before. */
   | 'conflict'
   /** Held for `delayMs` (by default 50 ms to 2 s), on the way there or on the way back. */
   | 'delay'
   /** A GetItem that is not consistent gets an older answer of the same GetItem, where one is remembered. */
   | 'stale'
   /** The answer given in `canned`, before, or after with `applied: true`. */
-  | 'answer';
+  | 'answer'
+  /** One byte of the answer's body is another one (by default of GetObject only: who else has checksums?); after. */
+  | 'alter-body'
+  /** Half of the answer's body, with the length that fits it (by default of GetObject only); after. */
+  | 'shorten-body'
+  /** One byte of the request's body is another one when the engine gets it (by default of PutObject only). */
+  | 'alter-request';
 
 /** An answer made up by a rule of kind `answer`. */
 export interface CannedAnswer {
   readonly status: number;
-  /** Name of the error; makes the usual JSON body. */
+  /** Name of the error; makes the usual JSON body, of S3 the usual XML. */
   readonly type?: string | undefined;
   readonly message?: string | undefined;
   /** Further members of the JSON body, for instance `CancellationReasons`. */
@@ -57,7 +63,7 @@ export interface CannedAnswer {
   readonly applied?: boolean | undefined;
 }
 
-/** Operations by name, or the usual groups; `streams`: what readers of streams ask. */
+/** Operations by name, of DynamoDB or of S3, or the usual groups; `streams`: what readers of streams ask. */
 export type FaultOperations = 'reads' | 'writes' | 'data' | 'streams' | 'all' | readonly string[];
 
 /** One rule. */
@@ -65,6 +71,8 @@ export interface FaultRule {
   readonly fault: FaultKind;
   /** @defaultValue `data`: reads and writes of items, not of tables; `late` and `conflict`: `writes`; `stale`: GetItem */
   readonly operations?: FaultOperations | undefined;
+  /** Only requests whose path has this in it: of S3, the key of the object. @defaultValue all */
+  readonly path?: string | undefined;
   /** Chance for each request of these operations, 0 to 1. @defaultValue 1 */
   readonly probability?: number | undefined;
   /** Lets this many of them pass first. @defaultValue 0 */
@@ -92,8 +100,14 @@ export interface ChosenFault {
   readonly rule: FaultRule;
 }
 
-const writes: readonly string[] = ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem', 'TransactWriteItems'];
-const reads: readonly string[] = ['GetItem', 'BatchGetItem', 'Query', 'Scan', 'TransactGetItems'];
+const writes: readonly string[] = [
+  ...['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem', 'TransactWriteItems'],
+  ...['PutObject', 'DeleteObject', 'DeleteObjects'],
+];
+const reads: readonly string[] = [
+  ...['GetItem', 'BatchGetItem', 'Query', 'Scan', 'TransactGetItems'],
+  ...['GetObject', 'HeadObject', 'ListObjectsV2'],
+];
 const data: readonly string[] = [...reads, ...writes];
 export const streamsOperations: readonly string[] = ['DescribeStream', 'GetShardIterator', 'GetRecords', 'ListStreams'];
 
@@ -101,13 +115,17 @@ const defaultOperations: Partial<Record<FaultKind, FaultOperations>> = {
   late: 'writes',
   conflict: 'writes',
   stale: ['GetItem'],
+  'alter-body': ['GetObject'],
+  'shorten-body': ['GetObject'],
+  'alter-request': ['PutObject'],
 };
 const defaultDelays: Partial<Record<FaultKind, readonly [number, number]>> = {
   late: [0, 5_000],
   delay: [50, 2_000],
 };
 
-function isAbout(rule: FaultRule, operation: string): boolean {
+function isAbout(rule: FaultRule, operation: string, path: string): boolean {
+  if (rule.path !== undefined && !path.includes(rule.path)) return false;
   const operations = rule.operations ?? defaultOperations[rule.fault] ?? 'data';
   if (operations === 'all') return true;
   if (operations === 'data') return data.includes(operation);
@@ -116,8 +134,8 @@ function isAbout(rule: FaultRule, operation: string): boolean {
   return (operations === 'writes' ? writes : operations).includes(operation);
 }
 
-/** Chooses a fault, or none, for one operation after the other. */
-export type FaultChooser = (operation: string) => ChosenFault | undefined;
+/** Chooses a fault, or none, for one request after the other. */
+export type FaultChooser = (operation: string, path?: string) => ChosenFault | undefined;
 
 /** Makes the seeded chooser of `rules`. Throws a `RangeError` for a probability outside 0 to 1. */
 export function chooser(rules: readonly FaultRule[], seed: number): FaultChooser {
@@ -128,11 +146,11 @@ export function chooser(rules: readonly FaultRule[], seed: number): FaultChooser
   }
   const source = seededRandom(seed);
   const counts = rules.map(() => ({ met: 0, struck: 0 }));
-  return (operation) => {
+  return (operation, path = '/') => {
     let chosen: ChosenFault | undefined;
     rules.forEach((rule, index) => {
       const count = counts[index];
-      if (count === undefined || !isAbout(rule, operation)) return;
+      if (count === undefined || !isAbout(rule, operation, path)) return;
       const [draw, wait, coin] = [source.next(), source.next(), source.next()];
       count.met += 1;
       if (chosen !== undefined || count.met <= (rule.skip ?? 0) || count.struck >= (rule.times ?? Infinity)) return;

@@ -4,10 +4,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { WireAnswer } from './fault-answers.js';
 import type { FaultKind } from './fault-rules.js';
+import { s3OperationOf } from './s3-operation.js';
 
 /** A request, read whole. */
 export interface Received {
+  /** By the `X-Amz-Target` header, or of S3, which has none, by method and path. */
   readonly operation: string;
+  readonly isS3: boolean;
   readonly method: string;
   readonly url: string;
   readonly headers: readonly string[];
@@ -23,11 +26,13 @@ export async function whole(stream: IncomingMessage): Promise<Buffer> {
 
 /** Reads a request to its end. Rejects when the client leaves before. */
 export async function receive(req: IncomingMessage): Promise<Received> {
+  const { method = 'POST', url = '/' } = req;
   const target = String(req.headers['x-amz-target'] ?? '');
+  // Clients of S3 say what they hash, or that they do not.
+  const isS3 = target === '' && req.headers['x-amz-content-sha256'] !== undefined;
   return {
-    operation: target.slice(target.indexOf('.') + 1),
-    method: req.method ?? 'POST',
-    url: req.url ?? '/',
+    operation: isS3 ? (s3OperationOf(method, url).operation ?? '') : target.slice(target.indexOf('.') + 1),
+    ...{ isS3, method, url },
     headers: req.rawHeaders,
     body: await whole(req),
   };
@@ -69,4 +74,21 @@ export function cut(res: ServerResponse, answer: WireAnswer): void {
   head(res, answer);
   res.flushHeaders();
   res.write(answer.body.subarray(0, answer.body.length >> 1), () => socket?.destroySoon());
+}
+
+/** Bytes of which one is another. `coin`: which one. */
+export function altered(body: Buffer, coin: number): Buffer {
+  const copy = Buffer.from(body);
+  const at = Math.floor(coin * copy.length);
+  if (copy.length > 0) copy[at] = (copy[at] as number) ^ 0x01;
+  return copy;
+}
+
+/** Half of the body, and the length that fits it. */
+export function shortened(answer: WireAnswer): WireAnswer {
+  const body = answer.body.subarray(0, answer.body.length >> 1);
+  const headers = answer.headers.map((word, index) =>
+    index % 2 === 1 && answer.headers[index - 1]?.toLowerCase() === 'content-length' ? String(body.length) : word,
+  );
+  return { ...answer, headers, body };
 }
