@@ -30,6 +30,21 @@ export class InvalidEventError extends LeydenError {
   }
 }
 
+/** `ERR_LOG_NOT_EMPTY`: a log was to begin with a state, and there is something in it already. Nothing was changed. */
+export class LogNotEmptyError extends LeydenError {
+  /** Number of its last event. */
+  readonly seq: number;
+
+  constructor(log: string, seq: number) {
+    super(
+      'ERR_LOG_NOT_EMPTY',
+      `Cannot begin ${log} with a state: there is something in it already, up to event ${seq}; choose a place that is new`,
+      { outcome: 'not-done', retryable: false },
+    );
+    this.seq = seq;
+  }
+}
+
 /** `ERR_CLOSED`: the instance was closed. Nothing was done. */
 export class ClosedError extends LeydenError {
   constructor(action: string, system: string) {

@@ -3,13 +3,14 @@
  *
  * @module
  */
-export { atomStorage } from './atom-storage.js';
+export { atomStorage, openAtomLog } from './atom-storage.js';
 export type { HandleAnswer, HandleOptions } from './call.js';
 export {
   ClosedError,
   HandleDeadlineError,
   HandlerError,
   InvalidEventError,
+  LogNotEmptyError,
   OverloadedError,
   PoisonedError,
   ReadOnlyError,
@@ -25,6 +26,8 @@ export type { Mode, PrevaylerOptions, Progress } from './options.js';
 export type { PastState } from './past.js';
 export { type ChangesFrom, openPrevayler, Prevayler, type WaitOptions } from './prevayler.js';
 export type { Change, Upcast } from './replica.js';
+export { SealedError, type SealedReason } from './sealed-error.js';
+export { sealedStorage } from './sealed-storage.js';
 export type { AutomaticSnapshots } from './snapshot-keeper.js';
 export type {
   Log,

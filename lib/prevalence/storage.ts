@@ -126,10 +126,11 @@ export interface Log {
   prepare(text: string): Promise<PreparedBody>;
   append(batch: Batch, body?: PreparedBody): Promise<Appended>;
   /**
-   * Gives a log in which there is nothing yet the state that it begins with, as a snapshot that covers all before it. When it was
-   * cut short it is called again, with the same base.
+   * Gives a log in which there is no event yet the state that it begins with, as a snapshot that covers all before it. It needs no
+   * `recover` before it, and the consumer is restored from the base at the next `catchUp` or `append` if not at once. As long as it is
+   * not done, nobody appends to the log; when it was cut short it is called again, with the same base.
    *
-   * @throws when there is something in the log.
+   * @throws {LogNotEmptyError} `ERR_LOG_NOT_EMPTY` when there is an event in the log, or a state that it has begun with.
    */
   begin(base: LogBase, signal?: AbortSignal): Promise<void>;
   hold(options: HoldOptions): Promise<void>;

@@ -30,5 +30,11 @@ export {
 export type { CannedAnswer, FaultKind, FaultOperations, FaultRule } from './fault-rules.js';
 export { type DynamoDBLocalFound, findDynamoDBLocal } from './find-dynamodb-local.js';
 export { Given, type GivenOptions, given, type WhenOptions } from './given.js';
+export {
+  type StorageFact,
+  type StorageFactory,
+  storageContract,
+  type TestedStore,
+} from './storage-contract/index.js';
 export * from './streams/index.js';
 export { VirtualClock, type VirtualClockOptions } from './virtual-clock.js';

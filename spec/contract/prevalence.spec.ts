@@ -1,60 +1,76 @@
-// Goal: a prevalent system is the same on every storage. Method: one contract, run over the storage in memory and over the one on
-// atoms, on each engine that is to be had here.
-import { describe } from '@jest/globals';
+// Goal: a prevalent system is the same on every storage. Method: the contract that is public, run over the storage in memory and over
+// the one on atoms, on each engine that is to be had here.
+import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
+import type { Engine } from '../../lib/engine/index.js';
 import { atomStorage, transientStorage } from '../../lib/prevalence/index.js';
-import { describeEngine, type EngineRow, engines } from '../support/engines.js';
+import { type StorageFactory, storageContract, type TestedStore } from '../../lib/testing/index.js';
+import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
 import { isWriteStep, steppedEngine } from '../support/stepped-engine.js';
-import type { StorageFactory } from './prevalence-bench.js';
-import { storageContract } from './prevalence-contract.js';
 
-const limits = { instances: 'many', eventBytesMax: 8 * 1_024 * 1_024 } as const;
+const eventBytesMax = 8 * 1_024 * 1_024;
 
-const transient: StorageFactory = {
-  ...limits,
-  async open() {
-    const newStore = () => {
-      const storage = transientStorage();
-      return { view: () => storage };
-    };
-    return { newStore, close: async () => {} };
-  },
-};
+function contractOf<Store extends TestedStore>(factory: StorageFactory<Store>): void {
+  for (const { name, run } of storageContract(factory)) it(name, run, 60_000);
+}
 
-/** Each store is a system of its own in one table, each view a table object of its own. */
-function onAtoms(row: EngineRow): StorageFactory {
+/** A system of its own in one table, each view a table object of its own. */
+interface AtomStore extends TestedStore {
+  readonly engine: Engine;
+  readonly tableName: string;
+  readonly system: string;
+}
+
+let systems = 0;
+
+function atomStore(engine: Engine, tableName: string): AtomStore {
+  systems += 1;
+  const system = `system-${systems}`;
+  let writes = 0;
+  const counted = steppedEngine(engine, (step) => {
+    if (isWriteStep(step)) writes += 1;
+    return undefined;
+  });
   return {
-    ...limits,
-    async open() {
-      const { engine, uniqueTable, close } = await row.open();
-      const tableName = uniqueTable();
-      let [stores, writes] = [0, 0];
-      const counted = steppedEngine(engine, (step) => {
-        if (isWriteStep(step)) writes += 1;
-        return undefined;
-      });
-      await new AtomTable({ engine, tableName }).create();
-      const newStore = () => {
-        stores += 1;
-        const name = `system-${stores}`;
-        return {
-          view: () => atomStorage(new AtomTable({ engine: counted, tableName }), name),
-          writes: () => writes,
-        };
-      };
-      return {
-        newStore,
-        async close() {
-          await engine.deleteTable(tableName);
-          await close();
-        },
-      };
-    },
+    ...{ engine, tableName, system },
+    view: () => atomStorage(new AtomTable({ engine: counted, tableName }), system),
+    writes: () => writes,
   };
 }
 
-describe('transientStorage', () => storageContract(transient));
+/** Puts something else in the place of a part. */
+async function damagePart({ engine, tableName, system }: AtomStore, id: string): Promise<void> {
+  const items = new AtomTable({ engine, tableName }).writeOnce();
+  const key = `${system}/part/${id}/0`;
+  await items.delete(key);
+  await items.put(key, Buffer.from('something else'));
+}
+
+describe('transientStorage', () => {
+  contractOf({
+    eventBytesMax,
+    newStore() {
+      const storage = transientStorage();
+      return { view: () => storage };
+    },
+  });
+});
 
 describe('atomStorage', () => {
-  for (const row of engines) describeEngine(row, () => storageContract(onAtoms(row)));
+  for (const row of engines) {
+    describeEngine(row, () => {
+      let opened: OpenEngine;
+      let tableName: string;
+      beforeAll(async () => {
+        opened = await row.open();
+        tableName = opened.uniqueTable();
+        await new AtomTable({ engine: opened.engine, tableName }).create();
+      }, 120_000);
+      afterAll(async () => {
+        await opened.engine.deleteTable(tableName);
+        await opened.close();
+      });
+      contractOf({ eventBytesMax, damageSnapshot: damagePart, newStore: () => atomStore(opened.engine, tableName) });
+    });
+  }
 });
