@@ -3,6 +3,9 @@
 /** Of the 1,024 bytes of a key; the rest is for what comes behind. */
 const prefixBytesMax = 512;
 
+/** What stands behind a prefix: a system in such a folder of another one would be taken for a part of that. */
+const ownNames: ReadonlySet<string | undefined> = new Set(['head', 'snap', 'page', 'volume', 'body', 'part', 'probe']);
+
 /**
  * A prefix without its last slash: segments of the characters that S3 calls safe, so that a key is the same in every tool, URL and policy.
  *
@@ -14,6 +17,9 @@ export function requirePrefix(action: string, prefix: unknown): string {
   const isSafe = plain
     .split('/')
     .every((segment) => /^[A-Za-z0-9!_.*'()-]+$/.test(segment) && !/^\.\.?$/.test(segment));
+  if (ownNames.has(plain.split('/').at(-1))) {
+    throw new RangeError(`Cannot ${action}: prefix must not end as the names behind prefixes do: ${plain}`);
+  }
   if (isSafe && plain.length <= prefixBytesMax) return plain;
   throw new RangeError(
     `Cannot ${action}: prefix must be 1 to ${prefixBytesMax} of A-Z a-z 0-9 ! _ . * ' ( ) - in segments between single slashes: ` +

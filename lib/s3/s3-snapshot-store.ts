@@ -1,11 +1,11 @@
 /** Parts of snapshots as objects: `<prefix>/part/<id>/<number>`. */
-import { isTransient, systemClock, systemRandom } from '../engine/index.js';
-import { isLeydenError } from '../errors.js';
-import type { SnapshotStore } from '../snapshot/index.js';
-import { SnapshotDamagedError } from '../snapshot/index.js';
+import { systemClock, systemRandom } from '../engine/index.js';
+import { SnapshotDamagedError, type SnapshotStore } from '../snapshot/index.js';
 import { Bucket, requireBucket, type S3ClientLike } from './bucket.js';
+import { ObjectDamagedError } from './errors.js';
+import { deleteObject, putOnce, reading } from './insisting.js';
 import { frameBytes } from './object-frame.js';
-import { Passing, persist, type Sources } from './patience.js';
+import type { Sources } from './patience.js';
 import { requirePrefix } from './prefix.js';
 
 /** Which objects are meant. */
@@ -38,46 +38,19 @@ export function snapshotStoreIn(bucket: Bucket, prefix: string, sources: Sources
   const keyOf = (id: string, part: number) => `${prefix}/part/${id}/${part}`;
   return {
     partBytesMax: partBytesMax - frameBytes,
-    put: (id, part, bytes, options) =>
-      persist(sources, options?.signal, async (signal) => {
-        const key = keyOf(id, part);
-        const outcome = await bucket.put(key, bytes, 'absent', { signal });
-        if (outcome.status === 'stored') return;
-        if (outcome.status === 'not-applied' && outcome.kind === 'refused') throw outcome.error;
-        if (outcome.status !== 'unmet') throw new Passing(outcome.error);
-        // An earlier copy of this put, as a rule. What else it may be is found when it is read.
-        if (await isSame(bucket, key, bytes, signal)) return;
-        throw new SnapshotDamagedError('foreign', 'something else stands under its key', { id, part });
-      }),
-    get: (id, part, options) =>
-      persist(sources, options?.signal, async (signal) => {
-        try {
-          return (await bucket.get(keyOf(id, part), { signal }))?.content;
-        } catch (error) {
-          if (isTransient(error)) throw new Passing(error);
-          if (isLeydenError(error, 'ERR_OBJECT_DAMAGED')) {
-            throw new SnapshotDamagedError('damaged', error.message, { id, part }, error);
-          }
-          throw error;
-        }
-      }),
-    delete: (id, part, options) =>
-      persist(sources, options?.signal, async (signal) => {
-        const outcome = await bucket.delete(keyOf(id, part), { signal });
-        if (outcome.status === 'stored') return;
-        throw outcome.status === 'not-applied' && outcome.kind === 'refused'
-          ? outcome.error
-          : new Passing(outcome.error);
-      }),
+    async put(id, part, bytes, options) {
+      if (await putOnce(bucket, keyOf(id, part), bytes, sources, options?.signal)) return;
+      throw new SnapshotDamagedError('foreign', 'something else stands under its key', { id, part });
+    },
+    async get(id, part, options) {
+      const key = keyOf(id, part);
+      try {
+        return (await reading(sources, options?.signal, (signal) => bucket.get(key, { signal })))?.content;
+      } catch (error) {
+        if (!(error instanceof ObjectDamagedError)) throw error;
+        throw new SnapshotDamagedError(error.reason, error.message, { id, part }, error);
+      }
+    },
+    delete: (id, part, options) => deleteObject(bucket, keyOf(id, part), sources, options?.signal),
   };
-}
-
-async function isSame(bucket: Bucket, key: string, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
-  try {
-    const found = await bucket.get(key, { signal });
-    if (found === undefined) throw new Passing(new Error(`${key} was there and is not`));
-    return Buffer.compare(found.content, bytes) === 0;
-  } catch (error) {
-    throw isTransient(error) ? new Passing(error) : error;
-  }
 }
