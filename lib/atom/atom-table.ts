@@ -25,6 +25,7 @@ import { type DeleteManyOptions, deleteMany, type PutEntry, type PutManyOptions,
 import { type SweepOptions, sweep } from './many/sweep.js';
 import type { Walk } from './many/walk.js';
 import { OpenCells } from './open-cells.js';
+import { SealedOnceItems } from './sealed-once.js';
 import { groundOf } from './table-ground.js';
 import type { CloseOptions, SettledOptions } from './table-life.js';
 import { type CreateOptions, type TableReport, TableSetup, type VerifyOptions } from './table-setup.js';
@@ -427,14 +428,29 @@ export class AtomTable {
     return new WriteOnceItems(this.#ground, this.#retry, (key) => this.#cells.keyOf(this.keyNamed(key)).item);
   }
 
+  /**
+   * @internal The same, with all that is stored sealed; without a codec, what was only compressed is read all the same.
+   */
+  sealedOnce(codec: SealingCodec | undefined): WriteOnceItems {
+    this.#assertOpen('open items of');
+    const itemKeyOf = (key: string) => this.#cells.keyOf(this.keyNamed(key)).item;
+    return new SealedOnceItems(this.#ground, this.#retry, itemKeyOf, codec);
+  }
+
   /** The key of the item that is named `name` alone: in a table with a sort key, that one is `#`. */
   keyNamed(name: string): string | CompositeKey {
     return this.#ground.keyNames.length === 1 ? name : { pk: name, sk: '#' };
   }
 
-  /** Whether the codec of this table encrypts. What lies beside the atoms, journals and snapshots, is not encrypted. */
+  /** Whether the codec of this table encrypts: its atoms, and the prevalent systems in it. */
   get encrypts(): boolean {
-    return this.#codec !== undefined && isSealing(this.#codec) && this.#codec.encrypts === true;
+    return this.encryption !== undefined;
+  }
+
+  /** @internal The codec of this table, if it encrypts. */
+  get encryption(): SealingCodec | undefined {
+    const codec = this.#codec;
+    return codec !== undefined && isSealing(codec) && codec.encrypts === true ? codec : undefined;
   }
 
   /** The table's name, or its ARN, as it was given. */

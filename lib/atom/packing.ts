@@ -298,6 +298,6 @@ function formBytes({ data, annotations = '', codec = '' }: Encoded): number {
 }
 
 /** A table's name, also where it is given by its ARN. */
-function nameOf(table: string): string {
+export function nameOf(table: string): string {
   return table.slice(table.lastIndexOf('/') + 1);
 }

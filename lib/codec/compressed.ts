@@ -36,6 +36,8 @@ const asideBytesMin = 16_384;
 const smallBytesMax = 4_096;
 const smallWindow = { windowBits: 12, memLevel: 6 } as const;
 const codecName = 'compressed';
+/** The codec name of bytes that are compressed already: trying it again costs time and room. */
+export const packedName = 'packed';
 
 /** Options of {@link compressed}. */
 export interface CompressedOptions {
@@ -95,6 +97,7 @@ class Compressed implements SealingCodec {
   readonly name: string = codecName;
   readonly form: ValueCodec;
   readonly acceptsUnsealed: boolean = true;
+  readonly addsBytes: number = fixedBytes + codecName.length;
   readonly #bytesMin: number;
   readonly #bytesMax: number;
   readonly #level: number;
@@ -115,7 +118,7 @@ class Compressed implements SealingCodec {
 
   seal(form: Encoded, _place: Place): Encoded | Promise<Encoded> {
     const content = contentOf(form);
-    if (content.length < this.#bytesMin) return form;
+    if (content.length < this.#bytesMin || form.codec === packedName) return form;
     if (content.length > this.#bytesMax) {
       const limit = `compressed() takes up to ${this.#bytesMax}; raise bytesMax for all who read it, or split the value`;
       throw new UnsupportedValueError('value', `its form has ${content.length} bytes, and ${limit}`);

@@ -17,6 +17,7 @@ import { checkKeyId, checkMessages, giveAccess, KeySource, keyFrom, type Sealing
 
 /** AWS KMS makes ciphertexts of up to 6,144 bytes, and about 184 for a data key. */
 const wrappedBytesMax = 6_144;
+const wrappedBytesUsual = 184;
 
 /** A fresh data key, open and wrapped. */
 export interface DataKey {
@@ -137,6 +138,7 @@ export class DataKeys extends KeySource {
     giveAccess(this, {
       sealing: () => this.#sealing(),
       ids: () => [this.id],
+      wrappedBytes: wrappedBytesUsual,
       opening: (id, wrapped) => (id === this.id && wrapped !== undefined ? this.#keyOf(wrapped) : undefined),
     });
   }

@@ -33,6 +33,8 @@ const label = 'leyden-jar encrypted';
 const prefix = 'encrypted:';
 const fixedBytes = 2;
 const lengthBytes = 2;
+/** Of the form beneath, with a short name. */
+const formHeadBytes = 12;
 
 /** Options of {@link encrypted}. */
 export interface EncryptedOptions {
@@ -124,6 +126,14 @@ class Encrypted implements SealingCodec {
     this.#context = context;
     this.form = form ?? inner?.form ?? compactCodec;
     this.acceptsUnsealed = acceptPlain;
+  }
+
+  get addsBytes(): number {
+    const [source] = this.#sources;
+    const ids = (source as KeyAccess).ids().map((id) => id.length);
+    const { wrappedBytes } = source as KeyAccess;
+    const header = fixedBytes + (wrappedBytes === 0 ? 0 : lengthBytes + wrappedBytes);
+    return prefix.length + Math.max(...ids) + header + nonceBytes + tagBytes + formHeadBytes;
   }
 
   seal(form: Encoded, place: Place): Encoded | Promise<Encoded> {

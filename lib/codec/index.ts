@@ -26,6 +26,6 @@ export { nativeNestingMax } from './native.js';
 export { type Note, notesOf } from './notes.js';
 export { type NumbersAs, numberReader } from './numbers.js';
 export { openBytes, sealBytes, sealedBytesMore, sealedWith } from './sealed-bytes.js';
-export { isSealing, type Place, type SealingCodec } from './sealing.js';
+export { isSealing, type Place, type SealingCodec, withForm } from './sealing.js';
 export { jsonCodec, type ValueCodec } from './value-codec.js';
 export { isHeavier } from './weight.js';

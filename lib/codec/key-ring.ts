@@ -99,6 +99,7 @@ export class KeyRing extends KeySource {
     giveAccess(this, {
       sealing: () => this.#sealing(),
       ids: () => this.ids,
+      wrappedBytes: 0,
       opening: (id, wrapped) => (wrapped === undefined ? this.#entries.get(id)?.key : undefined),
     });
   }

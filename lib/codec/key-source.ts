@@ -22,6 +22,8 @@ export interface KeyAccess {
   sealing(): SealingKey | Promise<SealingKey>;
   /** Ids of all keys, for messages. */
   ids(): readonly string[];
+  /** Bytes of the wrapped key that travels with what it seals, about; 0 where none does. */
+  readonly wrappedBytes: number;
   /** The key of an id; `undefined` where the source does not know the id, or keys of the other kind. */
   opening(id: string, wrapped: Uint8Array | undefined): KeyObject | Promise<KeyObject> | undefined;
 }

@@ -6,7 +6,7 @@
  * It says itself what it was sealed with, so whoever opens it needs no other note, and bytes that were never sealed are told from
  * it by the magic: no frame of this library begins with it.
  */
-import { compressed } from './compressed.js';
+import { compressed, packedName } from './compressed.js';
 import { DecodeError } from './errors.js';
 import { contentOf, formBytesMax, formFrom, headBytes, headOf } from './form-bytes.js';
 import type { Encoded } from './held.js';
@@ -22,13 +22,22 @@ const squeezer = compressed({ bytesMax: formBytesMax });
 /** Sealing adds no more than this, keys that travel with it included. */
 export const sealedBytesMore: number = 8 * 1_024;
 
-/** Seals bytes for a place. At once, or later where the codec waits. Made anew, it may be other bytes: send one result again. */
-export function sealBytes(codec: SealingCodec, bytes: Uint8Array, place: Place): Uint8Array | Promise<Uint8Array> {
-  const sealed = codec.seal({ data: { B: bytes }, codec: bytesName }, place);
+/**
+ * Seals bytes for a place. At once, or later where the codec waits. Made anew, it may be other bytes: send one result again.
+ *
+ * @param packed whether they are compressed, so that it would be in vain to compress them
+ */
+export function sealBytes(
+  codec: SealingCodec,
+  bytes: Uint8Array,
+  place: Place,
+  { packed = false }: { readonly packed?: boolean } = {},
+): Uint8Array | Promise<Uint8Array> {
+  const sealed = codec.seal({ data: { B: bytes }, codec: packed ? packedName : bytesName }, place);
   return after<Encoded, Uint8Array>(sealed, (form) => Buffer.concat([magic, headOf(form), contentOf(form)]));
 }
 
-/** The name of the codec that sealed `bytes`; `undefined` where they were not sealed. `raw`: a layer let them through. */
+/** The name of the codec that sealed `bytes`; `undefined` where they were not sealed. `raw` or `packed`: a layer let them through. */
 export function sealedWith(bytes: Uint8Array): string | undefined {
   if (!isSealed(bytes)) return undefined;
   const head = bytes.subarray(magic.length, magic.length + headBytes(bytes.subarray(magic.length)));
@@ -60,15 +69,19 @@ export function openBytes(
 /** What is authentic, or was never sealed: the bytes, perhaps compressed. */
 function openRest(form: Encoded, place: Place): Uint8Array | Promise<Uint8Array> {
   const { codec = '', data } = form;
-  if (codec === bytesName && 'B' in data) return data.B;
+  if (isBytes(codec) && 'B' in data) return data.B;
   if (!squeezer.opens(codec)) {
     const detail = `it is sealed by codec ${JSON.stringify(codec)}, which is not given here`;
     throw new DecodeError(place.key, 'foreign', detail);
   }
   return after(squeezer.open(form, place), (opened) => {
-    if (opened.codec === bytesName && 'B' in opened.data) return opened.data.B;
+    if (isBytes(opened.codec) && 'B' in opened.data) return opened.data.B;
     throw new DecodeError(place.key, 'damaged', 'compressed bytes: something else is in it');
   });
+}
+
+function isBytes(codec: string | undefined): boolean {
+  return codec === bytesName || codec === packedName;
 }
 
 function isSealed(bytes: Uint8Array): boolean {

@@ -59,6 +59,66 @@ export interface SealingCodec {
    * @defaultValue false
    */
   readonly encrypts?: boolean | undefined;
+  /**
+   * Bytes that it adds to a form, about: a journal plans the room in its head by it.
+   * @defaultValue 64
+   */
+  readonly addsBytes?: number | undefined;
+}
+
+const variants = new WeakMap<SealingCodec, Map<ValueCodec, SealingCodec>>();
+
+/** The same layer over another form; one object for each form, as handles of one atom must be opened with the same codec. */
+export function withForm(codec: SealingCodec, form: ValueCodec): SealingCodec {
+  let made = variants.get(codec);
+  if (made === undefined) {
+    made = new Map();
+    variants.set(codec, made);
+  }
+  let variant = made.get(form);
+  if (variant === undefined) {
+    variant = new Variant(codec, form);
+    made.set(form, variant);
+  }
+  return variant;
+}
+
+class Variant implements SealingCodec {
+  readonly form: ValueCodec;
+  readonly #codec: SealingCodec;
+
+  constructor(codec: SealingCodec, form: ValueCodec) {
+    this.#codec = codec;
+    this.form = form;
+  }
+
+  get name(): string {
+    return this.#codec.name;
+  }
+
+  get acceptsUnsealed(): boolean | undefined {
+    return this.#codec.acceptsUnsealed;
+  }
+
+  get encrypts(): boolean | undefined {
+    return this.#codec.encrypts;
+  }
+
+  get addsBytes(): number | undefined {
+    return this.#codec.addsBytes;
+  }
+
+  seal(form: Encoded, place: Place): Encoded | Promise<Encoded> {
+    return this.#codec.seal(form, place);
+  }
+
+  opens(codecName: string): boolean {
+    return this.#codec.opens(codecName);
+  }
+
+  open(sealed: Encoded, place: Place): Encoded | Promise<Encoded> {
+    return this.#codec.open(sealed, place);
+  }
 }
 
 /** Whether a codec is a layer over another. */

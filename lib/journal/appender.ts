@@ -7,6 +7,7 @@
  * A writer is known by its name in the journal before it puts a body, and at most two bodies are ahead of its last commit:
  * so those that a crash leaves behind can be found.
  */
+import type { SealingCodec } from '../codec/index.js';
 import { unlessAborted } from '../engine/index.js';
 import type { Appended, Batch, PreparedBody } from './batch.js';
 import { type BodyPlace, bodyKeys, putBody } from './body.js';
@@ -22,6 +23,8 @@ export interface AppenderOptions
     Omit<TurnRooms, 'keys' | 'numbers' | 'right' | 'room' | 'prepareAgain'> {
   /** The head's item is kept within this many bytes. */
   readonly headBytesMax: number;
+  /** What the head is sealed with. */
+  readonly codec?: SealingCodec | undefined;
   readonly newName: () => string;
 }
 

@@ -1,4 +1,5 @@
 /** How much the head's tail may take, so that its item costs what it may. */
+import type { SealingCodec } from '../codec/index.js';
 import type { Binder } from './binder.js';
 import { pack } from './commit-text.js';
 import type { Follower } from './follower.js';
@@ -12,6 +13,8 @@ export interface HeadRoomOptions {
   readonly binder?: Binder | undefined;
   /** The head's item is kept within this many bytes. */
   readonly headBytesMax: number;
+  /** What the head is sealed with. */
+  readonly codec?: SealingCodec | undefined;
 }
 
 /** Each writer in the evidence takes about this much of the head's item; there are at most twice eight. */
@@ -21,6 +24,8 @@ const evidenceWritersMax = 16;
 const factsBytes = 85 + 120;
 /** And the number of volumes, where there are any. */
 const volumesBytes = 12;
+/** What a layer adds that does not say it. */
+const sealingBytes = 64;
 /** What a commit takes in a tail beside its events, about. */
 const commitBytes = 40;
 /** Tails of less are not worth a page. */
@@ -43,10 +48,16 @@ export class HeadRoom {
     const writers = Math.min(this.#writers(), evidenceWritersMax);
     const names = Buffer.byteLength(keys.head) + Buffer.byteLength(label);
     const volumes = this.#options.binder === undefined ? 0 : volumesBytes;
-    const taken = factsBytes + names + writers * evidenceBytes + volumes + (note?.byteLength ?? 0);
+    const taken = factsBytes + names + writers * evidenceBytes + volumes + this.#sealing + (note?.byteLength ?? 0);
     if (note === undefined) return Math.max(headBytesMax - taken, roomBytesMin);
     // A note that is larger than it may be makes the head dearer with each commit: then what is paid for is used.
     return Math.max(headBytesMax, Math.ceil((taken + roomBytesMin) / unitBytes) * unitBytes) - taken;
+  }
+
+  /** What sealing adds, about: with keys of a key service it depends on the key. */
+  get #sealing(): number {
+    const { codec } = this.#options;
+    return codec === undefined ? 0 : (codec.addsBytes ?? sealingBytes);
   }
 
   /** Writers in the evidence, about. Where commits were passed over, the tail tells of them. */

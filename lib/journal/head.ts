@@ -68,7 +68,8 @@ export function tailBytes(tail: readonly Commit[]): Uint8Array {
   return bytes;
 }
 
-function tailOf(bytes: Uint8Array): readonly Commit[] {
+/** The commits in these bytes; worked out once for each object. */
+export function tailOf(bytes: Uint8Array): readonly Commit[] {
   let tail = decoded.get(bytes);
   if (tail === undefined) {
     tail = decodeCommits(bytes);
@@ -128,13 +129,18 @@ export const headCodec: ValueCodec = {
       ...(members.note !== undefined && { note: bytes(members, 'note') }),
       ...(members.closed !== undefined && { closed: text(members, 'closed') }),
     };
-    const last = head.tail.at(-1);
-    if (last !== undefined && (last.place !== head.place || last.first + last.count - 1 !== head.seq)) {
-      throw new Error('a tail that does not end at the head');
-    }
-    return head;
+    return requireTail(head);
   },
 };
+
+/** Throws for a head whose tail does not end at it. */
+export function requireTail(head: Head): Head {
+  const last = head.tail.at(-1);
+  if (last !== undefined && (last.place !== head.place || last.first + last.count - 1 !== head.seq)) {
+    throw new Error('a tail that does not end at the head');
+  }
+  return head;
+}
 
 function number(value: number): AttributeValue {
   return { N: String(value) };

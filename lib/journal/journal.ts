@@ -11,6 +11,7 @@
  * bytes live, and the rules of `protocol.ts`. Any number of writers on any number of machines may append; all see one order.
  */
 import type { AtomTable, ItemAtom, WatchOptions } from '../atom/index.js';
+import type { SealingCodec } from '../codec/index.js';
 import type { Clock } from '../engine/index.js';
 import { Appender } from './appender.js';
 import type { Appended, Batch, PreparedBody } from './batch.js';
@@ -23,7 +24,7 @@ import { Descent } from './descent.js';
 import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterError } from './errors.js';
 import { type Consumer, Follower } from './follower.js';
 import { type Head, type Holder, noChain } from './head.js';
-import { headOptions } from './heads.js';
+import { headOptions, sealedHeadOptions } from './heads.js';
 import { type JournalKeys, journalKeys } from './keys.js';
 import { decodePage } from './page.js';
 import { tailFrom } from './protocol.js';
@@ -57,6 +58,10 @@ export interface JournalOptions {
    * @defaultValue 8 MB
    */
   readonly appendBytesMax?: number;
+  /**
+   * What all of the journal goes through: its head, and the items beside it. @defaultValue nothing
+   */
+  readonly codec?: SealingCodec | undefined;
   /** @defaultValue the clock of the table */
   readonly clock?: Clock;
   /**
@@ -158,8 +163,10 @@ export class Journal {
     this.name = name;
     this.#keys = journalKeys(name);
     this.#clock = options.clock ?? clock;
-    this.#head = table.atomOf<Head>(table.keyNamed(this.#keys.head), headOptions);
-    this.#items = table.writeOnce();
+    const { codec } = options;
+    const atomOptions = codec === undefined ? headOptions : sealedHeadOptions(codec);
+    this.#head = table.atomOf<Head>(table.keyNamed(this.#keys.head), atomOptions);
+    this.#items = table.sealedOnce(codec);
     this.#readFloor = readFloor;
     this.#appendBytesMax = appendBytesMax;
     const shared = { name, label, items: this.#items, keys: this.#keys, head: this.#head, clock: this.#clock };
@@ -178,7 +185,7 @@ export class Journal {
     const idOf = (bytes: number) => Buffer.from(randomBytes(bytes)).toString('base64url');
     this.#appender = new Appender({
       ...shared,
-      ...{ follower: this.#follower, spiller: this.#spiller, binder: this.#binder, headBytesMax },
+      ...{ follower: this.#follower, spiller: this.#spiller, binder: this.#binder, headBytesMax, codec },
       newName: () => idOf(6),
       newJournalId: () => idOf(12),
     });

@@ -17,6 +17,7 @@ import { type AtomStorageOptions, bindPointer, type LogParts } from './log-parts
 import { loadSnapshot, pastStart } from './log-recovery.js';
 import { makeSnapshot } from './log-snapshots.js';
 import { pruneLog } from './prune.js';
+import { explainSealed } from './sealed-error.js';
 import type {
   Log,
   LogBase,
@@ -45,15 +46,16 @@ export class AtomLog implements Log {
   readonly #parts: LogParts;
 
   constructor(options: AtomLogOptions) {
-    const { table, name, consumer, format, clock, onWarning, makingMsMax, headBytesMax, appendBytesMax } = options;
+    const { table, name, consumer, format, clock, onWarning, codec, makingMsMax, headBytesMax, appendBytesMax } =
+      options;
     this.#options = options;
     const pointer = new SnapshotPointer(table, table.keyNamed(`${name}/snap`), {
-      clock,
+      ...{ clock, codec },
       ...(makingMsMax !== undefined && { makingMsMax }),
     });
     this.#journal = new Journal(table, name, {
       consumer,
-      ...{ label: format, clock, onWarning },
+      ...{ label: format, clock, onWarning, codec },
       ...(headBytesMax !== undefined && { headBytesMax }),
       ...(appendBytesMax !== undefined && { appendBytesMax }),
       readFloor: () => pointer.read(),
@@ -162,7 +164,10 @@ export class AtomLog implements Log {
     }
   }
 
-  /** A store that refuses the very first requests is mostly a table that is missing, or has other keys: says so. */
+  /**
+   * A store that refuses the very first requests is mostly a table that is missing, or has other keys: says so. And pointer or head
+   * that can't be read are mostly sealed in another way.
+   */
   async #explained(work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -171,7 +176,7 @@ export class AtomLog implements Log {
       if (name === 'ValidationException' || name === 'ResourceNotFoundException') {
         await this.#options.table.verify();
       }
-      throw error;
+      throw explainSealed(this.#options.name, this.#options.codec, error);
     }
   }
 }

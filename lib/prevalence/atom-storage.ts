@@ -6,7 +6,7 @@
  *   <name>/body/<w>/<n>  events of large commits
  */
 import type { AtomTable } from '../atom/index.js';
-import { itemSnapshotStore } from '../snapshot/index.js';
+import { itemSnapshotStore, sealedSnapshotStore } from '../snapshot/index.js';
 import { AtomLog } from './atom-log.js';
 import type { AtomStorageOptions } from './log-parts.js';
 import type { Log, LogRequest, Storage } from './storage.js';
@@ -14,7 +14,8 @@ import type { Log, LogRequest, Storage } from './storage.js';
 /**
  * Keeps a system in a table: any number of instances, on any number of machines, one order.
  *
- * Works with single-item conditional writes alone. Many systems may share a table, and a table with other atoms serves too.
+ * Works with single-item conditional writes alone. Many systems may share a table, and a table with other atoms serves too. Where
+ * the codec of the table encrypts, the system is encrypted with it: as through {@link sealedStorage}, which says what that hides.
  *
  * @param name names the system's items; the same for all its instances, unlike all others in the table
  *
@@ -36,14 +37,8 @@ export function atomStorage(table: AtomTable, name: string, options: AtomStorage
   if (typeof table?.writeOnce !== 'function') {
     throw new TypeError(`Cannot keep system ${name}: table must be an AtomTable, not ${typeof table}`);
   }
-  if (table.encrypts) {
-    throw new TypeError(
-      `Cannot keep system ${name}: the table's codec encrypts, and journals and snapshots would lie beside it unencrypted; ` +
-        'give the codec to the atoms instead, or keep the system in another AtomTable',
-    );
-  }
   const { clock } = table.sources;
-  return { name, clock, open: (request) => openAtomLog(table, name, options, request) };
+  return { name, clock, seals: true, open: (request) => openAtomLog(table, name, options, request) };
 }
 
 /** @internal `prepared` is waited for before anything is read. */
@@ -54,8 +49,10 @@ export function openAtomLog(
   request: LogRequest,
   prepared?: Promise<unknown>,
 ): Log {
-  const store = options.snapshots ?? itemSnapshotStore(table.writeOnce(), name);
+  const codec = request.codec ?? table.encryption;
+  const parts = options.snapshots ?? itemSnapshotStore(table.writeOnce(), name);
+  const store = sealedSnapshotStore(parts, codec, { table: table.tableName, name });
   const { randomBytes } = table.sources;
   const newId = () => Buffer.from(randomBytes(9)).toString('base64url');
-  return new AtomLog({ ...request, ...options, table, name, store, newId, prepared });
+  return new AtomLog({ ...request, ...options, codec, table, name, store, newId, prepared });
 }

@@ -39,6 +39,7 @@ export type {
   PruneReport,
   Retention,
   SnapshotInfo,
+  SnapshotRequest,
   Storage,
 } from './storage.js';
 export type { PrevaylerStats } from './system.js';

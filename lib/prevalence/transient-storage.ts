@@ -34,5 +34,5 @@ export function transientStorage(options: AtomStorageOptions & { readonly clock?
   // Each instance has a table object of its own, as if it ran on another machine.
   const open = (request: LogRequest) =>
     openAtomLog(new AtomTable({ engine, tableName }), 'transient', rest, request, prepared);
-  return { name: 'transient', clock, open };
+  return { name: 'transient', clock, seals: true, open };
 }

@@ -19,9 +19,11 @@ export {
   type PageEnd,
   requireJournalRetention,
   requireSnapshotRetention,
+  retainedIds,
   type SnapshotRetention,
 } from './retention.js';
 export { type SnapshotProgress, SnapshotSchedule, type SnapshotScheduleOptions } from './schedule.js';
+export { type PartsOf, sealedSnapshotStore } from './sealed-store.js';
 export { type ReadSnapshotOptions, readSnapshot } from './snapshot-reader.js';
 export { type WriteSnapshotOptions, type WrittenSnapshot, writeSnapshot } from './snapshot-writer.js';
 export { type DecodedState, decodeState } from './state-decoder.js';

@@ -9,6 +9,7 @@
  * snapshotters and pruners at once, on any number of machines, each either takes its turn or is told what stands against it.
  */
 import type { AtomTable, CallOptions, ItemAtom } from '../atom/index.js';
+import { compactCodec, type SealingCodec, withForm } from '../codec/index.js';
 import { type Clock, systemClock } from '../engine/index.js';
 import { SnapshotPointerError } from './pointer-errors.js';
 import * as rules from './pointer-rules.js';
@@ -36,6 +37,8 @@ export interface SnapshotPointerOptions {
   readonly makingMsMax?: number;
   /** @defaultValue the process's clocks */
   readonly clock?: Clock;
+  /** What the pointer is sealed with. @defaultValue nothing: native attributes, readable in the console */
+  readonly codec?: SealingCodec | undefined;
 }
 
 /** What `SnapshotPointer.plan` decides by. */
@@ -63,11 +66,12 @@ export class SnapshotPointer {
   #journalId: string | undefined;
 
   constructor(table: AtomTable, key: unknown, options: SnapshotPointerOptions = {}) {
-    const { makingMsMax = makingMsMaxDefault, clock = systemClock } = options;
+    const { makingMsMax = makingMsMaxDefault, clock = systemClock, codec: sealing } = options;
     if (!(makingMsMax > 0)) {
       throw new RangeError(`Cannot open a snapshot pointer: makingMsMax must be a positive number: ${makingMsMax}`);
     }
-    this.#atom = table.atomOf<SnapValue>(key, { initial: noSnap, codec: 'native', large: 'refuse' });
+    const codec = sealing === undefined ? 'native' : withForm(sealing, compactCodec);
+    this.#atom = table.atomOf<SnapValue>(key, { initial: noSnap, codec, large: 'refuse' });
     this.#clock = clock;
     this.#makingMsMax = makingMsMax;
   }
