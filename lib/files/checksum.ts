@@ -5,3 +5,8 @@ import { crc32c } from '@node-rs/crc32';
 export function checksum(...pieces: readonly Uint8Array[]): number {
   return pieces.reduce((sum, piece) => crc32c(piece, sum), 0);
 }
+
+/** Of a piece that comes after others, whose checksum is `before`. */
+export function checksumOn(before: number, piece: Uint8Array): number {
+  return crc32c(piece, before);
+}

@@ -3,4 +3,15 @@
  *
  * @module
  */
+export {
+  DirectoryError,
+  DirectoryHeldError,
+  type DirectoryReason,
+  type HeldReason,
+  type HolderFacts,
+  type JournalDamage,
+  JournalDamagedError,
+} from './errors.js';
+export { type FileStorageOptions, fileStorage } from './file-storage.js';
 export type { FileSystem, OpenFile } from './file-system.js';
+export type { HolderIdentity, Life, Machine } from './machine.js';

@@ -1,0 +1,393 @@
+/**
+ * A log in files: what an instance does with the directory. Each file beside this one does one thing: `directory.ts` writes,
+ * `journal-reader.ts` reads, `log-recovery.ts` loads, `log-snapshots.ts` makes and removes snapshots.
+ *
+ * One that writes shares the open directory with the others of its storage object, and works in turn with them. One that only reads
+ * has nothing open, and looks at the files.
+ */
+import {
+  type Appended,
+  AppendTooLargeError,
+  AppendUnknownError,
+  type Batch,
+  type Commit,
+  chainAfter,
+  type Draft,
+  emptyHead,
+  type Head,
+  type HoldOptions,
+  JournalCompactedError,
+  NotWriterError,
+  type PreparedBody,
+  type ReadCommit,
+  Right,
+} from '../journal/index.js';
+import {
+  type Log,
+  type LogBase,
+  LogNotEmptyError,
+  type PastStart,
+  type PastTarget,
+  type PruneReport,
+  type SnapshotInfo,
+  type SnapshotRequest,
+} from '../prevalence/index.js';
+import type { Directory } from './directory.js';
+import { JournalDamagedError } from './errors.js';
+import { Vanished } from './journal-files.js';
+import { type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
+import { type LogParts, positionAt, positionAtStart } from './log-parts.js';
+import { keptSnapshots, type Loaded, loadNewest, pastStart } from './log-recovery.js';
+import { makeSnapshot, pruneFiles, writeFile } from './log-snapshots.js';
+
+/** A fold lets other work in after so long. */
+const sliceMs = 20;
+/** Commits that are folded between two looks at the clock. */
+const sliceCommits = 64;
+
+export interface FileLogOptions {
+  /** Opens what is needed; called once, by `recover`. */
+  open(): Promise<LogParts>;
+  /** Called once, after the last use. */
+  leave(isStopped: boolean): Promise<void>;
+  readonly name: string;
+  readonly instance: string;
+  readonly appendBytesMax: number;
+}
+
+export class FileLog implements Log {
+  readonly instance: string;
+  readonly appendBytesMax: number;
+  readonly #options: FileLogOptions;
+  readonly #right: Right;
+  #parts: LogParts | undefined;
+  #position: JournalPosition = positionAtStart;
+  #seqWanted = 0;
+  /** Number of the last commit from here. */
+  #n = 0;
+  #closing: Promise<void> | undefined;
+  readonly #stop = new AbortController();
+
+  constructor(options: FileLogOptions) {
+    this.#options = options;
+    this.instance = options.instance;
+    this.appendBytesMax = options.appendBytesMax;
+    this.#right = new Right(options.name, options.instance);
+  }
+
+  get seqWanted(): number {
+    return this.#seqWanted;
+  }
+
+  async recover(signal?: AbortSignal): Promise<void> {
+    this.#parts = await this.#options.open();
+    const parts = this.#parts;
+    await this.#inTurn(async () => {
+      await this.#load(parts, signal);
+      await this.#fold(parts, signal);
+    });
+  }
+
+  async catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void> {
+    const parts = this.#open();
+    const { directory } = parts;
+    const isThere = () => directory !== undefined && directory.end?.place === this.#position.place;
+    if (!isThere()) await this.#inTurn(() => this.#fold(parts, signal));
+    // Only who still holds the directory knows that nothing is newer.
+    if (consistency === 'strong') await directory?.requireMine();
+  }
+
+  fitsHead(_text: string): boolean {
+    return true;
+  }
+
+  requireSize(bytes: number): void {
+    const { name } = this.#options;
+    if (bytes > this.appendBytesMax) throw new AppendTooLargeError(name, bytes, this.appendBytesMax);
+  }
+
+  async prepare(_text: string): Promise<PreparedBody> {
+    throw new Error('Cannot put events apart from their commit: a file takes them with it');
+  }
+
+  append(batch: Batch): Promise<Appended> {
+    const { parts, directory } = this.#writable();
+    return this.#unlessStopped(
+      directory.turn(async () => {
+        await this.#fold(parts);
+        return this.#append(parts, directory, batch);
+      }),
+    );
+  }
+
+  async begin({ captured, seq, time }: LogBase, signal?: AbortSignal): Promise<void> {
+    const { parts, directory } = this.#writable();
+    await directory.turn(async () => {
+      const isBegun = this.#position.place === 1 && this.#position.seq === seq && this.#position.time === time;
+      if (this.#position.place > 0 && !(isBegun && parts.files.snapshots.length === 1)) {
+        throw new LogNotEmptyError(parts.name, this.#position.seq);
+      }
+      const point = { ...positionAtStart, place: 1, seq, time };
+      if (!isBegun) await writeFile(parts, directory, { captured, at: point }, signal);
+      if (parts.files.first === undefined) await directory.beginAt(point);
+      parts.consumer.restore(captured, { seq, time });
+      this.#position = directory.end as JournalPosition;
+      this.#seqWanted = seq;
+    });
+  }
+
+  async hold({ takeOver = false }: HoldOptions): Promise<void> {
+    const { instance: writer } = this;
+    await this.append({
+      claims: true,
+      decide: ({ image, time }) => {
+        if (image.holder !== undefined && !takeOver) {
+          const reason = 'another instance holds it alone';
+          throw new NotWriterError(this.#options.name, reason, image.holder.writer, image.epoch);
+        }
+        return { text: '', count: 0, holds: { epoch: image.epoch + 1, holder: { writer, since: time } } };
+      },
+    });
+  }
+
+  async release(): Promise<void> {
+    await this.append({
+      claims: true,
+      decide: ({ image: { epoch, holder } }) =>
+        holder?.writer === this.instance ? { text: '', count: 0, holds: { epoch, holder: undefined } } : undefined,
+    });
+    this.#right.forget();
+  }
+
+  async snapshots(_signal?: AbortSignal): Promise<readonly SnapshotInfo[]> {
+    const parts = this.#open();
+    if (parts.directory === undefined) await parts.files.list();
+    const kept = await keptSnapshots(parts);
+    parts.newest = kept.at(-1);
+    return kept;
+  }
+
+  async snapshot(request: SnapshotRequest): Promise<SnapshotInfo | undefined> {
+    const { parts, directory } = this.#writable();
+    const isOthers = () => directory.isAtSnapshots || parts.files.snapshots.at(-1) !== placeOf(parts.newest);
+    if (request.due && isOthers()) return undefined;
+    const capture = () =>
+      directory.turn(async () => {
+        await this.#fold(parts, request.signal);
+        await directory.requireMine();
+        directory.turnOver();
+        return { captured: parts.consumer.capture(), at: this.#position };
+      });
+    const appendNothing = async () => {
+      await this.append({ claims: true, decide: () => ({ text: '', count: 0 }) });
+    };
+    return directory.snapshotTurn(() => makeSnapshot(parts, directory, { capture, appendNothing }, request));
+  }
+
+  prune(_signal?: AbortSignal): Promise<PruneReport> {
+    const { parts, directory } = this.#writable();
+    return directory.snapshotTurn(() => pruneFiles(parts, directory));
+  }
+
+  async *read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
+    const { files, directory, name } = this.#open();
+    try {
+      if (directory === undefined) await files.list();
+      const limit = directory?.end;
+      if (limit?.number === 0 || files.first === undefined) return;
+      const first = await files.fileOfSeq(Math.max(from, 1));
+      if (first === undefined) throw new JournalCompactedError(name, from);
+      const start = { ...first.starts, number: first.number, offset: first.length };
+      for await (const { found } of readJournal(files, start, { limit, signal })) {
+        for (const { read } of found) if (read.commit.first + read.commit.count > from) yield read;
+      }
+    } catch (error) {
+      throw error instanceof Vanished ? new JournalCompactedError(name, from) : error;
+    }
+  }
+
+  async pastStart(target: PastTarget, signal?: AbortSignal): Promise<PastStart> {
+    const parts = this.#open();
+    return pastStart(parts, target, parts.directory?.end, signal);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#parts === undefined ? Promise.resolve() : this.#options.leave(this.#stop.signal.aborted);
+    return this.#closing;
+  }
+
+  stop(reason: unknown): void {
+    this.#stop.abort(reason);
+  }
+
+  #open(): LogParts {
+    if (this.#parts === undefined) throw new Error(`Cannot use the log of ${this.#options.name}: call recover() first`);
+    return this.#parts;
+  }
+
+  #writable(): { readonly parts: LogParts; readonly directory: Directory } {
+    const parts = this.#open();
+    const { directory } = parts;
+    if (directory === undefined) throw new TypeError(`Cannot write to ${parts.name}: the log was opened to read`);
+    return { parts, directory };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const directory = this.#parts?.directory;
+    return this.#unlessStopped(directory === undefined ? this.#alone(work) : directory.turn(work));
+  }
+
+  #own: Promise<unknown> = Promise.resolve();
+
+  /** One fold at a time, where there is no turn. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#own.then(work);
+    this.#own = done.catch(() => {});
+    return done;
+  }
+
+  /** Ends the waiting; what was begun goes on, and nobody is told of it. */
+  #unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#stop;
+    return new Promise((resolve, reject) => {
+      const stopped = () => {
+        reject(new AppendUnknownError(this.#options.name, this.instance, this.#n + 1, signal.reason));
+      };
+      if (signal.aborted) stopped();
+      else signal.addEventListener('abort', stopped, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stopped));
+    });
+  }
+
+  /** Begins again, with the newest snapshot that can be read. */
+  async #load(parts: LogParts, signal: AbortSignal | undefined): Promise<void> {
+    const { captured, point }: Loaded = await loadNewest(parts, signal);
+    const position = await positionAt(parts, point);
+    parts.consumer.restore(captured, point);
+    // What comes before the snapshot in its file is read again, and passed over.
+    this.#position = position;
+    this.#skipTo = point;
+    this.#seqWanted = Math.max(this.#seqWanted, point.seq);
+  }
+
+  /** What the consumer holds, where it is more than what was read. */
+  #skipTo: Loaded['point'] = positionAtStart;
+
+  /** Folds up to the end. */
+  async #fold(parts: LogParts, signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.#foldOn(parts, signal);
+        return;
+      } catch (error) {
+        if (!(error instanceof Vanished)) throw error;
+        // It was pruned, or a follower has seen what never counted.
+        await this.#load(parts, signal);
+      }
+    }
+  }
+
+  async #foldOn(parts: LogParts, signal: AbortSignal | undefined): Promise<void> {
+    const { directory, files } = parts;
+    const limit = directory?.end;
+    if (limit !== undefined && limit.place === this.#position.place && limit.number === this.#position.number) return;
+    if (directory === undefined) {
+      await files.list();
+      // The first file came after this was opened.
+      if (this.#position.number === 0 && files.first !== undefined)
+        this.#position = await positionAt(parts, this.#skipTo);
+    }
+    if (limit !== undefined) this.#seqWanted = limit.seq;
+    if (limit !== undefined && this.#position.number === 0) this.#position = await positionAt(parts, this.#position);
+    const reading = readJournal(files, this.#position, { limit, signal });
+    for (;;) {
+      const { done, value } = await reading.next();
+      if (done === true) {
+        requireReached(parts, value.position, this.#skipTo);
+        this.#position = directory !== undefined && limit === undefined ? await directory.found(value) : value.position;
+        break;
+      }
+      await this.#take(parts, value.number, value.found);
+    }
+    this.#seqWanted = this.#position.seq;
+  }
+
+  async #take({ consumer, clock, files }: LogParts, number: number, found: readonly Found[]): Promise<void> {
+    let sliceEnd = clock.monotonicMs() + sliceMs;
+    for (const [at, one] of found.entries()) {
+      const { place } = one.read.commit;
+      if (place > this.#skipTo.place) consumer.apply(one.read);
+      else if (place === this.#skipTo.place) requireSame(files, one.read.chain, this.#skipTo);
+      this.#position = { ...pointAfter(this.#position, one), number, offset: one.end };
+      if (at % sliceCommits !== 0 || clock.monotonicMs() < sliceEnd) continue;
+      await new Promise(setImmediate);
+      sliceEnd = clock.monotonicMs() + sliceMs;
+    }
+  }
+
+  async #append({ clock }: LogParts, directory: Directory, batch: Batch): Promise<Appended> {
+    const image = this.#image(directory);
+    if (batch.claims !== true) this.#right.require(image);
+    const time = Math.max(Math.floor(clock.now()), image.time);
+    const draft = batch.decide({ seq: image.seq, image, time });
+    if (draft === undefined) {
+      await directory.requireMine();
+      return { status: 'nothing', conflicts: 0 };
+    }
+    const commit = this.#commitOf(image, draft, time);
+    const chain = chainAfter(image.chain, commit);
+    this.#position = await directory.append({ commit, chain, holds: draft.holds });
+    this.#n = commit.n;
+    this.#seqWanted = this.#position.seq;
+    if (batch.claims === true) this.#right.claimed(this.#image(directory));
+    batch.adopt?.(commit);
+    return { status: 'applied', commit, adopted: true, conflicts: 0 };
+  }
+
+  /** The head, as a journal in a table would have it. */
+  #image({ journalId }: Directory): Head {
+    const { place, seq, time, chain, epoch, holder } = this.#position;
+    return { ...emptyHead(journalId, ''), place, seq, time, chain, epoch, holder };
+  }
+
+  #commitOf(image: Head, draft: Draft, now: number): Commit {
+    const { text, count, time = now, handlerVersion, stateDigest, marks = [] } = draft;
+    const lines = text === '' ? 0 : text.split('\n').length;
+    if (lines !== count || !Number.isSafeInteger(time) || time < image.time) {
+      throw new TypeError(
+        `Cannot append to a journal: count is ${count} of ${lines} lines, time ${time} or out of range`,
+      );
+    }
+    const [place, first, n] = [image.place + 1, image.seq + 1, this.#n + 1];
+    const own = { writer: this.instance, n, prev: this.#n, body: undefined, skip: [], retires: false };
+    return { ...own, place, first, count, time, text, marks, handlerVersion, stateDigest };
+  }
+}
+
+type Found = Parameters<typeof pointAfter>[1] & { readonly end: number };
+
+function placeOf(newest: SnapshotInfo | undefined): number | undefined {
+  return (newest as { readonly place?: number } | undefined)?.place;
+}
+
+/** A journal that ends before its snapshot has lost its end. */
+function requireReached({ files }: LogParts, end: JournalPosition, { place, chain }: Loaded['point']): void {
+  if (end.place < place && files.last !== undefined) {
+    const detail = `it ends with commit ${end.place}, and there is a snapshot of commit ${place}`;
+    throw new JournalDamagedError(files.pathOf('journal', files.last), 'older-than-snapshot', detail, {
+      offset: end.offset,
+      place: end.place,
+    });
+  }
+  if (end.place === place) requireSame(files, end.chain, { place, chain });
+}
+
+function requireSame(
+  files: LogParts['files'],
+  found: string,
+  { place, chain }: Pick<Loaded['point'], 'place' | 'chain'>,
+) {
+  if (found === chain) return;
+  const detail = 'its digest chain is not that of the journal after its last commit';
+  throw new JournalDamagedError(files.pathOf('snapshot', place), 'gap', detail, { place });
+}

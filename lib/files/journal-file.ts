@@ -1,0 +1,101 @@
+/**
+ * One file of the journal, to write: it is made whole with its header, and then only grows, by one record at a time.
+ *
+ *   .part: header, and what is carried over ─► sync ─► the name, if nothing has it ─► directory synced ─► records
+ *
+ * The name is given by a link and not by a rename: one who was deposed and does not know it yet must not put its file in the place of
+ * the file of who came after.
+ */
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import type { SealingCodec } from '../codec/index.js';
+import type { Commit } from '../journal/index.js';
+import { encodeCommit, type Holds } from './commit-record.js';
+import type { FileSystem, OpenFile } from './file-system.js';
+import { encodeHeader, type JournalFacts, type JournalHeader, saltBytes } from './journal-header.js';
+import { nameOf, partOf } from './names.js';
+import { frame, recordKinds } from './record.js';
+import { sealBody } from './sealing.js';
+import { writeAll } from './write-all.js';
+
+/** A commit on its way into a file. */
+export interface Entry {
+  readonly commit: Commit;
+  readonly chain: string;
+  readonly holds: Holds | undefined;
+}
+
+export interface MakeOptions {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly facts: JournalFacts;
+  readonly codec: SealingCodec | undefined;
+  /** A commit of the file before that counts here. */
+  readonly carried: Entry | undefined;
+  /** Told when something is synced from here on: when that fails nobody knows what is there. */
+  readonly onSync: () => void;
+}
+
+/** The bytes of a record that holds a commit. */
+export async function recordOf({ framing, seal }: JournalHeader, { commit, chain, holds }: Entry): Promise<Buffer> {
+  return frame(framing, recordKinds.commit, await sealBody(seal, encodeCommit(commit, chain, holds), commit.place));
+}
+
+export class JournalFile {
+  readonly header: JournalHeader;
+  /** Bytes in it that are synced. */
+  length: number;
+  readonly #file: OpenFile;
+
+  private constructor(header: JournalHeader, file: OpenFile, length: number) {
+    this.header = header;
+    this.#file = file;
+    this.length = length;
+  }
+
+  /** @throws what the file system throws; `EEXIST` when the number is taken. */
+  static async make({ fileSystem, directory, facts, codec, carried, onSync }: MakeOptions): Promise<JournalFile> {
+    const name = nameOf('journal', facts.number);
+    const part = path.join(directory, partOf('journal', facts.number, facts.epoch));
+    const { header, bytes } = await encodeHeader(facts, name, randomBytes(saltBytes), codec);
+    const first = carried === undefined ? [] : [await recordOf(header, carried)];
+    const content = Buffer.concat([bytes, ...first]);
+    // Of an attempt that failed.
+    if (fileSystem.identityOf(part) !== undefined) await fileSystem.remove(part);
+    const file = await fileSystem.create(part);
+    try {
+      await writeAll(file, content, 0);
+      onSync();
+      await file.syncData();
+      await fileSystem.link(part, path.join(directory, name));
+      await fileSystem.remove(part);
+      await fileSystem.syncDirectory(directory);
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
+    return new JournalFile(header, file, content.length);
+  }
+
+  /** Writes a record behind the last one that was synced. */
+  async write(record: Uint8Array): Promise<void> {
+    await writeAll(this.#file, record, this.length);
+  }
+
+  /** What was written is part of the file from now on. */
+  async sync(record: Uint8Array): Promise<void> {
+    await this.#file.syncData();
+    this.length += record.length;
+  }
+
+  /** Says that nothing comes after this, so that whoever opens the journal next doubts nothing of it. */
+  async end(): Promise<void> {
+    const record = frame(this.header.framing, recordKinds.end, new Uint8Array());
+    await this.write(record);
+    await this.sync(record);
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}

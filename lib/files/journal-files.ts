@@ -1,0 +1,185 @@
+/**
+ * Which files of a journal there are: the row of journal files, dense from the oldest kept on, and the snapshots beside it.
+ *
+ *   journal-3 ── journal-4 ── journal-5      each says how much of the one before counts, and where in the journal that is
+ *        ▲ snapshot-120
+ *
+ * What the directory lists is the truth; headers are read once.
+ */
+import path from 'node:path';
+import type { SealingCodec } from '../codec/index.js';
+import { JournalFormatError } from '../journal/index.js';
+import { directoryError, JournalDamagedError } from './errors.js';
+import type { FileSystem } from './file-system.js';
+import { decodeHeader, headerBytesMax, type JournalHeader } from './journal-header.js';
+import { type FileKind, isNothing, isPart, nameOf, parseName } from './names.js';
+
+export interface JournalFilesOptions {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  readonly label: string;
+  readonly codec: SealingCodec | undefined;
+}
+
+/** A file of the journal is not there any more: it was pruned, or is lost. Caught by whoever reads. */
+export class Vanished extends Error {
+  readonly number: number;
+
+  constructor(number: number) {
+    super(nameOf('journal', number));
+    this.number = number;
+  }
+}
+
+export class JournalFiles {
+  /** Names in the directory that are none of ours. */
+  isForeign = false;
+  /** Names of what was not finished. */
+  parts: readonly string[] = [];
+  /** Numbers of the journal files, ascending. */
+  numbers: readonly number[] = [];
+  /** Places of the snapshots, ascending. */
+  snapshots: readonly number[] = [];
+  readonly options: JournalFilesOptions;
+  #headers = new Map<number, JournalHeader>();
+  #journalId: string | undefined;
+
+  constructor(options: JournalFilesOptions) {
+    this.options = options;
+  }
+
+  get first(): number | undefined {
+    return this.numbers[0];
+  }
+
+  get last(): number | undefined {
+    return this.numbers.at(-1);
+  }
+
+  /** Whether there is nothing of ours in the directory. */
+  get isEmpty(): boolean {
+    return this.numbers.length + this.snapshots.length === 0;
+  }
+
+  get journalId(): string | undefined {
+    return this.#journalId;
+  }
+
+  pathOf(kind: FileKind, number: number): string {
+    return path.join(this.options.directory, nameOf(kind, number));
+  }
+
+  /** @throws {JournalDamagedError} `ERR_JOURNAL_DAMAGED` when one is missing in the row; `DirectoryError` */
+  async list(): Promise<void> {
+    const names = await this.#names();
+    const ours = names.map(parseName);
+    const numbersOf = (kind: FileKind) =>
+      ours.flatMap((name) => (name?.kind === kind ? [name.number] : [])).sort((a, b) => a - b);
+    this.parts = names.filter(isPart);
+    this.isForeign = names.some((name, at) => ours[at] === undefined && !isPart(name) && !isNothing(name));
+    this.snapshots = numbersOf('snapshot');
+    const numbers = numbersOf('journal');
+    for (const [at, number] of numbers.entries()) {
+      const wanted = (numbers[0] as number) + at;
+      if (number === wanted) continue;
+      throw new JournalDamagedError(this.pathOf('journal', wanted), 'missing', 'it is not there, and later ones are');
+    }
+    for (const number of this.#headers.keys()) if (!numbers.includes(number)) this.#headers.delete(number);
+    this.numbers = numbers;
+  }
+
+  has(number: number): boolean {
+    return this.numbers.includes(number);
+  }
+
+  /** @throws {Vanished} when the file is not there; what {@link decodeHeader} throws. */
+  async header(number: number): Promise<JournalHeader> {
+    const known = this.#headers.get(number);
+    if (known !== undefined) return known;
+    const { label, codec, directory } = this.options;
+    const file = nameOf('journal', number);
+    const bytes = await this.#beginningOf(number);
+    const expected = { path: this.pathOf('journal', number), file, number, system: directory, label, codec };
+    const header = await decodeHeader(bytes, expected);
+    this.#requireId(header);
+    this.#headers.set(number, header);
+    return header;
+  }
+
+  /** The file that the commit after `place` is in, or will be: the last one that begins at it or before. */
+  async fileAt(place: number): Promise<JournalHeader | undefined> {
+    return this.#lastWhere(({ starts }) => starts.place <= place);
+  }
+
+  /** The file that event `seq` is in, or will be. */
+  async fileOfSeq(seq: number): Promise<JournalHeader | undefined> {
+    return this.#lastWhere(({ starts }) => starts.seq < seq);
+  }
+
+  /** Takes note of a file that was made here. */
+  add(header: JournalHeader): void {
+    this.#requireId(header);
+    this.#headers.set(header.number, header);
+    this.numbers = [...this.numbers, header.number];
+  }
+
+  /** Takes note of files that were removed here. */
+  removed(kind: FileKind, number: number): void {
+    if (kind === 'journal') this.numbers = this.numbers.filter((one) => one !== number);
+    else this.snapshots = this.snapshots.filter((one) => one !== number);
+    if (kind === 'journal') this.#headers.delete(number);
+  }
+
+  addSnapshot(place: number): void {
+    this.snapshots = [...this.snapshots.filter((one) => one !== place), place].sort((a, b) => a - b);
+  }
+
+  /** By halving: headers are read of those that are looked at. */
+  async #lastWhere(holds: (header: JournalHeader) => boolean): Promise<JournalHeader | undefined> {
+    const { numbers } = this;
+    let [low, high] = [0, numbers.length];
+    let found: JournalHeader | undefined;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const header = await this.header(numbers[middle] as number);
+      if (holds(header)) {
+        found = header;
+        low = middle + 1;
+      } else high = middle;
+    }
+    return found;
+  }
+
+  async #names(): Promise<readonly string[]> {
+    const { fileSystem, directory } = this.options;
+    try {
+      return await fileSystem.list(directory);
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'ENOENT') return [];
+      throw directoryError(directory, error);
+    }
+  }
+
+  async #beginningOf(number: number): Promise<Buffer> {
+    const { fileSystem, directory } = this.options;
+    try {
+      const file = await fileSystem.open(this.pathOf('journal', number));
+      try {
+        const bytes = Buffer.alloc(Math.min(await file.size(), headerBytesMax));
+        return bytes.subarray(0, await file.read(bytes, 0));
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'ENOENT') throw new Vanished(number);
+      throw directoryError(directory, error);
+    }
+  }
+
+  #requireId({ journalId }: JournalHeader): void {
+    this.#journalId ??= journalId;
+    if (journalId === this.#journalId) return;
+    const remedy = 'it was deleted and made again meanwhile, or files of two journals are mixed; open it again';
+    throw new JournalFormatError(this.options.directory, 'id', journalId, this.#journalId, remedy);
+  }
+}

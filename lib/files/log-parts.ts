@@ -1,0 +1,68 @@
+/** What a log in files is made of; shared by the files that each do one thing with it. */
+import type { LogRequest, SnapshotInfo } from '../prevalence/index.js';
+import type { Directory } from './directory.js';
+import { directoryError, JournalDamagedError } from './errors.js';
+import type { FileSystem } from './file-system.js';
+import type { JournalFiles } from './journal-files.js';
+import { type JournalPoint, noPoint } from './journal-header.js';
+import type { JournalPosition } from './journal-reader.js';
+import { openSnapshotFile, type SnapshotFacts, type SnapshotFileReader } from './snapshot-file.js';
+
+export interface LogParts extends LogRequest {
+  /** The directory, which is the name of the system in messages as well. */
+  readonly name: string;
+  readonly fileSystem: FileSystem;
+  /** Its own where nothing is written; else that of the open directory. */
+  readonly files: JournalFiles;
+  /** Absent where nothing may be written. */
+  readonly directory: Directory | undefined;
+  /** The newest snapshot that is known here. */
+  newest: SnapshotInfo | undefined;
+  /** Places of snapshots that could not be read here. */
+  readonly damaged: Set<number>;
+  /** What snapshots that were opened say of themselves. */
+  readonly facts: Map<number, SnapshotFacts>;
+}
+
+/** Before anything. */
+export const positionAtStart: JournalPosition = { ...noPoint, number: 0, offset: 0 };
+
+/** What a snapshot says of itself; `undefined` when it is not there any more. */
+export async function factsOf(parts: LogParts, place: number): Promise<SnapshotFacts | undefined> {
+  const known = parts.facts.get(place);
+  if (known !== undefined) return known;
+  const file = await openSnapshot(parts, place);
+  await file?.close();
+  if (file !== undefined) parts.facts.set(place, file.facts);
+  return file?.facts;
+}
+
+/** `undefined` when it is not there any more. */
+export async function openSnapshot(
+  { files, fileSystem, name }: LogParts,
+  place: number,
+): Promise<SnapshotFileReader | undefined> {
+  try {
+    return await openSnapshotFile(fileSystem, files.pathOf('snapshot', place));
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
+    throw directoryError(name, error);
+  }
+}
+
+/**
+ * Where the journal goes on after so many commits: at the beginning of the file in which that is, so that what comes before in it is
+ * read as well, and passed over.
+ */
+export async function positionAt(
+  { files }: LogParts,
+  point: Pick<JournalPoint, 'place' | 'seq' | 'time' | 'chain'>,
+): Promise<JournalPosition> {
+  const { place, seq, time, chain } = point;
+  const header = await files.fileAt(place);
+  if (header !== undefined) return { ...header.starts, number: header.number, offset: header.length };
+  if (files.first === undefined) return { ...positionAtStart, place, seq, time, chain };
+  const missing = files.pathOf('journal', files.first - 1);
+  const detail = 'it is not there, and no snapshot that can be read covers what was in it';
+  throw new JournalDamagedError(missing, 'missing', detail, { place });
+}

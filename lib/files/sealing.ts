@@ -1,0 +1,30 @@
+/** What goes through the codec of a log: the bodies of its records. Each is bound to its file and its place in the journal. */
+import { DecodeError, openBytes, type SealingCodec, sealBytes } from '../codec/index.js';
+
+/** Seals and opens the bodies of the records of one file. */
+export interface BodySeal {
+  readonly codec: SealingCodec | undefined;
+  readonly journalId: string;
+  /** Name of the file. */
+  readonly file: string;
+  /** Of the file's random bytes, in text. */
+  readonly salt: string;
+}
+
+export function sealBody(seal: BodySeal, body: Buffer, place: number): Uint8Array | Promise<Uint8Array> {
+  return seal.codec === undefined ? body : sealBytes(seal.codec, body, placeOf(seal, place));
+}
+
+/** @throws {DecodeError} `ERR_DECODE`, {@link KeyRingError} */
+export function openBody(seal: BodySeal, body: Uint8Array, place: number): Uint8Array | Promise<Uint8Array> {
+  return openBytes(seal.codec, body, placeOf(seal, place));
+}
+
+/** Whether it was not sealed, or with another key, or by another codec: what says nothing about a damage of the file. */
+export function isOfAnotherSeal(error: unknown): boolean {
+  return !(error instanceof DecodeError) || error.reason === 'foreign';
+}
+
+function placeOf({ journalId, file, salt }: BodySeal, version: number) {
+  return { table: journalId, key: file, attribute: 'record', incarnation: salt, version };
+}
