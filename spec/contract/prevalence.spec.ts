@@ -1,10 +1,15 @@
-// Goal: a prevalent system is the same on every storage. Method: the contract that is public, run over the storage in memory and over
-// the one on atoms, on each engine that is to be had here.
+// Goal: a prevalent system is the same on every storage. Method: the contract that is public, run over the storage in memory, over the
+// one on atoms, on each engine that is to be had here, and over files.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
 import type { Engine } from '../../lib/engine/index.js';
+import { fileStorage } from '../../lib/files/index.js';
 import { atomStorage, transientStorage } from '../../lib/prevalence/index.js';
 import { type StorageFactory, storageContract, type TestedStore } from '../../lib/testing/index.js';
+import { countedFiles } from '../support/counted-files.js';
 import { describeEngine, engines, type OpenEngine } from '../support/engines.js';
 import { isWriteStep, steppedEngine } from '../support/stepped-engine.js';
 
@@ -73,4 +78,34 @@ describe('atomStorage', () => {
       contractOf({ eventBytesMax, damageSnapshot: damagePart, newStore: () => atomStore(opened.engine, tableName) });
     });
   }
+});
+
+/** A directory, and all that is in it. */
+interface FileStore extends TestedStore {
+  readonly directory: string;
+}
+
+describe('fileStorage', () => {
+  const place = mkdtempSync(path.join(tmpdir(), 'contract-'));
+  afterAll(() => rmSync(place, { recursive: true, force: true }));
+  const contentOf = (directory: string) =>
+    readdirSync(directory).map((name) => readFileSync(path.join(directory, name)));
+  let stores = 0;
+  contractOf<FileStore>({
+    ...{ eventBytesMax: 32 * 1_024 * 1_024, seals: true },
+    storedBytes: async ({ directory }) => contentOf(directory),
+    async damageSnapshot({ directory }, id) {
+      const name = path.join(directory, id);
+      const bytes = readFileSync(name);
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
+      writeFileSync(name, bytes);
+    },
+    newStore() {
+      stores += 1;
+      const directory = path.join(place, `system-${stores}`);
+      const { fileSystem, writes } = countedFiles();
+      const storage = fileStorage(directory, { fileSystem });
+      return { directory, writes, view: () => storage };
+    },
+  });
 });

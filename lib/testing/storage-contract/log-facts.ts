@@ -107,6 +107,20 @@ export const logFacts: readonly Fact[] = [
     equal((await readAll(log, 1)).length, 2);
   }),
 
+  fact('close waits for an append that is under way', async ({ openLog }) => {
+    const { log, append } = openLog();
+    await log.recover();
+    let isSettled = false;
+    const appended = append(['1']).finally(() => {
+      isSettled = true;
+    });
+    await log.close();
+    // What is told to who waits is told in the same turn of the loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    holds(isSettled, 'the append was to be settled by then');
+    matches(await appended, { seq: 1 });
+  }),
+
   fact('time never goes back, whatever the clock says', async ({ openLog, clock }) => {
     const { log, append } = openLog();
     await log.recover();

@@ -1,5 +1,6 @@
 /** What the facts work on: a small system, a clock that is set by hand, text that can't be packed. */
-import { type Clock, seededRandom } from '../../engine/index.js';
+import { hash } from 'node:crypto';
+import type { Clock } from '../../engine/index.js';
 import { type Handler, withResult } from '../../prevalence/index.js';
 
 /** A clock whose wall time is set by hand. */
@@ -60,13 +61,13 @@ export const collector: {
 
 const noises = new Map<string, string>();
 
-/** Text that can't be packed: `bytes` characters drawn from `seed`. */
+/** Text that can't be packed: `bytes` characters, another text for each `seed`. */
 export function noise(bytes: number, seed = 1): string {
   const known = noises.get(`${bytes}/${seed}`);
   if (known !== undefined) return known;
-  const random = seededRandom(seed);
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  const text = Array.from({ length: bytes }, () => alphabet[random.int(alphabet.length)]).join('');
+  let text = '';
+  for (let part = 0; text.length < bytes; part += 1) text += hash('sha512', `${seed}/${part}`, 'base64url');
+  text = text.slice(0, bytes);
   noises.set(`${bytes}/${seed}`, text);
   return text;
 }
