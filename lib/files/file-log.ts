@@ -121,6 +121,7 @@ export class FileLog implements Log {
   }
 
   async begin({ captured, seq, time }: LogBase, signal?: AbortSignal): Promise<void> {
+    if (this.#parts === undefined) await this.recover(signal);
     const { parts, directory } = this.#writable();
     await directory.turn(async () => {
       const isBegun = this.#position.place === 1 && this.#position.seq === seq && this.#position.time === time;

@@ -8,11 +8,12 @@
  */
 import type { SealingCodec } from '../codec/index.js';
 import { JournalFormatError, noChain } from '../journal/index.js';
+import { explainSealed } from '../prevalence/index.js';
 import { checksum } from './checksum.js';
 import type { Holds } from './commit-record.js';
 import { JournalDamagedError } from './errors.js';
 import { type Framing, frame, frameBytes, framingOf, recordAt, recordKinds } from './record.js';
-import { type BodySeal, isOfAnotherSeal, openBody, sealBody } from './sealing.js';
+import { type BodySeal, openBody, sealBody } from './sealing.js';
 
 /** A point in the journal, and what is true there. */
 export interface JournalPoint extends Holds {
@@ -88,8 +89,8 @@ export interface Expected {
 
 /**
  * @param bytes the first {@link headerBytesMax} bytes of the file
- * @throws {JournalDamagedError} `ERR_JOURNAL_DAMAGED`, {@link JournalFormatError} `ERR_JOURNAL_FORMAT`; `DecodeError` or
- * `KeyRingError` for what is sealed otherwise.
+ * @throws {JournalDamagedError} `ERR_JOURNAL_DAMAGED`, {@link JournalFormatError} `ERR_JOURNAL_FORMAT`; `SealedError`
+ * `ERR_SEALED`, `KeyRingError` `ERR_KEY_MISSING`
  */
 export async function decodeHeader(bytes: Buffer, expected: Expected): Promise<JournalHeader> {
   const { path, number, label, system } = expected;
@@ -120,19 +121,23 @@ export async function decodeHeader(bytes: Buffer, expected: Expected): Promise<J
   }
   const salt = prologue.toString('base64url', saltAt, saltAt + saltBytes);
   const seal = { codec: expected.codec, journalId: facts.journalId, file: expected.file, salt };
-  await requireSeal(seal, check, path);
+  await requireSeal(seal, check, expected);
   return { ...facts, framing, length: prologueBytes + total, seal };
 }
 
-/** Whether the codec is one that can open what is in the file. */
-async function requireSeal(seal: BodySeal, check: string | undefined, path: string): Promise<void> {
+/** The codec must be one that can open what is in the file. */
+async function requireSeal(
+  seal: BodySeal,
+  check: string | undefined,
+  { path, system }: Pick<Expected, 'path' | 'system'>,
+): Promise<void> {
   const sealed = check === undefined ? Buffer.from(seal.journalId) : Buffer.from(check, 'base64');
+  let opened: Uint8Array;
   try {
-    const opened = await openBody(seal, sealed, checkPlace);
-    if (Buffer.from(opened).toString() === seal.journalId) return;
+    opened = await openBody(seal, sealed, checkPlace);
   } catch (error) {
-    if (isOfAnotherSeal(error)) throw error;
-    throw new JournalDamagedError(path, 'foreign', 'it is sealed with another key', { offset: 0, cause: error });
+    throw explainSealed(system, seal.codec, error);
   }
+  if (Buffer.from(opened).toString() === seal.journalId) return;
   throw new JournalDamagedError(path, 'foreign', 'it is sealed for another journal', { offset: 0 });
 }

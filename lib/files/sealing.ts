@@ -1,5 +1,5 @@
 /** What goes through the codec of a log: the bodies of its records. Each is bound to its file and its place in the journal. */
-import { DecodeError, openBytes, type SealingCodec, sealBytes } from '../codec/index.js';
+import { openBytes, type SealingCodec, sealBytes } from '../codec/index.js';
 
 /** Seals and opens the bodies of the records of one file. */
 export interface BodySeal {
@@ -18,11 +18,6 @@ export function sealBody(seal: BodySeal, body: Buffer, place: number): Uint8Arra
 /** @throws {DecodeError} `ERR_DECODE`, {@link KeyRingError} */
 export function openBody(seal: BodySeal, body: Uint8Array, place: number): Uint8Array | Promise<Uint8Array> {
   return openBytes(seal.codec, body, placeOf(seal, place));
-}
-
-/** Whether it was not sealed, or with another key, or by another codec: what says nothing about a damage of the file. */
-export function isOfAnotherSeal(error: unknown): boolean {
-  return !(error instanceof DecodeError) || error.reason === 'foreign';
 }
 
 function placeOf({ journalId, file, salt }: BodySeal, version: number) {

@@ -26,7 +26,7 @@ export type { Mode, PrevaylerOptions, Progress } from './options.js';
 export type { PastState } from './past.js';
 export { type ChangesFrom, openPrevayler, Prevayler, type WaitOptions } from './prevayler.js';
 export type { Change, Upcast } from './replica.js';
-export { SealedError, type SealedReason } from './sealed-error.js';
+export { explainSealed, SealedError, type SealedReason } from './sealed-error.js';
 export { sealedStorage } from './sealed-storage.js';
 export type { AutomaticSnapshots } from './snapshot-keeper.js';
 export type {

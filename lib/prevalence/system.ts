@@ -34,6 +34,8 @@ const fatalCodes: ReadonlySet<string> = new Set([
   'ERR_STATE_SPOILED',
   'ERR_JOURNAL_GAP',
   'ERR_JOURNAL_FORMAT',
+  'ERR_JOURNAL_DAMAGED',
+  'ERR_DIRECTORY_HELD',
 ]);
 
 /** What an instance has done and seen since it was opened. */
