@@ -16,7 +16,7 @@ const open = (table: AtomTable, codec?: SealingCodec) => {
 };
 
 async function storedIn(engine: MemoryEngine): Promise<string> {
-  const { items } = await engine.scan({ table: tableName });
+  const { items } = await engine.scan({ table: tableName, consistent: true });
   return items.map((item) => JSON.stringify(item, (_name, value) => latin1(value))).join('\n');
 }
 
