@@ -39,6 +39,11 @@ export interface Draft {
   readonly closes?: string | null | undefined;
   /** Leaves nothing of the tail and of the note in the head. Only for journals that are closed for good. */
   readonly erases?: boolean | undefined;
+  /**
+   * The journal has so many events from now on, and nothing of it is in the head and in pages: a snapshot covers all. Only for journals
+   * in which there is no event yet.
+   */
+  readonly beginsAt?: number | undefined;
 }
 
 /** Something to append. */

@@ -260,7 +260,7 @@ export class Turn {
 }
 
 /** What the head keeps beside its commits. */
-function kept(head: Head, { note, closes, erases, label }: Draft): Head {
+function kept(head: Head, { note, closes, erases, label, beginsAt }: Draft): Head {
   const { note: noteBefore, closed: closedBefore, ...rest } = head;
   const noteNow = note === undefined ? noteBefore : (note ?? undefined);
   const closedNow = closes === undefined ? closedBefore : (closes ?? undefined);
@@ -268,6 +268,7 @@ function kept(head: Head, { note, closes, erases, label }: Draft): Head {
     ...rest,
     ...(label !== undefined && { label }),
     ...(erases === true && { tail: [] }),
+    ...(beginsAt !== undefined && { seq: beginsAt, pages: head.pages + 1, tail: [] }),
     ...(noteNow !== undefined && erases !== true && { note: noteNow }),
     ...(closedNow !== undefined && { closed: closedNow }),
   };

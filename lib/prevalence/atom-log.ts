@@ -1,6 +1,6 @@
 /**
  * A log in a table: the journal, the pointer, and the snapshots, put together. Each file beside this one does one thing with them:
- * `log-recovery.ts`, `log-snapshots.ts`, `prune.ts`.
+ * `log-begin.ts`, `log-recovery.ts`, `log-snapshots.ts`, `prune.ts`.
  */
 import type { AtomTable } from '../atom/index.js';
 import { isLeydenError } from '../errors.js';
@@ -13,6 +13,7 @@ import {
   type ReadCommit,
 } from '../journal/index.js';
 import { SnapshotPointer, type SnapshotStore } from '../snapshot/index.js';
+import { beginLog, unlessUnfinished } from './log-begin.js';
 import { type AtomStorageOptions, bindPointer, type LogParts } from './log-parts.js';
 import { loadSnapshot, pastStart } from './log-recovery.js';
 import { makeSnapshot } from './log-snapshots.js';
@@ -75,14 +76,16 @@ export class AtomLog implements Log {
   async recover(signal?: AbortSignal): Promise<void> {
     await this.#options.prepared;
     await this.#explained(async () => {
-      await loadSnapshot(this.#parts, signal);
-      await this.#journal.catchUp('strong', signal);
+      await unlessUnfinished(this.#parts, async () => {
+        await loadSnapshot(this.#parts, signal);
+        await this.#journal.catchUp('strong', signal);
+      });
     });
     bindPointer(this.#parts);
   }
 
   catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void> {
-    return this.#journal.catchUp(consistency, signal);
+    return unlessUnfinished(this.#parts, () => this.#journal.catchUp(consistency, signal));
   }
 
   fitsHead(text: string): boolean {
@@ -105,8 +108,9 @@ export class AtomLog implements Log {
     return this.#journal.append(batch, body);
   }
 
-  async begin(_base: LogBase, _signal?: AbortSignal): Promise<void> {
-    throw new Error(`Cannot begin ${this.#options.name} with a state: not possible yet`);
+  async begin(base: LogBase, signal?: AbortSignal): Promise<void> {
+    await this.#options.prepared;
+    await this.#explained(() => beginLog(this.#parts, base, signal));
   }
 
   hold(options: HoldOptions): Promise<void> {

@@ -45,6 +45,20 @@ export class LogNotEmptyError extends LeydenError {
   }
 }
 
+/**
+ * `ERR_LOG_UNFINISHED`: the state that a log begins with is being stored, or was not stored to the end. Nobody has appended to it, and
+ * nothing is lost: whoever stored it, a migration for instance, does so again, and goes on where it stopped.
+ */
+export class LogUnfinishedError extends LeydenError {
+  constructor(log: string) {
+    super(
+      'ERR_LOG_UNFINISHED',
+      `Cannot open ${log}: the state that it begins with is not stored yet; wait for who stores it, or migrate to it again`,
+      { outcome: 'not-done', retryable: true },
+    );
+  }
+}
+
 /** `ERR_CLOSED`: the instance was closed. Nothing was done. */
 export class ClosedError extends LeydenError {
   constructor(action: string, system: string) {

@@ -11,6 +11,7 @@ export {
   HandlerError,
   InvalidEventError,
   LogNotEmptyError,
+  LogUnfinishedError,
   OverloadedError,
   PoisonedError,
   ReadOnlyError,

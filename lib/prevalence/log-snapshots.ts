@@ -15,7 +15,7 @@ import type { SnapshotContent } from './snapshot-content.js';
 import type { SnapshotInfo, SnapshotRequest } from './storage.js';
 
 /** Parts that a snapshot may have before it asks the pointer for more room. */
-const roomParts = 64;
+export const roomParts = 64;
 
 export async function makeSnapshot(parts: LogParts, request: SnapshotRequest): Promise<SnapshotInfo | undefined> {
   const { newId, journal, pointer } = parts;
@@ -37,7 +37,7 @@ export async function makeSnapshot(parts: LogParts, request: SnapshotRequest): P
     }
     await pointer.begin(making, { signal });
   }
-  const entry = await write(parts, making.id, taken, signal);
+  const entry = await writeParts(parts, making.id, taken, signal);
   return publish(parts, entry, signal);
 }
 
@@ -61,16 +61,18 @@ async function take({ consumer, name, journal }: LogParts, signal: AbortSignal |
   return { content, page: image.pages, from: image.place - image.tail.length + 1 };
 }
 
-async function write(
-  { store, name, clock, pointer, onWarning }: LogParts,
+/** Puts the parts of a snapshot under way. */
+export async function writeParts(
+  { store, name, clock, consumer, pointer, onWarning }: LogParts,
   id: string,
   { content, ...at }: Taken,
   signal: AbortSignal | undefined,
 ): Promise<SnapEntry> {
   const { place, seq, time, chain } = content.cursor;
   try {
+    const pace = { now: () => clock.monotonicMs(), isBusy: () => consumer.isBusy?.() ?? false };
     const written = await writeSnapshot({
-      ...{ store, id, signal, content: encodeState(content, { now: () => clock.monotonicMs() }), room: roomParts },
+      ...{ store, id, signal, content: encodeState(content, pace), room: roomParts },
       onRoom: async (room: number) => {
         const grown = await pointer.grow({ id, parts: room }, { signal });
         if (grown === 'swept') throw new SnapshotError(name, 'a pruner took it for given up');

@@ -88,6 +88,23 @@ export function movePointer<S extends SnapLike>(snap: S, entry: S['kept'][number
   return { ...snap, kept: [...snap.kept, entry], making: snap.making.filter(({ id }) => id !== entry.id) };
 }
 
+/**
+ * The pointer of a journal that begins with `entry`: as if all before it had been pruned. One that was there is of an earlier attempt to
+ * begin, which was cut short.
+ */
+export function moveToFirst<S extends SnapLike>(snap: S, entry: S['kept'][number]): S | 'swept' {
+  if (!snap.making.some(({ id }) => id === entry.id)) return 'swept';
+  const earlier = snap.kept.map(({ id, parts }) => ({ id, parts }));
+  return {
+    ...snap,
+    kept: [entry],
+    making: snap.making.filter(({ id }) => id !== entry.id),
+    dropping: [...snap.dropping, ...earlier],
+    prunedTo: entry.page,
+    prunedFrom: entry.from,
+  };
+}
+
 /** A snapshot under way given up by who makes it, after its last put was answered: the next prune deletes its parts. */
 export function abandon<S extends SnapLike>(snap: S, id: string): S {
   const given = snap.making.filter((made) => made.id === id).map(({ parts }) => ({ id, parts }));

@@ -160,6 +160,18 @@ export class SnapshotPointer {
     }, options);
   }
 
+  /**
+   * Publishes the snapshot that a journal begins with, whose parts are all stored for certain: nothing before it can be read. The head is at
+   * its place already, and lets nobody append before this is done.
+   */
+  moveToFirst(entry: SnapEntry, options: CallOptions = {}): Promise<'moved' | 'swept'> {
+    requireEntry(entry);
+    return this.#swap((snap) => {
+      const moved = isIn(snap.kept, entry.id) ? snap : rules.moveToFirst(snap, entry);
+      return moved === 'swept' ? [snap, moved] : [moved, 'moved'];
+    }, options);
+  }
+
   /** Gives up a snapshot under way, after its last put was answered. The next prune deletes its parts. */
   abandon(id: string, options: CallOptions = {}): Promise<void> {
     return this.#swap((snap) => [isIn(snap.making, id) ? rules.abandon(snap, id) : snap, undefined], options);

@@ -1,0 +1,97 @@
+/**
+ * A log that begins with a state: as if it had had all the events in it, and all had been pruned.
+ *
+ *   head: so many events, closed ─► parts ─► pointer: one snapshot, nothing before it ─► head: open
+ *                                      │ cut short anywhere from the head on
+ *                                      ▼
+ *                          nobody can open it, or append; begun again, it goes through all of it once more
+ *
+ * The head comes first, since its swap is what tells whether there is an event already. From then on it is closed for appends, and
+ * what comes before it can't be read, so nobody takes the log for an empty one; and it is opened when all that it needs stands there.
+ */
+import { isLeydenError } from '../errors.js';
+import { type Head, NotWriterError } from '../journal/index.js';
+import { deleteParts, SnapshotPointerError } from '../snapshot/index.js';
+import { LogNotEmptyError, LogUnfinishedError, SnapshotError } from './errors.js';
+import { bindPointer, type LogParts } from './log-parts.js';
+import { roomParts, writeParts } from './log-snapshots.js';
+import type { LogBase } from './storage.js';
+
+/** Why the head takes no events meanwhile. Part of the format: whoever begins again knows it by this. */
+const unfinished = 'the state that it begins with is not stored yet';
+
+export async function beginLog(parts: LogParts, base: LogBase, signal: AbortSignal | undefined): Promise<void> {
+  const { journal, consumer, newId, pointer } = parts;
+  const image = await journal.readHead(signal);
+  if (image === undefined) await requireNoPointer(parts, signal);
+  else requireEmpty(parts, image);
+  // Of one that was cut short there is nothing to fold.
+  if (image?.closed === unfinished) journal.jump(image);
+  const { head, writers } = await closeHead(parts, base);
+  bindPointer(parts);
+  const id = newId();
+  await pointer.begin({ id, parts: roomParts }, { signal });
+  const { place, chain, pages } = head;
+  const cursor = { place, seq: base.seq, time: base.time, chain, writers };
+  const content = { v: 1, cursor, captured: base.captured } as const;
+  const entry = await writeParts(parts, id, { content, page: pages, from: place + 1 }, signal);
+  if ((await pointer.moveToFirst(entry, { signal })) === 'swept') {
+    await deleteParts(parts.store, entry);
+    throw new SnapshotError(parts.name, 'a pruner took it for given up');
+  }
+  parts.newest = entry;
+  consumer.restore(base.captured, { seq: base.seq, time: base.time });
+  journal.restore({ ...cursor, page: pages });
+  await openHead(parts, place);
+}
+
+/** The head is one of a log that has so many events, and takes no more. */
+async function closeHead(parts: LogParts, { seq, time }: LogBase) {
+  const { journal } = parts;
+  await journal.append({
+    claims: true,
+    decide: ({ image }) => {
+      requireEmpty(parts, image);
+      return { text: '', count: 0, time: Math.max(time, image.time), closes: unfinished, beginsAt: seq };
+    },
+  });
+  return { head: journal.image as Head, writers: journal.cursor.facts().writers };
+}
+
+/** @throws {LogUnfinishedError} when another one has begun it again meanwhile. */
+async function openHead({ name, journal }: LogParts, place: number): Promise<void> {
+  await journal.append({
+    claims: true,
+    decide: ({ image }) => {
+      if (image.place !== place || image.closed !== unfinished) throw new LogUnfinishedError(name);
+      return { text: '', count: 0, closes: null };
+    },
+  });
+}
+
+/** @throws {LogNotEmptyError} `ERR_LOG_NOT_EMPTY`, {@link NotWriterError} `ERR_NOT_WRITER` */
+function requireEmpty({ name, journal }: LogParts, { seq, holder, epoch, closed }: Head): void {
+  if (seq > 0 && closed !== unfinished) throw new LogNotEmptyError(name, seq);
+  if (holder !== undefined && holder.writer !== journal.instance) {
+    throw new NotWriterError(name, 'another instance holds it alone', holder.writer, epoch);
+  }
+}
+
+/** What is left of a log whose head is gone is no place for a new one. */
+async function requireNoPointer({ pointer }: LogParts, signal: AbortSignal | undefined): Promise<void> {
+  const { journalId } = await pointer.read({ signal });
+  if (journalId === '') return;
+  const detail = `it belongs to journal ${journalId}, whose head is gone; delete what is left of it, pointer included`;
+  throw new SnapshotPointerError(pointer.key, 'other-journal', detail);
+}
+
+/** @throws {LogUnfinishedError} `ERR_LOG_UNFINISHED` when `work` is on a log whose first state is not stored yet. */
+export async function unlessUnfinished({ name, journal }: LogParts, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const isUnfinished = isLeydenError(error, 'ERR_JOURNAL_GAP') && (await journal.readHead())?.closed === unfinished;
+    throw isUnfinished ? new LogUnfinishedError(name) : error;
+  }
+  if (journal.image?.closed === unfinished) throw new LogUnfinishedError(name);
+}
