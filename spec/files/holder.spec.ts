@@ -134,6 +134,17 @@ describe('takeDirectory()', () => {
     await ((await third) as { release(): Promise<void> }).release();
   });
 
+  it('knows its own file, not only its name', async () => {
+    const first = await take(1);
+    // Two later holders have come and gone, and a third was so slow that it has got the first one's number.
+    rmSync(path.join(folder, 'holder-0000000001'));
+    const slow = await take(4);
+    expect([slow.epoch, slow.isMine(), first.isMine()]).toEqual([1, true, false]);
+    await first.release();
+    expect(slow.isMine()).toBe(true);
+    await slow.release();
+  });
+
   it('fails with what the system says, and holds nothing then', async () => {
     for (const call of ['create', 'link', 'list'] as const) {
       const fail = () => Promise.reject(Object.assign(new Error('no'), { code: 'EIO' }));
