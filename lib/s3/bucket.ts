@@ -26,13 +26,17 @@ export interface S3ClientLike {
 /** What a PUT depends on: that nothing stands there, or this very object. */
 export type PutCondition = 'absent' | { readonly etag: string };
 
-/** What became of a PUT. */
-export type PutOutcome =
-  | { readonly status: 'stored'; readonly etag: string | undefined }
-  /** The condition did not hold. `resent`: for the last of several copies; an earlier one may have been stored. */
-  | { readonly status: 'unmet'; readonly resent: boolean }
+/** Why a write was not done, or may be. */
+type Failed =
   | { readonly status: 'not-applied'; readonly kind: RefusalKind; readonly error: Error }
   | { readonly status: 'unclear'; readonly error: Error };
+
+/** What became of a PUT. */
+export type PutOutcome =
+  | Failed
+  | { readonly status: 'stored'; readonly etag: string }
+  /** The condition did not hold. `resent`: for the last of several copies; an earlier one may have been stored. */
+  | { readonly status: 'unmet'; readonly resent: boolean };
 
 /** An object that stands there. */
 export interface Found {
@@ -105,7 +109,9 @@ export class Bucket {
     const command = new PutObjectCommand({ Bucket: this.name, Key: key, ...body, ...condition });
     try {
       const { ETag } = await this.#counted(this.#client.send(command, sending(options)));
-      return { status: 'stored', etag: ETag };
+      if (ETag !== undefined) return { status: 'stored', etag: ETag };
+      // S3 always tells it. Something on the way may have answered, and that is no proof.
+      return this.#failed(new Error(`the answer to a PUT of ${key} tells no ETag`), options);
     } catch (error) {
       // Of an object that is to be replaced, that it is gone is as good an answer as that it is another one.
       if (isUnmet(error) || (on !== 'absent' && isMissing(error))) {
@@ -117,16 +123,13 @@ export class Bucket {
   }
 
   /** Removes what stands under `key`, if anything. Never throws for what the service or the network did. */
-  async delete(
-    key: string,
-    options?: SendOptions,
-  ): Promise<PutOutcome & { readonly status: 'stored' | 'not-applied' | 'unclear' }> {
+  async delete(key: string, options?: SendOptions): Promise<Failed | { readonly status: 'gone' }> {
     const command = new DeleteObjectCommand({ Bucket: this.name, Key: key });
     try {
       await this.#counted(this.#client.send(command, sending(options)));
-      return { status: 'stored', etag: undefined };
+      return { status: 'gone' };
     } catch (error) {
-      return isMissing(error) ? { status: 'stored', etag: undefined } : this.#failed(error, options);
+      return isMissing(error) ? { status: 'gone' } : this.#failed(error, options);
     }
   }
 
@@ -155,15 +158,15 @@ export class Bucket {
     }
   }
 
-  #failed(failure: unknown, options: SendOptions | undefined) {
+  #failed(failure: unknown, options: SendOptions | undefined): Failed {
     const error = explained(failure, this.name);
     const kind = refusalOfWrite(failure);
     if (kind === 'throttled') this.#meter.throttled();
     // A failure with another copy under way, or after nobody listened any more, proves nothing.
     const isOnly = attemptsOf(failure) === 1 && options?.signal?.aborted !== true;
-    if (kind !== undefined && (isOnly || isUnsent(failure))) return { status: 'not-applied', kind, error } as const;
+    if (kind !== undefined && (isOnly || isUnsent(failure))) return { status: 'not-applied', kind, error };
     this.#meter.unclear();
-    return { status: 'unclear', error } as const;
+    return { status: 'unclear', error };
   }
 }
 

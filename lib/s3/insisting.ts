@@ -51,7 +51,7 @@ export function deleteObject(
 ): Promise<void> {
   return persist(sources, outer, async (signal) => {
     const outcome = await bucket.delete(key, { signal });
-    if (outcome.status === 'stored') return;
+    if (outcome.status === 'gone') return;
     throw outcome.status === 'not-applied' && outcome.kind === 'refused' ? outcome.error : new Passing(outcome.error);
   });
 }

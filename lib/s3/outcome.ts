@@ -10,11 +10,16 @@ import { BucketError, type BucketProblem } from './errors.js';
 interface ErrorFacts {
   readonly name?: string;
   readonly message?: string;
+  readonly $fault?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
 
 const throttlingNames: ReadonlySet<string> = new Set(['SlowDown', 'TooManyRequests', 'BandwidthLimitExceeded']);
+/** What was sent is not what arrived; nothing was done, and sent again it may arrive. */
+const alteredNames: ReadonlySet<string> = new Set([
+  ...['BadDigest', 'XAmzContentSHA256Mismatch', 'XAmzContentChecksumMismatch', 'IncompleteBody', 'RequestTimeout'],
+]);
 const problems: Readonly<Record<string, BucketProblem>> = {
   NoSuchBucket: 'missing',
   AccessDenied: 'denied',
@@ -62,20 +67,29 @@ export function isUnsent(error: unknown): boolean {
   return nameOf(error) === 'CredentialsProviderError';
 }
 
+/** Whether an answer came that nobody can read: it is no verdict, whatever its status. */
+function isUnreadable(error: unknown): boolean {
+  return statusOf(error) !== undefined && (error as ErrorFacts).$fault === undefined;
+}
+
 /** The kind of refusal that `error` is, if exactly one copy was sent; as `refusalKind` of the engines, for S3. */
 export function refusalOfWrite(error: unknown): RefusalKind | undefined {
   if (throttlingNames.has(nameOf(error)) || statusOf(error) === 429) return 'throttled';
   // Another write of the same object was under way.
   if (statusOf(error) === 409) return 'conflict';
+  if (alteredNames.has(nameOf(error))) return 'unreachable';
+  if (isUnreadable(error)) return undefined;
   return problemOf(error) === undefined ? refusalKind(error) : 'refused';
 }
 
 /** The error that a caller sees: what the user can mend with its remedy, all else as it came, passing or not. */
 export function explained(error: unknown, bucket: string): Error {
   const problem = problemOf(error);
-  if (problem !== undefined) return new BucketError(bucket, problem, detailOf(error), error);
+  const isGarbled = isUnreadable(error) || alteredNames.has(nameOf(error));
+  if (problem !== undefined && !isGarbled) return new BucketError(bucket, problem, detailOf(error), error);
   const status = statusOf(error) ?? 0;
-  const isPassing = throttlingNames.has(nameOf(error)) || status === 409 || status === 429 || status >= 500;
+  const isPassing =
+    isGarbled || throttlingNames.has(nameOf(error)) || status === 409 || status === 429 || status >= 500;
   if (!isPassing || isTransient(error)) return error instanceof Error ? error : new Error(String(error));
   // The SDK calls what it doesn't know a client's fault, whatever the status.
   const passing = new Error(detailOf(error), { cause: error });

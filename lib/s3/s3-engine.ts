@@ -105,7 +105,7 @@ export class S3Engine implements port.Engine {
     const text = this.#keyOf(key);
     this.#seen.forget(text);
     const outcome = await this.#bucket.delete(text, options);
-    return outcome.status === 'stored' ? { status: 'applied' } : outcome;
+    return outcome.status === 'gone' ? { status: 'applied' } : outcome;
   }
 
   async update(): Promise<port.WriteAnswer> {

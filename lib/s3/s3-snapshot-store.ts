@@ -18,13 +18,13 @@ export interface S3Place {
   readonly prefix: string;
 }
 
-/** Large, as S3 bills requests; small enough that four at once are little memory, and that one is soon sent again. */
+/** What a part may have; snapshots of systems have parts of 2 MB, so that those that are on their way at once are little memory. */
 const partBytesMax: number = 8 * 1_024 * 1_024;
 
 /**
  * Stores parts of snapshots in a bucket; for `atomStorage(table, name, { snapshots })`, and what `s3Storage` uses itself.
  *
- * @cost 1 PUT for each 8 MB, 1 GET to read them, 1 DELETE. Never lists.
+ * @cost 1 PUT for each part (2 MB, of a system's snapshots), 1 GET to read it, 1 DELETE. Never lists.
  * @iam s3:PutObject, s3:GetObject, s3:DeleteObject, s3:ListBucket (without which S3 does not tell that an object is missing)
  * @throws TypeError, RangeError for wrong options.
  */
