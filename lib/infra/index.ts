@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { type BucketAccess, bucketPolicyFor } from './bucket-policy.js';
 export { cdk } from './cdk.js';
 export {
   type CloudFormationResource,
