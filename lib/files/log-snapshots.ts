@@ -61,7 +61,7 @@ export async function writeFile(
   { captured, at }: Captured,
   signal: AbortSignal | undefined,
 ): Promise<SnapshotFacts> {
-  const { fileSystem, name, clock, format, files, onWarning } = parts;
+  const { fileSystem, name, clock, consumer, format, files, onWarning } = parts;
   const { place, seq, time, chain, number } = at;
   const { journalId } = directory;
   const id = nameOf('snapshot', place);
@@ -76,7 +76,10 @@ export async function writeFile(
         bytes,
       } = await writeSnapshot({
         ...{ store: sealedParts(parts, file.store, journalId), id, signal },
-        content: encodeState(content, { now: () => clock.monotonicMs() }),
+        content: encodeState(content, {
+          now: () => clock.monotonicMs(),
+          isBusy: () => consumer.isBusy?.() ?? false,
+        }),
       });
       const facts: SnapshotFacts = {
         ...{ id, seq, time, bytes, parts: count, digest, place, chain, journal: number, journalId, label: format },

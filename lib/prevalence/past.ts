@@ -2,7 +2,7 @@
  * The past of a system: states that were, by a replay from a snapshot that was kept. Nothing of the instance changes by it.
  */
 import { isLeydenError } from '../errors.js';
-import { digestState } from '../snapshot/index.js';
+import { digestState, type PaceOptions } from '../snapshot/index.js';
 import { StateDivergedError } from './errors.js';
 import type { Captured, Replica } from './replica.js';
 import type { Log, PastTarget } from './storage.js';
@@ -22,6 +22,8 @@ export interface PastOptions<S, E, R> {
   readonly handlerVersion: string | undefined;
   /** A replica that stops at that event. */
   readonly newReplica: (untilSeq: number) => Replica<S, E, R>;
+  /** How long work goes on beside those who call. */
+  readonly pace: PaceOptions;
 }
 
 /** A replica of the past. */
@@ -57,7 +59,7 @@ export class Past<S, E, R> {
 
   /** Compares each kept snapshot with a replay from the one before; returns how many could be. */
   async verify(signal: AbortSignal | undefined): Promise<number> {
-    const { system, log, handlerVersion } = this.#options;
+    const { system, log, handlerVersion, pace } = this.#options;
     let compared = 0;
     for (const { seq } of await log.snapshots(signal)) {
       const until = { seq, time: Number.POSITIVE_INFINITY };
@@ -67,7 +69,8 @@ export class Past<S, E, R> {
       const replayed = await this.#replayIfKept({ seq: seq - 1 }, until, signal);
       if (replayed === undefined) continue;
       compared += 1;
-      const [one, other] = [await digestState(stored.replica.state), await digestState(replayed.replica.state)];
+      const one = await digestState(stored.replica.state, pace);
+      const other = await digestState(replayed.replica.state, pace);
       if (one === other) continue;
       const range = { from: replayed.from + 1, to: seq };
       throw new StateDivergedError(system, range, [...replayed.versions], handlerVersion);

@@ -67,6 +67,11 @@ export class Pipeline<S, E, R> {
     return { events: this.#queue.length - this.#from + this.#later.length, bytes: this.#waitingBytes };
   }
 
+  /** Whether a call waits, or is on its way. */
+  get isBusy(): boolean {
+    return this.waiting.events > 0 || this.#underWay.size > 0;
+  }
+
   push(call: Call<S, E, R>): void {
     this.#queue.push(call);
     this.#waitingBytes += call.line.bytes;

@@ -240,8 +240,7 @@ export class Prevayler<S, E, R = unknown> {
 
   /** Canonical digest of the state: equal in all instances at the same `seq`. Walks the whole state, in slices. */
   async stateDigest(): Promise<string> {
-    const { clock } = this.#system.settings;
-    return digestState(this.state, { now: () => clock.monotonicMs() });
+    return digestState(this.state, this.#system.pace);
   }
 
   /**

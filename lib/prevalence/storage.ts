@@ -57,6 +57,11 @@ export interface LogConsumer {
   apply(read: ReadCommit): void;
   /** What a snapshot is to hold; an immutable value, as of the last commit taken. */
   capture(): unknown;
+  /**
+   * Whether somebody waits for an event to be handled. A snapshot is written in smaller shares of the time then.
+   * @defaultValue nobody ever
+   */
+  isBusy?(): boolean;
   /** Takes what `capture` gave once; `undefined` = begin from nothing. */
   restore(captured: unknown, at: { readonly seq: number; readonly time: number }): void;
 }

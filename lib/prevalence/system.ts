@@ -9,7 +9,7 @@
 import { Alarm, unlessAborted } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { ReadCommit } from '../journal/index.js';
-import { FrozenBytes, freezeState } from '../snapshot/index.js';
+import { FrozenBytes, freezeState, type PaceOptions } from '../snapshot/index.js';
 import { Call, type HandleAnswer } from './call.js';
 import { Changes } from './changes.js';
 import { ClosedError, HandleDeadlineError, OverloadedError, PoisonedError, ReadOnlyError } from './errors.js';
@@ -63,6 +63,7 @@ export class System<S, E, R> {
   readonly #pipeline: Pipeline<S, E, R>;
   readonly #alarm: Alarm;
   readonly #life = new AbortController();
+  readonly #isBusy = (): boolean => this.#pipeline.isBusy;
   readonly #bytes = new FrozenBytes();
   #counts = { commits: 0, events: 0, eventBytes: 0, conflicts: 0, replayed: 0 };
   #recovering = true;
@@ -90,6 +91,7 @@ export class System<S, E, R> {
       consumer: {
         apply: (read) => this.#apply(read),
         capture: () => this.replica.capture(),
+        isBusy: this.#isBusy,
         restore: (captured, at) => this.#restore(captured as Captured<S, R> | undefined, at),
       },
     });
@@ -104,7 +106,7 @@ export class System<S, E, R> {
       ...{ replica, upcast: settings.upcast, clock },
       read: (from, signal) => log.read(from, signal),
     });
-    this.past = new Past({ system: name, log, handlerVersion, newReplica });
+    this.past = new Past({ system: name, log, handlerVersion, newReplica, pace: this.pace });
     if (snapshots !== false && settings.mode !== 'read-only') {
       const automatic = snapshots === true ? {} : snapshots;
       this.keeper = new SnapshotKeeper({ log, clock, automatic, onWarning, signal: this.#life.signal });
@@ -127,6 +129,11 @@ export class System<S, E, R> {
     if (following === false) return;
     const pauses = { busyMs: 20, idleMs: 1_000, ...(following === true ? {} : following) };
     this.#following = follow({ clock, ...pauses, signal: this.#life.signal, look: () => this.#look() });
+  }
+
+  /** How long work goes on beside those who call. */
+  get pace(): PaceOptions {
+    return { now: () => this.settings.clock.monotonicMs(), isBusy: this.#isBusy };
   }
 
   get stats(): PrevaylerStats {

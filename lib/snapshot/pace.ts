@@ -1,13 +1,19 @@
 /**
  * Long computations in slices, so that the process goes on answering while a state of hundreds of megabytes is walked.
+ *
+ *   slice ─► one turn of the event loop ─► slice ─► …          nobody waits: the turns cost next to nothing
+ *   slice ─► a pause of a millisecond or more ─► slice ─► …    somebody waits: a quarter of the time is taken, or less
+ *
+ * Slices are short in any case. An answer that takes several turns of the loop waits for a slice at each, and one that comes in from
+ * outside can't be foreseen; so a call that takes half a millisecond alone is late by less than one.
  */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 
 /** How long to compute before others have their turn. */
 export interface PaceOptions {
   /**
    * Milliseconds of one slice.
-   * @defaultValue 20
+   * @defaultValue 0.25
    */
   readonly sliceMs?: number | undefined;
   /**
@@ -16,23 +22,35 @@ export interface PaceOptions {
    */
   readonly now?: (() => number) | undefined;
   /**
-   * Lets others have their turn.
-   * @defaultValue one turn of the event loop
+   * Whether somebody waits for this process. Others have a millisecond for each slice then, and not only one turn.
+   * @defaultValue nobody ever
    */
-  readonly yieldNow?: (() => Promise<unknown>) | undefined;
+  readonly isBusy?: (() => boolean) | undefined;
+  /**
+   * Lets others have their turn.
+   * @defaultValue one turn of the event loop; a millisecond while `isBusy`
+   */
+  readonly yieldNow?: ((isBusy: boolean) => Promise<unknown>) | undefined;
 }
 
-/** Tells when a slice is over. A step between two looks must be far shorter than a slice. */
+/** Tells when a slice is over. A slice ends with the step in which its time has run out. */
 export class Pace {
   readonly #sliceMs: number;
   readonly #now: () => number;
-  readonly #yieldNow: () => Promise<unknown>;
+  readonly #isBusy: () => boolean;
+  readonly #yieldNow: (isBusy: boolean) => Promise<unknown>;
   #since: number;
 
-  constructor({ sliceMs = 20, now = () => performance.now(), yieldNow = () => setImmediate() }: PaceOptions = {}) {
+  constructor({
+    sliceMs = 0.25,
+    now = () => performance.now(),
+    isBusy = () => false,
+    yieldNow = (busy) => (busy ? setTimeout(1) : setImmediate()),
+  }: PaceOptions = {}) {
     if (!(sliceMs > 0)) throw new RangeError(`Cannot compute in slices of ${sliceMs} ms: sliceMs is more than 0`);
     this.#sliceMs = sliceMs;
     this.#now = now;
+    this.#isBusy = isBusy;
     this.#yieldNow = yieldNow;
     this.#since = now();
   }
@@ -44,7 +62,7 @@ export class Pace {
 
   /** Gives the turn away, and begins the next slice. */
   async rest(): Promise<void> {
-    await this.#yieldNow();
+    await this.#yieldNow(this.#isBusy());
     this.#since = this.#now();
   }
 }

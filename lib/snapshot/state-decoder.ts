@@ -25,7 +25,7 @@ export interface DecodedState {
 }
 
 /**
- * Rebuilds a state in slices of 20 ms.
+ * Rebuilds a state in short slices.
  *
  * The state is made of fresh objects, not frozen.
  *

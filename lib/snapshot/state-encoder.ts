@@ -32,7 +32,7 @@ const recordBytesMin = 1_024;
 const chunkBytes = 131_072;
 
 /**
- * Encodes an immutable state in slices of 20 ms.
+ * Encodes an immutable state in short slices.
  *
  * Guarantee: {@link decodeState} gives an equal state, in the order of its members; everything else is refused. Large objects
  * that the state refers to several times come back as one, and so do cycles; small ones of more than a few hundred bytes as
@@ -75,7 +75,7 @@ export async function* encodeState(
 }
 
 /**
- * Canonical SHA-256 of a state, in hexadecimal, worked out in slices of 20 ms.
+ * Canonical SHA-256 of a state, in hexadecimal, worked out in short slices.
  *
  * Equal states have equal digests, on every machine and however they came about: computed, recovered, with or without shared
  * references. The order of members counts, in objects as well as in Maps and Sets: a handler sees it, so two states that differ

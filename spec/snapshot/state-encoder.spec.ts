@@ -251,6 +251,46 @@ describe('encodeState()', () => {
     expect(rests).toBeGreaterThan(3);
   });
 
+  it('rests for longer while somebody waits', async () => {
+    let time = 0;
+    const rests: boolean[] = [];
+    const options = {
+      sliceMs: 10,
+      now: () => {
+        time += 1;
+        return time;
+      },
+      // From the third rest on.
+      isBusy: () => rests.length > 1,
+      yieldNow: async (isBusy: boolean) => {
+        rests.push(isBusy);
+      },
+    };
+    await digestState(
+      Array.from({ length: 50 }, () => ({ text: 'x'.repeat(100_000) })),
+      options,
+    );
+    expect(rests.slice(0, 4)).toEqual([false, false, true, true]);
+  });
+
+  it('gives the time of a record away after each record that takes longer than a slice', async () => {
+    let time = 0;
+    let rests = 0;
+    const options = {
+      now: () => {
+        time += 1;
+        return time;
+      },
+      yieldNow: async () => {
+        rests += 1;
+      },
+    };
+    const records = 20;
+    const state = Array.from({ length: records * 20 }, (_, at) => `${at} ${'x'.repeat(3_500)}`);
+    await encoded(state, options);
+    expect(rests).toBeGreaterThanOrEqual(records);
+  });
+
   it('gives chunks of moderate size, whatever is in the state', async () => {
     const state = [large, 'x'.repeat(3_000_000), new Uint8Array(2_000_000), { ['n'.repeat(500_000)]: 1 }];
     const { chunks } = await encoded(state, { recordBytesMax: 65_536 });
