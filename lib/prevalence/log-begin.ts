@@ -64,7 +64,8 @@ async function openHead({ name, journal }: LogParts, place: number): Promise<voi
     claims: true,
     decide: ({ image }) => {
       if (image.place !== place || image.closed !== unfinished) throw new LogUnfinishedError(name);
-      return { text: '', count: 0, closes: null };
+      // Not now: of what comes into the log there may be older things yet.
+      return { text: '', count: 0, time: image.time, closes: null };
     },
   });
 }

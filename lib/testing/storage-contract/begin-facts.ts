@@ -9,10 +9,12 @@ const base = { captured: { lines: ['a', 'b'] }, seq: 7, time: 4_000 } as const;
 const systemBase = { captured: { state: { sum: 3, seen: [1, 2] }, ids: [['x', undefined]] }, seq: 7, time: 4_000 };
 
 export const beginFacts: readonly Fact[] = [
-  fact('whoever opens goes on from the state, with its number and its time', async ({ openLog }) => {
+  fact('whoever opens goes on from the state, with its number and its time', async ({ openLog, clock }) => {
     const first = openLog();
+    clock.set(9_000);
     await first.log.begin(base);
     await first.log.close();
+    clock.set(1_000);
     const other = openLog();
     await other.log.recover();
     equal(other.restored, base);
