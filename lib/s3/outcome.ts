@@ -42,7 +42,7 @@ const problems: Readonly<Record<string, BucketProblem>> = {
   InvalidObjectState: 'archived',
 };
 
-export function statusOf(error: unknown): number | undefined {
+function statusOf(error: unknown): number | undefined {
   return (error as ErrorFacts | undefined)?.$metadata?.httpStatusCode;
 }
 

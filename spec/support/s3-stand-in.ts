@@ -35,6 +35,8 @@ export interface S3StandIn {
   readonly requests: readonly AnsweredRequest[];
   /** Runs before a PUT is judged: for what happens between a writer's look and its write. */
   beforePut: (() => Promise<unknown>) | undefined;
+  /** Told of each request when it is done, before its answer leaves. */
+  onAnswer: ((request: AnsweredRequest) => void) | undefined;
   /** How many requests there were of each kind since the last call. */
   takeCounts(): Partial<Record<S3Operation, number>>;
   /** What stands there, past the wire. */
@@ -78,12 +80,14 @@ export async function startS3StandIn(options: S3StandInOptions = {}): Promise<S3
       return handle({ operation, bucket, key, query, headers, raw, since }, buckets, conduct);
     });
     const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers;
-    requests.push({
+    const done: AnsweredRequest = {
       ...{ operation, bucket, key, status: answered.status },
       condition: ifMatch !== undefined ? `If-Match: ${ifMatch}` : ifNoneMatch && `If-None-Match: ${ifNoneMatch}`,
       checked: Object.keys(headers).some((name) => name.startsWith('x-amz-checksum-') || name === 'x-amz-trailer'),
       bytes: Math.max(raw.length, Buffer.byteLength(answered.body ?? '')),
-    });
+    };
+    requests.push(done);
+    standIn.onAnswer?.(done);
     return answered;
   };
 
@@ -100,6 +104,7 @@ export async function startS3StandIn(options: S3StandInOptions = {}): Promise<S3
     conduct,
     requests,
     beforePut: undefined,
+    onAnswer: undefined,
     takeCounts() {
       const counts: Partial<Record<S3Operation, number>> = {};
       for (const { operation } of requests.slice(counted)) {
