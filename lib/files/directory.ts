@@ -185,7 +185,7 @@ export class Directory {
     }
     if (!this.#holding.isMine()) await this.#settle(file, entry);
     const { number } = file.header;
-    this.end = { ...pointAfter(this.end as JournalPosition, decodedOf(entry)), number, offset: file.length };
+    this.end = { ...pointAfter(this.end as JournalPosition, [decodedOf(entry)]), number, offset: file.length };
     return this.end;
   }
 
@@ -256,7 +256,7 @@ export class Directory {
     this.files.add(header);
     this.#turnsOver = false;
     await old?.close().catch(this.#options.onWarning);
-    const point = carried === undefined ? facts.starts : pointAfter(facts.starts, decodedOf(carried));
+    const point = carried === undefined ? facts.starts : pointAfter(facts.starts, [decodedOf(carried)]);
     return { ...point, number: facts.number, offset: length };
   }
 

@@ -35,7 +35,7 @@ import {
 import type { Directory } from './directory.js';
 import { JournalDamagedError } from './errors.js';
 import { Vanished } from './journal-files.js';
-import { type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
+import { type FoundBatch, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
 import { type LogParts, positionAt, positionAtStart } from './log-parts.js';
 import { keptSnapshots, type Loaded, loadNewest, pastStart } from './log-recovery.js';
 import { makeSnapshot, pruneFiles, writeFile } from './log-snapshots.js';
@@ -308,21 +308,30 @@ export class FileLog implements Log {
         this.#position = directory !== undefined && limit === undefined ? await directory.found(value) : value.position;
         break;
       }
-      await this.#take(parts, value.number, value.found);
+      await this.#take(parts, value);
     }
     this.#seqWanted = this.#position.seq;
   }
 
-  async #take({ consumer, clock, files }: LogParts, number: number, found: readonly Found[]): Promise<void> {
+  async #take({ consumer, clock, files }: LogParts, { number, found }: FoundBatch): Promise<void> {
+    const { place: known } = this.#skipTo;
+    let taken = 0;
     let sliceEnd = clock.monotonicMs() + sliceMs;
-    for (const [at, one] of found.entries()) {
-      const { place } = one.read.commit;
-      if (place > this.#skipTo.place) consumer.apply(one.read);
-      else if (place === this.#skipTo.place) requireSame(files, one.read.chain, this.#skipTo);
-      this.#position = { ...pointAfter(this.#position, one), number, offset: one.end };
-      if (at % sliceCommits !== 0 || clock.monotonicMs() < sliceEnd) continue;
-      await new Promise(setImmediate);
-      sliceEnd = clock.monotonicMs() + sliceMs;
+    try {
+      for (const { read } of found) {
+        const { place } = read.commit;
+        if (place > known) consumer.apply(read);
+        else if (place === known) requireSame(files, read.chain, this.#skipTo);
+        taken += 1;
+        if (taken % sliceCommits !== 0 || clock.monotonicMs() < sliceEnd) continue;
+        await new Promise(setImmediate);
+        sliceEnd = clock.monotonicMs() + sliceMs;
+      }
+    } finally {
+      const last = found[taken - 1];
+      if (last !== undefined) {
+        this.#position = { ...pointAfter(this.#position, found, taken), number, offset: last.end };
+      }
     }
   }
 
@@ -364,8 +373,6 @@ export class FileLog implements Log {
     return { ...own, place, first, count, time, text, marks, handlerVersion, stateDigest };
   }
 }
-
-type Found = Parameters<typeof pointAfter>[1] & { readonly end: number };
 
 function placeOf(newest: SnapshotInfo | undefined): number | undefined {
   return (newest as { readonly place?: number } | undefined)?.place;

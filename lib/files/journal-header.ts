@@ -2,7 +2,7 @@
  * How a journal file begins: what it is, where in the journal it begins, and how much of the file before it counts.
  *
  *   magic (8) | format (4) | random bytes (16) | checksum (4)      the prologue: the same for all formats to come
- *   record of kind `header`: facts as one line of JSON
+ *   record of kind `header`: facts as one line of JSON; sealed are those that tell of the journal, so who can open them has the right key
  *
  * A file is made whole, with its header, before it gets its name. So a header that is not right is damage, never a crash.
  */
@@ -53,8 +53,11 @@ export const saltBytes = 16;
 const prologueBytes = 32;
 /** A header has a few hundred bytes; keys that travel with what it is sealed with may be some KB. */
 export const headerBytesMax: number = 64 * 1_024;
-/** What a sealed header holds of the journal's id: who can open it has the right key. */
-const checkPlace = 0;
+/** Before all commits. */
+const headerPlace = 0;
+
+/** What is sealed of a header: it is bound to its file, and the file to its journal. */
+type SealedFacts = Pick<JournalFacts, 'label' | 'starts' | 'before'>;
 
 export async function encodeHeader(
   facts: JournalFacts,
@@ -69,8 +72,11 @@ export async function encodeHeader(
   prologue.writeUInt32LE(checksum(prologue.subarray(0, -4)), prologueBytes - 4);
   const framing = framingOf(prologue, saltAt);
   const seal = { codec, journalId: facts.journalId, file, salt: Buffer.from(salt).toString('base64url') };
-  const check = codec && Buffer.from(await sealBody(seal, Buffer.from(facts.journalId), checkPlace)).toString('base64');
-  const body = Buffer.from(JSON.stringify({ ...facts, check }));
+  const { label, starts, before, ...open } = facts;
+  const hidden: SealedFacts = { label, starts, before };
+  const sealed = codec && (await sealBody(seal, Buffer.from(JSON.stringify(hidden)), headerPlace));
+  const shown = sealed === undefined ? hidden : { sealed: Buffer.from(sealed).toString('base64') };
+  const body = Buffer.from(JSON.stringify({ ...open, ...shown }));
   const bytes = Buffer.concat([prologue, frame(framing, recordKinds.header, body)]);
   return { header: { ...facts, framing, length: bytes.length, seal }, bytes };
 }
@@ -110,34 +116,35 @@ export async function decodeHeader(bytes: Buffer, expected: Expected): Promise<J
   if (total === 'bad' || prologueBytes + total > bytes.length) throw damaged('its header is not what was written');
   const at = prologueBytes + frameBytes;
   if (bytes[at] !== recordKinds.header) throw damaged('it has no header');
-  const body = JSON.parse(bytes.toString('utf8', at + 1, prologueBytes + total)) as JournalFacts & { check?: string };
-  const { check, ...facts } = body;
-  if (facts.number !== number) {
-    throw new JournalDamagedError(path, 'foreign', `it is number ${facts.number}, under another name`);
+  const body = JSON.parse(bytes.toString('utf8', at + 1, prologueBytes + total)) as JournalFacts & { sealed?: string };
+  if (body.number !== number) {
+    throw new JournalDamagedError(path, 'foreign', `it is number ${body.number}, under another name`);
   }
+  const salt = prologue.toString('base64url', saltAt, saltAt + saltBytes);
+  const seal = { codec: expected.codec, journalId: body.journalId, file: expected.file, salt };
+  const { sealed, ...open } = body;
+  const facts: JournalFacts = { ...open, ...(await openFacts(seal, sealed, body, system)) };
   if (facts.label !== label) {
     const remedy = 'another application keeps its journal here; choose another directory, or the right format';
     throw new JournalFormatError(system, 'label (format)', JSON.stringify(facts.label), JSON.stringify(label), remedy);
   }
-  const salt = prologue.toString('base64url', saltAt, saltAt + saltBytes);
-  const seal = { codec: expected.codec, journalId: facts.journalId, file: expected.file, salt };
-  await requireSeal(seal, check, expected);
   return { ...facts, framing, length: prologueBytes + total, seal };
 }
 
 /** The codec must be one that can open what is in the file. */
-async function requireSeal(
+async function openFacts(
   seal: BodySeal,
-  check: string | undefined,
-  { path, system }: Pick<Expected, 'path' | 'system'>,
-): Promise<void> {
-  const sealed = check === undefined ? Buffer.from(seal.journalId) : Buffer.from(check, 'base64');
-  let opened: Uint8Array;
+  sealed: string | undefined,
+  plain: SealedFacts,
+  system: string,
+): Promise<SealedFacts> {
   try {
-    opened = await openBody(seal, sealed, checkPlace);
+    // What is not sealed is taken where the codec takes it.
+    const bytes = sealed === undefined ? Buffer.from(JSON.stringify(plain)) : Buffer.from(sealed, 'base64');
+    const opened = await openBody(seal, bytes, headerPlace);
+    const { label, starts, before } = JSON.parse(Buffer.from(opened).toString()) as SealedFacts;
+    return { label, starts, before };
   } catch (error) {
     throw explainSealed(system, seal.codec, error);
   }
-  if (Buffer.from(opened).toString() === seal.journalId) return;
-  throw new JournalDamagedError(path, 'foreign', 'it is sealed for another journal', { offset: 0 });
 }

@@ -236,11 +236,11 @@ class FileReading {
   }
 
   #moved(found: readonly Found[], offset: number): void {
-    const before = found.slice(0, -1).reduce<JournalPoint>(pointAfter, this.#position);
+    const start = this.#position;
     const last = found.at(-1);
-    if (last !== undefined) this.#last = { found: last, before };
-    const point = last === undefined ? this.#position : pointAfter(before, last);
-    this.#position = { ...point, number: this.#header.number, offset };
+    if (last !== undefined) this.#last = { found: last, before: pointAfter(start, found, found.length - 1) };
+    const { place, seq, time, chain, epoch, holder } = pointAfter(start, found);
+    this.#position = { place, seq, time, chain, epoch, holder, number: this.#header.number, offset };
   }
 
   #decode(body: Buffer, place: number, offset: number): DecodedCommit | Promise<DecodedCommit> {
@@ -287,9 +287,17 @@ class FileReading {
   }
 }
 
-/** What is true after a commit. */
-export function pointAfter(before: JournalPoint, { read, holds }: DecodedCommit): JournalPoint {
-  const { commit, chain } = read;
-  const { epoch, holder } = holds ?? before;
+/** What is true after the first `count` of these commits. Of many at once, as recovery reads millions. */
+export function pointAfter(
+  before: JournalPoint,
+  found: readonly DecodedCommit[],
+  count: number = found.length,
+): JournalPoint {
+  const last = found[count - 1];
+  if (last === undefined) return before;
+  const { commit, chain } = last.read;
+  let at = count - 1;
+  while (at > 0 && found[at]?.holds === undefined) at -= 1;
+  const { epoch, holder } = found[at]?.holds ?? before;
   return { place: commit.place, seq: commit.first + commit.count - 1, time: commit.time, chain, epoch, holder };
 }

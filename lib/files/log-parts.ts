@@ -39,11 +39,11 @@ export async function factsOf(parts: LogParts, place: number): Promise<SnapshotF
 
 /** `undefined` when it is not there any more. */
 export async function openSnapshot(
-  { files, fileSystem, name }: LogParts,
+  { files, fileSystem, name, codec }: LogParts,
   place: number,
 ): Promise<SnapshotFileReader | undefined> {
   try {
-    return await openSnapshotFile(fileSystem, files.pathOf('snapshot', place));
+    return await openSnapshotFile(fileSystem, files.pathOf('snapshot', place), codec);
   } catch (error) {
     if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
     throw directoryError(name, error);

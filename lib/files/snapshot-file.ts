@@ -4,10 +4,11 @@
  *   magic (7)  format (1) | part | part | … | index: JSON of { facts, parts: [[number, offset, length], …] } | trailer
  *   trailer: length of index (4)  CRC32C of index (4)  magic (8)
  *
- * Parts come in any order, as they are put; each is framed, and checked by who reads it. The file gets its name when all of it is synced,
+ * Where there is a codec, the facts in the index are sealed, as base64. Parts come in any order, as they are put; each is framed, and checked by who reads it. The file gets its name when all of it is synced,
  * so one that has the name is whole, or damaged since. Which snapshots there are is what the directory lists.
  */
 import path from 'node:path';
+import { DecodeError, openBytes, type SealingCodec, sealBytes } from '../codec/index.js';
 import type { SnapshotInfo } from '../prevalence/index.js';
 import { type SnapshotDamage, SnapshotDamagedError, type SnapshotStore } from '../snapshot/index.js';
 import { checksum } from './checksum.js';
@@ -69,6 +70,7 @@ export async function createSnapshotFile(
   directory: string,
   number: number,
   attempt: string,
+  codec?: SealingCodec,
 ): Promise<SnapshotFileWriter> {
   const own = path.join(directory, nameOf('snapshot', number));
   const part = `${own}.${attempt}.part`;
@@ -106,7 +108,7 @@ export async function createSnapshotFile(
     },
     finish: async (facts) => {
       const parts = [...index.values()].sort(([a], [b]) => a - b);
-      const text = Buffer.from(JSON.stringify({ facts, parts }));
+      const text = Buffer.from(JSON.stringify({ ...(await sealFacts(codec, facts, path.basename(own))), parts }));
       await write(Buffer.concat([text, trailerOf(text)]));
       await file.syncData();
       await close();
@@ -130,12 +132,19 @@ export async function createSnapshotFile(
 /**
  * Opens a snapshot file.
  *
+ * @param codec what its facts are sealed with
  * @throws {SnapshotDamagedError} `ERR_SNAPSHOT_DAMAGED`: `damaged`, `foreign`, `newer-format`; what the file system throws.
  */
-export async function openSnapshotFile(fileSystem: FileSystem, name: string): Promise<SnapshotFileReader> {
+export async function openSnapshotFile(
+  fileSystem: FileSystem,
+  name: string,
+  codec?: SealingCodec,
+): Promise<SnapshotFileReader> {
   const file = await fileSystem.open(name);
   try {
-    const { facts, parts } = await readIndex(file, path.basename(name));
+    const base = path.basename(name);
+    const { parts, ...shown } = await readIndex(file, base);
+    const facts = await openFacts(codec, shown, base);
     const index = new Map(parts.map((entry) => [entry[0], entry]));
     const refuse = async () => {
       throw new Error('a snapshot file that is there does not change');
@@ -148,10 +157,35 @@ export async function openSnapshotFile(fileSystem: FileSystem, name: string): Pr
   }
 }
 
-async function readIndex(
-  file: OpenFile,
-  id: string,
-): Promise<{ readonly facts: SnapshotFacts; readonly parts: readonly IndexEntry[] }> {
+/** Facts as they stand in the index: the one or the other. */
+interface StoredFacts {
+  readonly facts?: SnapshotFacts;
+  readonly sealed?: string;
+}
+
+const factsPlace = (key: string) => ({ table: 'snapshot', key, attribute: 'facts', incarnation: '', version: 0 });
+
+async function sealFacts(codec: SealingCodec | undefined, facts: SnapshotFacts, file: string): Promise<StoredFacts> {
+  if (codec === undefined) return { facts };
+  const sealed = await sealBytes(codec, Buffer.from(JSON.stringify(facts)), factsPlace(file));
+  return { sealed: Buffer.from(sealed).toString('base64') };
+}
+
+async function openFacts(
+  codec: SealingCodec | undefined,
+  { facts, sealed }: StoredFacts,
+  file: string,
+): Promise<SnapshotFacts> {
+  try {
+    const bytes = sealed === undefined ? Buffer.from(JSON.stringify(facts)) : Buffer.from(sealed, 'base64');
+    return JSON.parse(Buffer.from(await openBytes(codec, bytes, factsPlace(file))).toString());
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new SnapshotDamagedError(error.reason, error.detail, { id: file }, error);
+  }
+}
+
+async function readIndex(file: OpenFile, id: string): Promise<StoredFacts & { readonly parts: readonly IndexEntry[] }> {
   const fail = (reason: SnapshotDamage, detail: string): never => {
     throw new SnapshotDamagedError(reason, detail, { id });
   };
