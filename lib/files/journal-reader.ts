@@ -53,7 +53,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const chunkBytes: number = 1_024 * 1_024;
+const chunkBytes: number = 256 * 1_024;
 
 /**
  * @throws {Vanished} when a file was pruned meanwhile, or `from` is beyond what counts of its file
