@@ -1,9 +1,18 @@
 /** What the specs of sealed systems share: places whose stored bytes can be seen and altered, codecs, a system, and looks at it. */
 import { hash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { AtomTable } from '../../lib/atom/index.js';
 import { encrypted, type Item, keyRing, type SealingCodec } from '../../lib/codec/index.js';
 import { MemoryEngine } from '../../lib/engine/index.js';
+import { fileStorage } from '../../lib/files/index.js';
 import { atomStorage, openPrevayler, type Prevayler, type Storage, sealedStorage } from '../../lib/prevalence/index.js';
+import { s3Storage } from '../../lib/s3/index.js';
+import { contentOfItem, itemOfContent } from '../../lib/s3/item-content.js';
+import { frameObject, unframeObject } from '../../lib/s3/object-frame.js';
+import type { S3Bench } from '../s3/s3-place.js';
 import { MemorySnapshotStore } from '../support/snapshot-stores.js';
 
 /** Something that is stored: an item, a part, an object, a file. */
@@ -62,6 +71,57 @@ export async function tablePlace({
     },
     writes: () => engine.spent().writeUnits + storeWrites,
     async close() {},
+  };
+}
+
+/** A directory. */
+export async function filePlace(): Promise<SealedPlace> {
+  const root = await mkdtemp(path.join(tmpdir(), 'sealed-'));
+  const directory = path.join(root, 'till');
+  const at = (name: string) => path.join(directory, name);
+  const stored = async () => {
+    const names = (await readdir(directory)).sort();
+    return Promise.all(names.map(async (name) => ({ name, bytes: await readFile(at(name)) })));
+  };
+  return {
+    storage: () => fileStorage(directory, { journalBytesMax: 2_048 }),
+    stored,
+    put: (name, bytes) => writeFile(at(name), bytes),
+    visible: async () => Buffer.concat((await stored()).flatMap(({ name, bytes }) => [Buffer.from(name), bytes])),
+    writes: () => 0,
+    close: () => rm(root, { recursive: true }),
+  };
+}
+
+/** A prefix of a bucket. Who alters an object knows the frame of objects, and puts it around again. */
+export function bucketPlace({ server, bucket, client, prefix }: S3Bench): SealedPlace {
+  const at = { client: client(), bucket, prefix: prefix() };
+  const objects = () => server.objects(bucket);
+  const keys = () =>
+    objects()
+      .keys()
+      .filter((key) => key.startsWith(`${at.prefix}/`));
+  const isPart = (key: string) => key.includes('/part/');
+  const contentOf = (key: string) => {
+    const body = objects().get(key)?.body as Buffer;
+    return (unframeObject(body) as { content: Uint8Array }).content;
+  };
+  const itemAt = (key: string) => itemOfContent(contentOf(key), 'id', key);
+  return {
+    storage: () => s3Storage({ ...at, headBytesMax: 1_024 }),
+    stored: async () =>
+      keys().map((key) => ({
+        name: key.slice(at.prefix.length + 1),
+        bytes: isPart(key) ? contentOf(key) : bytesOf(itemAt(key)),
+      })),
+    async put(name, bytes) {
+      const key = `${at.prefix}/${name}`;
+      const content = isPart(key) ? bytes : contentOfItem({ ...itemAt(key), d: { B: bytes } }, 'id');
+      await at.client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: frameObject(content) }));
+    },
+    visible: async () => Buffer.concat(keys().flatMap((key) => [Buffer.from(key), objects().get(key)?.body as Buffer])),
+    writes: () => keys().reduce((sum, key) => sum + objects().writesOf(key), 0),
+    close: async () => {},
   };
 }
 
