@@ -31,6 +31,7 @@ import { payloads } from './mutants/payloads.mjs';
 import { permits } from './mutants/permits.mjs';
 import { prevalence } from './mutants/prevalence.mjs';
 import { readsAndCache } from './mutants/reads-and-cache.mjs';
+import { s3 } from './mutants/s3.mjs';
 import { simulatedStreams } from './mutants/simulated-streams.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
 import { streamGroupMembers } from './mutants/stream-group-members.mjs';
@@ -64,6 +65,7 @@ export const mutants = [
   ...journalVolumes,
   ...journals,
   ...prevalence,
+  ...s3,
   ...eventsAggregates,
   ...order,
   ...telling,

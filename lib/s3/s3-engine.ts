@@ -13,13 +13,13 @@
 import type { Item } from '../codec/index.js';
 import type * as port from '../engine/index.js';
 import { equalItems, isTransient, judgeOf, type RefusalKind } from '../engine/index.js';
-import type { Bucket, PutCondition } from './bucket.js';
+import type { Bucket } from './bucket.js';
 import { ObjectDamagedError } from './errors.js';
 import { contentOfItem, itemOfContent } from './item-content.js';
 import { type Seen, SeenItems } from './seen-items.js';
 
 /** Other writers that come between a look and the write after it, before the caller is told to try again with a pause. */
-const roundsMax = 4;
+const putsMax = 4;
 /** GETs at once, for one call. */
 const getsMax = 16;
 
@@ -70,16 +70,18 @@ export class S3Engine implements port.Engine {
     const holds = condition === undefined ? () => true : judgeOf(condition);
     const content = contentOfItem(item, this.#keyName);
     let base: Seen | { readonly item: undefined } = this.#seen.get(key) ?? nothing;
-    let isSure = false;
-    for (let round = 0; round < roundsMax; round += 1) {
+    let [isSure, resent] = [false, false];
+    for (let puts = 0; ; puts += 1) {
       if (!holds(base.item) && !isSure) {
         const looked = await this.#lookForPut(key, options);
         if ('status' in looked) return looked;
         base = looked;
       }
-      if (!holds(base.item)) return { status: 'condition-failed', image: base.item, resent: false };
-      const on: PutCondition = base.item === undefined ? 'absent' : { etag: base.etag };
-      const outcome = await this.#bucket.put(key, content, on, options);
+      if (!holds(base.item)) return { status: 'condition-failed', image: base.item, resent };
+      // An earlier copy may have been stored, and replaced since: that is not to be told here.
+      if (resent) return unclear(new Error(`an answer to a PUT of ${key} was lost`));
+      if (puts === putsMax) break;
+      const outcome = await this.#bucket.put(key, content, base.item === undefined ? 'absent' : base, options);
       if (outcome.status === 'stored') {
         this.#seen.note(key, item, outcome.etag);
         return { status: 'applied' };
@@ -88,14 +90,9 @@ export class S3Engine implements port.Engine {
       this.#seen.forget(key);
       const looked = await this.#lookForPut(key, options);
       if ('status' in looked) return outcome.resent ? unclear(looked.error) : looked;
-      base = looked;
-      isSure = true;
-      const { resent } = outcome;
-      if (condition === undefined && base.item !== undefined && equalItems(base.item, item))
-        return { status: 'applied' };
-      if (!holds(base.item)) return { status: 'condition-failed', image: base.item, resent };
-      // An earlier copy may have been stored, and replaced since: that is not to be told here.
-      if (resent) return unclear(new Error(`an answer to a PUT of ${key} was lost`));
+      [base, isSure, resent] = [looked, true, outcome.resent];
+      const isOwn = condition === undefined && base.item !== undefined && equalItems(base.item, item);
+      if (isOwn) return { status: 'applied' };
     }
     return notApplied('conflict', new Error(`others wrote ${key} each time between a look and the write after it`));
   }

@@ -37,7 +37,8 @@ describe('unframeObject', () => {
   });
 
   it('finds bytes that were added', () => {
-    expect(reasonOf(Buffer.concat([framed, Buffer.of(0)]))).toBe('damaged');
+    const detail = `it has ${framed.length + 1} bytes, not ${framed.length}`;
+    expect(unframeObject(Buffer.concat([framed, Buffer.of(0)]))).toEqual({ reason: 'damaged', detail });
   });
 
   it('tells what something else wrote from what is damaged', () => {

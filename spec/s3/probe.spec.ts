@@ -53,16 +53,17 @@ describe('probeOnce', () => {
     expect(server.takeCounts()).toEqual({ GetObject: 2 });
   });
 
-  it.each<[string, Partial<Conduct>]>([
-    ['takes no notice of the conditions', { ignoresConditions: true }],
-    ['finds no ETag to match that it told', { quotesLiterally: true }],
-  ])('refuses a service that %s', async (_, conduct) => {
+  it.each<[string, Partial<Conduct>, string]>([
+    ['takes no notice of the conditions', { ignoresConditions: true }, 'no notice of If-None-Match: *'],
+    ['finds no ETag to match that it told', { quotesLiterally: true }, 'does not find If-Match met'],
+  ])('refuses a service that %s', async (_, conduct, said) => {
     const place = bench();
     Object.assign(place.server.conduct, conduct);
     await expect(opening(place)).rejects.toMatchObject({
       code: 'ERR_BUCKET',
       reason: 'no-conditional-writes',
       outcome: 'not-done',
+      message: expect.stringContaining(said),
     });
     expect(
       place.server
