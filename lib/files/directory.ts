@@ -11,6 +11,7 @@
  * or not it can be read: a sync may have failed, and what the system still shows of it be lost with the power. It is written
  * anew, into the new file, and not counted in the old one.
  */
+import path from 'node:path';
 import type { SealingCodec } from '../codec/index.js';
 import type { Clock } from '../engine/index.js';
 import { AppendUnknownError, JournalFormatError } from '../journal/index.js';
@@ -18,7 +19,7 @@ import { DirectoryError, DirectoryHeldError, directoryError } from './errors.js'
 import type { FileSystem } from './file-system.js';
 import { type Holding, takeDirectory } from './holder.js';
 import { type Entry, JournalFile, recordOf } from './journal-file.js';
-import { JournalFiles } from './journal-files.js';
+import { JournalFiles, Vanished } from './journal-files.js';
 import type { JournalFacts, JournalPoint } from './journal-header.js';
 import { type JournalEnd, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
 import type { Machine } from './machine.js';
@@ -70,12 +71,7 @@ export class Directory {
    */
   static async open(options: DirectoryOptions): Promise<Directory> {
     const { fileSystem, directory, machine, takeOver, clock, newId } = options;
-    const look = async () => {
-      const files = new JournalFiles(options);
-      await files.list();
-      if (files.last !== undefined) await files.header(files.last);
-      return files;
-    };
+    const look = () => lookAt(options);
     const found = await look();
     if (found.isForeign && found.isEmpty) {
       throw new DirectoryError(directory, 'foreign', 'it holds other things, and nothing of a journal');
@@ -99,6 +95,8 @@ export class Directory {
       try {
         const opened = new Directory(options, await look(), holding);
         await opened.#sweep();
+        // What those before have named may not be on the disk yet. It must be, before what relies on it is.
+        if (!opened.files.isEmpty) await fileSystem.syncDirectory(directory);
         return opened;
       } catch (error) {
         await holding.release().catch(options.onWarning);
@@ -200,6 +198,11 @@ export class Directory {
   async close(): Promise<void> {
     await this.#turns;
     await this.#snapshotTurns;
+    try {
+      if (this.#failed === undefined && this.#holding.isMine()) await this.#file?.end();
+    } catch (error) {
+      this.#options.onWarning(directoryError(this.#options.directory, error));
+    }
     await this.leave();
   }
 
@@ -207,14 +210,7 @@ export class Directory {
   async leave(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    if (file !== undefined) {
-      try {
-        if (this.#failed === undefined && this.#holding.isMine()) await file.end();
-      } catch (error) {
-        this.#options.onWarning(directoryError(this.#options.directory, error));
-      }
-      await file.close().catch(this.#options.onWarning);
-    }
+    await file?.close().catch(this.#options.onWarning);
     this.#failed ??= new DirectoryError(this.#options.directory, 'failed', 'it is closed');
     await this.#holding.release().catch(this.#options.onWarning);
   }
@@ -331,9 +327,24 @@ export class Directory {
   async #sweep(): Promise<void> {
     const { fileSystem, directory, onWarning } = this.#options;
     for (const part of this.files.parts) {
-      await fileSystem.remove(`${directory}/${part}`).catch((error: unknown) => {
+      await fileSystem.remove(path.join(directory, part)).catch((error: unknown) => {
         if ((error as { code?: unknown }).code !== 'ENOENT') onWarning(directoryError(directory, error));
       });
+    }
+  }
+}
+
+/** The files that there are, and the header of the last one: whether they are of this system is known before anything is written. */
+async function lookAt(options: DirectoryOptions): Promise<JournalFiles> {
+  for (;;) {
+    const files = new JournalFiles(options);
+    await files.list();
+    try {
+      if (files.last !== undefined) await files.header(files.last);
+      return files;
+    } catch (error) {
+      // Pruned meanwhile by who holds the directory.
+      if (!(error instanceof Vanished)) throw error;
     }
   }
 }

@@ -35,15 +35,16 @@ import {
 import type { Directory } from './directory.js';
 import { JournalDamagedError } from './errors.js';
 import { Vanished } from './journal-files.js';
-import { type FoundBatch, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
+import { type Found, type FoundBatch, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
 import { type LogParts, positionAt, positionAtStart } from './log-parts.js';
 import { keptSnapshots, type Loaded, loadNewest, pastStart } from './log-recovery.js';
 import { makeSnapshot, pruneFiles, writeFile } from './log-snapshots.js';
 
 /** A fold lets other work in after so long. */
 const sliceMs = 20;
-/** Commits that are folded between two looks at the clock. */
-const sliceCommits = 64;
+/** Commits that are folded together, between two looks at the clock, and the text of their events. */
+const togetherMax = 64;
+const togetherLengthMax = 65_536;
 
 export interface FileLogOptions {
   /** Opens what is needed; called once, by `recover`. */
@@ -262,8 +263,7 @@ export class FileLog implements Log {
 
   /** Begins again, with the newest snapshot that can be read. */
   async #load(parts: LogParts, signal: AbortSignal | undefined): Promise<void> {
-    const { captured, point }: Loaded = await loadNewest(parts, signal);
-    const position = await positionAt(parts, point);
+    const { captured, point, position } = await loadNewest(parts, signal);
     parts.consumer.restore(captured, point);
     // What comes before the snapshot in its file is read again, and passed over.
     this.#position = position;
@@ -276,9 +276,12 @@ export class FileLog implements Log {
 
   /** Folds up to the end. */
   async #fold(parts: LogParts, signal?: AbortSignal): Promise<void> {
+    const { place } = this.#position;
     for (;;) {
       try {
         await this.#foldOn(parts, signal);
+        // One commit may never have counted: at most one is on its way at a time.
+        if (this.#position.place < place - 1) throw goneBack(parts, this.#position, place);
         return;
       } catch (error) {
         if (!(error instanceof Vanished)) throw error;
@@ -318,12 +321,23 @@ export class FileLog implements Log {
     let taken = 0;
     let sliceEnd = clock.monotonicMs() + sliceMs;
     try {
-      for (const { read } of found) {
+      while (taken < found.length) {
+        const { read } = found[taken] as Found;
         const { place } = read.commit;
-        if (place > known) consumer.apply(read);
-        else if (place === known) requireSame(files, read.chain, this.#skipTo);
-        taken += 1;
-        if (taken % sliceCommits !== 0 || clock.monotonicMs() < sliceEnd) continue;
+        if (place > known) {
+          const reads = togetherFrom(found, taken);
+          if (reads.length > 1 && consumer.applyAll?.(reads) === true) taken += reads.length;
+          else {
+            for (const one of reads) {
+              consumer.apply(one);
+              taken += 1;
+            }
+          }
+        } else {
+          if (place === known) requireSame(files, read.chain, this.#skipTo);
+          taken += 1;
+        }
+        if (clock.monotonicMs() < sliceEnd) continue;
         await new Promise(setImmediate);
         sliceEnd = clock.monotonicMs() + sliceMs;
       }
@@ -378,6 +392,12 @@ function placeOf(newest: SnapshotInfo | undefined): number | undefined {
   return (newest as { readonly place?: number } | undefined)?.place;
 }
 
+/** What was seen here is not there any more. */
+function goneBack({ files }: LogParts, { place, number, offset }: JournalPosition, seen: number): JournalDamagedError {
+  const detail = `it ends with commit ${place}, and commit ${seen} was in it before`;
+  return new JournalDamagedError(files.pathOf('journal', Math.max(number, 1)), 'missing', detail, { offset, place });
+}
+
 /** A journal that ends before its snapshot has lost its end. */
 function requireReached({ files }: LogParts, end: JournalPosition, { place, chain }: Loaded['point']): void {
   if (end.place < place && files.last !== undefined) {
@@ -398,4 +418,16 @@ function requireSame(
   if (found === chain) return;
   const detail = 'its digest chain is not that of the journal after its last commit';
   throw new JournalDamagedError(files.pathOf('snapshot', place), 'gap', detail, { place });
+}
+
+/** Commits from there on that are folded together: one at least. */
+function togetherFrom(found: readonly Found[], from: number): ReadCommit[] {
+  const reads: ReadCommit[] = [];
+  let length = 0;
+  for (let at = from; at < found.length && reads.length < togetherMax && length < togetherLengthMax; at += 1) {
+    const { read } = found[at] as Found;
+    reads.push(read);
+    length += read.text.length;
+  }
+  return reads;
 }

@@ -21,6 +21,9 @@ export interface JournalFilesOptions {
   readonly codec: SealingCodec | undefined;
 }
 
+/** Looks at a list that has a gap. */
+const looksMax = 3;
+
 /** A file of the journal is not there any more: it was pruned, or is lost. Caught by whoever reads. */
 export class Vanished extends Error {
   readonly number: number;
@@ -41,7 +44,8 @@ export class JournalFiles {
   /** Places of the snapshots, ascending. */
   snapshots: readonly number[] = [];
   readonly options: JournalFilesOptions;
-  #headers = new Map<number, JournalHeader>();
+  readonly #headers = new Map<number, { readonly header: JournalHeader; readonly identity: string | undefined }>();
+  #hasHolder = false;
   #journalId: string | undefined;
 
   constructor(options: JournalFilesOptions) {
@@ -58,7 +62,7 @@ export class JournalFiles {
 
   /** Whether there is nothing of ours in the directory. */
   get isEmpty(): boolean {
-    return this.numbers.length + this.snapshots.length === 0;
+    return this.numbers.length + this.snapshots.length + this.parts.length === 0 && !this.#hasHolder;
   }
 
   get journalId(): string | undefined {
@@ -71,38 +75,45 @@ export class JournalFiles {
 
   /** @throws {JournalDamagedError} `ERR_JOURNAL_DAMAGED` when one is missing in the row; `DirectoryError` */
   async list(): Promise<void> {
-    const names = await this.#names();
-    const ours = names.map(parseName);
-    const numbersOf = (kind: FileKind) =>
-      ours.flatMap((name) => (name?.kind === kind ? [name.number] : [])).sort((a, b) => a - b);
-    this.parts = names.filter(isPart);
-    this.isForeign = names.some((name, at) => ours[at] === undefined && !isPart(name) && !isNothing(name));
-    this.snapshots = numbersOf('snapshot');
-    const numbers = numbersOf('journal');
-    for (const [at, number] of numbers.entries()) {
-      const wanted = (numbers[0] as number) + at;
-      if (number === wanted) continue;
-      throw new JournalDamagedError(this.pathOf('journal', wanted), 'missing', 'it is not there, and later ones are');
+    for (let looks = 1; ; looks += 1) {
+      const names = await this.#names();
+      const ours = names.map(parseName);
+      const numbersOf = (kind: FileKind) =>
+        ours.flatMap((name) => (name?.kind === kind ? [name.number] : [])).sort((a, b) => a - b);
+      const numbers = numbersOf('journal');
+      const missing = numbers.find((number, at) => number !== (numbers[0] as number) + at);
+      // A list that is made while names come and go may have a later one and not the one before.
+      if (missing !== undefined && looks < looksMax) continue;
+      this.parts = names.filter(isPart);
+      this.isForeign = names.some((name, at) => ours[at] === undefined && !isPart(name) && !isNothing(name));
+      this.#hasHolder = ours.some((name) => name?.kind === 'holder');
+      this.snapshots = numbersOf('snapshot');
+      this.numbers = numbers;
+      if (missing === undefined) return;
+      const before = numbers[numbers.indexOf(missing) - 1] as number;
+      const detail = 'it is not there, and later ones are';
+      throw new JournalDamagedError(this.pathOf('journal', before + 1), 'missing', detail);
     }
-    for (const number of this.#headers.keys()) if (!numbers.includes(number)) this.#headers.delete(number);
-    this.numbers = numbers;
   }
 
+  /** The row is dense. */
   has(number: number): boolean {
-    return this.numbers.includes(number);
+    return this.first !== undefined && number >= this.first && number <= (this.last as number);
   }
 
   /** @throws {Vanished} when the file is not there; what {@link decodeHeader} throws. */
   async header(number: number): Promise<JournalHeader> {
+    const { label, codec, directory, fileSystem } = this.options;
+    // A directory may be put back from a backup, or made anew: then the number is another file's.
+    const identity = fileSystem.identityOf(this.pathOf('journal', number));
     const known = this.#headers.get(number);
-    if (known !== undefined) return known;
-    const { label, codec, directory } = this.options;
+    if (known !== undefined && known.identity === identity) return known.header;
     const file = nameOf('journal', number);
     const bytes = await this.#beginningOf(number);
     const expected = { path: this.pathOf('journal', number), file, number, system: directory, label, codec };
     const header = await decodeHeader(bytes, expected);
     this.#requireId(header);
-    this.#headers.set(number, header);
+    this.#headers.set(number, { header, identity });
     return header;
   }
 
@@ -119,7 +130,8 @@ export class JournalFiles {
   /** Takes note of a file that was made here. */
   add(header: JournalHeader): void {
     this.#requireId(header);
-    this.#headers.set(header.number, header);
+    const identity = this.options.fileSystem.identityOf(this.pathOf('journal', header.number));
+    this.#headers.set(header.number, { header, identity });
     this.numbers = [...this.numbers, header.number];
   }
 

@@ -74,7 +74,10 @@ export async function* readJournal(
     const next = files.has(number + 1) ? await files.header(number + 1) : undefined;
     const isLimited = limit?.number === number;
     const to = isLimited ? limit.offset : next?.before?.length;
-    if (to !== undefined && position.offset > to) throw new Vanished(number);
+    if (to !== undefined && position.offset > to) {
+      position = await carriedOver(files, next, position);
+      continue;
+    }
     const reading = new FileReading(files, await files.header(number), position, to);
     yield* reading.read(signal);
     position = reading.position;
@@ -88,6 +91,26 @@ export async function* readJournal(
     requireJoin(files, next, position);
     position = { ...next.starts, number: next.number, offset: next.length };
   }
+}
+
+/**
+ * Where one goes on who has read more of a file than counts in it: the last commit of a writer that died was written anew into the
+ * next file. If it was not, it never counted.
+ */
+async function carriedOver(
+  files: JournalFiles,
+  next: JournalHeader | undefined,
+  { number, place, chain, ...point }: JournalPosition,
+): Promise<JournalPosition> {
+  if (next?.starts.place === place - 1) {
+    const from = { ...next.starts, number: next.number, offset: next.length };
+    for await (const { number: carrier, found } of readJournal(files, from)) {
+      const [first] = found;
+      if (first?.read.chain !== chain) break;
+      return { ...point, place, chain, number: carrier, offset: first.end };
+    }
+  }
+  throw new Vanished(number);
 }
 
 /** What comes next goes on where this ended. */

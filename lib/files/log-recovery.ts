@@ -17,6 +17,7 @@ import {
   sealedSnapshotStore,
 } from '../snapshot/index.js';
 import { JournalDamagedError } from './errors.js';
+import { Vanished } from './journal-files.js';
 import { type JournalPoint, noPoint } from './journal-header.js';
 import { type JournalPosition, readJournal } from './journal-reader.js';
 import { factsOf, type LogParts, openSnapshot, positionAt } from './log-parts.js';
@@ -38,15 +39,22 @@ export interface Loaded {
 }
 
 /** The newest snapshot that can be read, or nothing, if all of the journal is there. */
-export async function loadNewest(parts: LogParts, signal?: AbortSignal): Promise<Loaded> {
+export async function loadNewest(
+  parts: LogParts,
+  signal?: AbortSignal,
+): Promise<Loaded & { readonly position: JournalPosition }> {
   for (;;) {
     await parts.files.list();
     const places = parts.files.snapshots;
-    const newest = places.at(-1);
-    const found = await newestReadable(parts, places, signal);
-    if (found === 'removed') continue;
-    if (newest !== undefined && !parts.damaged.has(newest)) parts.newest = await factsOf(parts, newest);
-    return found;
+    try {
+      const found = await newestReadable(parts, places, signal);
+      if (found === 'removed') continue;
+      parts.newest = (await keptSnapshots(parts)).at(-1);
+      return { ...found, position: await positionAt(parts, found.point) };
+    } catch (error) {
+      // A file was pruned between the list and a look at it.
+      if (!(error instanceof Vanished)) throw error;
+    }
   }
 }
 
@@ -154,29 +162,51 @@ export async function pastStart(
 ): Promise<PastStart> {
   for (;;) {
     await parts.files.list();
-    const begins = await startOfJournal(parts);
-    const places: number[] = [];
-    for (const place of parts.files.snapshots) {
-      const facts = await factsIfReadable(parts, place);
-      if (facts === undefined || (place < begins && begins !== Number.POSITIVE_INFINITY)) continue;
-      if (target.seq === undefined ? facts.time <= target.time : facts.seq <= target.seq) places.push(place);
+    try {
+      const found = await pastFrom(parts, target, limit, signal);
+      if (found !== 'removed') return found;
+    } catch (error) {
+      if (!(error instanceof Vanished)) throw error;
     }
-    if (places.length === 0 && begins > 0) throw new JournalCompactedError(parts.name, 1);
-    const found = await newestReadable(parts, places, signal);
-    if (found === 'removed') continue;
-    const { captured, point } = found;
-    const { place, seq, time, chain } = point;
-    const from = await positionAt(parts, point);
-    return {
-      captured,
-      at: { place, seq, time, chain, page: 0, writers: [] },
-      async *commits() {
-        for await (const { found: batch } of readJournal(parts.files, from, { limit, signal })) {
+  }
+}
+
+async function pastFrom(
+  parts: LogParts,
+  target: PastTarget,
+  limit: JournalPosition | undefined,
+  signal: AbortSignal | undefined,
+): Promise<PastStart | 'removed'> {
+  const { name, files } = parts;
+  const begins = await startOfJournal(parts);
+  const isBefore = ({ seq, time }: SnapshotFacts) =>
+    target.seq === undefined ? time <= target.time : seq <= target.seq;
+  // One that a prune has left behind leads nowhere.
+  const isJoined = ({ place }: SnapshotFacts) => files.first === undefined || place >= begins;
+  const kept = (await keptSnapshots(parts)).filter((facts) => isBefore(facts) && isJoined(facts));
+  if (kept.length === 0 && begins > 0) throw new JournalCompactedError(name, 1);
+  const found = await newestReadable(
+    parts,
+    kept.map(({ place }) => place),
+    signal,
+  );
+  if (found === 'removed') return found;
+  const { captured, point } = found;
+  const { place, seq, time, chain } = point;
+  const from = await positionAt(parts, point);
+  return {
+    captured,
+    at: { place, seq, time, chain, page: 0, writers: [] },
+    async *commits() {
+      try {
+        for await (const { found: batch } of readJournal(files, from, { limit, signal })) {
           for (const { read } of batch) if (read.commit.place > place) yield read;
         }
-      },
-    };
-  }
+      } catch (error) {
+        throw error instanceof Vanished ? new JournalCompactedError(name, seq + 1) : error;
+      }
+    },
+  };
 }
 
 async function factsIfReadable(parts: LogParts, place: number): Promise<SnapshotFacts | undefined> {

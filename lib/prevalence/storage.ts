@@ -55,6 +55,11 @@ export interface Retention extends SnapshotRetention {
 export interface LogConsumer {
   /** Takes the next commit. Synchronous; when it throws, nothing was taken. */
   apply(read: ReadCommit): void;
+  /**
+   * Takes the next commits together, which costs less than one by one. `false`: none of them was taken, and they are to be given one
+   * by one; so what is wrong with one of them is told with it. Synchronous; throws nothing.
+   */
+  applyAll?(reads: readonly ReadCommit[]): boolean;
   /** What a snapshot is to hold; an immutable value, as of the last commit taken. */
   capture(): unknown;
   /**

@@ -4,7 +4,7 @@ import { readJournal } from '../../lib/files/journal-reader.js';
 import { type DiskImage, ModelledDisk } from '../support/modelled-file-system.js';
 import { directory, SmallLog } from './small-log.js';
 
-export const firstJournal = `${directory}/journal-0000000001`;
+export const firstJournal: string = `${directory}/journal-0000000001`;
 
 export interface JournalBytes {
   /** The disk with the journal on it. */
