@@ -8,6 +8,7 @@
  * A plain event that has a member `~` itself is wrapped as well, so nothing is mistaken.
  */
 import { deepFreeze, type Held, hold, jsonCodec, parseLines } from '../codec/index.js';
+import type { Commit, ReadCommit } from '../journal/index.js';
 
 /** An event on its way into the journal. */
 export interface EventLine<E> {
@@ -74,6 +75,44 @@ export function decodeEvents(
     each(wrap.f === 1 ? jsonCodec.decode({ S: JSON.stringify(e) }) : deepFreeze(e), wrap.i, index);
   }
   return values.length;
+}
+
+/**
+ * Reads the lines of several commits, all at once.
+ *
+ * @throws when a commit has not as many lines as events: then it may be told only by reading them one by one which
+ */
+export function decodeCommits(
+  reads: readonly ReadCommit[],
+  each: (event: unknown, id: string | undefined, commit: Commit) => void,
+): void {
+  const texts: string[] = [];
+  let total = 0;
+  for (const { commit, text } of reads) {
+    if (linesIn(text) !== commit.count) throw new Error('as many lines as events there must be');
+    if (commit.count > 0) texts.push(text);
+    total += commit.count;
+  }
+  let next = 0;
+  let left = 0;
+  let commit: Commit | undefined;
+  const lines = decodeEvents(texts.join('\n'), (event, id) => {
+    while (left === 0) {
+      commit = (reads[next] as ReadCommit).commit;
+      next += 1;
+      left = commit.count;
+    }
+    left -= 1;
+    each(event, id, commit as Commit);
+  });
+  if (lines !== total) throw new Error('lines that are not one value each');
+}
+
+function linesIn(text: string): number {
+  if (text === '') return 0;
+  let lines = 1;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
+  return lines;
 }
 
 function isWrapped(value: unknown): boolean {

@@ -8,7 +8,7 @@ import type { Commit, ReadCommit } from '../journal/index.js';
 import { digestStateNow, type FrozenBytes, freezeState } from '../snapshot/index.js';
 import type { Decision } from './decision.js';
 import { ReplayError, StateDivergedError, StateSpoiledError } from './errors.js';
-import { decodeEvents } from './event-text.js';
+import { decodeCommits, decodeEvents } from './event-text.js';
 import { type Handler, runHandler } from './handler.js';
 import { IdWindow } from './id-window.js';
 
@@ -139,6 +139,39 @@ export class Replica<S, E, R> {
     this.#move(state, seq, commit, ids, changes);
   }
 
+  /**
+   * Replays commits together: their events are parsed at once, and the state is frozen after the last of them. Where commits have one
+   * event each, that is most of the work.
+   *
+   * @returns `false` when nothing was taken: each of them is to be told of, or to be verified, or one can't be replayed
+   */
+  applyAll(reads: readonly ReadCommit[]): boolean {
+    const last = reads.at(-1)?.commit;
+    if (last === undefined || this.#listeners.size > 0 || !reads.every(isPlain)) return false;
+    const { upcast, untilSeq } = this.#options;
+    const end = last.first + last.count - 1;
+    if (end > untilSeq) return false;
+    const ids: [string, R | undefined][] = [];
+    let state = this.#state;
+    let seq = (reads[0] as ReadCommit).commit.first - 1;
+    try {
+      decodeCommits(reads, (raw, id, { time, handlerVersion }) => {
+        seq += 1;
+        const event = upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq });
+        const handled = this.#run(state, event, { time, seq });
+        state = handled.state;
+        if (id !== undefined) ids.push([id, freezeState(handled.result, this.bytes)]);
+      });
+      freezeState(state, this.bytes);
+    } catch {
+      return false;
+    }
+    if (seq !== end || this.bytes.haveChanged()) return false;
+    for (const { commit } of reads) this.#versionsSince.add(commit.handlerVersion);
+    this.#move(state, seq, last, ids, []);
+    return true;
+  }
+
   /** Takes what was decided here, now that its commit is in the journal. */
   adopt(commit: Commit, { state, accepted, ids }: Decision<S, R>, changes: () => readonly Change<E>[]): void {
     if (commit.stateDigest !== undefined) this.#noteVerified(this.#seq + accepted);
@@ -228,4 +261,9 @@ export class Replica<S, E, R> {
     const bytes = body?.bytes ?? text.length;
     for (const listener of this.#listeners) listener(changes, bytes);
   }
+}
+
+/** Whether all of its events count, and nothing is said of the state after it. */
+function isPlain({ commit }: ReadCommit): boolean {
+  return commit.skip.length === 0 && commit.stateDigest === undefined;
 }

@@ -90,6 +90,7 @@ export class System<S, E, R> {
       ...{ format, clock, retention, onWarning, readOnly: settings.mode === 'read-only' },
       consumer: {
         apply: (read) => this.#apply(read),
+        applyAll: (reads) => this.#applyAll(reads),
         capture: () => this.replica.capture(),
         isBusy: this.#isBusy,
         restore: (captured, at) => this.#restore(captured as Captured<S, R> | undefined, at),
@@ -246,12 +247,27 @@ export class System<S, E, R> {
     const { clock } = this.settings;
     const startedAt = clock.monotonicMs();
     this.replica.apply(read);
-    const { count } = read.commit;
-    this.#counts.replayed += count;
-    if (count > 0) {
-      this.keeper?.replayed(count, clock.monotonicMs() - startedAt);
+    this.#replayed(read.commit.count, read.text.length, startedAt);
+  }
+
+  #applyAll(reads: readonly ReadCommit[]): boolean {
+    const startedAt = this.settings.clock.monotonicMs();
+    if (!this.replica.applyAll(reads)) return false;
+    let [events, length] = [0, 0];
+    for (const { commit, text } of reads) {
+      events += commit.count;
+      length += text.length;
+    }
+    this.#replayed(events, length, startedAt);
+    return true;
+  }
+
+  #replayed(events: number, length: number, startedAt: number): void {
+    this.#counts.replayed += events;
+    if (events > 0) {
+      this.keeper?.replayed(events, this.settings.clock.monotonicMs() - startedAt);
       // Nothing is begun in the background while the state is still being worked out.
-      if (!this.#recovering) this.keeper?.committed(this.replica.seq, read.text.length);
+      if (!this.#recovering) this.keeper?.committed(this.replica.seq, length);
     }
     if (this.#recovering) this.#tellProgress(false);
   }
