@@ -76,7 +76,7 @@ describe('the commit protocol', () => {
   it.each(walked)(
     'is safe on random schedules: %s',
     (name, commitCase) => {
-      const found = wander(new CommitModel(commitCase), seededRandom(seed), full ? 20_000 : 2_000);
+      const found = wander(new CommitModel(commitCase), seededRandom(seed), full ? 20_000 : 800);
       print(`${name}, seed ${seed}`, found, 'states with repetition');
       expect(found).toMatchObject({ violation: undefined, path: [] });
     },

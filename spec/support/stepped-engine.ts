@@ -38,7 +38,17 @@ export function steppedEngine(engine: Engine, onStep: OnStep): Engine {
       if (!kinds.has(String(name))) return own.bind(target);
       return (request: unknown, options: unknown) => {
         const send = () => own.call(target, request, options) as Promise<unknown>;
-        const step: Step = { index, kind: String(name), text: textOf(request), send };
+        let text: string | undefined;
+        const step: Step = {
+          index,
+          kind: String(name),
+          // Most who see steps do not look at it.
+          get text() {
+            text ??= textOf(request);
+            return text;
+          },
+          send,
+        };
         index += 1;
         return onStep(step) ?? send();
       };
@@ -56,13 +66,25 @@ export interface DyingEngine {
   readonly died: Promise<void>;
 }
 
-/** A process that dies at its request `at`: before it is sent, or after it was applied. Nothing that it sends is answered any more. */
-export function dyingEngine(engine: Engine, at: number, when: 'before' | 'after'): DyingEngine {
+/**
+ * A process that dies at its request `at`: before it is sent, or after it was applied. Nothing that it sends is answered any more; once
+ * `buried` aborts, all of it is refused, so that on real clocks nothing is tried for ever.
+ */
+export function dyingEngine(
+  engine: Engine,
+  at: number,
+  when: 'before' | 'after',
+  buried?: AbortSignal,
+): DyingEngine {
   let dead: () => void = () => {};
   const died = new Promise<void>((resolve) => {
     dead = resolve;
   });
-  const never = new Promise<never>(() => {});
+  const never = new Promise<never>((_resolve, reject) => {
+    const refusal = Object.assign(new Error('dead'), { name: 'AccessDeniedException' });
+    buried?.addEventListener('abort', () => reject(refusal));
+  });
+  never.catch(() => {});
   const dying = steppedEngine(engine, (step) => {
     if (step.index < at) return undefined;
     if (step.index > at || when === 'before') {

@@ -11,7 +11,7 @@ import { purseCommand } from './reports.js';
 import { simulate } from './simulation.js';
 
 const seed = suiteSeed();
-const calls = 160;
+const calls = 120;
 
 /** A run must be clean; says how to repeat it when it is not. */
 async function clean(options: Parameters<typeof simulate>[0]) {
@@ -38,7 +38,7 @@ describe(`event stores on a virtual clock, LEYDEN_SEED=${seed}`, () => {
   it(
     'are right with 8 processes on two streams, of which some die',
     async () => {
-      await clean({ seed, profile: 'all-mixed', processes: 8, callers: 4, streams: 2, calls: 300, kills: 4, stops: 2 });
+      await clean({ seed, profile: 'all-mixed', processes: 8, callers: 4, streams: 2, calls: 240, kills: 4, stops: 2 });
     },
     simulationMsMax,
   );

@@ -11,7 +11,7 @@ import { ledgerCommand } from './reports.js';
 import { simulate } from './simulation.js';
 
 const seed = suiteSeed();
-const calls = 400;
+const calls = 250;
 let pagesPruned = 0;
 
 /** A run must be clean; says how to repeat it when it is not. */
@@ -42,7 +42,7 @@ describe(`prevalence on a virtual clock, LEYDEN_SEED=${seed}`, () => {
   it(
     'is right with 8 processes, of which some die and some are overtaken',
     async () => {
-      await clean({ seed, profile: 'all-mixed', processes: 8, callers: 8, calls: 600, kills: 3, stops: 3 });
+      await clean({ seed, profile: 'all-mixed', processes: 8, callers: 8, calls: 400, kills: 3, stops: 3 });
     },
     simulationMsMax,
   );

@@ -12,7 +12,7 @@ const only = process.env.LEYDEN_SEED === undefined ? undefined : Number(process.
 const isFull = process.env.LEYDEN_SIZE === 'full';
 const seeds = isFull ? 50 : 2;
 /** How long there is trouble, in virtual time. */
-const troubleMs = isFull ? 90_000 : 30_000;
+const troubleMs = isFull ? 90_000 : 20_000;
 
 /** The way of one process to the tables and streams. */
 class Line {

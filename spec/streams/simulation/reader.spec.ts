@@ -8,8 +8,8 @@ import type { StreamCapriceProfile } from '../../../lib/testing/index.js';
 import { say, suiteSeed } from '../../histories/reports.js';
 import { type ReaderRunOptions, readerRun } from './reader-run.js';
 
-const scaledRuns = Number(process.env.LEYDEN_STREAM_RUNS ?? 60);
-const wholeDays = Number(process.env.LEYDEN_STREAM_DAYS ?? 5);
+const scaledRuns = Number(process.env.LEYDEN_STREAM_RUNS ?? 24);
+const wholeDays = Number(process.env.LEYDEN_STREAM_DAYS ?? 3);
 const profiles: readonly StreamCapriceProfile[] = ['calm', 'service', 'hostile'];
 const seed = suiteSeed();
 
