@@ -179,7 +179,9 @@ export class S3Engine implements port.Engine {
       if (etag !== undefined) return { item, etag };
       return notApplied('refused', new Error(`the service tells no ETag of ${key}`));
     } catch (error) {
-      return notApplied(isTransient(error) ? 'unreachable' : 'refused', error as Error);
+      // Whoever has given up on this look may ask again: nothing was refused.
+      const isPassing = options?.signal?.aborted === true || isTransient(error);
+      return notApplied(isPassing ? 'unreachable' : 'refused', error as Error);
     }
   }
 

@@ -1,4 +1,4 @@
-/** The engines of these specs: dynalite in a process of its own, and the one DynamoDB Local of the jest run. */
+/** The engines of these specs: dynalite in a process of its own, so too the stand-in for S3, and the one DynamoDB Local of the jest run. */
 import { type Store, type StoreName, startStore } from '../histories/stores.js';
 import { type EngineRow, engines } from '../support/engines.js';
 
@@ -10,7 +10,7 @@ export const storeRows: readonly (EngineRow & { readonly name: StoreName })[] = 
 ).map((name) => ({ ...rowOf(name), name }));
 
 export async function openStore(name: StoreName): Promise<Store> {
-  if (name === 'dynalite') return startStore(name, { onDisk: false });
+  if (name !== 'dynamodb-local') return startStore(name, { onDisk: false });
   const { endpoint = '', close } = await rowOf(name).open();
   return { name, endpoint, close };
 }

@@ -14,13 +14,24 @@ export interface SharedStores {
   store(name: StoreName): Store;
 }
 
+/** A store, and why it is not to be had here, if so. */
+export interface SharedStoreRow {
+  readonly name: StoreName;
+  readonly missing?: string | undefined;
+}
+
 /** Opens them before the specs of this file and closes them afterwards. `worker`: the module of the crew. */
-export function sharedStores(title: string, seed: number, worker?: URL): SharedStores {
+export function sharedStores(
+  title: string,
+  seed: number,
+  worker?: URL,
+  rows: readonly SharedStoreRow[] = storeRows,
+): SharedStores {
   const crew = new Crew(worker);
   const stores = new Map<StoreName, Store>();
   beforeAll(async () => {
     say(`${title}: LEYDEN_SEED=${seed}`);
-    for (const { name, missing } of storeRows) {
+    for (const { name, missing } of rows) {
       if (missing === undefined) stores.set(name, await openStore(name));
       else say(`*** ${name} is SKIPPED: ${missing} ***`);
     }
@@ -29,7 +40,7 @@ export function sharedStores(title: string, seed: number, worker?: URL): SharedS
     await crew.close();
     for (const store of stores.values()) await store.close();
   });
-  const engines = storeRows.filter(({ missing }) => missing === undefined).map(({ name }) => name);
+  const engines = rows.filter(({ missing }) => missing === undefined).map(({ name }) => name);
   return { crew, engines, store: (name) => stores.get(name) as Store };
 }
 

@@ -2,7 +2,7 @@
  * A run over real processes, whatever they do: workers before a fault proxy before a real engine, killed and stopped on the way if
  * wished.
  *
- *     workers (a process each) ──► fault proxy (a process) ──► dynalite (a process) or DynamoDB Local ◄── the run itself (here)
+ *     workers (a process each) ──► fault proxy (a process) ──► a store (a process) ◄── the run itself (here)
  *        └ a file of notes each
  *
  * Order of the end: nearly all calls begun ─► the faults stop ─► the rest and all settling in calm ─► late copies are delivered ─►
@@ -93,6 +93,12 @@ export interface Slot {
   killed: boolean;
 }
 
+/** What the work of a run is kept in. */
+export interface RunPlace {
+  create(): Promise<unknown>;
+  remove(): Promise<unknown>;
+}
+
 /** The faults stop when this share of all calls has begun. */
 const calmAfter = 0.95;
 let runs = 0;
@@ -101,9 +107,14 @@ export class ProcessRun {
   readonly random: Random;
   readonly folder: string;
   readonly slots: readonly Slot[] = [];
-  /** Undisturbed. */
+  /** Undisturbed; of runs on tables. */
   readonly engine: Engine;
   readonly tableName: string;
+  /** A table, unless it is set to something else before `make`. */
+  place: RunPlace = {
+    create: () => this.table().create(),
+    remove: () => this.engine.deleteTable(this.tableName),
+  };
   readonly #store: Store;
   readonly #crew: Crew;
   readonly #options: ProcessRunOptions;
@@ -138,10 +149,10 @@ export class ProcessRun {
     const { seed, profile, rate = 0.2 } = this.#options;
     const startedAt = performance.now();
     try {
-      await this.table().create();
+      await this.place.create();
       this.#endpoint = await this.#proxy.ask('start', { target: this.#store.endpoint, seed, profile, rate });
       const told = await run();
-      await this.engine.deleteTable(this.tableName);
+      await this.place.remove();
       const facts = { ...told, kills: this.#kills, seconds: (performance.now() - startedAt) / 1_000 };
       const said = { options: this.#options, engine: this.#store.name, ...facts };
       writeFileSync(path.join(this.folder, 'run.json'), JSON.stringify(said, null, 2));

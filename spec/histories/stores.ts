@@ -1,6 +1,6 @@
 /**
- * The real engines of runs: dynalite in a process of its own, and DynamoDB Local; in memory, or in a folder so that they
- * can be killed and come back with what they had acknowledged.
+ * The engines of runs: dynalite in a process of its own, and DynamoDB Local; in memory, or in a folder so that they
+ * can be killed and come back with what they had acknowledged. And a stand-in for S3, in memory.
  */
 
 import { existsSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type DynamoDBLocal, startDynamoDBLocal } from '../../lib/testing/index.js';
 import { Child } from './processes.js';
 
-export type StoreName = 'dynalite' | 'dynamodb-local';
+export type StoreName = 'dynalite' | 'dynamodb-local' | 's3';
 
 /** A running engine. */
 export interface Store {
@@ -70,6 +70,12 @@ async function startLocal(onDisk: boolean): Promise<Store> {
   };
 }
 
+async function startBuckets(): Promise<Store> {
+  const child = new Child(new URL('../support/s3/s3-process.ts', import.meta.url));
+  return { name: 's3', endpoint: await child.ask<string>('start'), close: () => child.end() };
+}
+
 export function startStore(name: StoreName, options: { readonly onDisk: boolean }): Promise<Store> {
+  if (name === 's3') return startBuckets();
   return name === 'dynalite' ? startDynalite(options.onDisk) : startLocal(options.onDisk);
 }

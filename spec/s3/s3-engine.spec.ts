@@ -2,7 +2,7 @@
 // that are lost with and without the SDK's own retries.
 import { describe, expect, it } from '@jest/globals';
 import type { Item } from '../../lib/codec/index.js';
-import { Bucket } from '../../lib/s3/bucket.js';
+import { Bucket, type S3ClientLike } from '../../lib/s3/bucket.js';
 import { S3Engine } from '../../lib/s3/s3-engine.js';
 import { mishaps, registerBench } from './s3-place.js';
 
@@ -57,6 +57,28 @@ describe('S3Engine', () => {
     server.takeCounts();
     expect(await put(engine, 'c', 'a')).toEqual({ status: 'condition-failed', image: item('b'), resent: false });
     expect(server.takeCounts()).toEqual({ PutObject: 1, GetObject: 1 });
+  });
+
+  it('takes a look that was given up on for no refusal', async () => {
+    const { bucket, item } = pair();
+    const giving = new AbortController();
+    // Refuses the PUT, and never answers the look after it.
+    const send = (_command: unknown, options: { readonly abortSignal?: AbortSignal } = {}) => {
+      sent += 1;
+      if (sent === 1) {
+        return Promise.reject(
+          Object.assign(new Error('unmet'), { name: 'PreconditionFailed', $metadata: { attempts: 1 } }),
+        );
+      }
+      return new Promise((_, reject) => {
+        options.abortSignal?.addEventListener('abort', () => reject(new Error('AbortError')));
+        giving.abort(new Error('no answer in time'));
+      });
+    };
+    let sent = 0;
+    const engine = new S3Engine(new Bucket({ config: {}, send: send as S3ClientLike['send'] }, bucket), 'id');
+    const answer = await engine.put({ table: bucket, item: item('a') }, { signal: giving.signal });
+    expect(answer).toMatchObject({ status: 'not-applied', kind: 'unreachable' });
   });
 
   it('writes again where the condition holds on what another one wrote', async () => {

@@ -1,19 +1,14 @@
-/** Opens the system of a run on a table, as a process has it. */
-import type { AtomTable } from '../../../lib/atom/index.js';
+/** Opens the system of a run, as a process has it. */
 import type { Clock, Random } from '../../../lib/engine/index.js';
 import { isLeydenError } from '../../../lib/errors.js';
-import { atomStorage, openPrevayler, type Storage } from '../../../lib/prevalence/index.js';
+import { openPrevayler, type Storage } from '../../../lib/prevalence/index.js';
 import { emptyLedger, type LedgerSystem, ledger } from './ledger.js';
 
-export const ledgerName = 'ledger';
-
 export interface OpenLedgerOptions {
-  readonly table: AtomTable;
+  readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
   readonly mode?: 'read-write' | 'read-only';
-  /** Between system and storage: for showing that the judge finds out what is planted there. */
-  readonly spoil?: ((storage: Storage) => Storage) | undefined;
   /** Told of failures that nobody waits for and that no fault explains. */
   readonly onSurprise: (what: string) => void;
 }
@@ -24,9 +19,9 @@ const explained: ReadonlySet<string> = new Set([
 ]);
 
 export function openLedger(options: OpenLedgerOptions): Promise<LedgerSystem> {
-  const { table, clock, random, mode = 'read-write', spoil = (storage) => storage, onSurprise } = options;
+  const { storage, clock, random, mode = 'read-write', onSurprise } = options;
   return openPrevayler({
-    storage: spoil(atomStorage(table, ledgerName)),
+    storage,
     initialState: emptyLedger,
     handler: ledger,
     clock,

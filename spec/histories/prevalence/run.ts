@@ -2,8 +2,8 @@
  * A run over real processes: workers that share one prevalent system before a fault proxy before a real engine, killed, stopped
  * and overtaken on the way if wished, and judged by what they wrote down.
  *
- *     workers (a process each) ──► fault proxy (a process) ──► dynalite (a process) or DynamoDB Local ◄── watcher (here, undisturbed)
- *        └ notes each                                                                                      └ notes
+ *     workers (a process each) ──► fault proxy (a process) ──► a store (a process) ◄── watcher (here, undisturbed)
+ *        └ notes each                                                                      └ notes
  *
  * When all is over, fresh instances recover.
  */
@@ -15,12 +15,12 @@ import { fileNotebook, notesIn } from '../notebook.js';
 import { ProcessRun, type ProcessRunFacts, type ProcessRunOptions, type Slot, type Troubles } from '../process-run.js';
 import type { Progress } from '../progress.js';
 import type { Store } from '../stores.js';
-import { keyName } from '../subject.js';
 import { lookAfterwards } from './afterwards.js';
 import { Callers, type CallersReport, sumsOf } from './callers.js';
 import { type Judgement, judge } from './judge.js';
+import { type LedgerPlace, ledgerPlace } from './ledger-place.js';
 import { type Note, type NotedEvent, openEvents } from './notes.js';
-import { ledgerName, openLedger } from './open-ledger.js';
+import { openLedger } from './open-ledger.js';
 import type { LedgerWork } from './worker.js';
 
 /** The module that the crew of these runs has to be made of. */
@@ -56,19 +56,25 @@ export async function ledgerRun(store: Store, crew: Crew, options: LedgerRunOpti
 class LedgerRun {
   readonly #options: LedgerRunOptions;
   readonly #run: ProcessRun;
+  readonly #store: Store;
+  /** Undisturbed. */
+  readonly #place: LedgerPlace;
   #counts = { pagesPruned: 0, overtaken: 0 };
 
   constructor(store: Store, crew: Crew, { callers = 8, ...options }: LedgerRunOptions) {
     this.#options = options;
     this.#run = new ProcessRun('ledger', store, crew, { ...options, callers });
+    this.#store = store;
+    this.#place = ledgerPlace({ store: store.name, endpoint: store.endpoint, table: this.#run.tableName });
+    this.#run.place = this.#place;
   }
 
   make(): Promise<LedgerRunReport> {
-    return this.#run.make(async () => {
+    const made = this.#run.make(async () => {
       const watcher = this.#fresh('watcher');
       await watcher.run();
       const { reports, faults } = await this.#run.work<CallersReport, Note, NotedEvent>({
-        work: (basics, repeat): LedgerWork => ({ ...basics, repeat }),
+        work: (basics, repeat): LedgerWork => ({ ...basics, repeat, store: this.#store.name }),
         openOf: openEvents,
         meanwhile: (progress) => this.#compactAtOnce(progress),
         special: { count: this.#options.troubles?.stales ?? 0, deed: (slot) => this.#overtake(slot) },
@@ -77,6 +83,7 @@ class LedgerRun {
       const judgement = judge(notesIn<Note>(this.#run.folder));
       return { ...judgement, ...this.#counts, ...metByAll(reports), ...sumsOf(reports), faults };
     });
+    return made.finally(() => this.#place.close());
   }
 
   /** Callers here that only read, undisturbed. */
@@ -88,7 +95,7 @@ class LedgerRun {
       ...{ callers: 0, calls: 0, repeat: [], padMax: 1, hugeShare: 0 },
       open: () =>
         openLedger({
-          ...{ table: this.#run.table(), clock, random, mode: 'read-only' },
+          ...{ storage: this.#place.storage(), clock, random, mode: 'read-only' },
           onSurprise: (what) => callers.surprise(what),
         }),
     });
@@ -96,11 +103,9 @@ class LedgerRun {
   }
 
   #afterwards(): Promise<CallersReport[]> {
-    const { engine, tableName: table } = this.#run;
-    const key = { [keyName]: { S: `${ledgerName}/snap` } };
     return lookAfterwards({
       fresh: (name) => this.#fresh(name),
-      forgetSnapshots: () => engine.delete({ table, key }),
+      forgetSnapshots: () => this.#place.forgetSnapshots(),
     });
   }
 

@@ -6,7 +6,7 @@
  *           callers ─► system ─► mortal ─► FaultyEngine ─┴► MemoryEngine ─► the order of commits
  */
 import type { Random } from '../../../lib/engine/index.js';
-import type { Storage } from '../../../lib/prevalence/index.js';
+import { atomStorage, type Storage } from '../../../lib/prevalence/index.js';
 import type { VirtualClock } from '../../../lib/testing/index.js';
 import {
   type Birth,
@@ -20,8 +20,9 @@ import {
 import { lookAfterwards } from './afterwards.js';
 import { Callers, type CallersReport, sumsOf } from './callers.js';
 import { type Judgement, judge } from './judge.js';
+import { ledgerName } from './ledger-place.js';
 import { type Note, type NotedEvent, openEvents } from './notes.js';
-import { ledgerName, openLedger } from './open-ledger.js';
+import { openLedger } from './open-ledger.js';
 
 /** By default 1 process dies, and 1 stands still until others have made two snapshots and pruned. */
 export interface SimulationOptions extends SimulatedRunOptions<Note> {
@@ -83,7 +84,7 @@ class Simulation {
   }
 
   #begin({ name, engine, notes, ...birth }: Birth<Note, NotedEvent>): Callers {
-    const { callers = 4, spoil } = this.#options;
+    const { callers = 4, spoil = (storage) => storage } = this.#options;
     const run = this.#run;
     const { clock } = run;
     const [bytes, random, chance] = [run.fork(), run.fork(), run.fork()];
@@ -92,8 +93,8 @@ class Simulation {
       notebook: run.notebook(chance, notes),
       open: () =>
         openLedger({
-          ...{ table: run.table(engine, { bytes, random, chance }), clock, random },
-          spoil: spoil && ((storage) => spoil(storage, chance)),
+          storage: spoil(atomStorage(run.table(engine, { bytes, random, chance }), ledgerName), chance),
+          ...{ clock, random },
           onSurprise: (what) => run.surprise(`${name}: ${what}`),
         }),
     });

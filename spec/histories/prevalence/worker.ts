@@ -1,23 +1,23 @@
-/** A process of a run: callers on instances of their own client and table object, before whatever endpoint they are given. */
-import { AtomTable } from '../../../lib/atom/index.js';
-import { SdkEngine, seededRandom, systemClock } from '../../../lib/engine/index.js';
-import { localClient } from '../local-client.js';
+/** A process of a run: callers on instances of their own client, before whatever endpoint they are given. */
+import { seededRandom, systemClock } from '../../../lib/engine/index.js';
 import { fileNotebook } from '../notebook.js';
 import type { WorkBasics } from '../process-run.js';
 import { serveWork, tellProgress } from '../serve-work.js';
-import { keyName } from '../subject.js';
+import type { StoreName } from '../stores.js';
 import { Callers } from './callers.js';
+import { ledgerPlace } from './ledger-place.js';
 import type { Note, NotedEvent } from './notes.js';
 import { openLedger } from './open-ledger.js';
 
 /** What a worker is to do. */
 export interface LedgerWork extends WorkBasics {
   readonly repeat: readonly NotedEvent[];
+  readonly store: StoreName;
 }
 
 serveWork(
-  ({ name, folder, endpoint, table: tableName, seed, ...work }: LedgerWork) => {
-    const client = localClient(endpoint);
+  ({ name, folder, endpoint, table, store, seed, ...work }: LedgerWork) => {
+    const place = ledgerPlace({ store, endpoint, table });
     const notebook = fileNotebook<Note>(folder, name);
     const random = seededRandom(seed);
     const callers: Callers = new Callers({
@@ -25,14 +25,14 @@ serveWork(
       ...{ padMax: 20_000, hugeShare: 0.02 },
       open: () =>
         openLedger({
-          table: new AtomTable({ engine: new SdkEngine(client), tableName, keyName }),
+          storage: place.storage(),
           ...{ clock: systemClock, random, onSurprise: (what) => callers.surprise(what) },
         }),
       onCall: tellProgress,
     });
     const finish = async () => {
       const report = await callers.finish();
-      client.destroy();
+      place.close();
       notebook.close();
       return report;
     };

@@ -1,0 +1,15 @@
+// Goal: many processes share one prevalent system that is nothing but objects in a bucket, under every kind of fault that lies between
+// SDK and S3, altered bodies among them: nothing is lost, doubled, reordered or misreported, also when processes are killed, and when
+// one is stopped until others have pruned beyond it.
+// Method: the runs of prevalence.spec.ts, on a stand-in for S3 in a process of its own. `npm run chaos -- --s3 N` makes longer ones; every
+// fault at every step, by script, is in spec/s3/faults.spec.ts.
+import { describeLedgerRuns } from './ledger-runs.js';
+
+describeLedgerRuns('s3', {
+  rows: [{ name: 's3', missing: undefined }],
+  calls: 300,
+  more: [
+    { profile: 'altered', engine: 's3', processes: 4 },
+    { profile: 'conflict', engine: 's3', processes: 8 },
+  ],
+});
