@@ -12,6 +12,8 @@ export {
   InvalidEventError,
   LogNotEmptyError,
   LogUnfinishedError,
+  MigrateError,
+  type MigrateReason,
   OverloadedError,
   PoisonedError,
   ReadOnlyError,
@@ -23,6 +25,7 @@ export {
 export type { FollowOptions } from './follow.js';
 export { type EventContext, type Handler, WithResult, withResult } from './handler.js';
 export type { AtomStorageOptions } from './log-parts.js';
+export { type MigrateOptions, type MigrateProgress, type MigrateReport, migrate } from './migrate.js';
 export type { Mode, PrevaylerOptions, Progress } from './options.js';
 export type { PastState } from './past.js';
 export { type ChangesFrom, openPrevayler, Prevayler, type WaitOptions } from './prevayler.js';

@@ -3,6 +3,7 @@ export { errorOf } from '../../lib/testing/storage-contract/checks.js';
 export {
   type Entry,
   emptyLedger,
+  type HandClock,
   handClock,
   type Ledger,
   ledger,

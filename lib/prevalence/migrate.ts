@@ -1,0 +1,100 @@
+/**
+ * Moving a system from one storage to another: its oldest state that is kept, and every event after it, as they are.
+ *
+ *   compare what is there already ─► begin with the state ─► hold ─► copy, until nothing is new ─► fence, copy the rest ─► verify ─► release
+ *                  │ something else                                        │ dies, or is aborted
+ *                  ▼                                                       ▼
+ *               refused, nothing was written                       called again, it goes on where it stopped
+ *
+ * Nothing is decoded, so no handler is asked for; and whatever a storage is sealed with, the other has events as its own codec stores them.
+ */
+import { Migration } from './migration.js';
+import type { Storage } from './storage.js';
+
+/** Options of {@link migrate}. */
+export interface MigrateOptions {
+  /** Where the system is. Nothing is written there, unless `fence` is set. */
+  readonly from: Storage;
+  /** Where it is to be: a place with nothing in it, or with a part of this system. */
+  readonly to: Storage;
+  /** The system's `format`. @defaultValue '' */
+  readonly format?: string | undefined;
+  /**
+   * When all is copied, takes the right to write from all instances at the old place, copies what they had done by then, and keeps the
+   * right: from then on nothing is acknowledged there. `take-over`: from one that holds it alone as well.
+   * @defaultValue false: what is acknowledged there afterwards is not at the new place
+   */
+  readonly fence?: boolean | 'take-over' | undefined;
+  /** Told how far it has come, ten times a second at most, and at the end of each phase. */
+  readonly onProgress?: ((progress: MigrateProgress) => void) | undefined;
+  /** Told of snapshots that can't be read, which are passed over. @defaultValue nobody */
+  readonly onWarning?: ((error: unknown) => void) | undefined;
+  /** Ends it between two commits. Called again, it goes on there. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How far a migration has come. */
+export interface MigrateProgress {
+  readonly phase: 'compare' | 'copy' | 'verify';
+  /** Number of the event that it has come to, and of the last one. */
+  readonly seq: number;
+  readonly seqTotal: number;
+}
+
+/** What a migration has done. */
+export interface MigrateReport {
+  /** Number of the last event, which both sides have. */
+  readonly seq: number;
+  /** Events that were copied by this call. */
+  readonly copied: number;
+  /** Events in the state from which both sides go on; 0: from the first event on. */
+  readonly startsAt: number;
+  /** Of the events after that, as they were read back: SHA-256 over number, time, version and text of each. */
+  readonly digest: string;
+}
+
+/**
+ * Copies a system to another storage, whichever the two are: tables, folders, buckets, sealed or not.
+ *
+ * **Guarantee.** When it resolves, the new place has the oldest state that the old one still keeps and every event after it up to `seq`, with
+ * the same numbers, times, ids and texts; it was read back and compared. Instances at the old place go on meanwhile; with
+ * `fence` nothing that they acknowledge is missing. A place with anything else in it is refused, and left as it is.
+ *
+ * **If the process dies**, call it again: it compares what is there and goes on. The new place is held meanwhile, so nobody writes to half
+ * of a system; a call that fails leaves it held.
+ *
+ * @cost reads the old place once and writes it once, commit by commit; reads the new one once more
+ * @throws {MigrateError} `ERR_MIGRATE`; what the storages throw
+ *
+ * @example
+ * ```ts
+ * import { migrate, openPrevayler, transientStorage } from 'leyden-jar/prevalence';
+ *
+ * const [from, to] = [transientStorage(), transientStorage()];
+ * const system = { initialState: 0, handler: (sum: number, n: number) => sum + n };
+ * await using till = await openPrevayler({ storage: from, ...system });
+ * await till.handle(2);
+ * await till.handle(3);
+ * const { seq } = await migrate({ from, to, fence: true });
+ * await using moved = await openPrevayler({ storage: to, ...system });
+ * console.log(seq, moved.state); // 2 5
+ * ```
+ */
+export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
+  const { from, to } = options;
+  if (typeof from?.open !== 'function' || typeof to?.open !== 'function') {
+    throw new TypeError('Cannot migrate: from and to must be storages');
+  }
+  if (from === to) throw new TypeError(`Cannot migrate ${from.name}: from and to are the same storage`);
+  options.signal?.throwIfAborted();
+  const migration = new Migration(options);
+  let report: MigrateReport;
+  try {
+    report = await migration.run();
+  } catch (error) {
+    await migration.close().catch(options.onWarning ?? (() => {}));
+    throw error;
+  }
+  await migration.close();
+  return report;
+}

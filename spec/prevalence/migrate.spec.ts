@@ -1,0 +1,340 @@
+// Goal: a migration loses nothing, whatever happens meanwhile, and changes nothing where it has no business. Method: a death at each request
+// on either side; writers that go on, with a fence and without; events that are cut, pruned, altered; places with something else in them.
+import { describe, expect, it } from '@jest/globals';
+import { AtomTable } from '../../lib/atom/index.js';
+import type { Engine } from '../../lib/engine/index.js';
+import {
+  atomStorage,
+  type Log,
+  type MigrateProgress,
+  migrate,
+  type Storage,
+  transientStorage,
+} from '../../lib/prevalence/index.js';
+import { errorOf, noise, range } from '../support/prevalent.js';
+import { dyingEngine, steppedEngine } from '../support/stepped-engine.js';
+import { clock, type Event, expectSame, fill, newEngine, onEngine, open, type System, tableName } from './migrating.js';
+
+describe('migrate()', () => {
+  it('of a system without events leaves one without events', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    expect(await migrate({ from, to })).toMatchObject({ seq: 0, copied: 0, startsAt: 0 });
+    const one = await open(to);
+    expect(await one.handle({ pay: 1 })).toMatchObject({ seq: 1 });
+    await one.close();
+  });
+
+  describe.each([false, true])('cut short (beginning pruned: %p)', (isPruned) => {
+    it.each(['before', 'after'] as const)('by a death %s any request at the new place, goes on', async (when) => {
+      const from = onEngine(await newEngine());
+      await fill(from, { isPruned, rounds: 4 });
+      let deaths = 0;
+      const startsAt = new Set<number>();
+      for (let at = 0; ; at += 1) {
+        const engine = await newEngine();
+        const { engine: dying, died } = dyingEngine(engine, at, when);
+        const end = await Promise.race([migrate({ from, to: onEngine(dying) }).then(() => 'done'), died]);
+        if (end === 'done') break;
+        deaths += 1;
+        const to = onEngine(engine);
+        const report = await migrate({ from, to });
+        startsAt.add(report.startsAt);
+        expect(report.seq).toBe(16);
+        await expectSame(from, to, { since: report.startsAt });
+      }
+      expect(deaths).toBeGreaterThan(12);
+      expect([...startsAt]).toEqual([isPruned ? 8 : 0]);
+    });
+
+    it('by a failure of any request at the old place, goes on', async () => {
+      const engine = await newEngine();
+      await fill(onEngine(engine), { isPruned, rounds: 4 });
+      for (let at = 0; ; at += 1) {
+        let sent = 0;
+        const failing = steppedEngine(engine, () => {
+          sent += 1;
+          return sent === at + 1 ? Promise.reject(new Error('no')) : undefined;
+        });
+        const to = transientStorage();
+        const failure = await migrate({ from: onEngine(failing), to }).catch((error: unknown) => error);
+        if (sent <= at) break;
+        expect(failure).toMatchObject({ message: 'no' });
+        const report = await migrate({ from: onEngine(engine), to });
+        await expectSame(onEngine(engine), to, { since: report.startsAt });
+      }
+    });
+  });
+
+  it('goes on where it was aborted, and tells how far it is', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    const abort = new AbortController();
+    const told: MigrateProgress[] = [];
+    const slow = { ...to, clock: { ...to.clock, monotonicMs: () => told.length * 1_000 + Math.random() } };
+    let asked = 0;
+    const onProgress = (progress: MigrateProgress) => {
+      told.push(progress);
+      asked += 1;
+      if (asked === 4) abort.abort(new Error('enough'));
+    };
+    expect((await errorOf(migrate({ from, to: slow, onProgress, signal: abort.signal }))).message).toBe('enough');
+    // Nobody writes to half of a system.
+    const half = await open(to);
+    expect(half.seq).toBeGreaterThan(0);
+    expect(half.seq).toBeLessThan(32);
+    expect(await errorOf(half.handle({ pay: 1 }))).toMatchObject({ code: 'ERR_NOT_WRITER' });
+    const report = await migrate({ from, to, onProgress });
+    expect(report.copied).toBe(32 - half.seq);
+    await half.close();
+    await expectSame(from, to);
+    expect(new Set(told.map(({ phase }) => phase))).toEqual(new Set(['compare', 'copy', 'verify']));
+    expect(told.at(-1)).toEqual({ phase: 'verify', seq: 32, seqTotal: 32 });
+    await expect(migrate({ from, to, signal: abort.signal })).rejects.toThrow('enough');
+  });
+
+  it('cuts a commit that is larger than the new place takes', async () => {
+    const from = transientStorage({ appendBytesMax: 100_000 });
+    const one = await open(from, { stateDigestEvery: 1 });
+    const events = range(30).map((n): Event => ({ pay: n, note: noise(2_000, n) }));
+    await Promise.all(events.map((event, n) => one.handle(event, { id: `${n}` })));
+    expect(one.stats().commits).toBe(1);
+    await one.close();
+    const to = transientStorage({ appendBytesMax: 8_000 });
+    const report = await migrate({ from, to });
+    expect(await migrate({ from, to })).toEqual({ ...report, copied: 0 });
+    const moved = await open(to);
+    expect([moved.seq, moved.state.sum]).toEqual([30, 465]);
+    await moved.close();
+    const tooSmall = transientStorage({ appendBytesMax: 1_500 });
+    expect(await errorOf(migrate({ from, to: tooSmall }))).toMatchObject({ reason: 'too-large', seq: 1 });
+  });
+
+  it('goes on in the middle of a commit that was cut', async () => {
+    const from = transientStorage({ appendBytesMax: 100_000 });
+    const one = await open(from, { stateDigestEvery: 1 });
+    await Promise.all(range(12).map((n) => one.handle({ pay: n, note: noise(2_000, n) })));
+    await one.close();
+    for (let at = 0; ; at += 1) {
+      const engine = await newEngine();
+      const small = (on: Engine) =>
+        atomStorage(new AtomTable({ engine: on, tableName }), 'bank', { appendBytesMax: 5_000 });
+      const { engine: dying, died } = dyingEngine(engine, at, 'after');
+      const end = await Promise.race([migrate({ from, to: small(dying) }).then(() => 'done'), died]);
+      if (end === 'done') break;
+      expect((await migrate({ from, to: small(engine) })).seq).toBe(12);
+      const moved = await open(small(engine));
+      expect(moved.state.sum).toBe(78);
+      await moved.close();
+    }
+  });
+});
+
+describe('migrate() of a system that is written meanwhile', () => {
+  /** A system at work: handles events, one after the other, until it is refused; what was acknowledged. */
+  async function work(one: System, acknowledged: number[]): Promise<unknown> {
+    try {
+      for (;;) {
+        acknowledged.push((await one.handle({ pay: 1 })).seq);
+        await new Promise(setImmediate);
+      }
+    } catch (error) {
+      return error;
+    }
+  }
+
+  it('with a fence nothing that was acknowledged is missing', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    const workers = [await open(from), await open(from)];
+    const acknowledged: number[] = [];
+    const worked = Promise.all(workers.map((one) => work(one, acknowledged)));
+    const report = await migrate({ from, to, fence: true });
+    for (const error of await worked) expect(error).toMatchObject({ code: 'ERR_NOT_WRITER', outcome: 'not-done' });
+    expect(acknowledged.length).toBeGreaterThan(0);
+    expect(report.seq).toBe(Math.max(...acknowledged));
+    for (const one of workers) await one.close();
+    // And nobody else may write there either.
+    const late = await open(from);
+    expect(await errorOf(late.handle({ pay: 1 }))).toMatchObject({ code: 'ERR_NOT_WRITER' });
+    await late.close();
+    await expectSame(from, to, { isFenced: true });
+  });
+
+  it('without one it has all that was there at some moment, and a later call the rest', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    const one = await open(from);
+    const slow = steppedCopy(to, async (n) => {
+      if (n <= 5) await one.handle({ pay: n });
+    });
+    const { seq } = await migrate({ from, to: slow });
+    expect(seq).toBe(37);
+    await one.handle({ pay: 6 });
+    expect(await migrate({ from, to })).toMatchObject({ seq: 38, copied: 1 });
+    await one.close();
+    await expectSame(from, to);
+  });
+
+  it('is refused when what comes next is pruned, and goes on where that is not so', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    const one = await open(from, { retention: { keep: 1 } });
+    const cut = steppedCopy(to, async (n) => {
+      if (n !== 2) return;
+      await one.snapshot();
+      for (const k of range(300)) await one.handle({ pay: k, note: noise(100, k) });
+      await one.snapshot();
+      await one.prune();
+    });
+    const failure = await migrate({ from, to: cut }).catch((error: unknown) => error);
+    // What is read ahead is there all the same.
+    if (!(failure instanceof Error)) return;
+    expect(failure).toMatchObject({ code: 'ERR_MIGRATE', reason: 'pruned', outcome: 'not-done' });
+    expect(await errorOf(migrate({ from, to }))).toMatchObject({ reason: 'pruned' });
+    const other = transientStorage();
+    const { startsAt } = await migrate({ from, to: other });
+    expect(startsAt).toBeGreaterThan(0);
+    await one.close();
+    await expectSame(from, other, { since: startsAt });
+  });
+
+  it('a system that one instance holds alone is left to it, or taken from it', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    const alone = await open(from, { mode: 'single-writer' });
+    expect(await errorOf(migrate({ from, to, fence: true }))).toMatchObject({ code: 'ERR_MIGRATE', reason: 'held' });
+    await alone.handle({ pay: 1 });
+    expect(await migrate({ from, to, fence: 'take-over' })).toMatchObject({ seq: 33, copied: 1 });
+    expect(await errorOf(alone.handle({ pay: 1 }))).toMatchObject({ code: 'ERR_NOT_WRITER' });
+    await alone.close();
+    await expectSame(from, to, { isFenced: true });
+  });
+
+  it('gives the right to write back when it fails after it was taken', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    const forged = changed(to, (log) => ({
+      async *read(seq, signal) {
+        for await (const read of log.read(seq, signal))
+          yield { ...read, text: read.text.replace('"pay":3', '"pay":4') };
+      },
+    }));
+    expect(await errorOf(migrate({ from, to: forged, fence: true }))).toMatchObject({ reason: 'altered', seq: 32 });
+    const one = await open(from);
+    expect(await one.handle({ pay: 1 })).toMatchObject({ seq: 33 });
+    await one.close();
+  });
+});
+
+describe('migrate() to a place with something else in it', () => {
+  /** Refused, and all that is there is as it was. */
+  async function expectRefused(from: Storage, engine: Engine, facts: object): Promise<void> {
+    const before = (await engine.scan({ table: tableName, consistent: true })).items;
+    expect(await errorOf(migrate({ from, to: onEngine(engine) }))).toMatchObject({ outcome: 'not-done', ...facts });
+    expect((await engine.scan({ table: tableName, consistent: true })).items).toEqual(before);
+  }
+
+  const different = { code: 'ERR_MIGRATE', reason: 'different' };
+
+  it.each([false, true])('another system is refused (beginning pruned: %p)', async (isPruned) => {
+    const from = transientStorage();
+    await fill(from, { isPruned });
+    const engine = await newEngine();
+    const other = await open(onEngine(engine));
+    for (const n of range(30)) await other.handle({ pay: n });
+    await other.close();
+    await expectRefused(from, engine, different);
+  });
+
+  it('the same events at other times are another system', async () => {
+    const [from, engine] = [transientStorage(), await newEngine()];
+    for (const [storage, time] of [
+      [from, 1_000],
+      [onEngine(engine), 1_001],
+    ] as const) {
+      clock.set(time);
+      const one = await open(storage);
+      await one.handle({ pay: 1 });
+      await one.close();
+    }
+    await expectRefused(from, engine, different);
+  });
+
+  it('one that has gone on by itself is refused', async () => {
+    const [from, engine] = [transientStorage(), await newEngine()];
+    await fill(from);
+    await migrate({ from, to: onEngine(engine) });
+    const moved = await open(onEngine(engine));
+    await moved.handle({ pay: 1 });
+    await moved.close();
+    await expectRefused(from, engine, different);
+    const old = await open(from);
+    for (const n of range(3)) await old.handle({ pay: n + 1 });
+    await old.close();
+    await expectRefused(from, engine, different);
+  });
+
+  it('another state with as many events is refused', async () => {
+    const [from, other, engine] = [transientStorage(), transientStorage(), await newEngine()];
+    await fill(from, { isPruned: true });
+    const one = await open(other, { retention: { keep: 1 }, initialState: { sum: 1, at: [] } });
+    await one.close();
+    const { startsAt } = await migrate({ from, to: other });
+    const consumer = { apply() {}, capture: () => undefined, restore() {} };
+    const request = { consumer, format: '', clock, retention: {}, readOnly: false, onWarning() {} };
+    const log = onEngine(engine).open(request);
+    await log.begin({ captured: { state: { sum: 1, at: [] }, ids: [] }, seq: startsAt, time: 0 });
+    await log.close();
+    await expectRefused(from, engine, different);
+  });
+
+  it('another application is refused by its format, on either side', async () => {
+    const [from, engine] = [transientStorage(), await newEngine()];
+    await fill(from);
+    const other = await open(onEngine(engine), { format: 'shop/1' });
+    await other.handle({ pay: 1 });
+    await other.close();
+    await expectRefused(from, engine, { code: 'ERR_JOURNAL_FORMAT' });
+    const to = transientStorage();
+    expect(await errorOf(migrate({ from, to, format: 'shop/1' }))).toMatchObject({ code: 'ERR_JOURNAL_FORMAT' });
+  });
+
+  it('wrong arguments are refused before anything is sent', async () => {
+    const from = transientStorage();
+    for (const wrong of [{ from, to: from }, { from }, { to: from }, { from: {}, to: from }]) {
+      expect(await errorOf(migrate(wrong as { from: Storage; to: Storage }))).toBeInstanceOf(TypeError);
+    }
+  });
+});
+
+/** A storage whose log does what `change` says, in place of what it would do. */
+function changed(storage: Storage, change: (log: Log) => Partial<Log>): Storage {
+  const { name, clock: own } = storage;
+  return {
+    ...{ name, clock: own },
+    open(request) {
+      const log = storage.open(request);
+      const instead = change(log);
+      return new Proxy(log, {
+        get(target, member) {
+          const value: unknown = Reflect.get(instead, member) ?? Reflect.get(target, member, target);
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      });
+    },
+  };
+}
+
+/** Does something before each append of events, which is told how many there were. */
+function steppedCopy(storage: Storage, before: (n: number) => Promise<void>): Storage {
+  let appends = 0;
+  return changed(storage, (log) => ({
+    async append(batch, body) {
+      if (batch.claims !== true) {
+        appends += 1;
+        await before(appends);
+      }
+      return log.append(batch, body);
+    },
+  }));
+}
