@@ -149,7 +149,9 @@ class FileReading {
   }
 
   get end(): JournalEnd {
-    return { position: this.#position, last: this.#last, isEnded: this.#isEnded };
+    // The record that says that it ended may not be on the disk; all before it is. So whoever goes on counts up to there.
+    const offset = this.#position.offset - (this.#isEnded ? frameBytes + 1 : 0);
+    return { position: { ...this.#position, offset }, last: this.#last, isEnded: this.#isEnded };
   }
 
   async *read(signal: AbortSignal | undefined): AsyncGenerator<FoundBatch> {
