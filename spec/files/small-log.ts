@@ -24,6 +24,7 @@ export interface SmallLogOptions {
   readonly journalBytesMax?: number;
   readonly codec?: SealingCodec;
   readonly retention?: Retention;
+  readonly onRestore?: () => void;
 }
 
 /** Events are `<number> <padding>`; what was folded must be 1, 2, 3, … */
@@ -34,13 +35,14 @@ export class SmallLog {
 
   constructor(fileSystem: FileSystem, options: SmallLogOptions = {}) {
     const { machine = lastProcess, readOnly = false, onWarning = () => {}, clock = countingClock() } = options;
-    const { journalBytesMax = 2_048, codec, retention = { keep: 2 } } = options;
+    const { journalBytesMax = 2_048, codec, retention = { keep: 2 }, onRestore = () => {} } = options;
     const storage = fileStorage(directory, { fileSystem, machine, clock, journalBytesMax, takeOver: true });
     this.log = storage.open({
       consumer: {
         apply: (read) => this.#take(read.text),
         capture: () => this.numbers,
         restore: (captured) => {
+          onRestore();
           this.numbers = (captured ?? []) as readonly number[];
         },
       },
