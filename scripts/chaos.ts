@@ -18,7 +18,7 @@ import type { StoreName } from '../spec/histories/stores.js';
 import { purseModes, pursesInMemory, pursesOnStores } from './chaos/events.js';
 import { holdersOnStores } from './chaos/fencing.js';
 import { groupModes, groupsOnStores } from './chaos/groups.js';
-import { ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
+import { bucketProfiles, ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
 import { Stores } from './chaos/stores.js';
 import { streamModes, streamsInMemory } from './chaos/streams.js';
 import { type StoreTurn, turnsOnStores } from './chaos/turns.js';
@@ -43,6 +43,7 @@ Usage: npm run chaos -- [options]
   --rate R          share of requests that are disturbed                                   (default 0.2)
   --kills N         workers killed (-9) in a run; --stops N: stopped for 0.1 to 10 s; --restarts N: engine killed (-9)
   --prevalence      instead: runs of prevalent systems; --stales N: workers stopped until others have pruned beyond them
+  --s3 N            instead: N runs of prevalent systems in a bucket of a stand-in for S3; --stales N as above
   --events N        instead: N calls of event stores, in runs of 10000 (memory: 2000) at most. --mode batches (memory): appends of
                     1 to 10000 events, in runs of 200 calls
   --fencing         instead: runs with --stops N (default 100) holders of locks that are stopped beyond their leases
@@ -73,6 +74,7 @@ const flags = {
   restarts: { type: 'string' },
   stales: { type: 'string' },
   prevalence: { type: 'boolean' },
+  s3: { type: 'string' },
   events: { type: 'string' },
   fencing: { type: 'boolean' },
   count: { type: 'string' },
@@ -257,15 +259,19 @@ async function chaosOfFailovers(firstSeed: number, engines: readonly StoreName[]
   }
 }
 
-async function chaosOfLedgers(firstSeed: number, engine: StoreName | 'memory' | undefined): Promise<void> {
+async function chaosOfLedgers(
+  firstSeed: number,
+  engine: StoreName | 'memory' | undefined,
+  runs: number | undefined = numberOf('runs'),
+): Promise<void> {
   const options = {
-    ...{ firstSeed, turns, fail, profile: oneOf('profile', faultProfiles) },
-    ...{ runs: numberOf('runs'), ops: numberOf('ops'), processes: numberOf('processes'), callers: numberOf('callers') },
+    ...{ firstSeed, turns, fail, profile: oneOf('profile', engine === 's3' ? bucketProfiles : faultProfiles) },
+    ...{ runs, ops: numberOf('ops'), processes: numberOf('processes'), callers: numberOf('callers') },
     ...{ rate: numberOf('rate'), kills: numberOf('kills'), stops: numberOf('stops'), stales: numberOf('stales') },
     restarts: numberOf('restarts'),
   };
   if (engine === 'memory') await ledgersInMemory(options);
-  else await ledgersOnStores(options, enginesHere(engine));
+  else await ledgersOnStores(options, engine === 's3' ? [engine] : enginesHere(engine));
 }
 
 async function chaosOfPurses(firstSeed: number, engine: StoreName | 'memory' | undefined, calls: number) {
@@ -313,10 +319,12 @@ async function main(): Promise<void> {
   const groups = numberOf('groups');
   const streams = numberOf('streams');
   const events = numberOf('events');
+  const buckets = numberOf('s3');
   if (groups !== undefined) await chaosOfGroups(seed, groups);
   else if (streams !== undefined) {
     await streamsInMemory({ firstSeed: seed, turns, fail, runs: streams, mode: oneOf('mode', streamModes) ?? 'hours' });
-  } else if (events !== undefined) await chaosOfPurses(seed, engine, events);
+  } else if (buckets !== undefined) await chaosOfLedgers(seed, 's3', buckets);
+  else if (events !== undefined) await chaosOfPurses(seed, engine, events);
   else if (given.prevalence === true) await chaosOfLedgers(seed, engine);
   else if (given.fencing === true) await chaosOfHolders(seed, engine);
   else if (engine === 'memory') await chaosInMemory(seed);

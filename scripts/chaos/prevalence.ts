@@ -1,4 +1,4 @@
-/** `npm run chaos -- --prevalence`: prevalent systems under faults; every engine, profile and number of processes in turn. */
+/** `npm run chaos -- --prevalence`, `--s3 N`: prevalent systems under faults; every engine, profile and number of processes in turn. */
 import { type EngineFaultProfile, engineFaultProfiles } from '../../lib/engine/index.js';
 import { type FaultProfile, faultProfiles } from '../../lib/testing/index.js';
 import { ledgerCommand, ledgerSummary } from '../../spec/histories/prevalence/reports.js';
@@ -9,7 +9,7 @@ import type { StoreName } from '../../spec/histories/stores.js';
 import { type ChaosOptions, type StoreTurn, Sums, turnsInMemory, turnsOnStores } from './turns.js';
 
 export interface LedgerChaosOptions extends ChaosOptions {
-  readonly profile: (typeof faultProfiles)[number] | undefined;
+  readonly profile: (typeof bucketProfiles)[number] | undefined;
   readonly runs: number | undefined;
   readonly ops: number | undefined;
   readonly processes: number | undefined;
@@ -23,14 +23,18 @@ export interface LedgerChaosOptions extends ChaosOptions {
 
 const stopMsMax = 10_000;
 
+/** Those of runs on buckets: of tables, nobody alters what is in them. */
+export const bucketProfiles = [...faultProfiles, 'altered', 'conflict'] as const;
+
 const summed = ['calls', 'events', 'commits', 'unknown', 'unknownApplied', 'open', 'poisoned', 'pagesPruned'] as const;
 
 /** Each pair of engine and number of processes with each profile, in turn. */
 function planned(turn: number, engines: readonly StoreName[]) {
   const pairs = engines.flatMap((engine) => ([4, 8] as const).map((processes) => ({ engine, processes })));
-  const round = Math.floor(turn / faultProfiles.length);
+  const profiles = engines[0] === 's3' ? bucketProfiles : faultProfiles;
+  const round = Math.floor(turn / profiles.length);
   const pair = pairs[(turn + round) % pairs.length] as (typeof pairs)[number];
-  return { ...pair, profile: faultProfiles[turn % faultProfiles.length] as FaultProfile };
+  return { ...pair, profile: profiles[turn % profiles.length] as FaultProfile };
 }
 
 export async function ledgersOnStores(options: LedgerChaosOptions, engines: readonly StoreName[]): Promise<void> {
@@ -67,7 +71,7 @@ export async function ledgersInMemory(options: LedgerChaosOptions): Promise<void
   const sums = new Sums(summed);
   const turnOf = (turn: number) => {
     const drawn = engineFaultProfiles[turn % engineFaultProfiles.length] as EngineFaultProfile;
-    const { profile = drawn } = options;
+    const { profile = drawn } = options as { readonly profile?: EngineFaultProfile };
     const seed = firstSeed + turn;
     return {
       command: ledgerCommand({ engine: 'memory', profile, seed, processes, ops, callers, rate, kills, stales }),

@@ -7,7 +7,7 @@ import { describeLedgerRuns } from './ledger-runs.js';
 
 describeLedgerRuns('s3', {
   rows: [{ name: 's3', missing: undefined }],
-  calls: 300,
+  calls: 200,
   more: [
     { profile: 'altered', engine: 's3', processes: 4 },
     { profile: 'conflict', engine: 's3', processes: 8 },

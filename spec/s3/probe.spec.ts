@@ -3,6 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { openPrevayler } from '../../lib/prevalence/index.js';
 import { s3Storage } from '../../lib/s3/index.js';
+import { startFaultProxy } from '../../lib/testing/index.js';
 import type { Conduct } from '../support/s3/conduct.js';
 import { mishaps, registerBench, type S3Bench } from './s3-place.js';
 
@@ -80,6 +81,18 @@ describe('probeOnce', () => {
     const place = bench();
     Object.assign(place.server.conduct, conduct);
     await opening(place);
+  });
+
+  it('is not misled by a copy that was made on the way', async () => {
+    const { server, client, bucket, prefix } = bench();
+    for (const skip of [0, 1, 2, 3]) {
+      const doubled = { fault: 'duplicate', answer: 'second', operations: ['PutObject'], path: '/probe/' } as const;
+      const proxy = await startFaultProxy({ target: server.endpoint, rules: [{ ...doubled, skip, times: 1 }] });
+      const sdk = client({ endpoint: proxy.endpoint });
+      await (await openPrevayler({ ...sum, storage: s3Storage({ client: sdk, bucket, prefix: prefix() }) })).close();
+      expect(proxy.stats().faults).toEqual({ duplicate: 1 });
+      await proxy.close();
+    }
   });
 
   it('asks anew when an answer was lost, by whoever', async () => {
