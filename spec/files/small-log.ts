@@ -1,7 +1,7 @@
 /** A storage in files as these specs look at it: numbered events in order, one consumer, one process after another on one disk. */
 
 import type { SealingCodec } from '../../lib/codec/index.js';
-import { countingClock } from '../../lib/engine/index.js';
+import { type Clock, countingClock } from '../../lib/engine/index.js';
 import { fileStorage } from '../../lib/files/file-storage.js';
 import type { FileSystem } from '../../lib/files/file-system.js';
 import type { Machine } from '../../lib/files/machine.js';
@@ -19,7 +19,7 @@ export interface SmallLogOptions {
   readonly machine?: Machine;
   readonly readOnly?: boolean;
   readonly onWarning?: (error: unknown) => void;
-  readonly clock?: ReturnType<typeof countingClock>;
+  readonly clock?: Clock;
   /** @defaultValue 2048 */
   readonly journalBytesMax?: number;
   readonly codec?: SealingCodec;
