@@ -1,16 +1,8 @@
 // Goal: a migration loses nothing, whatever happens meanwhile, and changes nothing where it has no business. Method: a death at each request
 // on either side; writers that go on, with a fence and without; events that are cut, pruned, altered; places with something else in them.
 import { describe, expect, it } from '@jest/globals';
-import { AtomTable } from '../../lib/atom/index.js';
 import type { Engine } from '../../lib/engine/index.js';
-import {
-  atomStorage,
-  type Log,
-  type MigrateProgress,
-  migrate,
-  type Storage,
-  transientStorage,
-} from '../../lib/prevalence/index.js';
+import { type Log, type MigrateProgress, migrate, type Storage, transientStorage } from '../../lib/prevalence/index.js';
 import { errorOf, noise, range } from '../support/prevalent.js';
 import { dyingEngine, steppedEngine } from '../support/stepped-engine.js';
 import { clock, type Event, expectSame, fill, newEngine, onEngine, open, type System, tableName } from './migrating.js';
@@ -27,7 +19,7 @@ describe('migrate()', () => {
   describe.each([false, true])('cut short (beginning pruned: %p)', (isPruned) => {
     it.each(['before', 'after'] as const)('by a death %s any request at the new place, goes on', async (when) => {
       const from = onEngine(await newEngine());
-      await fill(from, { isPruned, rounds: 4 });
+      await fill(from, { isPruned, rounds: 3 });
       let deaths = 0;
       const startsAt = new Set<number>();
       for (let at = 0; ; at += 1) {
@@ -39,7 +31,7 @@ describe('migrate()', () => {
         const to = onEngine(engine);
         const report = await migrate({ from, to });
         startsAt.add(report.startsAt);
-        expect(report.seq).toBe(16);
+        expect(report.seq).toBe(12);
         await expectSame(from, to, { since: report.startsAt });
       }
       expect(deaths).toBeGreaterThan(12);
@@ -48,7 +40,7 @@ describe('migrate()', () => {
 
     it('by a failure of any request at the old place, goes on', async () => {
       const engine = await newEngine();
-      await fill(onEngine(engine), { isPruned, rounds: 4 });
+      await fill(onEngine(engine), { isPruned, rounds: 3 });
       for (let at = 0; ; at += 1) {
         let sent = 0;
         const failing = steppedEngine(engine, () => {
@@ -116,8 +108,7 @@ describe('migrate()', () => {
     await one.close();
     for (let at = 0; ; at += 1) {
       const engine = await newEngine();
-      const small = (on: Engine) =>
-        atomStorage(new AtomTable({ engine: on, tableName }), 'bank', { appendBytesMax: 5_000 });
+      const small = (on: Engine) => onEngine(on, { appendBytesMax: 5_000 });
       const { engine: dying, died } = dyingEngine(engine, at, 'after');
       const end = await Promise.race([migrate({ from, to: small(dying) }).then(() => 'done'), died]);
       if (end === 'done') break;

@@ -1,8 +1,9 @@
 /** What the specs of migrations share: a system whose state shows times, and what it is to be the same in. */
 import { expect } from '@jest/globals';
 import { AtomTable } from '../../lib/atom/index.js';
-import { type Engine, MemoryEngine, systemClock } from '../../lib/engine/index.js';
+import { type Clock, type Engine, MemoryEngine, systemClock } from '../../lib/engine/index.js';
 import {
+  type AtomStorageOptions,
   atomStorage,
   type Change,
   openPrevayler,
@@ -13,7 +14,7 @@ import {
 } from '../../lib/prevalence/index.js';
 import { type HandClock, handClock, noise, range } from '../support/prevalent.js';
 
-export const tableName = 'state';
+export const tableName: string = 'state';
 export const clock: HandClock = handClock(systemClock);
 
 export interface Bank {
@@ -40,7 +41,15 @@ export async function newEngine(): Promise<Engine> {
   return engine;
 }
 
-export const onEngine = (engine: Engine): Storage => atomStorage(new AtomTable({ engine, tableName }), 'bank');
+/** Timers of processes that die are left behind: none of them keeps the run alive. */
+const mortalClock: Clock = {
+  ...systemClock,
+  sleep: (ms, options) => systemClock.sleep(ms, { ...options, background: true }),
+};
+
+/** A storage as a process has it that may die. */
+export const onEngine = (engine: Engine, options?: AtomStorageOptions): Storage =>
+  atomStorage(new AtomTable({ engine, tableName, clock: mortalClock }), 'bank', options);
 
 /** Four events each round, some in a commit of their own, with ids and without, at times of their own; pruned after half of them. */
 export async function fill(storage: Storage, { isPruned = false, rounds = 8 }: FillOptions = {}): Promise<void> {
