@@ -155,8 +155,6 @@ export interface Looking {
   readonly codec?: SealingCodec | undefined;
   readonly warnings?: unknown[];
   readonly keep?: number;
-  /** Of a process that may die: gives up opening, and closing at once. */
-  readonly death?: AbortSignal;
 }
 
 export type Texts = readonly string[];
@@ -166,13 +164,12 @@ export function openTexts(
   place: Pick<SealedPlace, 'storage'>,
   looking: Looking = {},
 ): Promise<Prevayler<Texts, string>> {
-  const { codec, warnings, keep = 2, death } = looking;
+  const { codec, warnings, keep = 2 } = looking;
   const storage = codec === undefined ? place.storage() : sealedStorage(place.storage(), codec);
   return openPrevayler<Texts, string>({
     ...{ storage, initialState: [], follow: false, snapshots: false, retention: { keep } },
     handler: (texts, text) => [...texts, text],
     onWarning: (error) => void warnings?.push(error),
-    ...(death !== undefined && { signal: death, closeTimeoutMs: 1 }),
   });
 }
 

@@ -2,13 +2,12 @@
 // documented, and a missing one is named; a key service that is slow, or fails, costs calls and nothing else.
 // Method: several instances with rings of their own; the engine of one goes silent at its k-th request; services in memory.
 import { randomBytes } from 'node:crypto';
-import { afterAll, describe, expect, it } from '@jest/globals';
-import { AtomTable } from '../../lib/atom/index.js';
+import { describe, expect, it } from '@jest/globals';
 import { dataKeys, encrypted, type KeyRing, keyRing, type SealingCodec, sealedWith } from '../../lib/codec/index.js';
-import type { MemoryEngine } from '../../lib/engine/index.js';
-import { atomStorage } from '../../lib/prevalence/index.js';
 import { registerBench } from '../s3/s3-place.js';
+import { noise } from '../support/prevalent.js';
 import { dyingEngine } from '../support/stepped-engine.js';
+import { openBench } from './bench.js';
 import {
   bucketPlace,
   codecOf,
@@ -18,19 +17,21 @@ import {
   look,
   openTexts,
   type SealedPlace,
+  type Texts,
   tablePlace,
 } from './sealed-places.js';
 
 const bucket = registerBench();
-const closing: Promise<unknown>[] = [];
-afterAll(() => Promise.race([Promise.all(closing), new Promise((resolve) => setTimeout(resolve, 5_000).unref())]));
 
 function ringOf(...ids: readonly [string, ...string[]]): KeyRing {
   return keyRing({ current: ids[0], keys: Object.fromEntries(ids.map((id) => [id, keyNamed(id)])) });
 }
 
-const retry = { attemptTimeoutMs: 1_000, timeoutMs: 1_500 };
-const tableIn = (engine: MemoryEngine) => atomStorage(new AtomTable({ engine, tableName: 'state', retry }), 'till');
+const collecting = {
+  initialState: [] as Texts,
+  handler: (texts: Texts, text: string): Texts => [...texts, text],
+  retention: { keep: 1 },
+};
 
 describe.each([
   ['a table', () => tablePlace()],
@@ -98,22 +99,16 @@ describe('rotation under several writers', () => {
     'survives a writer that dies %s its k-th request, for every k',
     async (when) => {
       for (let at = 0; ; at += 1) {
-        const place = await tablePlace();
-        const { engine, died } = dyingEngine(place.engine, at, when);
-        const keys = ringOf('k1');
+        const bench = await openBench();
+        const { engine, died } = dyingEngine(bench.memory, at, when);
         const acknowledged: string[] = [];
-        const death = new AbortController();
-        let closes = async () => {};
+        const keys = ringOf('k1');
         const work = async () => {
-          const texts = await openTexts(
-            { storage: () => tableIn(engine as MemoryEngine) },
-            { codec: encrypted({ keys }), keep: 1, death: death.signal },
-          );
-          closes = () => texts.close();
+          const texts = await bench.start(collecting, { engine, table: { codec: encrypted({ keys }) } });
           for (let n = 0; n < 20; n += 1) {
             if (n === 6) keys.add('k2', keyNamed('k2'));
             if (n === 7) keys.use('k2');
-            const text = `${n} ${'y'.repeat(n === 5 || n === 9 ? 3_000 : 50)}${randomBytes(60).toString('base64')}`;
+            const text = `${n} ${noise(n === 5 || n === 9 ? 3_000 : 110, n)}`;
             await texts.handle(text, { id: `${n}` });
             acknowledged.push(text);
             if (n === 5 || n === 12) await texts.snapshot();
@@ -121,17 +116,13 @@ describe('rotation under several writers', () => {
           }
           return 'done';
         };
-        const working = work();
-        working.catch(() => {});
-        const end = await Promise.race([working, died]);
-        death.abort();
-        // It gives up when its request does.
-        closing.push(Promise.allSettled([closes(), working]));
-        const survivor = await openTexts(place, { codec: encrypted({ keys: ringOf('k2', 'k1') }) });
+        const end = await bench.run(Promise.race([work(), died]));
+        const codec = encrypted({ keys: ringOf('k2', 'k1') });
+        const survivor = await bench.open(collecting, { table: { codec } });
         expect([at, survivor.state.slice(0, acknowledged.length)]).toEqual([at, acknowledged]);
         expect(survivor.state.length - acknowledged.length).toBeLessThanOrEqual(1);
-        await survivor.handle('goes on');
-        await survivor.close();
+        await bench.run(survivor.handle('goes on'));
+        await bench.close();
         if (end === 'done') break;
         expect(at).toBeLessThan(100);
       }
