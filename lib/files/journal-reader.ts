@@ -219,7 +219,7 @@ class FileReading {
     try {
       return await file.read(into, position);
     } catch (error) {
-      throw this.#damaged('it cannot be read', position, error);
+      throw this.#damaged('it cannot be read', position, this.#position.place, error);
     }
   }
 
@@ -237,7 +237,7 @@ class FileReading {
         wanted = total;
         break;
       }
-      if (this.#isEnded) throw this.#damaged('something comes after its end', start + at);
+      if (this.#isEnded) throw this.#damaged('something comes after its end', start + at, place);
       const kind = buffer[at + frameBytes];
       if (kind === recordKinds.commit) {
         const body = buffer.subarray(at + frameBytes + 1, at + total);
@@ -245,17 +245,17 @@ class FileReading {
         const decoded = decoding instanceof Promise ? await decoding : decoding;
         const { commit } = decoded.read;
         if (commit.place !== place + 1 || commit.first !== seq + 1 || commit.time < time) {
-          throw this.#damaged('a commit that does not join on to the one before', start + at);
+          throw this.#damaged('a commit that does not join on to the one before', start + at, place);
         }
         found.push({ read: decoded.read, holds: decoded.holds, start: start + at, end: start + at + total });
         place = commit.place;
         seq += commit.count;
         time = commit.time;
       } else if (kind === recordKinds.end) this.#isEnded = true;
-      else throw this.#damaged('a record of a kind that is not known here', start + at);
+      else throw this.#damaged('a record of a kind that is not known here', start + at, place);
       at += total;
     }
-    if (this.#isEnded && wanted !== 0) throw this.#damaged('something comes after its end', start + at);
+    if (this.#isEnded && wanted !== 0) throw this.#damaged('something comes after its end', start + at, place);
     this.#moved(found, start + at);
     return { found, at, wanted };
   }
@@ -272,7 +272,7 @@ class FileReading {
     const explained = (error: unknown) => {
       // A key that is not at hand says nothing about the file.
       const isOther = isLeydenError(error) && !(error instanceof DecodeError);
-      return isOther ? error : this.#damaged('a record that can not be opened', offset, error);
+      return isOther ? error : this.#damaged('a record that can not be opened', offset, place - 1, error);
     };
     try {
       const decoding = decodeBody(this.#header.seal, body, place);
@@ -307,8 +307,8 @@ class FileReading {
     }
   }
 
-  #damaged(detail: string, offset: number, cause?: unknown): JournalDamagedError {
-    return new JournalDamagedError(this.#path, 'damaged', detail, { offset, place: this.#position.place, cause });
+  #damaged(detail: string, offset: number, place: number = this.#position.place, cause?: unknown): JournalDamagedError {
+    return new JournalDamagedError(this.#path, 'damaged', detail, { offset, place, cause });
   }
 }
 

@@ -117,8 +117,9 @@ export async function pruneFiles(parts: LogParts, directory: Directory): Promise
   const doomed = files.snapshots.filter((place) => !kept.has(nameOf('snapshot', place)) && place < newest.place);
   for (const place of doomed) await remove('snapshot', place);
   if (doomed.length > 0) await synced();
-  const old =
-    journal === 'forever' ? [] : await oldFiles(parts, oldest.place, journal === 'oldest-kept' ? 0 : journal.ms);
+  // The snapshots say what may go, and a clock only what may not yet.
+  const until = typeof journal === 'object' ? clock.now() - journal.ms : Number.POSITIVE_INFINITY;
+  const old = journal === 'forever' ? [] : await oldFiles(parts, oldest.place, until);
   for (const number of old) {
     await remove('journal', number);
     await synced();
@@ -141,12 +142,12 @@ export async function pruneFiles(parts: LogParts, directory: Directory): Promise
     }
   }
 
-  /** Numbers of the files that no snapshot from `place` on needs, and that ended so long ago. */
-  async function oldFiles({ files: row }: LogParts, place: number, ms: number): Promise<number[]> {
+  /** Numbers of the files that no snapshot from `place` on needs, and whose last commit is not after `until`. */
+  async function oldFiles({ files: row }: LogParts, place: number, until: number): Promise<number[]> {
     const found: number[] = [];
     for (const number of row.numbers.slice(0, -1)) {
       const { starts } = await row.header(number + 1);
-      if (starts.place > place || starts.time > clock.now() - ms) break;
+      if (starts.place > place || starts.time > until) break;
       found.push(number);
     }
     return found;

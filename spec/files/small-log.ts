@@ -30,8 +30,8 @@ export interface SmallLogOptions {
 /** Events are `<number> <padding>`; what was folded must be 1, 2, 3, … */
 export class SmallLog {
   readonly log: Log;
-  /** Numbers of the events that were folded. */
-  numbers: readonly number[] = [];
+  /** Events that were folded, each by its number and how much padding it has. */
+  events: readonly (readonly [n: number, padding: number])[] = [];
 
   constructor(fileSystem: FileSystem, options: SmallLogOptions = {}) {
     const { machine = lastProcess, readOnly = false, onWarning = () => {}, clock = countingClock() } = options;
@@ -40,10 +40,10 @@ export class SmallLog {
     this.log = storage.open({
       consumer: {
         apply: (read) => this.#take(read.text),
-        capture: () => this.numbers,
+        capture: () => this.events,
         restore: (captured) => {
           onRestore();
-          this.numbers = (captured ?? []) as readonly number[];
+          this.events = (captured ?? []) as SmallLog['events'];
         },
       },
       ...{ format: 'numbers', clock, retention, readOnly, onWarning, codec },
@@ -51,7 +51,7 @@ export class SmallLog {
   }
 
   get last(): number {
-    return this.numbers.length;
+    return this.events.length;
   }
 
   /** Appends the next events, as one commit; each has so many bytes at least. */
@@ -66,10 +66,10 @@ export class SmallLog {
 
   #take(text: string): void {
     if (text === '') return;
-    const numbers = text.split('\n').map((line) => (JSON.parse(line) as { n: number }).n);
-    for (const number of numbers) {
-      if (number !== this.numbers.length + 1) throw new Error(`event ${number} after ${this.numbers.length}`);
-      this.numbers = [...this.numbers, number];
+    const events = text.split('\n').map((line) => JSON.parse(line) as { readonly n: number; readonly p: string });
+    for (const { n, p } of events) {
+      if (n !== this.last + 1) throw new Error(`event ${n} after ${this.last}`);
+      this.events = [...this.events, [n, p.length]];
     }
   }
 }
