@@ -9,7 +9,7 @@ import type { StoreName } from '../../spec/histories/stores.js';
 import { type ChaosOptions, type StoreTurn, Sums, turnsInMemory, turnsOnStores } from './turns.js';
 
 export interface LedgerChaosOptions extends ChaosOptions {
-  readonly profile: (typeof bucketProfiles)[number] | undefined;
+  readonly profile: FaultProfile | undefined;
   readonly runs: number | undefined;
   readonly ops: number | undefined;
   readonly processes: number | undefined;
@@ -24,7 +24,7 @@ export interface LedgerChaosOptions extends ChaosOptions {
 const stopMsMax = 10_000;
 
 /** Those of runs on buckets: of tables, nobody alters what is in them. */
-export const bucketProfiles = [...faultProfiles, 'altered', 'conflict'] as const;
+export const bucketProfiles: readonly FaultProfile[] = [...faultProfiles, 'altered', 'conflict'];
 
 const summed = ['calls', 'events', 'commits', 'unknown', 'unknownApplied', 'open', 'poisoned', 'pagesPruned'] as const;
 
@@ -71,7 +71,7 @@ export async function ledgersInMemory(options: LedgerChaosOptions): Promise<void
   const sums = new Sums(summed);
   const turnOf = (turn: number) => {
     const drawn = engineFaultProfiles[turn % engineFaultProfiles.length] as EngineFaultProfile;
-    const { profile = drawn } = options as { readonly profile?: EngineFaultProfile };
+    const { profile = drawn } = options as { readonly profile?: EngineFaultProfile | undefined };
     const seed = firstSeed + turn;
     return {
       command: ledgerCommand({ engine: 'memory', profile, seed, processes, ops, callers, rate, kills, stales }),
