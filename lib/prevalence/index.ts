@@ -25,7 +25,8 @@ export {
 export type { FollowOptions } from './follow.js';
 export { type EventContext, type Handler, WithResult, withResult } from './handler.js';
 export type { AtomStorageOptions } from './log-parts.js';
-export { type MigrateOptions, type MigrateProgress, type MigrateReport, migrate } from './migrate.js';
+export { migrate } from './migrate.js';
+export type { MigrateOptions, MigrateProgress, MigrateReport } from './migrate-options.js';
 export type { Mode, PrevaylerOptions, Progress } from './options.js';
 export type { PastState } from './past.js';
 export { type ChangesFrom, openPrevayler, Prevayler, type WaitOptions } from './prevayler.js';

@@ -8,50 +8,8 @@
  *
  * Nothing is decoded, so no handler is asked for; and whatever a storage is sealed with, the other has events as its own codec stores them.
  */
+import type { MigrateOptions, MigrateReport } from './migrate-options.js';
 import { Migration } from './migration.js';
-import type { Storage } from './storage.js';
-
-/** Options of {@link migrate}. */
-export interface MigrateOptions {
-  /** Where the system is. Nothing is written there, unless `fence` is set. */
-  readonly from: Storage;
-  /** Where it is to be: a place with nothing in it, or with a part of this system. */
-  readonly to: Storage;
-  /** The system's `format`. @defaultValue '' */
-  readonly format?: string | undefined;
-  /**
-   * When all is copied, takes the right to write from all instances at the old place, copies what they had done by then, and keeps the
-   * right: from then on nothing is acknowledged there. `take-over`: from one that holds it alone as well.
-   * @defaultValue false: what is acknowledged there afterwards is not at the new place
-   */
-  readonly fence?: boolean | 'take-over' | undefined;
-  /** Told how far it has come, ten times a second at most, and at the end of each phase. */
-  readonly onProgress?: ((progress: MigrateProgress) => void) | undefined;
-  /** Told of snapshots that can't be read, which are passed over. @defaultValue nobody */
-  readonly onWarning?: ((error: unknown) => void) | undefined;
-  /** Ends it between two commits. Called again, it goes on there. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How far a migration has come. */
-export interface MigrateProgress {
-  readonly phase: 'compare' | 'copy' | 'verify';
-  /** Number of the event that it has come to, and of the last one. */
-  readonly seq: number;
-  readonly seqTotal: number;
-}
-
-/** What a migration has done. */
-export interface MigrateReport {
-  /** Number of the last event, which both sides have. */
-  readonly seq: number;
-  /** Events that were copied by this call. */
-  readonly copied: number;
-  /** Events in the state from which both sides go on; 0: from the first event on. */
-  readonly startsAt: number;
-  /** Of the events after that, as they were read back: SHA-256 over number, time, version and text of each. */
-  readonly digest: string;
-}
 
 /**
  * Copies a system to another storage, whichever the two are: tables, folders, buckets, sealed or not.

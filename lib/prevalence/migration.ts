@@ -3,7 +3,7 @@ import type { Clock } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import { digestState } from '../snapshot/index.js';
 import { MigrateError, type MigrateReason } from './errors.js';
-import type { MigrateOptions, MigrateProgress, MigrateReport } from './migrate.js';
+import type { MigrateOptions, MigrateProgress, MigrateReport } from './migrate-options.js';
 import { cut, type EventDigest, type EventRun } from './migrated-events.js';
 import { MigrationSide } from './migration-side.js';
 import type { Log, Storage } from './storage.js';
