@@ -18,6 +18,9 @@ import { eventsCommands } from './cases/events-commands.js';
 import { eventsLoad } from './cases/events-load.js';
 import { eventsMemory } from './cases/events-memory.js';
 import { faults } from './cases/faults.js';
+import { files } from './cases/files.js';
+import { filesRecovery } from './cases/files-recovery.js';
+import { filesSnapshots } from './cases/files-snapshots.js';
 import { getMany } from './cases/get-many.js';
 import { layers } from './cases/layers.js';
 import { library } from './cases/library.js';
@@ -32,6 +35,7 @@ import { prevalenceSnapshots } from './cases/prevalence-snapshots.js';
 import { eightProcesses, fourProcesses } from './cases/processes.js';
 import { reads } from './cases/reads.js';
 import { recipes } from './cases/recipes.js';
+import { s3 } from './cases/s3.js';
 import { streamsLibrary, streamsThroughput } from './cases/streams.js';
 import { streamsFailover, streamsGroupVirtual, streamsRebalance } from './cases/streams-group.js';
 import { streamsFull, streamsIdleShards, streamsLatency, streamsVirtual } from './cases/streams-pace.js';
@@ -79,7 +83,18 @@ const cases: Readonly<Record<string, Case>> = {
   streamsRebalance,
 };
 /** Cases without an engine. */
-const libraryCases = { library, watchesIdle, prevalenceLibrary, streamsLibrary, streamsVirtual, streamsGroupVirtual };
+const libraryCases = {
+  library,
+  watchesIdle,
+  prevalenceLibrary,
+  streamsLibrary,
+  streamsVirtual,
+  streamsGroupVirtual,
+  files,
+  filesRecovery,
+  filesSnapshots,
+  s3,
+};
 
 const { values: options } = parseArgs({
   options: {

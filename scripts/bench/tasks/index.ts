@@ -7,6 +7,8 @@ import * as eventsAppend from './events-append.js';
 import * as eventsCommands from './events-commands.js';
 import * as eventsLoad from './events-load.js';
 import * as eventsMemory from './events-memory.js';
+import * as fileSnapshots from './file-snapshots.js';
+import * as files from './files.js';
 import * as layers from './layers.js';
 import * as locks from './locks.js';
 import * as manyKeys from './many-keys.js';
@@ -14,6 +16,7 @@ import { weigh } from './memory.js';
 import * as prevalence from './prevalence.js';
 import { recipe } from './recipes.js';
 import * as recovery from './recovery.js';
+import * as s3 from './s3.js';
 import { setup } from './setup.js';
 import * as snapshots from './snapshots.js';
 import * as streams from './streams.js';
@@ -31,11 +34,14 @@ export type Tasks = typeof atoms &
   typeof eventsCommands &
   typeof eventsLoad &
   typeof eventsMemory &
+  typeof fileSnapshots &
+  typeof files &
   typeof layers &
   typeof locks &
   typeof manyKeys &
   typeof prevalence &
   typeof recovery &
+  typeof s3 &
   typeof snapshots &
   typeof streams &
   typeof streamsGroup &
@@ -53,11 +59,14 @@ export const tasks: Tasks = {
   ...eventsCommands,
   ...eventsLoad,
   ...eventsMemory,
+  ...fileSnapshots,
+  ...files,
   ...layers,
   ...locks,
   ...manyKeys,
   ...prevalence,
   ...recovery,
+  ...s3,
   ...snapshots,
   ...streams,
   ...streamsGroup,

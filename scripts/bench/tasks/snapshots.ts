@@ -3,32 +3,15 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { AtomTable } from '../../../lib/atom/index.js';
 import { SdkEngine } from '../../../lib/engine/index.js';
 import { atomStorage, openPrevayler } from '../../../lib/prevalence/index.js';
+import { type Archive, type ArchiveEvent, arrange } from '../archive.js';
 import type { BankPlace } from '../banks.js';
 import { clientOf } from '../clients.js';
-import { type Landing, landing } from '../flights.js';
 import { weighed } from '../weighed-engine.js';
-
-/** A large state: flights on shelves, as one would keep records by a key. */
-interface Archive {
-  readonly shelves: readonly (readonly Landing[])[];
-  /** Moved by an event that adds nothing, so that the next snapshot has something to write. */
-  readonly visits: number;
-}
-
-const flightsPerShelf = 1_000;
-
-/** A pure function of its arguments: the records of a shelf follow from its number. */
-function arrange(archive: Archive, event: 'add' | 'visit'): Archive {
-  if (event === 'visit') return { ...archive, visits: archive.visits + 1 };
-  const from = archive.shelves.length * flightsPerShelf;
-  const shelf = Array.from({ length: flightsPerShelf }, (_, at) => landing(from + at));
-  return { ...archive, shelves: [...archive.shelves, shelf] };
-}
 
 async function openArchive({ place, name }: BankPlace) {
   const engine = weighed(new SdkEngine(clientOf(place.endpoint)));
   const table = new AtomTable({ engine: engine.engine, tableName: place.table });
-  const prevayler = await openPrevayler<Archive, 'add' | 'visit'>({
+  const prevayler = await openPrevayler<Archive, ArchiveEvent>({
     storage: atomStorage(table, name),
     initialState: { shelves: [], visits: 0 },
     handler: arrange,
