@@ -15,7 +15,7 @@ export { fromForeign } from './foreign.js';
 export { contentOf, formBytesMax, formFrom, headOf } from './form-bytes.js';
 export { type Encoded, type Held, heldFrom, hold } from './held.js';
 export { attributeBytes, itemBytes, readUnits, writeUnits } from './item-size.js';
-export { deepFreeze, parseLines } from './json-lines.js';
+export { deepFreeze, linesIn, parseLines } from './json-lines.js';
 export { KeyRingError, type KeyRingErrorCode } from './key-errors.js';
 export { type KeyRing, type KeyRingOptions, keyRing } from './key-ring.js';
 export type { KeySource } from './key-source.js';

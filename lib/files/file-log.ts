@@ -5,6 +5,7 @@
  * One that writes shares the open directory with the others of its storage object, and works in turn with them. One that only reads
  * has nothing open, and looks at the files.
  */
+import { linesIn } from '../codec/index.js';
 import {
   type Appended,
   AppendTooLargeError,
@@ -376,7 +377,7 @@ export class FileLog implements Log {
 
   #commitOf(image: Head, draft: Draft, now: number): Commit {
     const { text, count, time = now, handlerVersion, stateDigest, marks = [] } = draft;
-    const lines = text === '' ? 0 : text.split('\n').length;
+    const lines = linesIn(text);
     if (lines !== count || !Number.isSafeInteger(time) || time < image.time) {
       throw new TypeError(
         `Cannot append to a journal: count is ${count} of ${lines} lines, time ${time} or out of range`,

@@ -56,6 +56,8 @@ const trailerMagic = Buffer.from('ljsnend\n');
 const trailerBytes = 8 + trailerMagic.length;
 /** Large enough that what is beside a part does not count, small enough to hold some of them in memory. */
 const partBytesMax = 8 * 1024 * 1024;
+/** After so many bytes they are synced: a sync of the journal may have to wait for all that its file system has not written yet. */
+const unsyncedBytesMax = 8 * 1024 * 1024;
 
 type IndexEntry = readonly [part: number, offset: number, length: number];
 
@@ -77,6 +79,7 @@ export async function createSnapshotFile(
   const file = await fileSystem.create(part);
   const index = new Map<number, IndexEntry>();
   let end = head.length;
+  let unsynced = 0;
   let isOpen = true;
   // One write after another: a file takes one call at a time.
   let last: Promise<void> = writeAll(file, head, 0);
@@ -85,7 +88,13 @@ export async function createSnapshotFile(
   const write = (bytes: Uint8Array): Promise<void> => {
     const offset = end;
     end += bytes.length;
-    last = last.then(() => writeAll(file, bytes, offset));
+    last = last.then(async () => {
+      await writeAll(file, bytes, offset);
+      unsynced += bytes.length;
+      if (unsynced < unsyncedBytesMax) return;
+      unsynced = 0;
+      await file.syncData();
+    });
     last.catch(() => {});
     return last;
   };
@@ -150,7 +159,9 @@ export async function openSnapshotFile(
       throw new Error('a snapshot file that is there does not change');
     };
     const get = async (_id: string, part: number) => readPart(file, index.get(part));
-    return { facts, store: { partBytesMax, get, put: refuse, delete: refuse }, close: () => file.close() };
+    // What was only read has lost nothing when closing it fails.
+    const close = () => file.close().catch(() => {});
+    return { facts, store: { partBytesMax, get, put: refuse, delete: refuse }, close };
   } catch (error) {
     await file.close().catch(() => {});
     throw error;
@@ -215,7 +226,12 @@ async function readPart(file: OpenFile, entry: IndexEntry | undefined): Promise<
 
 async function readAt(file: OpenFile, position: number, length: number): Promise<Buffer> {
   const into = Buffer.allocUnsafe(length);
-  return into.subarray(0, await file.read(into, position));
+  try {
+    return into.subarray(0, await file.read(into, position));
+  } catch (error) {
+    // A bad block of the disk is a damage like any other: an earlier snapshot may do.
+    throw new SnapshotDamagedError('damaged', 'it cannot be read', {}, error);
+  }
 }
 
 function trailerOf(index: Uint8Array): Buffer {

@@ -8,6 +8,7 @@
  * Who writes is left open: a swap of the head, or a transaction on the heads of several journals.
  */
 import type { ItemAtom } from '../atom/index.js';
+import { linesIn } from '../codec/index.js';
 import type { Clock } from '../engine/index.js';
 import type { Appended, Batch, Draft, PreparedBody } from './batch.js';
 import type { Binder } from './binder.js';
@@ -276,7 +277,7 @@ function kept(head: Head, { note, closes, erases, label, beginsAt }: Draft): Hea
 
 /** A commit that says what it does not hold would make the head unreadable for everybody: rather none than such a one. */
 function requireReadable({ count, text, body, time, skip }: Commit, image: Head): void {
-  const lines = text === '' ? 0 : text.split('\n').length;
+  const lines = linesIn(text);
   if (body === undefined && lines !== count) {
     throw new TypeError(`Cannot append to a journal: count is ${count}, the text has ${lines} lines`);
   }

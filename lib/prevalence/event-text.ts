@@ -7,7 +7,7 @@
  *
  * A plain event that has a member `~` itself is wrapped as well, so nothing is mistaken.
  */
-import { deepFreeze, type Held, hold, jsonCodec, parseLines } from '../codec/index.js';
+import { deepFreeze, type Held, hold, jsonCodec, linesIn, parseLines } from '../codec/index.js';
 import type { Commit, ReadCommit } from '../journal/index.js';
 
 /** An event on its way into the journal. */
@@ -106,13 +106,6 @@ export function decodeCommits(
     each(event, id, commit as Commit);
   });
   if (lines !== total) throw new Error('lines that are not one value each');
-}
-
-function linesIn(text: string): number {
-  if (text === '') return 0;
-  let lines = 1;
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
-  return lines;
 }
 
 function isWrapped(value: unknown): boolean {

@@ -45,6 +45,32 @@ describe('createSnapshotFile()', () => {
     await reader.close();
   });
 
+  it('leaves little to be synced at a time, so that a sync of the journal has not to wait for all of it', async () => {
+    let unsynced = 0;
+    let most = 0;
+    const counted = (file: OpenFile): OpenFile => ({
+      ...file,
+      write: async (bytes, position) => {
+        unsynced += bytes.length;
+        most = Math.max(most, unsynced);
+        return file.write(bytes, position);
+      },
+      syncData: async () => {
+        await file.syncData();
+        unsynced = 0;
+      },
+    });
+    const writer = await create({
+      ...nodeFileSystem,
+      create: async (name) => counted(await nodeFileSystem.create(name)),
+    });
+    const puts = Array.from({ length: 10 }, (_, at) => writer.store.put('one', at, new Uint8Array(3_000_000)));
+    await Promise.all(puts);
+    expect(most).toBeLessThan(12_000_000);
+    await writer.finish(facts);
+    expect(unsynced).toBe(0);
+  });
+
   it('holds a state, written by several puts at once', async () => {
     const state = { text: noise(200_000), list: [1, 2, 3] };
     const writer = await create();
@@ -163,6 +189,14 @@ describe('openSnapshotFile()', () => {
     writeFileSync(file, text);
     const error = await errorOf(openSnapshotFile(nodeFileSystem, file));
     expect(error).toMatchObject({ code: 'ERR_SNAPSHOT_DAMAGED', reason, id: 'snapshot-0000000012' });
+  });
+
+  it('takes a block that cannot be read for a damage', async () => {
+    await make();
+    const read = () => Promise.reject(Object.assign(new Error('bad block'), { code: 'EIO' }));
+    const open = async (name: string) => ({ ...(await nodeFileSystem.open(name)), read });
+    const error = await errorOf(openSnapshotFile({ ...nodeFileSystem, open }, file));
+    expect(error).toMatchObject({ code: 'ERR_SNAPSHOT_DAMAGED', reason: 'damaged', cause: { code: 'EIO' } });
   });
 
   it('passes on that there is no such file', async () => {
