@@ -24,6 +24,7 @@ import { leadersGroupsJobs } from './mutants/leaders-groups-jobs.mjs';
 import { leaving } from './mutants/leaving.mjs';
 import { locks } from './mutants/locks.mjs';
 import { manyAtoms } from './mutants/many-atoms.mjs';
+import { migrate } from './mutants/migrate.mjs';
 import { onceAndBarriers } from './mutants/once-and-barriers.mjs';
 import { order } from './mutants/order.mjs';
 import { partsAndTables } from './mutants/parts-and-tables.mjs';
@@ -31,6 +32,7 @@ import { payloads } from './mutants/payloads.mjs';
 import { permits } from './mutants/permits.mjs';
 import { prevalence } from './mutants/prevalence.mjs';
 import { readsAndCache } from './mutants/reads-and-cache.mjs';
+import { files } from './mutants/files.mjs';
 import { s3 } from './mutants/s3.mjs';
 import { simulatedStreams } from './mutants/simulated-streams.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
@@ -65,6 +67,8 @@ export const mutants = [
   ...journalVolumes,
   ...journals,
   ...prevalence,
+  ...migrate,
+  ...files,
   ...s3,
   ...eventsAggregates,
   ...order,

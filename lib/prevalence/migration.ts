@@ -18,7 +18,7 @@ export class Migration {
   #fence: MigrationSide | undefined;
   #isDone = false;
   #copied = 0;
-  /** Nothing that is written at the new place may be newer than the event that comes next. */
+  /** What the clock says at the new place: nothing that is written there may be newer than the event that comes next. */
   #timeThere = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
 
@@ -151,7 +151,6 @@ export class Migration {
     if (pieces === undefined) return this.#fail('too-large', run.first);
     for (const piece of pieces) {
       this.#options.signal?.throwIfAborted();
-      this.#timeThere = piece.time;
       await appendRun(log, piece, (seq) => this.#fail('different', seq));
       this.#copied += piece.lines.length;
     }

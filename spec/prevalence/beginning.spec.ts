@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { FaultyEngine } from '../../lib/engine/index.js';
 import type { Log, LogBase } from '../../lib/prevalence/index.js';
 import { errorOf, ledger, noise, range } from '../support/prevalent.js';
-import { dyingEngine } from '../support/stepped-engine.js';
+import { dyingEngine, steppedEngine } from '../support/stepped-engine.js';
 import { type Bench, openBench, type ProcessOptions } from './bench.js';
 
 let bench: Bench;
@@ -132,6 +132,51 @@ it('of two who begin at once one does, and the other is told', async () => {
   for (const one of both) if (one.status === 'rejected') expect(one.reason).toMatchObject({ outcome: 'not-done' });
   if (both.every(({ status }) => status === 'rejected')) await bench.run(openLog().begin(base));
   await expectWhole();
+});
+
+it('who was overtaken while it stored the state is told so, wherever it had come to', async () => {
+  for (let at = 1; ; at += 1) {
+    bench = await openBench();
+    let resume = () => {};
+    const resumed = new Promise<void>((resolve) => {
+      resume = resolve;
+    });
+    let isPaused = false;
+    let pausedNow = () => {};
+    const paused = new Promise<void>((resolve) => {
+      pausedNow = resolve;
+    });
+    const slow = steppedEngine(bench.memory, (step) => {
+      if (step.index !== at) return undefined;
+      isPaused = true;
+      pausedNow();
+      return resumed.then(() => step.send());
+    });
+    const begun = openLog({ engine: slow }).begin(base);
+    begun.catch(() => {});
+    await bench.run(Promise.race([begun.catch(() => {}), paused]));
+    // The other one closes the head again, and dies.
+    const { engine, died } = dyingEngine(bench.memory, 2, 'after');
+    await bench.run(
+      Promise.race([
+        openLog({ engine })
+          .begin(base)
+          .catch(() => {}),
+        died,
+      ]),
+    );
+    resume();
+    const [end] = await bench.run(Promise.allSettled([begun]));
+    if (end?.status === 'rejected') {
+      expect(end.reason).toMatchObject({ outcome: 'not-done' });
+      await bench.run(openLog().begin(base)).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'ERR_LOG_NOT_EMPTY' });
+      });
+    }
+    await expectWhole();
+    if (!isPaused) break;
+    await bench.close();
+  }
 });
 
 it('is refused to all but who holds the log, who may', async () => {
