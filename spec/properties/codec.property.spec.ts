@@ -166,7 +166,7 @@ describe('hold() and heldFrom()', () => {
         expect(again.equals(held) && held.equals(again)).toBe(true);
         expect(heldFrom(again.encode(), 'key', codec).equals(held)).toBe(true);
       }),
-      runs(500),
+      runs(350),
     );
     expect(refused).toBeLessThan(read);
   });
@@ -188,7 +188,7 @@ describe('hold() and heldFrom()', () => {
 });
 
 describe('encodeKey() and decodeKey()', () => {
-  const small = { ...runs(1_500) };
+  const small = { ...runs(900) };
   const long = 1_000_000;
 
   it('undo each other', () => {
@@ -260,7 +260,7 @@ describe('heldFrom() of a damaged form', () => {
           try {
             const held = heldFrom(damaged, 'the-key', codec);
             // Whatever could be read is exactly what is encoded there: reading it once more agrees with encoding it.
-            expect(hold(held.hand(), codec).equals(held)).toBe(true);
+            if (!hold(held.hand(), codec).equals(held)) throw new Error('what was read is not what is there');
             read += 1;
           } catch (error) {
             if (!isLeydenError(error, 'ERR_DECODE')) throw error;

@@ -117,7 +117,7 @@ function complaints(bench: Bench, { done, refused, surprises }: Books): string[]
 }
 
 const firstSeed = Number(process.env.LEYDEN_SEED ?? Math.floor(Date.now() / 1_000) % 1_000_000);
-const seeds = [0, 1, 2, 3].map((more) => firstSeed + more);
+const seeds = (process.env.LEYDEN_SIZE === 'full' ? [0, 1, 2, 3, 4, 5, 6, 7] : [0, 1]).map((more) => firstSeed + more);
 
 describe('FencedAtom', () => {
   it.each(engineFaultProfiles)('accepts no older token when requests and answers are at risk: %s', async (profile) => {

@@ -10,7 +10,7 @@ import { holdersMax } from '../../lib/recipes/permits/permit-state.js';
 import { type PermitProcess, PermitWorld } from './permit-world.js';
 
 const firstSeed = Number(process.env.LEYDEN_SEED ?? 1);
-const runs = Number(process.env.LEYDEN_RUNS ?? 3);
+const runs = Number(process.env.LEYDEN_RUNS ?? 2);
 const processes = 4;
 const faultyMs = 50_000;
 

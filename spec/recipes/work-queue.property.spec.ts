@@ -12,7 +12,7 @@ import { type Job, WorkQueue } from '../../lib/recipes/unstable-work-queue/index
 import { VirtualClock } from '../../lib/testing/index.js';
 import { steppedEngine } from '../support/stepped-engine.js';
 
-const runs = 8;
+const runs = process.env.LEYDEN_SIZE === 'full' ? 80 : 4;
 const leaseMs = 3_000;
 const groups = ['a', 'b', undefined];
 

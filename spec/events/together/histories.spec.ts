@@ -143,9 +143,9 @@ async function run(seed: number, processes: number, batches: number, isOrdered: 
 
 describe('appendAll through faults', () => {
   it.each([
-    { processes: 2, isOrdered: false, runs: 8 },
+    { processes: 2, isOrdered: false, runs: 5 },
     { processes: 4, isOrdered: false, runs: 2 },
-    { processes: 2, isOrdered: true, runs: 4 },
+    { processes: 2, isOrdered: true, runs: 3 },
     { processes: 4, isOrdered: true, runs: 1 },
   ])('$processes processes, ordered: $isOrdered: no partial batch', async ({ processes, isOrdered, runs }) => {
     const outcomes = new Map<string, number>();

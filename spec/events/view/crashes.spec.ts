@@ -42,7 +42,7 @@ describe('EventStore.projector', () => {
   it(
     `is right whatever two deliverers and a sleeper do (LEYDEN_SEED=${seed})`,
     inTime(async () => {
-      for (let round = 0; round < 15; round += 1) {
+      for (let round = 0; round < 8; round += 1) {
         const draw = seededRandom(seed + round);
         const { engine, store } = await world();
         const commits = await write(store, draw, 25);
