@@ -15,6 +15,7 @@ import { eventsViews } from './mutants/events-views.mjs';
 import { evidence } from './mutants/evidence.mjs';
 import { fairness } from './mutants/fairness.mjs';
 import { fencing } from './mutants/fencing.mjs';
+import { files } from './mutants/files.mjs';
 import { journalAndSnapshots } from './mutants/journal-and-snapshots.mjs';
 import { journalVolumes } from './mutants/journal-volumes.mjs';
 import { journals } from './mutants/journals.mjs';
@@ -32,8 +33,8 @@ import { payloads } from './mutants/payloads.mjs';
 import { permits } from './mutants/permits.mjs';
 import { prevalence } from './mutants/prevalence.mjs';
 import { readsAndCache } from './mutants/reads-and-cache.mjs';
-import { files } from './mutants/files.mjs';
 import { s3 } from './mutants/s3.mjs';
+import { s3Faults } from './mutants/s3-faults.mjs';
 import { simulatedStreams } from './mutants/simulated-streams.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
 import { streamGroupMembers } from './mutants/stream-group-members.mjs';
@@ -70,6 +71,7 @@ export const mutants = [
   ...migrate,
   ...files,
   ...s3,
+  ...s3Faults,
   ...eventsAggregates,
   ...order,
   ...telling,

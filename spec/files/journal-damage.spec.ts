@@ -75,16 +75,29 @@ describe('a journal file that was cut', () => {
     await next.log.recover();
     await next.append(1, 1);
     const image = disk.image();
-    for (let length = 0; length < first.bytes.length; length += 1) {
+    // What says that it ended may be lost with the power, and does not count.
+    const counts = first.ends.at(-1) as number;
+    for (let length = 0; length < counts; length += 1) {
       const error = await readError(withContent(image, firstJournal, first.bytes.subarray(0, length)));
       if (!(error instanceof JournalDamagedError)) throw new Error(`cut at ${length}: ${error?.stack ?? 'no error'}`);
       expect(error.file).toBe(firstJournal);
     }
     // What comes behind what counts does not.
-    for (const more of [Buffer.alloc(5_000), first.bytes, Buffer.from('x')]) {
-      const { texts } = await readAll(withContent(image, firstJournal, Buffer.concat([first.bytes, more])));
-      expect(texts.length).toBe(13);
+    for (const more of [Buffer.alloc(0), Buffer.alloc(5_000), first.bytes, Buffer.from('x')]) {
+      for (const content of [first.bytes, first.bytes.subarray(0, counts)]) {
+        const { texts } = await readAll(withContent(image, firstJournal, Buffer.concat([content, more])));
+        expect(texts.length).toBe(13);
+      }
     }
+  });
+
+  it('and is longer than its clean end: damaged, whatever comes after that', async () => {
+    const { image, bytes, headerLength, ends } = await makeJournal(3, true);
+    for (const more of [Buffer.alloc(1), Buffer.alloc(5_000), Buffer.from('x'), bytes.subarray(headerLength)]) {
+      const longer = withContent(image, firstJournal, Buffer.concat([bytes, more]));
+      expect(await readError(longer)).toMatchObject({ code: 'ERR_JOURNAL_DAMAGED', place: 3, file: firstJournal });
+    }
+    expect(ends.length).toBe(3);
   });
 });
 
@@ -133,6 +146,13 @@ describe('a journal file with a flipped bit', () => {
     },
     patienceMs,
   );
+
+  it('of which a checksum or a marker is wrong: nothing of it is believed', async () => {
+    const journal = await makeJournal(3, false);
+    for (let bit = journal.headerLength * 8; bit < (journal.ends[0] as number) * 8; bit += 1) {
+      requireDamage(await readError(flipped(journal, firstJournal, bit)), bit, journal.headerLength, 0);
+    }
+  });
 
   it('that another one comes after: each is an error, also in what was carried over', async () => {
     const first = await makeJournal(6, false);
