@@ -160,7 +160,8 @@ class FileReading {
     try {
       yield* this.#chunks(file, signal);
     } finally {
-      await file.close();
+      // What was only read has lost nothing when closing it fails.
+      await file.close().catch(() => {});
     }
   }
 
