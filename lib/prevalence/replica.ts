@@ -113,7 +113,7 @@ export class Replica<S, E, R> {
    */
   apply({ commit, text }: ReadCommit): void {
     const { first, time, handlerVersion, stateDigest } = commit;
-    const { upcast, untilSeq } = this.#options;
+    const { untilSeq } = this.#options;
     let state = this.#state;
     let seq = first - 1;
     const ids: [string, R | undefined][] = [];
@@ -122,7 +122,7 @@ export class Replica<S, E, R> {
       if (seq >= untilSeq) return;
       seq += 1;
       try {
-        const event = upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq });
+        const event = this.#eventOf(raw, handlerVersion, seq);
         const handled = this.#run(state, event, { time, seq });
         state = handled.state;
         if (id !== undefined) ids.push([id, freezeState(handled.result, this.bytes)]);
@@ -148,7 +148,7 @@ export class Replica<S, E, R> {
   applyAll(reads: readonly ReadCommit[]): boolean {
     const last = reads.at(-1)?.commit;
     if (last === undefined || this.#listeners.size > 0 || !reads.every(isPlain)) return false;
-    const { upcast, untilSeq } = this.#options;
+    const { untilSeq } = this.#options;
     const end = last.first + last.count - 1;
     if (end > untilSeq) return false;
     const ids: [string, R | undefined][] = [];
@@ -157,7 +157,7 @@ export class Replica<S, E, R> {
     try {
       decodeCommits(reads, (raw, id, { time, handlerVersion }) => {
         seq += 1;
-        const event = upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq });
+        const event = this.#eventOf(raw, handlerVersion, seq);
         const handled = this.#run(state, event, { time, seq });
         state = handled.state;
         if (id !== undefined) ids.push([id, freezeState(handled.result, this.bytes)]);
@@ -219,6 +219,11 @@ export class Replica<S, E, R> {
   #replayError({ handlerVersion }: Commit, seq: number, cause: unknown): ReplayError {
     const { system, handlerVersion: own } = this.#options;
     return new ReplayError(system, seq, handlerVersion, own, cause);
+  }
+
+  #eventOf(raw: unknown, handlerVersion: string | undefined, seq: number): E {
+    const { upcast } = this.#options;
+    return upcast === undefined ? (raw as E) : upcast(raw, { handlerVersion, seq });
   }
 
   #run(state: S, event: E, context: { readonly time: number; readonly seq: number }) {

@@ -273,4 +273,12 @@ export const files = [
     keeping,
     'keeps the newest two',
   ),
+  mutant(
+    'files: a snapshot is synced at its end only',
+    'lib/files/snapshot-file.ts',
+    'if (unsynced < unsyncedBytesMax) return;',
+    'return;',
+    'spec/files/snapshot-file.spec.ts',
+    'leaves little to be synced',
+  ),
 ];

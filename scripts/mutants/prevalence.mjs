@@ -4,6 +4,8 @@ import { mutant } from './mutant.mjs';
 const storages = 'spec/contract/prevalence.spec.ts';
 const ancestors = 'spec/prevalence/ancestors.spec.ts';
 const handlers = 'spec/prevalence/handlers.spec.ts';
+const together = 'spec/prevalence/replayed-together.spec.ts';
+const beside = 'spec/prevalence/beside-snapshots.spec.ts';
 const waiting = 'spec/prevalence/waiting.spec.ts';
 const joining = 'spec/prevalence/joining.spec.ts';
 const poisonedSystems = 'spec/prevalence/poisoned.spec.ts';
@@ -469,5 +471,69 @@ export const prevalence = [
     'raw as E;',
     handlers,
     'old shapes',
+  ),
+  mutant(
+    'replayed together: lines are not counted',
+    'lib/prevalence/event-text.ts',
+    'if (linesIn(text) !== commit.count)',
+    'if (linesIn(text) < 0)',
+    together,
+    'fewer lines than events',
+  ),
+  mutant(
+    'replayed together: a digest is not verified',
+    'lib/prevalence/replica.ts',
+    'commit.skip.length === 0 && commit.stateDigest === undefined',
+    'commit.skip.length === 0',
+    together,
+    'a digest of the state',
+  ),
+  mutant(
+    'replayed together: beyond where it stops',
+    'lib/prevalence/replica.ts',
+    'if (end > untilSeq) return false;',
+    '',
+    together,
+    'beyond where it stops',
+  ),
+  mutant(
+    'replayed together: who listens is told nothing',
+    'lib/prevalence/replica.ts',
+    'this.#listeners.size > 0 || !reads.every(isPlain)',
+    '!reads.every(isPlain)',
+    together,
+    'told of each',
+  ),
+  mutant(
+    'replayed together: the state is not frozen',
+    'lib/prevalence/replica.ts',
+    '      });\n      freezeState(state, this.bytes);\n    } catch {',
+    '      });\n    } catch {',
+    together,
+    'comes to the same',
+  ),
+  mutant(
+    'snapshots: nobody ever waits',
+    'lib/prevalence/pipeline.ts',
+    'return this.waiting.events > 0 || this.#underWay.size > 0;',
+    'return false;',
+    beside,
+    'is told that somebody waits',
+  ),
+  mutant(
+    'snapshots: a table does not ask who waits',
+    'lib/prevalence/log-snapshots.ts',
+    'consumer.isBusy?.() ?? false',
+    'false',
+    beside,
+    'in a table',
+  ),
+  mutant(
+    'snapshots: files do not ask who waits',
+    'lib/files/log-snapshots.ts',
+    'consumer.isBusy?.() ?? false',
+    'false',
+    beside,
+    'in files',
   ),
 ];

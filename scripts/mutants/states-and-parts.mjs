@@ -113,6 +113,14 @@ export const statesAndParts = [
     'rests',
   ),
   mutant(
+    'pace: as short a rest while somebody waits',
+    'lib/snapshot/pace.ts',
+    'await this.#yieldNow(this.#isBusy());',
+    'await this.#yieldNow(false);',
+    states,
+    'rests for longer',
+  ),
+  mutant(
     'decoder: the digest is not compared',
     'lib/snapshot/state-decoder.ts',
     'if (!digest.equals(payload))',
