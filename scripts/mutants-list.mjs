@@ -35,6 +35,7 @@ import { prevalence } from './mutants/prevalence.mjs';
 import { readsAndCache } from './mutants/reads-and-cache.mjs';
 import { s3 } from './mutants/s3.mjs';
 import { s3Faults } from './mutants/s3-faults.mjs';
+import { sealedStorages } from './mutants/sealed-storages.mjs';
 import { simulatedStreams } from './mutants/simulated-streams.mjs';
 import { statesAndParts } from './mutants/states-and-parts.mjs';
 import { streamGroupMembers } from './mutants/stream-group-members.mjs';
@@ -71,6 +72,7 @@ export const mutants = [
   ...migrate,
   ...files,
   ...s3,
+  ...sealedStorages,
   ...s3Faults,
   ...eventsAggregates,
   ...order,

@@ -42,6 +42,7 @@ function encodeHead(head: Head): Uint8Array {
 
 function decodeHead(bytes: Uint8Array): Head {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer.length < lengthBytes) throw new Error('a head that ends early');
   const factsEnd = lengthBytes + buffer.readUInt32BE(0);
   const facts = factsIn(buffer.subarray(lengthBytes, factsEnd));
   const [format] = facts;
@@ -78,8 +79,12 @@ function factsIn(text: Buffer): Facts {
     : []) as unknown as Partial<Facts>;
   if (!Number.isSafeInteger(format)) throw new Error('no format');
   if (format !== journalFormat) return facts as Facts;
-  const numbers = [epoch, place, seq, time, pages, volumes, (noteBytes ?? Number.NaN) - noNote, holder?.[1] ?? 0];
-  const texts = [journalId, label, closed ?? '', holder?.[0] ?? ''];
+  const numbers = [epoch, place, seq, time, pages, volumes, (noteBytes ?? Number.NaN) - noNote];
+  const texts = [journalId, label, closed ?? ''];
+  if (holder !== null) {
+    numbers.push(holder?.[1]);
+    texts.push(holder?.[0] as string);
+  }
   if (!numbers.every((one) => Number.isSafeInteger(one) && (one as number) >= 0)) {
     throw new Error('facts that are no whole numbers');
   }

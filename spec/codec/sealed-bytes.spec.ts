@@ -38,6 +38,21 @@ describe.each(codecs)('sealBytes and openBytes with %s', (_name, codec) => {
   });
 });
 
+describe('sealBytes', () => {
+  it('does not compress what is packed', async () => {
+    const bytes = Buffer.alloc(2_000, 'text ');
+    const squeezed = await sealBytes(compressed(), bytes, home);
+    const packed = await sealBytes(compressed(), bytes, home, { packed: true });
+    expect([sealedWith(squeezed), sealedWith(packed)]).toEqual(['compressed', 'packed']);
+    expect(packed.length - bytes.length).toBeLessThan(20);
+    for (const sealed of [squeezed, packed])
+      expect(Buffer.from(await openBytes(undefined, sealed, home))).toEqual(bytes);
+    const hidden = await sealBytes(encrypted({ keys, inner: compressed() }), bytes, home, { packed: true });
+    expect(hidden.length).toBeGreaterThan(bytes.length);
+    expect(Buffer.from(await openBytes(codecs[0][1], hidden, home))).toEqual(bytes);
+  });
+});
+
 describe('openBytes', () => {
   const [, codec] = codecs[0];
 

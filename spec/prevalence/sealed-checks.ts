@@ -1,4 +1,5 @@
 /** What must be true of sealed systems, wherever they are. */
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { compressed, encrypted, keyRing, sealedWith } from '../../lib/codec/index.js';
 import { isLeydenError } from '../../lib/errors.js';
@@ -22,11 +23,20 @@ const damages = [
   ...['ERR_JOURNAL_DAMAGED', 'ERR_JOURNAL_FORMAT', 'ERR_DIRECTORY'],
 ];
 
-/** An error of ours that says that something is wrong, or the state as it was: a snapshot that is refused is worked out again. */
-function expectUnharmed(found: Texts | Error, state: Texts): void {
+/**
+ * An error of ours that says that something is wrong, or the state as it was: a snapshot that is refused is worked out again. And
+ * nothing that is told shows an event or a key.
+ */
+function expectUnharmed(found: Texts | Error, state: Texts, warnings: readonly unknown[] = []): void {
   if (found instanceof Error)
     expect([isLeydenError(found) && damages.includes(found.code), found]).toEqual([true, found]);
   else expect(found).toEqual(state);
+  const told = found instanceof Error ? [found, ...warnings] : warnings;
+  if (told.length === 0) return;
+  const shown = told.map((error) => `${inspect(error, { depth: 9, showHidden: true })}${JSON.stringify(error)}`).join();
+  const key = Buffer.from(keyNamed('k1'));
+  const secrets = [...state.map((text) => text.slice(-30)), key.toString('hex'), key.toString('base64').slice(0, 30)];
+  expect(secrets.filter((secret) => shown.includes(secret))).toEqual([]);
 }
 
 /** Registers what must be true of every place. */
@@ -67,7 +77,7 @@ export function describeSealed({ where, placeOf, step, keptUnder }: CheckedPlace
           await place.put(name, turned);
           const warnings: unknown[] = [];
           const found = await look(place, { codec: right, warnings });
-          expectUnharmed(found, state);
+          expectUnharmed(found, state, warnings);
           if (found instanceof Error || warnings.length > 0) refused += 1;
         }
         await place.put(name, bytes);

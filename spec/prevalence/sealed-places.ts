@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { AtomTable } from '../../lib/atom/index.js';
-import { encrypted, type Item, keyRing, type SealingCodec } from '../../lib/codec/index.js';
+import { encrypted, type Item, itemBytes, keyRing, type SealingCodec } from '../../lib/codec/index.js';
 import { MemoryEngine } from '../../lib/engine/index.js';
 import { fileStorage } from '../../lib/files/index.js';
 import { atomStorage, openPrevayler, type Prevayler, type Storage, sealedStorage } from '../../lib/prevalence/index.js';
@@ -190,6 +190,19 @@ export async function fill(texts: Prevayler<Texts, string>, count: number, from 
     await texts.handle(`${n} ${textOf(bytes, n)}`, { id: `id-${n}` });
   }
   return texts.state;
+}
+
+/** The largest item of the head that there was, while events of all sizes were handled one by one. */
+export async function largestHead(codec: SealingCodec): Promise<number> {
+  const place = await tablePlace();
+  await using texts = await openTexts(place, { codec });
+  let most = 0;
+  for (let n = 0; n < 60; n += 1) {
+    await texts.handle(textOf(15 * n, n));
+    const item = await place.engine.get({ table: tableName, key: { id: { S: 'till/head' } }, consistent: true });
+    most = Math.max(most, itemBytes(item as Item));
+  }
+  return most;
 }
 
 /** Text that can't be packed, another one for each number. */

@@ -14,6 +14,7 @@ import {
   filePlace,
   fill,
   keyNamed,
+  largestHead,
   look,
   openTexts,
   type SealedPlace,
@@ -128,6 +129,10 @@ describe('rotation under several writers', () => {
       }
     },
   );
+});
+
+it('keep the head within what it may have, with keys of a service that travel with it', async () => {
+  expect(await largestHead(keyService().codec())).toBeLessThanOrEqual(1_024);
 });
 
 /** A service that answers late, and fails when it is told to. */

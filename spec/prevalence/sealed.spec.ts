@@ -8,7 +8,7 @@ import { describe, expect, it } from '@jest/globals';
 import { compressed, encrypted, keyRing } from '../../lib/codec/index.js';
 import { sealedStorage, transientStorage } from '../../lib/prevalence/index.js';
 import { describeSealed } from './sealed-checks.js';
-import { codecOf, fill, keyNamed, openTexts, tablePlace } from './sealed-places.js';
+import { codecOf, fill, keyNamed, largestHead, openTexts, tablePlace } from './sealed-places.js';
 
 const right = codecOf('k1');
 
@@ -20,6 +20,14 @@ describeSealed({
     step: 83,
     keptUnder: 'till/',
   },
+});
+
+describe('a sealed system in a table', () => {
+  it('keeps its head within what it may have, and uses it', async () => {
+    const most = await largestHead(right);
+    expect(most).toBeLessThanOrEqual(1_024);
+    expect(most).toBeGreaterThan(900);
+  });
 });
 
 describe('sealedStorage()', () => {
