@@ -59,6 +59,14 @@ describe('S3Engine', () => {
     expect(server.takeCounts()).toEqual({ PutObject: 1, GetObject: 1 });
   });
 
+  it('does not believe that a PUT was stored which has no ETag', async () => {
+    const { bucket, item } = pair();
+    // As something on the way may answer that says yes to everything.
+    const send = async () => ({ $metadata: { attempts: 1, httpStatusCode: 200 } });
+    const engine = new S3Engine(new Bucket({ config: {}, send }, bucket), 'id');
+    expect(await engine.put({ table: bucket, item: item('a') })).toMatchObject({ status: 'unclear' });
+  });
+
   it('takes a look that was given up on for no refusal', async () => {
     const { bucket, item } = pair();
     const giving = new AbortController();
