@@ -39,8 +39,8 @@ export const sealedStorages = [
     'lib/atom/sealed-once.ts',
     'return super.put(key, await this.#seal(key, bytes), options);',
     'return super.put(key, bytes, options);',
-    sealed,
-    'a sealed system in a table shows nothing',
+    'spec/atom/sealed-once.spec.ts',
+    'stores nothing that can be read',
   ),
   mutant(
     'sealed: pages are stored as they are',
@@ -92,8 +92,8 @@ export const sealedStorages = [
     'lib/journal/head-room.ts',
     'return codec === undefined ? 0 : (codec.addsBytes ?? sealingBytes);',
     'return 0;',
-    sealed,
-    'keeps its head within what it may have',
+    rotation,
+    'keep the head within what it may have',
   ),
   mutant(
     'sealed: a head without its later bytes is taken',
