@@ -100,7 +100,7 @@ export const files = [
   mutant(
     'files: a file has the number of its name',
     header,
-    'if (facts.number !== number) {',
+    'if (body.number !== number) {',
     'if (false) {',
     luck,
     'is not mixed with another one',

@@ -238,6 +238,25 @@ describe('a journal in files', () => {
     expect(await errorOf(opened(renamed))).toMatchObject({ code: 'ERR_JOURNAL_DAMAGED', reason: 'foreign' });
   });
 
+  it('is not mixed with what became of a copy of it', async () => {
+    const start = (await makeJournal(3, true)).image;
+    const goneOn = async (padding: number) => {
+      const disk = new ModelledDisk(start);
+      for (const most of [padding, 3]) {
+        const one = new SmallLog(disk.fileSystem(), { journalBytesMax: 1e9 });
+        await one.log.recover();
+        await one.append(1, most);
+        await one.append(1, 8 - most);
+        await one.log.close();
+      }
+      return disk.image();
+    };
+    const [image, other] = [await goneOn(2), await goneOn(6)];
+    // As long as the other one, with as many commits.
+    const mixed = withContent(image, `${directory}/${j2}`, contentOf(other, `${directory}/${j2}`));
+    expect(await errorOf(opened(mixed))).toMatchObject({ code: 'ERR_JOURNAL_DAMAGED', reason: 'gap' });
+  });
+
   it('goes on from an older snapshot, with a warning, when the newest is damaged', async () => {
     const image = await threeFiles();
     const name = `${directory}/snapshot${s8}`;
@@ -305,6 +324,8 @@ describe('a failing disk', () => {
     const { last } = one;
     await one.append(1, 1);
     expect(one.last).toBe(last + 1);
+    // Where a write has failed nothing is written again.
+    expect(disk.image().names.has(`${directory}/${j2}`)).toBe(true);
     expect((await reopened(disk)).last).toBe(one.last);
   });
 

@@ -91,9 +91,11 @@ describe('prune', () => {
     const { disk, one } = await yearLong({});
     await one.log.close();
     const image = disk.image();
-    const spoiled = new Map(image.contents);
-    spoiled.set(image.names.get(`${directory}/snapshot-0000000012`) as number, Buffer.from('spoiled'));
-    const after = new ModelledDisk({ names: image.names, contents: spoiled });
+    const file = image.names.get(`${directory}/snapshot-0000000012`) as number;
+    // Its parts, and not what it says of itself.
+    const content = Buffer.from(image.contents.get(file) as Buffer);
+    content[60] = (content[60] as number) ^ 1;
+    const after = new ModelledDisk({ names: image.names, contents: new Map([...image.contents, [file, content]]) });
     const other = new SmallLog(after.fileSystem());
     await other.log.recover();
     await other.log.prune();

@@ -2,7 +2,7 @@
 // Method: two logs on one disk in memory, each a process that takes the other for dead, stopped at one call of the first.
 import { describe, expect, it } from '@jest/globals';
 import { JournalDamagedError } from '../../lib/files/index.js';
-import { type FileCall, ModelledDisk } from '../support/modelled-file-system.js';
+import { type FileCall, type FileFault, ModelledDisk } from '../support/modelled-file-system.js';
 import { errorOf } from '../support/prevalent.js';
 import { readAll } from './journal-bytes.js';
 import { SmallLog, type SmallLogOptions } from './small-log.js';
@@ -197,6 +197,28 @@ describe('a log that only reads', () => {
     await other.append(3, 1);
     await reader.log.catchUp('strong');
     expect(reader.last).toBe(5);
+  });
+
+  it('begins again when it has seen a write that failed, and another one came in its place', async () => {
+    const disk = new ModelledDisk();
+    let fault: FileFault | undefined;
+    const one = new SmallLog(
+      disk.fileSystem(({ name }) => {
+        const now = name === 'write' ? fault : undefined;
+        if (now !== undefined) fault = undefined;
+        return now;
+      }),
+      { journalBytesMax: 1e9 },
+    );
+    await one.log.recover();
+    await one.append(1, 1);
+    fault = { code: 'ENOSPC', after: true };
+    await errorOf(one.append(1, 2));
+    const reader = await opened(disk, { readOnly: true });
+    expect(reader.last).toBe(2);
+    await one.append(1, 9);
+    await reader.log.catchUp('strong');
+    expect(reader.events).toEqual(one.events);
   });
 
   it('goes on from a snapshot when what it was to read was pruned', async () => {
