@@ -1,6 +1,6 @@
 /**
- * Goal: what the page on fencing shows compiles, runs, and prints what it says: on Postgres, and on a stand-in for S3 that judges
- * conditions as S3 does. And what it says of ETags is so.
+ * Goal: what the page on fencing shows runs and prints what it says: on Postgres, and on a stand-in for S3 that judges conditions as S3
+ * does. And what it says of ETags is so. That it compiles is seen in `spec/package/examples.spec.ts`.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -32,7 +32,7 @@ describe(page, () => {
     const before = { ...process.env };
     Object.assign(process.env, environment, { AWS_ENDPOINT_URL_S3: standIn.endpoint });
     try {
-      report = await runSnippets(snippets, { timeoutMs: 30_000 });
+      report = await runSnippets(snippets, { timeoutMs: 30_000, isChecked: false });
     } finally {
       for (const name of [...Object.keys(environment), 'AWS_ENDPOINT_URL_S3']) {
         if (before[name] === undefined) delete process.env[name];
@@ -40,10 +40,6 @@ describe(page, () => {
       }
     }
   }, 120_000);
-
-  it('shows code that compiles', () => {
-    expect(report.typeErrors).toEqual([]);
-  });
 
   it('shows code that runs and prints what its comments say', () => {
     expect(snippets.length).toBeGreaterThanOrEqual(5);

@@ -1,7 +1,7 @@
 /** The demo as a stranger runs it: in processes of its own, of which nothing is left after a spec. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { startEmbedded } from '../../lib/embedded/index.js';
@@ -45,6 +45,10 @@ export async function endAll(): Promise<void> {
 export function start(args: readonly string[]): Demo {
   const folder = mkdtempSync(path.join(tmpdir(), 'demo-spec-'));
   folders.push(folder);
+  // What tsx has compiled before: each of the processes would do it anew.
+  const compiled = `tsx-${userInfo().uid}`;
+  mkdirSync(path.join(tmpdir(), compiled), { recursive: true });
+  symlinkSync(path.join(tmpdir(), compiled), path.join(folder, compiled));
   const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/demo/main.ts', ...args], {
     cwd: repository,
     detached: true,
