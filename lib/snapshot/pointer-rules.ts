@@ -90,10 +90,11 @@ export function movePointer<S extends SnapLike>(snap: S, entry: S['kept'][number
 
 /**
  * The pointer of a journal that begins with `entry`: as if all before it had been pruned. One that was there is of an earlier attempt to
- * begin, which was cut short.
+ * begin, which was cut short; one of a later attempt stays, and all that followed it.
  */
-export function moveToFirst<S extends SnapLike>(snap: S, entry: S['kept'][number]): S | 'swept' {
+export function moveToFirst<S extends SnapLike>(snap: S, entry: S['kept'][number]): S | 'overtaken' | 'swept' {
   if (!snap.making.some(({ id }) => id === entry.id)) return 'swept';
+  if (entry.place <= (snap.kept.at(-1)?.place ?? 0)) return 'overtaken';
   const earlier = snap.kept.map(({ id, parts }) => ({ id, parts }));
   return {
     ...snap,

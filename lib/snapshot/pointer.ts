@@ -164,11 +164,12 @@ export class SnapshotPointer {
    * Publishes the snapshot that a journal begins with, whose parts are all stored for certain: nothing before it can be read. The head is at
    * its place already, and lets nobody append before this is done.
    */
-  moveToFirst(entry: SnapEntry, options: CallOptions = {}): Promise<'moved' | 'swept'> {
+  moveToFirst(entry: SnapEntry, options: CallOptions = {}): Promise<'moved' | 'overtaken' | 'swept'> {
     requireEntry(entry);
     return this.#swap((snap) => {
       const moved = isIn(snap.kept, entry.id) ? snap : rules.moveToFirst(snap, entry);
-      return moved === 'swept' ? [snap, moved] : [moved, 'moved'];
+      if (moved === 'swept') return [snap, moved];
+      return moved === 'overtaken' ? [rules.abandon(snap, entry.id), moved] : [moved, 'moved'];
     }, options);
   }
 

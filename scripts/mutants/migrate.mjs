@@ -37,18 +37,18 @@ export const migrate = [
   mutant(
     'begin: what is left of another log is no hindrance',
     begin,
-    "if (journalId === '') return;",
-    'if (journalId !== undefined) return;',
+    "else if (journalId !== '') refuse",
+    'else if (journalId === undefined) refuse',
     beginning,
     'the pointer is left',
   ),
   mutant(
     'begin: who was overtaken opens the log',
     begin,
-    'if (image.place !== place || image.closed !== unfinished) throw',
     'if (image.closed !== unfinished) throw',
+    'if (image.closed === undefined && image.seq === 0) throw',
     beginning,
-    'who was overtaken',
+    'who is overtaken',
   ),
   mutant(
     'begin: the log is opened now, and not at the time of the state',
@@ -73,6 +73,14 @@ export const migrate = [
     'dropping: [...snap.dropping, ...earlier],',
     beginning,
     'goes on from the state',
+  ),
+  mutant(
+    'pointer: who was overtaken puts its first state in the place of another one’s',
+    pointer,
+    "?.place ?? 0)) return 'overtaken';\n  const earlier",
+    "?.place ?? 0) - 1_000) return 'overtaken';\n  const earlier",
+    beginning,
+    'who is overtaken',
   ),
   mutant(
     'pointer: parts of an earlier attempt to begin are left behind',
@@ -152,7 +160,7 @@ export const migrate = [
     'withNow(to.clock, () => this.#timeThere)',
     'to.clock',
     migrating,
-    'without events',
+    'by a death after any request',
   ),
   mutant(
     'migrate: the digest leaves times out',
