@@ -4,7 +4,14 @@
  */
 import { crc32 } from 'node:zlib';
 import { type CannedAnswer, streamsOperations } from './fault-rules.js';
-import type { Received } from './fault-wire.js';
+
+/** What of a request an answer goes by. */
+interface Asked {
+  readonly operation: string;
+  readonly isS3: boolean;
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
 
 /** A whole HTTP answer. */
 export interface WireAnswer {
@@ -23,7 +30,7 @@ function wire(status: number, contentType: string, text: string, json: boolean):
 }
 
 /** The answer that a rule spells out. */
-export function cannedAnswer(canned: CannedAnswer, { isS3 }: Pick<Received, 'isS3'>): WireAnswer {
+export function cannedAnswer(canned: CannedAnswer, { isS3 }: Pick<Asked, 'isS3'>): WireAnswer {
   const { status, type, message = `${type} made by a fault proxy`, members, body } = canned;
   if (body !== undefined || type === undefined) return wire(status, 'text/html', body ?? '', false);
   if (isS3) {
@@ -42,7 +49,7 @@ export function cannedAnswer(canned: CannedAnswer, { isS3 }: Pick<Received, 'isS
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 /** 500 as the service says it, or 503 as something before the service says it. */
-export function serverError(html: boolean, received: Received): WireAnswer {
+export function serverError(html: boolean, received: Asked): WireAnswer {
   if (html) {
     const body = '<html><body><h1>503 Service Unavailable</h1></body></html>';
     return cannedAnswer({ status: 503, body }, received);
@@ -52,7 +59,7 @@ export function serverError(html: boolean, received: Received): WireAnswer {
 }
 
 /** The table's throughput is used up, the stream is asked too often, or there are too many requests for a prefix of keys. */
-export function throttled(received: Received): WireAnswer {
+export function throttled(received: Asked): WireAnswer {
   const says = (status: number, type: string, message: string) => cannedAnswer({ status, type, message }, received);
   if (received.isS3) return says(503, 'SlowDown', 'Please reduce your request rate.');
   if (streamsOperations.includes(received.operation)) {
@@ -63,7 +70,7 @@ export function throttled(received: Received): WireAnswer {
 }
 
 /** Another transaction holds the item, and a transaction is told so for its first action; or another write of the object is under way. */
-export function conflict(received: Received): WireAnswer {
+export function conflict(received: Asked): WireAnswer {
   const { operation, body, isS3, headers } = received;
   if (isS3) {
     const isConditional = headers.some((word) => /^if-(none-)?match$/i.test(word));

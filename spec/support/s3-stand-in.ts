@@ -14,7 +14,7 @@ import type { StoredObject, StoredObjects } from './s3/stored-objects.js';
 import { document } from './s3/xml.js';
 
 /** A request that was answered. */
-export interface AnsweredRequest {
+interface AnsweredRequest {
   readonly operation: S3Operation | undefined;
   readonly bucket: string;
   readonly key: string;

@@ -15,7 +15,7 @@ export interface Conduct {
 }
 
 /** What S3 may say to any request. */
-export type RefusalName = 'AccessDenied' | 'SlowDown' | 'PermanentRedirect' | 'InternalError' | 'NoSuchBucket';
+type RefusalName = 'AccessDenied' | 'SlowDown' | 'PermanentRedirect' | 'InternalError' | 'NoSuchBucket';
 
 /** As S3 does. */
 export function likeS3(): Conduct {
