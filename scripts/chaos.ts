@@ -17,6 +17,7 @@ import { simulate } from '../spec/histories/simulation.js';
 import type { StoreName } from '../spec/histories/stores.js';
 import { purseModes, pursesInMemory, pursesOnStores } from './chaos/events.js';
 import { holdersOnStores } from './chaos/fencing.js';
+import { filesInTrouble } from './chaos/files.js';
 import { groupModes, groupsOnStores } from './chaos/groups.js';
 import { bucketProfiles, ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
 import { Stores } from './chaos/stores.js';
@@ -53,6 +54,8 @@ Usage: npm run chaos -- [options]
                     --ops: writes, pauses of zombies, members that join or leave
   --streams N       instead: N simulations of streams on a virtual clock. --mode NAME: ${streamModes.join(', ')}
                     (default: ${streamModes[0]})
+  --files N         instead: N states of a disk after losses of power, recovered; with --kills K: and K processes killed (-9) while they
+                    append to files
   --count N         instead: N counted writes, half of all writes disturbed, with the SDK's retries and without
 
 Exit code: 0 = all runs were clean; 1 = at least one was not; 2 = wrong usage.
@@ -79,6 +82,7 @@ const flags = {
   fencing: { type: 'boolean' },
   count: { type: 'string' },
   failovers: { type: 'string' },
+  files: { type: 'string' },
   groups: { type: 'string' },
   streams: { type: 'string' },
   mode: { type: 'string' },
@@ -320,8 +324,11 @@ async function main(): Promise<void> {
   const streams = numberOf('streams');
   const events = numberOf('events');
   const buckets = numberOf('s3');
+  const files = numberOf('files');
   if (groups !== undefined) await chaosOfGroups(seed, groups);
-  else if (streams !== undefined) {
+  else if (files !== undefined) {
+    await filesInTrouble({ firstSeed: seed, fail, states: files, kills: numberOf('kills') ?? 0 });
+  } else if (streams !== undefined) {
     await streamsInMemory({ firstSeed: seed, turns, fail, runs: streams, mode: oneOf('mode', streamModes) ?? 'hours' });
   } else if (buckets !== undefined) await chaosOfLedgers(seed, 's3', buckets);
   else if (events !== undefined) await chaosOfPurses(seed, engine, events);
