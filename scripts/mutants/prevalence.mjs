@@ -478,7 +478,7 @@ export const prevalence = [
     'if (linesIn(text) !== commit.count)',
     'if (linesIn(text) < 0)',
     together,
-    'fewer lines than events',
+    'fewer lines than events in one',
   ),
   mutant(
     'replayed together: a digest is not verified',

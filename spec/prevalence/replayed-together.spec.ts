@@ -56,7 +56,10 @@ describe('Replica', () => {
     ['none', []],
     ['an event that the handler refuses', commits([1], [-1], [2])],
     ['text that is no JSON', commits([1], [2]).map((read, at) => (at === 0 ? read : { ...read, text: '{' }))],
-    ['fewer lines than events', commits([1, 2], [3]).map((read, at) => (at === 0 ? { ...read, text: '1' } : read))],
+    [
+      'fewer lines than events in one, and more in the next',
+      commits([1, 2], [3]).map((read, at) => ({ ...read, text: ['1', '2\n3'][at] as string })),
+    ],
     ['lines of two values', commits([1], [2, 3]).map((read, at) => ({ ...read, text: at === 0 ? '1,2' : '3\n' }))],
     ['a digest of the state', withFacts({ stateDigest: 'other' })],
     ['events that do not count', withFacts({ skip: [0], count: 0 })],
