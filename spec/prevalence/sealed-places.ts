@@ -16,7 +16,7 @@ import type { S3Bench } from '../s3/s3-place.js';
 import { MemorySnapshotStore } from '../support/snapshot-stores.js';
 
 /** Something that is stored: an item, a part, an object, a file. */
-export interface Stored {
+interface Stored {
   readonly name: string;
   readonly bytes: Uint8Array;
 }

@@ -66,25 +66,13 @@ export interface DyingEngine {
   readonly died: Promise<void>;
 }
 
-/**
- * A process that dies at its request `at`: before it is sent, or after it was applied. Nothing that it sends is answered any more; once
- * `buried` aborts, all of it is refused, so that on real clocks nothing is tried for ever.
- */
-export function dyingEngine(
-  engine: Engine,
-  at: number,
-  when: 'before' | 'after',
-  buried?: AbortSignal,
-): DyingEngine {
+/** A process that dies at its request `at`: before it is sent, or after it was applied. Nothing that it sends is answered any more. */
+export function dyingEngine(engine: Engine, at: number, when: 'before' | 'after'): DyingEngine {
   let dead: () => void = () => {};
   const died = new Promise<void>((resolve) => {
     dead = resolve;
   });
-  const never = new Promise<never>((_resolve, reject) => {
-    const refusal = Object.assign(new Error('dead'), { name: 'AccessDeniedException' });
-    buried?.addEventListener('abort', () => reject(refusal));
-  });
-  never.catch(() => {});
+  const never = new Promise<never>(() => {});
   const dying = steppedEngine(engine, (step) => {
     if (step.index < at) return undefined;
     if (step.index > at || when === 'before') {
