@@ -47,7 +47,7 @@ export interface JournalHeader extends JournalFacts {
 }
 
 const magic = Buffer.from('ljfile\r\n');
-export const filesFormat = 1;
+const filesFormat = 1;
 const saltAt = 12;
 export const saltBytes = 16;
 const prologueBytes = 32;

@@ -63,7 +63,7 @@ export const files = [
     'if (joins && starts.chain === chain) return;',
     'if (joins || starts.place >= 0) return;',
     luck,
-    'is not mixed with another one',
+    'is not mixed with what became of a copy of it',
   ),
   mutant(
     'files: the checksum of a record is asked',
