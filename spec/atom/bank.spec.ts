@@ -77,7 +77,7 @@ describe(`the bank, LEYDEN_SEED=${seed}`, () => {
     expect(done).toBeGreaterThan(20);
   });
 
-  it.each([1, 2, 3, 4, 5])('keeps its money under all of them, half of all requests disturbed (%d)', async (more) => {
+  it.each([1, 2, 3])('keeps its money under all of them, half of all requests disturbed (%d)', async (more) => {
     const { wrong } = await bank({ seed: seed + more, profile: 'all-mixed', rate: 0.5 });
     expect(wrong).toEqual([]);
   });

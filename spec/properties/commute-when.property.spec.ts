@@ -20,7 +20,7 @@ import { isLeydenError } from '../../lib/errors.js';
 import { condition, value } from './commute-arbitraries.js';
 
 const seed = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) };
-const numRuns = Number(process.env.FC_RUNS ?? 3_000);
+const numRuns = Number(process.env.FC_RUNS ?? 1_500);
 
 /** Whether the store finds that `clauses` hold of a value; `undefined` where it cannot be asked, by what is known of another. */
 function asked(clauses: readonly Clause[], known: Encoded, there: Encoded): boolean | undefined {

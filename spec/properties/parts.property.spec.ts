@@ -6,7 +6,7 @@ import { look, type PathStep, put, type Trail, take } from '../../lib/atom/focus
 
 // `FC_SEED` and `FC_RUNS` repeat or lengthen a run; a failure prints its seed.
 const seed = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) };
-const runs = { ...seed, numRuns: Number(process.env.FC_RUNS ?? 1_000) };
+const runs = { ...seed, numRuns: Number(process.env.FC_RUNS ?? 600) };
 
 const names = fc.oneof(
   fc.constantFrom('a', 'b', '', '0', '__proto__', 'constructor', 'toString', 'hasOwnProperty'),

@@ -72,7 +72,7 @@ describe('writeSnapshot()', () => {
           expect(store.underWayMax).toBeLessThanOrEqual(window);
         },
       ),
-      runs(50),
+      runs(30),
     );
   });
 

@@ -13,7 +13,12 @@ import { compareSequences } from '../../../lib/testing/streams/sequence-line.js'
 import { openSimulator } from '../../support/stream-engines.js';
 
 const hourMs = 3_600_000;
-const seeds = process.env.LEYDEN_SEED === undefined ? [1, 2] : [Number(process.env.LEYDEN_SEED)];
+const seeds =
+  process.env.LEYDEN_SEED === undefined
+    ? process.env.LEYDEN_SIZE === 'full'
+      ? [1, 2, 3, 4]
+      : [1]
+    : [Number(process.env.LEYDEN_SEED)];
 
 interface Life {
   readonly simulator: StreamSimulator;
