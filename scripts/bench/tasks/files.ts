@@ -1,11 +1,11 @@
 /** What a worker does with a journal in files: events, a journal to recover, recovery, and the loops that these are compared with. */
-import { open, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { compressed, encrypted, keyRing } from '../../../lib/codec/index.js';
 import { encodeCommit } from '../../../lib/files/commit-record.js';
 import { fileStorage } from '../../../lib/files/index.js';
-import { JournalFiles } from '../../../lib/files/journal-files.js';
-import { readJournal } from '../../../lib/files/journal-reader.js';
-import { nodeFileSystem } from '../../../lib/files/node-file-system.js';
+import { JournalFile, recordOf } from '../../../lib/files/journal-file.js';
+import { noPoint } from '../../../lib/files/journal-header.js';
+import { type Commit, chainAfter } from '../../../lib/journal/index.js';
 import { openPrevayler, type Prevayler, type Storage, sealedStorage } from '../../../lib/prevalence/index.js';
 import { LineFile, parseLines } from '../baselines/line-file.js';
 import { countedFiles, gatheringFiles } from '../file-systems.js';
@@ -79,14 +79,17 @@ async function openWay(way: FileWay, directory: string) {
 }
 
 export interface FilledFiles {
-  /** Bytes of the journal's files. */
+  /** Bytes of the journal's file. */
   readonly bytes: number;
   /** Where its lines stand without what is around them: facts and events; and the events alone. */
   readonly lines: string;
   readonly events: string;
 }
 
-/** Makes a journal of `count` events, so many to a commit, and beside it what is in it as plain lines. */
+/**
+ * Makes a journal of `count` events, so many to a commit, and beside it what is in it as plain lines. As a system would write it, record
+ * by record, but without a system: that would take a minute for a million of them.
+ */
 export async function fillFiles({
   directory,
   count,
@@ -97,31 +100,45 @@ export async function fillFiles({
   together: number;
 }): Promise<FilledFiles> {
   await rm(directory, { recursive: true, force: true });
-  const prevayler = await openBoard(fileStorage(directory, { fileSystem: gatheringFiles }));
-  for (let at = 0; at < count; at += together) {
-    const events = Array.from({ length: Math.min(together, count - at) }, (_, index) => landing(at + index));
-    await Promise.all(events.map((event) => prevayler.handle(event)));
-  }
-  await prevayler.close();
+  await mkdir(directory);
+  const facts = { journalId: 'benchmrk', label: '', number: 1, epoch: 1, starts: noPoint, before: undefined };
+  const file = await JournalFile.make({
+    ...{ fileSystem: gatheringFiles, directory, facts, codec: undefined, carried: undefined, onSync: () => {} },
+  });
   const [lines, events] = [`${directory}.lines`, `${directory}.events`];
-  return { bytes: await copyLines(directory, lines, events), lines, events };
+  const [linesFile, eventsFile] = [await open(lines, 'w'), await open(events, 'w')];
+  let [chain, linesText, eventsText] = [noPoint.chain, '', ''];
+  const flush = async () => {
+    await linesFile.write(linesText);
+    await eventsFile.write(eventsText);
+    [linesText, eventsText] = ['', ''];
+  };
+  for (let n = 1; (n - 1) * together < count; n += 1) {
+    const commit = commitOf(n, together);
+    chain = chainAfter(chain, commit);
+    const record = await recordOf(file.header, { commit, chain, holds: undefined });
+    await file.write(record);
+    await file.sync(record);
+    linesText += `${encodeCommit(commit, chain, undefined)}\n`;
+    eventsText += `${commit.text}\n`;
+    if (linesText.length > textLengthMax) await flush();
+  }
+  await file.end();
+  await flush();
+  for (const open of [file, linesFile, eventsFile]) await open.close();
+  return { bytes: file.length, lines, events };
 }
 
-/** The bodies of the records, one after the other; answers how many bytes the journal's files have. */
-async function copyLines(directory: string, linesPath: string, eventsPath: string): Promise<number> {
-  const [lines, events] = [await open(linesPath, 'w'), await open(eventsPath, 'w')];
-  const files = new JournalFiles({ fileSystem: nodeFileSystem, directory, label: '', codec: undefined });
-  await files.list();
-  const { starts, length } = await files.header(1);
-  for await (const { found } of readJournal(files, { ...starts, number: 1, offset: length })) {
-    const bodies = found.map(({ read, holds }) => `${encodeCommit(read.commit, read.chain, holds)}\n`);
-    await lines.write(bodies.join(''));
-    await events.write(found.map(({ read }) => `${read.text}\n`).join(''));
-  }
-  await lines.close();
-  await events.close();
-  const sizes = files.numbers.map(async (number) => (await stat(files.pathOf('journal', number))).size);
-  return (await Promise.all(sizes)).reduce((total, size) => total + size, 0);
+const textLengthMax = 1_000_000;
+
+/** The `n`-th commit of so many landings each. */
+function commitOf(n: number, count: number): Commit {
+  const first = (n - 1) * count + 1;
+  const landings = Array.from({ length: count }, (_, index) => JSON.stringify(landing(first - 1 + index)));
+  return {
+    ...{ place: n, first, count, time: n, writer: 'benchone', n, prev: n - 1, text: landings.join('\n') },
+    ...{ body: undefined, skip: [], marks: [], retires: false, handlerVersion: undefined, stateDigest: undefined },
+  };
 }
 
 export interface RecoveredFiles {
