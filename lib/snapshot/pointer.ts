@@ -154,9 +154,7 @@ export class SnapshotPointer {
           `Cannot publish snapshot ${entry.id}: it has ${entry.parts} parts, the pointer knows of ${parts}; call grow() first`,
         );
       }
-      const moved = rules.movePointer(snap, entry);
-      if (moved === 'swept') return [snap, moved];
-      return moved === 'overtaken' ? [rules.abandon(snap, entry.id), moved] : [moved, 'moved'];
+      return published(snap, entry, rules.movePointer(snap, entry));
     }, options);
   }
 
@@ -167,9 +165,7 @@ export class SnapshotPointer {
   moveToFirst(entry: SnapEntry, options: CallOptions = {}): Promise<'moved' | 'overtaken' | 'swept'> {
     requireEntry(entry);
     return this.#swap((snap) => {
-      const moved = isIn(snap.kept, entry.id) ? snap : rules.moveToFirst(snap, entry);
-      if (moved === 'swept') return [snap, moved];
-      return moved === 'overtaken' ? [rules.abandon(snap, entry.id), moved] : [moved, 'moved'];
+      return published(snap, entry, isIn(snap.kept, entry.id) ? snap : rules.moveToFirst(snap, entry));
     }, options);
   }
 
@@ -298,6 +294,16 @@ export class SnapshotPointer {
   #refuse(reason: 'full' | 'other-journal', detail: string): never {
     throw new SnapshotPointerError(this.key, reason, detail);
   }
+}
+
+/** The pointer after a snapshot was to be published, and what became of that. */
+function published(
+  snap: SnapValue,
+  { id }: SnapEntry,
+  moved: SnapValue | 'overtaken' | 'swept',
+): readonly [SnapValue, 'moved' | 'overtaken' | 'swept'] {
+  if (moved === 'swept') return [snap, moved];
+  return moved === 'overtaken' ? [rules.abandon(snap, id), moved] : [moved, 'moved'];
 }
 
 /** Beyond what can be asked for, it is of a clock that is ahead. */

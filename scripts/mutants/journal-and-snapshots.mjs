@@ -252,7 +252,7 @@ export const journalAndSnapshots = [
   mutant(
     'snapshot: an overtaken one is left',
     'lib/snapshot/pointer.ts',
-    "return moved === 'overtaken' ? [rules.abandon(snap, entry.id), moved]",
+    "return moved === 'overtaken' ? [rules.abandon(snap, id), moved]",
     "return moved === 'overtaken' ? [snap, moved]",
     pointer,
     'that is not newer',

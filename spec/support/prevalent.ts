@@ -2,7 +2,6 @@
 export { errorOf } from '../../lib/testing/storage-contract/checks.js';
 export {
   type Entry,
-  emptyLedger,
   type HandClock,
   handClock,
   type Ledger,

@@ -13,11 +13,11 @@ import { type HandClock, handClock } from './samples.js';
 import type { StorageFactory, TestedStore } from './storage-factory.js';
 
 /** A system as facts open it. */
-export type SystemOptions<S, E, R> = Pick<PrevaylerOptions<S, E, R>, 'initialState' | 'handler'> &
+type SystemOptions<S, E, R> = Pick<PrevaylerOptions<S, E, R>, 'initialState' | 'handler'> &
   Partial<PrevaylerOptions<S, E, R>>;
 
 /** A log by itself, and what its consumer was given. */
-export interface OpenLog {
+interface OpenLog {
   readonly log: Log;
   /** Commits that were told by `apply` or `adopt` since the last `restore`, with their texts. */
   readonly taken: { readonly seq: number; readonly time: number; readonly text: string }[];
@@ -27,7 +27,7 @@ export interface OpenLog {
   append(lines: readonly string[], facts?: LineFacts): Promise<{ readonly seq: number; readonly time: number }>;
 }
 
-export interface LineFacts {
+interface LineFacts {
   readonly time?: number;
   readonly handlerVersion?: string;
   readonly stateDigest?: string;
