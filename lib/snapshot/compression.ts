@@ -1,20 +1,19 @@
 /**
  * Chunks as compressed blocks, and back.
  *
- *   block   method (1: 0 stored, 1 Brotli), length before (4), length of what follows (4), bytes
+ *   block   method (1: 0 stored, 1 deflate, 2 Brotli), length before (4), length of what follows (4), bytes
  *
  * Each chunk is compressed by itself, in the thread pool, a few at a time; so neither side ever holds more than a few, and a
  * block that does not get smaller is stored as it is. Brotli of quality 1 makes records of JSON as small as deflate does at level 4,
- * and takes half of its time; quality 2 makes them 5 % smaller, and takes half as long again.
+ * and takes half of its time; quality 2 makes them 5 % smaller, and takes half as long again. Deflate is what older snapshots have.
  */
 import { promisify } from 'node:util';
-import { type BrotliOptions, brotliCompress, brotliDecompress, constants } from 'node:zlib';
+import { type BrotliOptions, brotliCompress, brotliDecompress, constants, inflateRaw } from 'node:zlib';
 import { mapAhead } from './ahead.js';
 
 const pack = promisify(brotliCompress);
-const unpack = promisify(brotliDecompress);
-
-const methods = { stored: 0, brotli: 1 } as const;
+const methods = { stored: 0, deflate: 1, brotli: 2 } as const;
+const unpackers = { [methods.deflate]: promisify(inflateRaw), [methods.brotli]: promisify(brotliDecompress) } as const;
 const headBytes = 9;
 const packing: BrotliOptions = {
   params: {
@@ -61,9 +60,11 @@ export function decompress(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
       if (content.length !== length) throw new CompressionError('a stored block of another length');
       return content;
     }
-    if (method !== methods.brotli) throw new CompressionError('an unknown method of compression');
+    if (method !== methods.deflate && method !== methods.brotli) {
+      throw new CompressionError('an unknown method of compression');
+    }
     const options = { maxOutputLength: Math.max(length, 1), chunkSize: Math.max(length, chunkSizeMin) };
-    const chunk = await unpack(content, options).catch((error: unknown) => {
+    const chunk = await unpackers[method](content, options).catch((error: unknown) => {
       throw new CompressionError('a block that cannot be unpacked', { cause: error });
     });
     if (chunk.length !== length) throw new CompressionError('a block of another length');

@@ -4,6 +4,7 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AtomTable } from '../../lib/atom/index.js';
@@ -20,6 +21,7 @@ import {
   type WriteSnapshotOptions,
   writeSnapshot,
 } from '../../lib/snapshot/index.js';
+import { framePart } from '../../lib/snapshot/part-frame.js';
 import { MemorySnapshotStore } from '../support/snapshot-stores.js';
 import { runs } from './values.js';
 
@@ -85,6 +87,18 @@ describe('writeSnapshot()', () => {
     const store = new MemorySnapshotStore(400_000);
     expect((await write(store, [new Uint8Array(1_000_000)])).bytes).toBeLessThan(10_000);
     expect((await write(store, [noise(1_000_000)])).bytes).toBeLessThan(1_000_500);
+  });
+
+  it('is not what older releases did, whose deflated blocks readSnapshot() reads all the same', async () => {
+    const chunk = Buffer.from('what was stored before '.repeat(1_000));
+    const packed = deflateRawSync(chunk, { level: 4 });
+    const head = Buffer.alloc(9);
+    head[0] = 1;
+    head.writeUInt32LE(chunk.length, 1);
+    head.writeUInt32LE(packed.length, 5);
+    const store = new MemorySnapshotStore(400_000);
+    await store.put('old', 0, framePart('old', 0, Buffer.concat([head, packed])));
+    expect(await read(store, 1, 'old')).toEqual([chunk]);
   });
 
   it('asks for room before the first part beyond it, in steps of 64', async () => {
