@@ -83,9 +83,20 @@ export function grow<S extends SnapLike>(snap: S, made: S['making'][number]): S 
 /** The pointer moved to `entry`; or why it must not. Asked anew on each base; moving twice is moving once. */
 export function movePointer<S extends SnapLike>(snap: S, entry: S['kept'][number]): S | 'overtaken' | 'swept' {
   if (snap.kept.some(({ id }) => id === entry.id)) return snap;
+  return (
+    refusal(snap, entry) ?? {
+      ...snap,
+      kept: [...snap.kept, entry],
+      making: snap.making.filter(({ id }) => id !== entry.id),
+    }
+  );
+}
+
+/** Why a snapshot must not be published: it was given up, or what is there is as new. */
+function refusal(snap: SnapLike, entry: EntryLike): 'overtaken' | 'swept' | undefined {
   if (!snap.making.some(({ id }) => id === entry.id)) return 'swept';
   if (entry.place <= (snap.kept.at(-1)?.place ?? 0)) return 'overtaken';
-  return { ...snap, kept: [...snap.kept, entry], making: snap.making.filter(({ id }) => id !== entry.id) };
+  return undefined;
 }
 
 /**
@@ -93,8 +104,8 @@ export function movePointer<S extends SnapLike>(snap: S, entry: S['kept'][number
  * begin, which was cut short; one of a later attempt stays, and all that followed it.
  */
 export function moveToFirst<S extends SnapLike>(snap: S, entry: S['kept'][number]): S | 'overtaken' | 'swept' {
-  if (!snap.making.some(({ id }) => id === entry.id)) return 'swept';
-  if (entry.place <= (snap.kept.at(-1)?.place ?? 0)) return 'overtaken';
+  const refused = refusal(snap, entry);
+  if (refused !== undefined) return refused;
   const earlier = snap.kept.map(({ id, parts }) => ({ id, parts }));
   return {
     ...snap,

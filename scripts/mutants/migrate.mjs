@@ -77,8 +77,8 @@ export const migrate = [
   mutant(
     'pointer: who was overtaken puts its first state in the place of another one’s',
     pointer,
-    "?.place ?? 0)) return 'overtaken';\n  const earlier",
-    "?.place ?? 0) - 1_000) return 'overtaken';\n  const earlier",
+    'if (refused !== undefined) return refused;',
+    "if (refused === 'swept') return refused;",
     beginning,
     'who is overtaken',
   ),
