@@ -47,7 +47,8 @@ export class Directory {
   end: JournalPosition | undefined;
   readonly #options: DirectoryOptions;
   readonly #holding: Holding;
-  readonly #journalId: string;
+  /** Of a journal that begins here. */
+  readonly #newJournalId: string;
   #file: JournalFile | undefined;
   /** Why nothing is written any more. */
   #failed: Error | undefined;
@@ -61,7 +62,7 @@ export class Directory {
     this.#options = options;
     this.files = files;
     this.#holding = holding;
-    this.#journalId = files.journalId ?? options.newId();
+    this.#newJournalId = options.newId();
   }
 
   /**
@@ -94,6 +95,8 @@ export class Directory {
       const holding = await takeDirectory(request);
       try {
         const opened = new Directory(options, await look(), holding);
+        // What was seen while it was held is of those before, and may go.
+        await opened.requireMine();
         await opened.#sweep();
         // What those before have named may not be on the disk yet. It must be, before what relies on it is.
         if (!opened.files.isEmpty) await fileSystem.syncDirectory(directory);
@@ -112,7 +115,8 @@ export class Directory {
   }
 
   get journalId(): string {
-    return this.#journalId;
+    // One who was late may have begun the journal after it was looked for.
+    return this.files.journalId ?? this.#newJournalId;
   }
 
   /** Whether somebody makes or removes snapshots. */
@@ -233,7 +237,7 @@ export class Directory {
     const { fileSystem, directory, codec, label } = this.#options;
     const { place, seq, time, chain, epoch, holder } = starts;
     const facts: JournalFacts = {
-      ...{ journalId: this.#journalId, label, number: (this.files.last ?? 0) + 1, epoch: this.epoch },
+      ...{ journalId: this.journalId, label, number: (this.files.last ?? 0) + 1, epoch: this.epoch },
       ...{ starts: { place, seq, time, chain, epoch, holder }, before },
     };
     await this.requireMine();
@@ -245,7 +249,9 @@ export class Directory {
     try {
       this.#file = await JournalFile.make({ fileSystem, directory, facts, codec, carried, onSync });
     } catch (error) {
-      if (isSyncing) this.#fail(error);
+      // One who was deposed finds what it made swept away, or its number taken.
+      if (this.#failed === undefined && !this.#holding.isMine()) throw await this.#deposed();
+      if (isSyncing) this.#fail(isTaken(error) ? new Error('one who held it before was late, and made a file') : error);
       throw this.#failed ?? directoryError(directory, error);
     }
     const { header, length } = this.#file;
@@ -332,6 +338,10 @@ export class Directory {
       });
     }
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'EEXIST';
 }
 
 /** The files that there are, and the header of the last one: whether they are of this system is known before anything is written. */
