@@ -6,6 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { seededRandom } from '../../../lib/engine/index.js';
 import { exploreAll, exploreSome } from './schedules.js';
 import { type JournalBug, type WriterPlan, writersRun } from './small-journal.js';
+import { storageRun } from './whole-storage.js';
 
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
 const plan = (name: string, appends: number, releases = false): WriterPlan => ({ name, appends, releases });
@@ -26,6 +27,12 @@ describe(`fencing [LEYDEN_SEED=${seed}]`, () => {
     expect(await exploreSome(() => writersRun(four), 1_000, seededRandom(seed))).toMatchObject({
       violation: undefined,
     });
+  });
+
+  it('loses nothing with the whole storage, in orders of two and three writers that are drawn', async () => {
+    const found = await exploreSome(() => storageRun([plan('a', 2), plan('b', 2, true)]), 400, seededRandom(seed));
+    expect(found).toMatchObject({ violation: undefined });
+    expect(await exploreSome(() => storageRun(three), 300, seededRandom(seed))).toMatchObject({ violation: undefined });
   });
 
   const bugs: readonly JournalBug[] = [
