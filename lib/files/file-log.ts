@@ -37,7 +37,7 @@ import type { Directory } from './directory.js';
 import { JournalDamagedError } from './errors.js';
 import { Vanished } from './journal-files.js';
 import { type Found, type FoundBatch, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
-import { type LogParts, positionAt, positionAtStart } from './log-parts.js';
+import { type LogParts, positionAt, positionAtStart, requireSame } from './log-parts.js';
 import { keptSnapshots, type Loaded, loadNewest, pastStart } from './log-recovery.js';
 import { makeSnapshot, pruneFiles, writeFile } from './log-snapshots.js';
 
@@ -304,17 +304,32 @@ export class FileLog implements Log {
     }
     if (limit !== undefined) this.#seqWanted = limit.seq;
     if (limit !== undefined && this.#position.number === 0) this.#position = await positionAt(parts, this.#position);
+    // What is in doubt is known only to who has read all of the last file.
+    if (directory !== undefined && limit === undefined) await this.#backToFile(parts);
     const reading = readJournal(files, this.#position, { limit, signal });
-    for (;;) {
-      const { done, value } = await reading.next();
-      if (done === true) {
-        requireReached(parts, value.position, this.#skipTo);
-        this.#position = directory !== undefined && limit === undefined ? await directory.found(value) : value.position;
-        break;
+    try {
+      for (;;) {
+        const { done, value } = await reading.next();
+        if (done === true) {
+          requireReached(parts, value.position, this.#skipTo);
+          this.#position =
+            directory !== undefined && limit === undefined ? await directory.found(value) : value.position;
+          break;
+        }
+        await this.#take(parts, value);
       }
-      await this.#take(parts, value);
+    } finally {
+      // Closes the file when what was read could not be taken.
+      await reading.return({ position: this.#position, last: undefined, isEnded: false });
     }
     this.#seqWanted = this.#position.seq;
+  }
+
+  /** To the beginning of the file, when a fold was cut short in it. */
+  async #backToFile(parts: LogParts): Promise<void> {
+    if (this.#position.number === 0) return;
+    if (this.#position.place > this.#skipTo.place) this.#skipTo = this.#position;
+    this.#position = await positionAt(parts, this.#position);
   }
 
   async #take({ consumer, clock, files }: LogParts, { number, found }: FoundBatch): Promise<void> {
@@ -409,16 +424,6 @@ function requireReached({ files }: LogParts, end: JournalPosition, { place, chai
     });
   }
   if (end.place === place) requireSame(files, end.chain, { place, chain });
-}
-
-function requireSame(
-  files: LogParts['files'],
-  found: string,
-  { place, chain }: Pick<Loaded['point'], 'place' | 'chain'>,
-) {
-  if (found === chain) return;
-  const detail = 'its digest chain is not that of the journal after its last commit';
-  throw new JournalDamagedError(files.pathOf('snapshot', place), 'gap', detail, { place });
 }
 
 /** Commits from there on that are folded together: one at least. */

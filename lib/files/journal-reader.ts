@@ -80,7 +80,7 @@ export async function* readJournal(
     }
     const reading = new FileReading(files, await files.header(number), position, to);
     yield* reading.read(signal);
-    position = reading.position;
+    position = reading.end.position;
     if (isLimited) return reading.end;
     if (next === undefined) {
       // It may have got a successor meanwhile, which says how much of it counts.

@@ -60,9 +60,24 @@ export async function positionAt(
 ): Promise<JournalPosition> {
   const { place, seq, time, chain } = point;
   const header = await files.fileAt(place);
-  if (header !== undefined) return { ...header.starts, number: header.number, offset: header.length };
+  if (header !== undefined) {
+    const { starts, number, length } = header;
+    if (starts.place === place) requireSame(files, starts.chain, point);
+    return { ...starts, number, offset: length };
+  }
   if (files.first === undefined) return { ...positionAtStart, place, seq, time, chain };
   const missing = files.pathOf('journal', files.first - 1);
   const detail = 'it is not there, and no snapshot that can be read covers what was in it';
   throw new JournalDamagedError(missing, 'missing', detail, { place });
+}
+
+/** A snapshot is of this journal only if the digest chain says so where they meet. */
+export function requireSame(
+  files: LogParts['files'],
+  found: string,
+  { place, chain }: Pick<JournalPoint, 'place' | 'chain'>,
+): void {
+  if (found === chain) return;
+  const detail = 'its digest chain is not that of the journal after its last commit';
+  throw new JournalDamagedError(files.pathOf('snapshot', place), 'gap', detail, { place });
 }
