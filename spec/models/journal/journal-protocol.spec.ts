@@ -18,7 +18,7 @@ import type { Setting } from './world.js';
 
 const full = process.env.LEYDEN_MODEL === 'full';
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
-const schedules = Number(process.env.LEYDEN_SCHEDULES ?? (full ? 200_000 : 1_000));
+const schedules = Number(process.env.LEYDEN_SCHEDULES ?? (full ? 200_000 : 2_500));
 
 /** What a case is about, the case, and what it must have met to be about that. */
 type Row = readonly [name: string, setting: Setting, met: readonly string[]];
