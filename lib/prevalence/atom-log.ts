@@ -3,6 +3,7 @@
  * `log-begin.ts`, `log-recovery.ts`, `log-snapshots.ts`, `prune.ts`.
  */
 import type { AtomTable } from '../atom/index.js';
+import { unlessAborted } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import {
   type Appended,
@@ -74,7 +75,7 @@ export class AtomLog implements Log {
   }
 
   async recover(signal?: AbortSignal): Promise<void> {
-    await this.#options.prepared;
+    await this.#prepared(signal);
     await this.#explained(async () => {
       await unlessUnfinished(this.#parts, async () => {
         await loadSnapshot(this.#parts, signal);
@@ -109,7 +110,7 @@ export class AtomLog implements Log {
   }
 
   async begin(base: LogBase, signal?: AbortSignal): Promise<void> {
-    await this.#options.prepared;
+    await this.#prepared(signal);
     await this.#explained(() => beginLog(this.#parts, base, signal));
   }
 
@@ -157,6 +158,12 @@ export class AtomLog implements Log {
     bindPointer(this.#parts);
     await this.#retireQuiet(writerQuietMs);
     return pruneLog(this.#parts, signal);
+  }
+
+  /** What is done once may be waited for by others: it goes on when one of them has gone. */
+  async #prepared(signal: AbortSignal | undefined): Promise<void> {
+    const { prepared } = this.#options;
+    if (prepared !== undefined) await unlessAborted(prepared, signal);
   }
 
   /** Retiring writes to the journal, which another instance may hold alone; pruning does not. */

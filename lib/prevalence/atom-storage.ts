@@ -54,5 +54,5 @@ export function openAtomLog(
   const store = sealedSnapshotStore(parts, codec, { table: table.tableName, name });
   const { randomBytes } = table.sources;
   const newId = () => Buffer.from(randomBytes(9)).toString('base64url');
-  return new AtomLog({ ...request, ...options, codec, table, name, store, newId, prepared });
+  return new AtomLog({ ...options, ...request, codec, table, name, store, newId, prepared });
 }

@@ -12,7 +12,15 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { attemptsOf, isTransient, Meter, type RefusalKind, type SendOptions, type Spent } from '../engine/index.js';
+import {
+  attemptsOf,
+  isTransient,
+  Meter,
+  type RefusalKind,
+  type SendOptions,
+  type Spent,
+  unlessAborted,
+} from '../engine/index.js';
 import { ObjectDamagedError } from './errors.js';
 import { frameObject, unframeObject } from './object-frame.js';
 import { explained, isMissing, isUnchanged, isUnmet, isUnsent, refusalOfWrite } from './outcome.js';
@@ -83,8 +91,8 @@ export class Bucket {
     for (let read = 1; ; read += 1) {
       const command = new GetObjectCommand({ Bucket, Key: key, IfNoneMatch: knownEtag });
       try {
-        const { Body, ETag } = await this.#counted(this.#client.send(command, sending(options)));
-        const unframed = unframeObject(await bodyOf(Body));
+        const { Body, ETag } = await this.#counted(this.#client.send(command, sending(options)), options);
+        const unframed = unframeObject(await unlessAborted(bodyOf(Body), options?.signal));
         if ('content' in unframed) return { content: unframed.content, etag: ETag };
         const { reason, detail } = unframed;
         if (read === readsMax) throw new ObjectDamagedError(this.name, key, reason, detail);
@@ -95,7 +103,7 @@ export class Bucket {
           if (read < readsMax) continue;
           throw new ObjectDamagedError(this.name, key, 'damaged', (error.cause as Error).message, error.cause);
         }
-        if (isUnchanged(error)) return 'unchanged';
+        if (isUnchanged(error) && knownEtag !== undefined) return 'unchanged';
         if (isMissing(error)) return undefined;
         throw error instanceof ObjectDamagedError ? error : explained(error, this.name);
       }
@@ -108,7 +116,7 @@ export class Bucket {
     const body = { Body: frameObject(content), ContentType: 'application/octet-stream' };
     const command = new PutObjectCommand({ Bucket: this.name, Key: key, ...body, ...condition });
     try {
-      const { ETag } = await this.#counted(this.#client.send(command, sending(options)));
+      const { ETag } = await this.#counted(this.#client.send(command, sending(options)), options);
       if (ETag !== undefined) return { status: 'stored', etag: ETag };
       // S3 always tells it. Something on the way may have answered, and that is no proof.
       return this.#failed(new Error(`the answer to a PUT of ${key} tells no ETag`), options);
@@ -126,7 +134,7 @@ export class Bucket {
   async delete(key: string, options?: SendOptions): Promise<Failed | { readonly status: 'gone' }> {
     const command = new DeleteObjectCommand({ Bucket: this.name, Key: key });
     try {
-      await this.#counted(this.#client.send(command, sending(options)));
+      await this.#counted(this.#client.send(command, sending(options)), options);
       return { status: 'gone' };
     } catch (error) {
       return isMissing(error) ? { status: 'gone' } : this.#failed(error, options);
@@ -137,8 +145,11 @@ export class Bucket {
   async list(prefix: string, after: string | undefined, options?: SendOptions): Promise<Listing> {
     const command = new ListObjectsV2Command({ Bucket: this.name, Prefix: prefix, ContinuationToken: after });
     try {
-      const answer = await this.#counted(this.#client.send(command, sending(options)));
+      const answer = await this.#counted(this.#client.send(command, sending(options)), options);
       const { Contents = [], IsTruncated = false, NextContinuationToken } = answer;
+      if (IsTruncated && NextContinuationToken === undefined) {
+        throw new Error(`a listing of bucket ${this.name} was cut short, and tells not where it goes on`);
+      }
       const objects = Contents.map(({ Key = '', Size = 0 }) => ({ key: Key, bytes: Size }));
       return { objects, next: IsTruncated ? NextContinuationToken : undefined };
     } catch (error) {
@@ -147,9 +158,10 @@ export class Bucket {
     }
   }
 
-  async #counted<Result extends Answer>(sent: Promise<Result>): Promise<Result> {
+  /** No longer than somebody waits: credentials that don't come, and the SDK's pauses, don't end when a signal is aborted. */
+  async #counted<Result extends Answer>(sent: Promise<Result>, options: SendOptions | undefined): Promise<Result> {
     try {
-      const answer = await sent;
+      const answer = await unlessAborted(sent, options?.signal);
       this.#meter.sent(answer.$metadata.attempts);
       return answer;
     } catch (error) {
@@ -190,7 +202,14 @@ function sending(options: SendOptions | undefined): { abortSignal?: AbortSignal 
 }
 
 /** @throws TypeError, RangeError for what is no client, or can be no bucket's name. */
-export function requireBucket(action: string, client: S3ClientLike, bucket: unknown): void {
+export function requireBucket(
+  action: string,
+  place: { readonly client: S3ClientLike; readonly bucket: unknown } | undefined,
+): void {
+  if (typeof place !== 'object' || place === null) {
+    throw new TypeError(`Cannot ${action}: give client, bucket and prefix in one object, not ${typeof place}`);
+  }
+  const { client, bucket } = place;
   if (typeof client?.send !== 'function' || typeof client.config !== 'object') {
     throw new TypeError(`Cannot ${action}: client must be an S3Client of @aws-sdk/client-s3`);
   }

@@ -24,14 +24,15 @@ const sources = { clock: systemClock, random: systemRandom };
 
 /**
  * Deletes a system with all its snapshots, or what an interrupted call has left of it. No instance may be open, and none may be opened
- * meanwhile: it would find its journal broken.
+ * meanwhile: it would find its journal broken. Better not to use the prefix again soon: a copy of a DELETE that was held up on the way
+ * would strike the new system's objects.
  *
  * @cost 1 LIST for each 1,000 objects, 1 DELETE for each object. In a versioned bucket older versions stay.
  * @iam s3:ListBucket on the bucket, s3:DeleteObject on `<prefix>/*`
  * @throws TypeError, RangeError for wrong options; {@link BucketError} `ERR_BUCKET`.
  */
 export async function deleteS3Storage(place: S3Place, signal?: AbortSignal): Promise<S3Deleted> {
-  requireBucket('delete a system', place.client, place.bucket);
+  requireBucket('delete a system', place);
   const root = `${requirePrefix('delete a system', place.prefix)}/`;
   const bucket = new Bucket(place.client, place.bucket);
   const done = { objects: 0, bytes: 0, foreign: 0 };

@@ -20,13 +20,21 @@ export class Passing extends Error {
   }
 }
 
+/** Why an attempt was given up. */
+class Late extends Error {
+  constructor(ms: number) {
+    super(`no answer within ${ms} ms`);
+    this.name = 'TimeoutError';
+  }
+}
+
 const retriesMax = 8;
 const backoff = { leastMs: 50, mostMs: 5_000 } as const;
 /** 8 MB at a megabit a second. */
 const attemptMsMax = 64_000;
 
 /**
- * Runs `attempt` again after each {@link Passing}.
+ * Runs `attempt` again after each {@link Passing}, and after each that was not done within `attemptMs`.
  *
  * @throws the last obstacle, the reason of `signal`, or what `attempt` throws besides.
  */
@@ -34,10 +42,11 @@ export async function persist<T>(
   { clock, random }: Sources,
   signal: AbortSignal | undefined,
   attempt: (signal: AbortSignal) => Promise<T>,
+  attemptMs: number = attemptMsMax,
 ): Promise<T> {
   signal?.throwIfAborted();
   try {
-    return await pRetry(() => limited(clock, signal, attempt), {
+    return await pRetry(() => limited(clock, attemptMs, signal, attempt), {
       retries: retriesMax,
       minTimeout: 0,
       shouldRetry: ({ error }) => error instanceof Passing,
@@ -52,17 +61,21 @@ export async function persist<T>(
   }
 }
 
-async function limited<T>(
+/** One attempt, which is given up after `attemptMs`: {@link Passing}. */
+export async function limited<T>(
   clock: Clock,
+  attemptMs: number,
   signal: AbortSignal | undefined,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limit = new AbortController();
   const unlisten = signal && onAbort(signal, () => limit.abort(signal.reason));
-  const late = new Passing(new Error(`no answer within ${attemptMsMax} ms`));
-  const callOff = after(clock, attemptMsMax, () => limit.abort(late), true);
+  const late = new Late(attemptMs);
+  const callOff = after(clock, attemptMs, () => limit.abort(late), true);
   try {
     return await attempt(limit.signal);
+  } catch (error) {
+    throw error === late ? new Passing(late) : error;
   } finally {
     callOff();
     unlisten?.();

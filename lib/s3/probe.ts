@@ -4,15 +4,18 @@
  *
  *   PUT if nothing is there ─► PUT if nothing is there   must fail    ─► PUT if it is this one   must succeed ─► DELETE
  *                              PUT if it is another one  must fail
- *                              GET                       must be what was put
+ *                              GET                       must be what was put      and tell another ETag
  */
 import { randomUUID } from 'node:crypto';
 import { isTransient } from '../engine/index.js';
 import type { Bucket, Found, PutCondition, PutOutcome, S3ClientLike } from './bucket.js';
 import { BucketError } from './errors.js';
-import { Passing, persist, type Sources } from './patience.js';
+import { limited, Passing, persist, type Sources } from './patience.js';
 
-const contents = { first: Buffer.from('first'), second: Buffer.from('second') };
+/** Of one length: an ETag that is made of size and time would not tell them apart. */
+const contents = { first: Buffer.from('before'), second: Buffer.from('behind') };
+/** Six small requests. */
+const attemptMs = 10_000;
 /** The ETag of nothing: MD5 of no bytes. */
 const foreignEtag = '"d41d8cd98f00b204e9800998ecf8427e"';
 
@@ -30,19 +33,20 @@ export function probeOnce(client: S3ClientLike, bucket: Bucket, prefix: string, 
   const before = known.get(bucket.name);
   if (before !== undefined) return before;
   // What met a passing trouble proves nothing: another object, another probe.
-  const probing = persist(sources, undefined, (signal) => probe(bucket, `${prefix}/probe/${randomUUID()}`, signal));
+  const newKey = () => `${prefix}/probe/${randomUUID()}`;
+  const probing = persist(sources, undefined, (signal) => probe(bucket, newKey(), signal, sources), attemptMs);
   known.set(bucket.name, probing);
   // What failed may be mended: the next one asks again.
   probing.catch(() => known.delete(bucket.name));
   return probing;
 }
 
-async function probe(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+async function probe(bucket: Bucket, key: string, signal: AbortSignal, { clock }: Sources): Promise<void> {
   try {
     await probeWith(bucket, key, signal);
   } finally {
-    // Garbage at worst.
-    await bucket.delete(key);
+    // Garbage at worst; and no reason to wait for ever.
+    await limited(clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));
   }
 }
 
@@ -73,7 +77,7 @@ async function probeWith(bucket: Bucket, key: string, signal: AbortSignal): Prom
     if ((await found(bucket, key, signal))?.etag !== etag) return;
     throw ignores(`it does not find If-Match met by the ETag that it told, ${etag}`);
   }
-  requireStored(replaced);
+  if (requireStored(replaced) === etag) throw ignores(`it tells one ETag of two contents, ${etag}`);
 }
 
 async function found(bucket: Bucket, key: string, signal: AbortSignal): Promise<Found | undefined> {

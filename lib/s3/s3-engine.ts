@@ -27,12 +27,19 @@ export class S3Engine implements port.Engine {
   readonly name: string = 's3';
   readonly #bucket: Bucket;
   readonly #keyName: string;
+  readonly #isOnce: (key: string) => boolean;
   readonly #seen = new SeenItems();
+  /** Fewer where not even these came in time. */
+  #getsAtOnce = getsMax;
 
-  /** `keyName` is the attribute that names an item. */
-  constructor(bucket: Bucket, keyName: string) {
+  /**
+   * `keyName` is the attribute that names an item. `isOnce` tells which ones are written once: of these, what is damaged is given as an item
+   * with nothing in it, as of a table.
+   */
+  constructor(bucket: Bucket, keyName: string, isOnce: (key: string) => boolean = () => false) {
     this.#bucket = bucket;
     this.#keyName = keyName;
+    this.#isOnce = isOnce;
   }
 
   spent(): port.Spent {
@@ -45,23 +52,46 @@ export class S3Engine implements port.Engine {
 
   /** Always consistent: S3 knows nothing else. */
   async get({ key }: port.GetRequest, options?: port.SendOptions): Promise<Item | undefined> {
-    return (await this.#look(this.#keyOf(key), options))?.item;
+    const text = this.#keyOf(key);
+    try {
+      return (await this.#look(text, options))?.item;
+    } catch (error) {
+      const isSpoiled = error instanceof ObjectDamagedError && error.reason !== 'newer-format';
+      if (!isSpoiled || !this.#isOnce(text)) throw error;
+      // Whoever reads it knows what it must be, whether it is wanted at all, and what there is in its stead.
+      return { [this.#keyName]: { S: text } };
+    }
   }
 
-  async batchGet({ keys }: port.BatchGetRequest, options?: port.SendOptions): Promise<port.BatchGetAnswer> {
+  /** What came before whoever asks gave up, on a slow line, is not asked for again. */
+  async batchGet(request: port.BatchGetRequest, options?: port.SendOptions): Promise<port.BatchGetAnswer> {
+    const { keys } = request;
     const [items, unprocessed]: [Item[], Item[]] = [[], []];
-    for (let at = 0; at < keys.length; at += getsMax) {
-      const some = keys.slice(at, at + getsMax);
-      const answers = await Promise.allSettled(some.map((key) => this.#look(this.#keyOf(key), options)));
+    let obstacle: unknown;
+    let at = 0;
+    while (at < keys.length && unprocessed.length === 0) {
+      const some = keys.slice(at, at + this.#getsAtOnce);
+      at += some.length;
+      const answers = await Promise.allSettled(some.map((key) => this.get({ ...request, key }, options)));
       for (const [index, answer] of answers.entries()) {
-        if (answer.status === 'rejected') {
-          if (!isTransient(answer.reason)) throw answer.reason;
-          unprocessed.push(some[index] as Item);
-        } else if (answer.value !== undefined) items.push(answer.value.item);
+        if (answer.status === 'fulfilled') {
+          if (answer.value !== undefined) items.push(answer.value);
+          continue;
+        }
+        obstacle = answer.reason;
+        if (options?.signal?.aborted !== true && !isTransient(obstacle)) throw obstacle;
+        unprocessed.push(some[index] as Item);
       }
-      // The service is in trouble: whoever asks pauses before it asks for these again.
-      if (unprocessed.length > 0) return { items, unprocessed: [...unprocessed, ...keys.slice(at + getsMax)] };
     }
+    if (unprocessed.length === 0) {
+      this.#getsAtOnce = getsMax;
+      return { items, unprocessed };
+    }
+    // The service is in trouble: whoever asks pauses before it asks for these again.
+    unprocessed.push(...keys.slice(at));
+    if (unprocessed.length < keys.length) return { items, unprocessed };
+    this.#getsAtOnce = Math.ceil(this.#getsAtOnce / 2);
+    if (options?.signal?.aborted === true) throw obstacle;
     return { items, unprocessed };
   }
 

@@ -28,8 +28,9 @@ const partBytesMax: number = 8 * 1_024 * 1_024;
  * @iam s3:PutObject, s3:GetObject, s3:DeleteObject, s3:ListBucket (without which S3 does not tell that an object is missing)
  * @throws TypeError, RangeError for wrong options.
  */
-export function s3SnapshotStore({ client, bucket: name, prefix }: S3Place): SnapshotStore {
-  requireBucket('keep snapshots', client, name);
+export function s3SnapshotStore(place: S3Place): SnapshotStore {
+  requireBucket('keep snapshots', place);
+  const { client, bucket: name, prefix } = place;
   const plain = requirePrefix('keep snapshots', prefix);
   return snapshotStoreIn(new Bucket(client, name), plain, { clock: systemClock, random: systemRandom });
 }

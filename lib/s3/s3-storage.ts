@@ -17,7 +17,7 @@ import { type S3Place, snapshotStoreIn } from './s3-snapshot-store.js';
 /** Options of {@link s3Storage}. */
 export interface S3StorageOptions extends S3Place, Omit<AtomStorageOptions, 'headBytesMax'> {
   /**
-   * The head's object is kept within this many bytes. More makes fewer pages, and larger PUTs.
+   * The head's object is kept within this many bytes, up to 256 KB. More makes fewer pages, and larger PUTs.
    * @defaultValue 16 KB
    */
   readonly headBytesMax?: number;
@@ -57,16 +57,17 @@ const attemptTimeoutMs = 10_000;
  * ```
  */
 export function s3Storage(options: S3StorageOptions): Storage {
+  requireBucket('keep a system', options);
   const { client, bucket: bucketName, prefix, clock = systemClock, ...rest } = options;
-  requireBucket('keep a system', client, bucketName);
   const name = requirePrefix('keep a system', prefix);
   const bucket = new Bucket(client, bucketName);
-  const engine = new S3Engine(bucket, keyName);
+  const changing = new Set([`${name}/head`, `${name}/snap`]);
+  const engine = new S3Engine(bucket, keyName, (key) => !changing.has(key));
   const sources = { clock: systemClock, random: systemRandom };
   const logOptions: AtomStorageOptions = {
-    headBytesMax: headBytesMaxDefault,
-    snapshots: snapshotStoreIn(bucket, name, sources),
     ...rest,
+    headBytesMax: rest.headBytesMax ?? headBytesMaxDefault,
+    snapshots: rest.snapshots ?? snapshotStoreIn(bucket, name, sources),
   };
   return {
     name,

@@ -83,6 +83,31 @@ describe('probeOnce', () => {
     await opening(place);
   });
 
+  it('refuses a service whose ETags are made of something else than the content', async () => {
+    const place = bench();
+    const sdk = place.client();
+    // Of size and second, as of a file.
+    sdk.middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          const input = args.input as { IfMatch?: string; Key?: string };
+          const isStale = input.IfMatch !== undefined && input.IfMatch !== '"size-6"';
+          if (!isStale && input.IfMatch !== undefined) {
+            input.IfMatch = place.server.object(place.bucket, input.Key ?? '')?.etag ?? '"none"';
+          }
+          const answer = await next(args);
+          if (String(commandName).startsWith('DeleteObject')) return answer;
+          return { ...answer, output: { ...(answer.output as object), ETag: '"size-6"' } as never };
+        },
+      { step: 'initialize', name: 'etags' },
+    );
+    const storage = s3Storage({ client: sdk, bucket: place.bucket, prefix: place.prefix() });
+    await expect(openPrevayler({ ...sum, storage })).rejects.toMatchObject({
+      reason: 'no-conditional-writes',
+      message: expect.stringContaining('one ETag of two contents'),
+    });
+  });
+
   it('is not misled by a copy that was made on the way', async () => {
     const { server, client, bucket, prefix } = bench();
     for (const skip of [0, 1, 2, 3]) {

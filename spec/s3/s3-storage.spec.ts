@@ -3,7 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { compressed } from '../../lib/codec/index.js';
 import { openPrevayler, type PrevaylerOptions, type Storage, sealedStorage } from '../../lib/prevalence/index.js';
-import { deleteS3Storage, s3Storage } from '../../lib/s3/index.js';
+import { deleteS3Storage, s3SnapshotStore, s3Storage } from '../../lib/s3/index.js';
 import { noise, range } from '../support/prevalent.js';
 import { mishaps, registerBench } from './s3-place.js';
 
@@ -180,9 +180,54 @@ describe('s3Storage', () => {
     await again.close();
   });
 
+  it('takes options that are undefined for absent', async () => {
+    const { open, at, keys } = await place();
+    const texts = { ...sum, initialState: '', handler: (_: string, text: string) => text };
+    const absent = { headBytesMax: undefined, snapshots: undefined, clock: undefined } as object;
+    const till = await open({ ...texts, storage: s3Storage({ ...at, ...absent }) });
+    for (const n of range(10)) await till.handle(noise(500, n));
+    await till.snapshot();
+    await till.close();
+    expect(keys().filter((key) => key.startsWith('page/'))).toEqual([]);
+    const warnings: unknown[] = [];
+    await (await open({ ...texts, onWarning: (error) => warnings.push(error) })).close();
+    expect(warnings).toEqual([]);
+  });
+
+  it('obeys the system where an option is none of its own', async () => {
+    const { open, at } = await place();
+    const foreign = { readOnly: true, format: 'other', retention: { keep: 5 } } as object;
+    await (await open({ ...sum, storage: s3Storage({ ...at, ...foreign }), format: 'one' })).handle(1);
+    await expect(open({ ...sum, format: 'other' })).rejects.toMatchObject({ code: 'ERR_JOURNAL_FORMAT' });
+  });
+
+  it('prunes past a page that is damaged, which nobody needs any more, and says so to who needs it', async () => {
+    const { server, at, open } = await place();
+    const texts = { ...sum, initialState: '', handler: (_: string, text: string) => text, retention: { keep: 1 } };
+    const storage = () => s3Storage({ ...at, headBytesMax: 1_024 });
+    const till = await open({ ...texts, storage: storage() });
+    for (const n of range(12)) await till.handle(noise(600, n));
+    const spoilt = `${at.prefix}/page/0`;
+    server.spoil(at.bucket, spoilt, (body) => body.subarray(0, -1));
+    await expect(open({ ...texts, storage: storage() })).rejects.toMatchObject({
+      code: 'ERR_JOURNAL_GAP',
+      reason: 'damaged',
+      key: spoilt,
+    });
+    await till.snapshot();
+    await till.close();
+    const again = await open({ ...texts, storage: storage() });
+    expect((await again.prune()).pagesRemoved).toBeGreaterThan(1);
+    expect(server.object(at.bucket, spoilt)).toBeUndefined();
+    await again.close();
+  });
+
   it('refuses what can be no client, bucket or prefix', () => {
     const { client } = bench();
     const good = { client: client(), bucket: 'bucket', prefix: 'till' };
+    for (const open of [s3Storage, s3SnapshotStore] as ((place?: unknown) => unknown)[]) {
+      expect(() => open()).toThrow('give client, bucket and prefix in one object');
+    }
     expect(() => s3Storage({ ...good, client: {} as never })).toThrow(TypeError);
     expect(() => s3Storage({ ...good, bucket: undefined as never })).toThrow(TypeError);
     expect(() => s3Storage({ ...good, bucket: 'Not_A_Bucket' })).toThrow(RangeError);
@@ -213,6 +258,23 @@ describe('deleteS3Storage', () => {
     const anew = await open(sum);
     expect(anew.seq).toBe(0);
     await anew.close();
+  });
+
+  it('leaves the head where a listing was cut short', async () => {
+    const { server, at, open, sdk } = await place();
+    await (await open(sum)).handle(1);
+    sdk.middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          const answer = await next(args);
+          if (commandName !== 'ListObjectsV2Command') return answer;
+          return { ...answer, output: { ...(answer.output as object), IsTruncated: true } as never };
+        },
+      { step: 'initialize', name: 'cut' },
+    );
+    await expect(deleteS3Storage(at)).rejects.toThrow('was cut short');
+    expect(server.object(at.bucket, `${at.prefix}/head`)).toBeDefined();
+    await expect((deleteS3Storage as (place?: unknown) => Promise<unknown>)()).rejects.toThrow('in one object');
   });
 
   it('goes on through passing troubles, and says what does not pass', async () => {

@@ -1,0 +1,120 @@
+// Goal: whoever gives up on a bucket that never answers is free at once, whatever the client does, and what was asked before is no burden
+// on who comes later. Method: clients whose `send` hears of no signal, as while they wait for credentials; virtual time.
+import { describe, expect, it } from '@jest/globals';
+import { systemRandom } from '../../lib/engine/index.js';
+import { openPrevayler } from '../../lib/prevalence/index.js';
+import { Bucket, type S3ClientLike } from '../../lib/s3/bucket.js';
+import { deleteS3Storage, s3SnapshotStore, s3Storage } from '../../lib/s3/index.js';
+import { contentOfItem } from '../../lib/s3/item-content.js';
+import { frameObject } from '../../lib/s3/object-frame.js';
+import { persist } from '../../lib/s3/patience.js';
+import { probeOnce } from '../../lib/s3/probe.js';
+import { S3Engine } from '../../lib/s3/s3-engine.js';
+import { VirtualClock } from '../../lib/testing/index.js';
+import { range } from '../support/prevalent.js';
+
+const sum = { initialState: 0, handler: (total: number, n: number) => total + n, follow: false } as const;
+const enough = new Error('enough');
+
+/** A client that never answers. */
+function silent(): S3ClientLike {
+  return { config: {}, send: () => new Promise(() => {}) };
+}
+
+/** Aborts when all that can go on without an answer has. */
+function soon(): AbortSignal {
+  const giving = new AbortController();
+  setImmediate(() => giving.abort(enough));
+  return giving.signal;
+}
+
+describe('whoever gives up', () => {
+  const place = () => ({ client: silent(), bucket: 'bucket', prefix: 'till' });
+
+  it.each(['read-write', 'read-only'] as const)('on opening a system, %s, is free at once', async (mode) => {
+    const opening = openPrevayler({ ...sum, storage: s3Storage(place()), mode, signal: soon() });
+    await expect(opening).rejects.toBe(enough);
+  });
+
+  it('on deleting a system, or on a part, is free at once', async () => {
+    await expect(deleteS3Storage(place(), soon())).rejects.toBe(enough);
+    const store = s3SnapshotStore(place());
+    await expect(store.put('one', 0, Buffer.from('part'), { signal: soon() })).rejects.toBe(enough);
+    await expect(store.get('one', 0, { signal: soon() })).rejects.toBe(enough);
+    await expect(store.delete('one', 0, { signal: soon() })).rejects.toBe(enough);
+  });
+
+  it('on a body that does not come to its end is free at once, and on a write is not told that it was not done', async () => {
+    const stalls = { transformToByteArray: () => new Promise(() => {}) };
+    const send = async () => ({ Body: stalls, ETag: '"1"', $metadata: { attempts: 1 } });
+    await expect(new Bucket({ config: {}, send }, 'bucket').get('key', { signal: soon() })).rejects.toBe(enough);
+    const put = new Bucket(silent(), 'bucket').put('key', Buffer.from('one'), 'absent', { signal: soon() });
+    expect(await put).toEqual({ status: 'unclear', error: enough });
+  });
+
+  it('on a batch gets what had come by then, and asks for fewer at once the next time', async () => {
+    const keys = range(40).map((n) => ({ id: { S: `till/page/${n}` } }));
+    const body = frameObject(contentOfItem({}, 'id'));
+    const answer = { Body: { transformToByteArray: async () => body }, ETag: '"1"', $metadata: { attempts: 1 } };
+    let giving = new AbortController();
+    let [left, waiting, most] = [0, 0, 0];
+    // The line carries so many answers, and then none until whoever asks gives up.
+    const send = async () => {
+      waiting += 1;
+      most = Math.max(most, waiting);
+      if (left === 0) {
+        setImmediate(() => giving.abort(enough));
+        await new Promise(() => {});
+      }
+      left -= 1;
+      await Promise.resolve();
+      waiting -= 1;
+      return answer;
+    };
+    const engine = new S3Engine(new Bucket({ config: {}, send }, 'bucket'), 'id');
+    const ask = (wanted: typeof keys, carried: number) => {
+      [giving, left, waiting, most] = [new AbortController(), carried, 0, 0];
+      return engine.batchGet({ table: 'bucket', keys: wanted, consistent: true }, { signal: giving.signal });
+    };
+    await expect(ask(keys, 0)).rejects.toBe(enough);
+    expect(most).toBe(16);
+    const { items, unprocessed } = await ask(keys, 11);
+    expect([items.length, most]).toEqual([11, 8]);
+    expect(unprocessed).toEqual(keys.slice(11));
+    expect(await ask(keys.slice(11), 29)).toEqual({ items: keys.slice(11), unprocessed: [] });
+    expect(most).toBe(8);
+    expect(await ask(keys, 40)).toMatchObject({ unprocessed: [] });
+    expect(most).toBe(16);
+  });
+});
+
+describe('an attempt that is not answered', () => {
+  it('is followed by others, and at last says so', async () => {
+    const clock = new VirtualClock();
+    let attempts = 0;
+    const never = () => {
+      attempts += 1;
+      return new Promise<never>(() => {});
+    };
+    const heeding = (signal: AbortSignal) => {
+      void never();
+      return new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    };
+    const work = persist({ clock, random: systemRandom }, undefined, heeding, 1_000);
+    await expect(clock.run(work)).rejects.toMatchObject({ name: 'TimeoutError', message: 'no answer within 1000 ms' });
+    expect(attempts).toBe(9);
+  });
+
+  it('to the probe is no reason for others to wait for ever', async () => {
+    const clock = new VirtualClock();
+    const sources = { clock, random: systemRandom };
+    const client = silent();
+    const bucket = new Bucket(client, 'bucket');
+    const probing = probeOnce(client, bucket, 'till', sources);
+    expect(probeOnce(client, bucket, 'till', sources)).toBe(probing);
+    await expect(clock.run(probing)).rejects.toMatchObject({ name: 'TimeoutError' });
+    const again = probeOnce(client, bucket, 'till', sources);
+    again.catch(() => {});
+    expect(again).not.toBe(probing);
+  });
+});
