@@ -49,7 +49,7 @@ export interface JournalOptions {
   /** Loads the newest snapshot into the consumer and calls {@link Journal.restore}. Absent where there are no snapshots. */
   readonly recover?: () => Promise<void>;
   /**
-   * The head's item is kept within this many bytes by moving commits to pages. More makes fewer pages and dearer commits.
+   * The head's item is kept within this many bytes by moving commits to pages; up to 256 KB. More makes fewer pages and dearer commits.
    * @defaultValue 1024, one write unit
    */
   readonly headBytesMax?: number;
@@ -94,6 +94,8 @@ export interface HoldOptions {
 const appendBytesMaxDefault: number = 8 * 1_024 * 1_024;
 /** Half of what a reader inflates at most: what can be written can be read. */
 const appendBytesLimit: number = textBytesMax / 2;
+/** A head bends, and must stay an item all the same. */
+const headBytesLimit = 262_144;
 
 /**
  * An append-only log whose head is an atom. The layer below prevalence and the event store; use those unless you build a
@@ -153,13 +155,8 @@ export class Journal {
     const { volumes = false } = options;
     const { appendBytesMax = appendBytesMaxDefault, readFloor = nothingPruned } = options;
     const { clock, randomBytes } = table.sources;
-    requireAtLeast('headBytesMax', headBytesMax, 512);
-    requireAtLeast('appendBytesMax', appendBytesMax, 1_024);
-    if (appendBytesMax > appendBytesLimit) {
-      throw new RangeError(
-        `Cannot open a journal: appendBytesMax must be at most ${appendBytesLimit}: ${appendBytesMax}`,
-      );
-    }
+    requireWithin('headBytesMax', headBytesMax, 512, headBytesLimit);
+    requireWithin('appendBytesMax', appendBytesMax, 1_024, appendBytesLimit);
     this.name = name;
     this.#keys = journalKeys(name);
     this.#clock = options.clock ?? clock;
@@ -515,8 +512,7 @@ export class Journal {
 
 const nothingPruned = async (): Promise<Floor> => ({ prunedTo: 0, sweptTo: 0 });
 
-function requireAtLeast(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new RangeError(`Cannot open a journal: ${name} must be a whole number of at least ${least}: ${value}`);
-  }
+function requireWithin(name: string, value: number, least: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  throw new RangeError(`Cannot open a journal: ${name} must be a whole number from ${least} to ${most}: ${value}`);
 }

@@ -8,7 +8,7 @@ export interface AtomStorageOptions {
   /** Where snapshots are stored. @defaultValue as items of the same table */
   readonly snapshots?: SnapshotStore;
   /**
-   * The head's item is kept within this many bytes. More makes fewer pages and dearer commits.
+   * The head's item is kept within this many bytes, up to 256 KB. More makes fewer pages and dearer commits.
    * @defaultValue 1024, one write unit
    */
   readonly headBytesMax?: number;

@@ -108,3 +108,15 @@ describe('the limit of one commit', () => {
     expect(() => new Journal(table, 'log', { consumer, appendBytesMax: 33_554_432 })).not.toThrow();
   });
 });
+
+describe('headBytesMax', () => {
+  it('is at most what leaves the head an item that can be written', () => {
+    const consumer = { apply: () => {} };
+    const table = bench.table();
+    for (const headBytesMax of [511, 262_145, '1024']) {
+      const open = () => new Journal(table, 'log', { consumer, headBytesMax: headBytesMax as number });
+      expect(open).toThrow(/headBytesMax must be a whole number from 512 to 262144/);
+    }
+    expect(() => new Journal(table, 'log', { consumer, headBytesMax: 262_144 })).not.toThrow();
+  });
+});
