@@ -16,6 +16,7 @@ import { evidence } from './mutants/evidence.mjs';
 import { fairness } from './mutants/fairness.mjs';
 import { fencing } from './mutants/fencing.mjs';
 import { files } from './mutants/files.mjs';
+import { filesFaults } from './mutants/files-faults.mjs';
 import { journalAndSnapshots } from './mutants/journal-and-snapshots.mjs';
 import { journalVolumes } from './mutants/journal-volumes.mjs';
 import { journals } from './mutants/journals.mjs';
@@ -71,6 +72,7 @@ export const mutants = [
   ...prevalence,
   ...migrate,
   ...files,
+  ...filesFaults,
   ...s3,
   ...sealedStorages,
   ...s3Faults,

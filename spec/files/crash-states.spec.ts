@@ -24,11 +24,13 @@ describe(`fileStorage() after a loss of power [LEYDEN_SEED=${seed}]`, () => {
   });
 
   it.each([
-    ['does not lose a file whose name was not synced by who gave it', 'syncDirectory', 2],
-    ['goes on behind an end that was not synced by who wrote it', 'syncData', 4],
+    ['does not lose a file whose name was not synced by who gave it', 'remove', 3],
+    ['goes on behind an end that was not synced by who wrote it', 'syncData', 6],
   ] as const)('%s', async (_, call, nth) => {
     const history = new CrashHistory();
     const work = async (process: CrashProcess) => {
+      // More than one file has.
+      await process.append(1, 2_100);
       await process.append(1, 5);
       await process.small.log.close();
     };

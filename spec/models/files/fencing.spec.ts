@@ -30,9 +30,9 @@ describe(`fencing [LEYDEN_SEED=${seed}]`, () => {
   });
 
   it('loses nothing with the whole storage, in orders of two and three writers that are drawn', async () => {
-    const found = await exploreSome(() => storageRun([plan('a', 2), plan('b', 2, true)]), 400, seededRandom(seed));
+    const found = await exploreSome(() => storageRun([plan('a', 2), plan('b', 2, true)]), 1_000, seededRandom(seed));
     expect(found).toMatchObject({ violation: undefined });
-    expect(await exploreSome(() => storageRun(three), 300, seededRandom(seed))).toMatchObject({ violation: undefined });
+    expect(await exploreSome(() => storageRun(three), 600, seededRandom(seed))).toMatchObject({ violation: undefined });
   });
 
   const bugs: readonly JournalBug[] = [

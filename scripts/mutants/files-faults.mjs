@@ -1,0 +1,260 @@
+/** Files: what stays after a loss of power, who holds a directory, who lives. */
+import { mutant } from './mutant.mjs';
+
+const directory = 'lib/files/directory.ts';
+const file = 'lib/files/journal-file.ts';
+const holder = 'lib/files/holder.ts';
+const machine = 'lib/files/machine.ts';
+const snapshot = 'lib/files/snapshot-file.ts';
+
+const crashes = 'spec/files/crash-states.spec.ts';
+const failing = 'spec/files/failing-calls.spec.ts';
+const fencing = 'spec/models/files/fencing.spec.ts';
+const holders = 'spec/files/holder.spec.ts';
+const machines = 'spec/files/machine.spec.ts';
+const snapshots = 'spec/files/snapshot-file.spec.ts';
+const traced = 'spec/files/sync-before-acknowledging.spec.ts';
+const unsyncedName = 'does not lose a file whose name was not synced';
+
+/** @type {readonly import('./mutant.mjs').Mutant[]} */
+export const filesFaults = [
+  mutant(
+    'files, faults: an append is acknowledged before its sync',
+    file,
+    'await this.#file.syncData();\n    this.length += record.length;',
+    'this.#file.syncData().catch(() => {});\n    this.length += record.length;',
+    traced,
+  ),
+  mutant(
+    'files, faults: an append is not synced',
+    file,
+    'await this.#file.syncData();\n    this.length += record.length;',
+    'this.length += record.length;',
+    crashes,
+    unsyncedName,
+  ),
+  mutant(
+    'files, faults: a sync that failed is tried again',
+    directory,
+    'await file.sync(record);',
+    'await file.sync(record).catch(() => file.sync(record));',
+    failing,
+    'what became of it: EIO',
+  ),
+  mutant(
+    'files, faults: a file of the journal has its name before it is synced',
+    file,
+    'await file.syncData();\n      await fileSystem.link(',
+    'await fileSystem.link(',
+    crashes,
+    unsyncedName,
+  ),
+  mutant(
+    'files, faults: the name of a file of the journal is not synced',
+    file,
+    'await fileSystem.syncDirectory(directory);',
+    '',
+    crashes,
+    unsyncedName,
+  ),
+  mutant(
+    'files, faults: names that those before gave are not synced',
+    directory,
+    'if (!opened.files.isEmpty) await fileSystem.syncDirectory(directory);',
+    '',
+    crashes,
+    unsyncedName,
+  ),
+  mutant(
+    'files, faults: the record of the end counts for who goes on',
+    'lib/files/journal-reader.ts',
+    '- (this.#isEnded ? frameBytes + 1 : 0)',
+    '',
+    crashes,
+    'goes on behind an end that was not synced',
+  ),
+  mutant(
+    'files, faults: the last record is left out of the new file',
+    file,
+    'const first = carried === undefined ? [] : [await recordOf(header, carried)];',
+    'const first: Buffer[] = [];',
+    crashes,
+    unsyncedName,
+  ),
+  mutant(
+    'files, faults: a snapshot has its name before it is synced',
+    snapshot,
+    'await file.syncData();\n      await close();',
+    'await close();',
+    snapshots,
+    'before it has its name',
+  ),
+  mutant(
+    'files, faults: the name of a snapshot is not synced',
+    snapshot,
+    'await fileSystem.syncDirectory(directory);',
+    '',
+    snapshots,
+    'before it has its name',
+  ),
+  mutant(
+    'files, faults: a block that cannot be read is no damage',
+    snapshot,
+    "throw new SnapshotDamagedError('damaged', 'it cannot be read', {}, error);",
+    'throw error;',
+    snapshots,
+    'a block that cannot be read',
+  ),
+  mutant(
+    'files, faults: the index of a snapshot is believed',
+    snapshot,
+    "if (!trailerOf(text).equals(trailer)) fail('damaged', 'its index is not what was written');",
+    '',
+    snapshots,
+    'refuses a flipped bit',
+  ),
+  mutant(
+    'files, faults: a write that took a part is taken for done',
+    'lib/files/write-all.ts',
+    'written += count;',
+    'written = bytes.length;',
+    'spec/files/node-file-system.spec.ts',
+    'goes on where the system took only a part',
+  ),
+  mutant(
+    'files, faults: a holder who lives is taken over',
+    holder,
+    "if (life === 'dead' || (life === 'unknown' && takeOver)) return;",
+    "if (life === 'dead' || takeOver) return;",
+    holders,
+    'does not take over from one who lives',
+  ),
+  mutant(
+    'files, faults: a holder of whom nothing is known is taken over',
+    holder,
+    "if (life === 'dead' || (life === 'unknown' && takeOver)) return;",
+    "if (life !== 'alive') return;",
+    holders,
+    'only if the user vouches',
+  ),
+  mutant(
+    'files, faults: a holder knows its name, not its file',
+    holder,
+    'identityOf(this.#path) === this.#identity;',
+    'identityOf(this.#path) !== undefined;',
+    holders,
+    'knows its own file',
+  ),
+  mutant(
+    'files, faults: whoever has the name is removed',
+    holder,
+    'const isMine = this.isMine();',
+    'const isMine = true;',
+    holders,
+    'knows its own file',
+  ),
+  mutant(
+    'files, faults: who took over leaves the one before in place',
+    holder,
+    'for (const other of judged) await removeIfThere(fileSystem, pathOf(directory, other));',
+    '',
+    holders,
+    'takes over from the dead',
+  ),
+  mutant(
+    'files, faults: nobody looks again after the link',
+    holder,
+    'if (isAlone && (await epochAbove()) < epoch) {',
+    'if ((await epochAbove()) < epoch) {',
+    holders,
+    'gives way when it finds somebody',
+  ),
+  mutant(
+    'files, faults: an epoch of the journal is used again',
+    holder,
+    'if (isAlone && (await epochAbove()) < epoch) {',
+    'if (isAlone) {',
+    holders,
+    'an epoch that comes into the journal meanwhile',
+  ),
+  mutant(
+    'files, faults: a holder’s file is named before it is synced',
+    holder,
+    'await file.syncData();',
+    '',
+    crashes,
+    unsyncedName,
+  ),
+  mutant(
+    'files, faults: a link that was made and told as failed stays',
+    holder,
+    'await holding.release().catch(() => {});\n    // A part',
+    '// A part',
+    holders,
+    'when the link was made and told as failed',
+  ),
+  mutant(
+    'files, faults: one who is no holder any more sweeps',
+    directory,
+    'await opened.requireMine();\n        await opened.#sweep();',
+    'await opened.#sweep();',
+    fencing,
+    'the whole storage',
+  ),
+  mutant(
+    'files, faults: a journal that another began has two ids',
+    directory,
+    'return this.files.journalId ?? this.#newJournalId;',
+    'return this.#newJournalId;',
+    fencing,
+    'the whole storage',
+  ),
+  mutant(
+    'files, faults: one who was taken over while it made a file is told something else',
+    directory,
+    'if (this.#failed === undefined && !this.#holding.isMine()) throw await this.#deposed();\n      if (isSyncing)',
+    'if (isSyncing)',
+    fencing,
+    'the whole storage',
+  ),
+  mutant(
+    'files, faults: a process id that is used again is the same process',
+    machine,
+    "return isKnown && found.startTime !== identity.startTime ? 'dead' : 'alive';",
+    "return isKnown ? 'alive' : 'alive';",
+    machines,
+    'its id is used by a later process',
+  ),
+  mutant(
+    'files, faults: a zombie lives',
+    machine,
+    'if (found === undefined || found.isZombie)',
+    'if (found === undefined)',
+    machines,
+    'it is a zombie',
+  ),
+  mutant(
+    'files, faults: who ran before the machine was started anew lives',
+    machine,
+    "if (identity.bootId !== self.bootId) return 'dead';",
+    '',
+    machines,
+    'the machine was started anew',
+  ),
+  mutant(
+    'files, faults: an id of another container is one of this',
+    machine,
+    "if (identity.pidNamespace !== self.pidNamespace) return 'unknown';",
+    '',
+    machines,
+    'in another container',
+  ),
+  mutant(
+    'files, faults: a process of another machine is one of this',
+    machine,
+    "if (!isThisBoot && !isHere) return 'unknown';",
+    '',
+    machines,
+    'on another machine',
+  ),
+];
