@@ -25,6 +25,7 @@ import { type DeleteManyOptions, deleteMany, type PutEntry, type PutManyOptions,
 import { type SweepOptions, sweep } from './many/sweep.js';
 import type { Walk } from './many/walk.js';
 import { OpenCells } from './open-cells.js';
+import { nameOf } from './packing.js';
 import { SealedOnceItems } from './sealed-once.js';
 import { groundOf } from './table-ground.js';
 import type { CloseOptions, SettledOptions } from './table-life.js';
@@ -451,6 +452,11 @@ export class AtomTable {
   get encryption(): SealingCodec | undefined {
     const codec = this.#codec;
     return codec !== undefined && isSealing(codec) && codec.encrypts === true ? codec : undefined;
+  }
+
+  /** @internal The table's name, also where its ARN was given: what is encrypted is bound to it. */
+  get nameBound(): string {
+    return nameOf(this.#ground.tableName());
   }
 
   /** The table's name, or its ARN, as it was given. */

@@ -51,7 +51,7 @@ export function openAtomLog(
 ): Log {
   const codec = request.codec ?? table.encryption;
   const parts = options.snapshots ?? itemSnapshotStore(table.writeOnce(), name);
-  const store = sealedSnapshotStore(parts, codec, { table: table.tableName, name });
+  const store = sealedSnapshotStore(parts, codec, { table: table.nameBound, name });
   const { randomBytes } = table.sources;
   const newId = () => Buffer.from(randomBytes(9)).toString('base64url');
   return new AtomLog({ ...options, ...request, codec, table, name, store, newId, prepared });

@@ -41,6 +41,28 @@ it('is encrypted where the codec of the table encrypts', async () => {
   expect(again.state).toEqual(['CANARY']);
 });
 
+it('is the same to who has the table by its ARN', async () => {
+  const engine = new MemoryEngine();
+  await new AtomTable({ engine, tableName }).create();
+  const arn = `arn:aws:dynamodb:eu-west-1:123456789012:table/${tableName}`;
+  const byArn = new Proxy(engine, {
+    get(target, name) {
+      const own: unknown = Reflect.get(target, name);
+      if (typeof own !== 'function') return own;
+      return (request: object, ...rest: unknown[]) =>
+        own.call(target, 'table' in request ? { ...request, table: tableName } : request, ...rest);
+    },
+  });
+  const codec = encrypted({ keys: keyRing({ current: 'k1', keys: { k1: randomBytes(32) } }) });
+  {
+    await using till = await open(new AtomTable({ engine: byArn, tableName: arn }), codec);
+    await till.handle('x');
+    await till.snapshot();
+  }
+  await using till = await open(new AtomTable({ engine, tableName }), codec);
+  expect([till.state, till.stats().replayed]).toEqual([['x'], 0]);
+});
+
 it('is sealed by the codec that is given, whatever the table has', async () => {
   const engine = new MemoryEngine();
   const keys = keyRing({ current: 'k1', keys: { k1: randomBytes(32) } });
