@@ -82,7 +82,8 @@ export class FileLog implements Log {
   }
 
   async recover(signal?: AbortSignal): Promise<void> {
-    this.#parts = await this.#options.open();
+    // One that has begun with a state is open already.
+    this.#parts ??= await this.#options.open();
     const parts = this.#parts;
     await this.#inTurn(async () => {
       await this.#load(parts, signal);

@@ -59,6 +59,9 @@ async function closeHead(parts: LogParts, { seq, time }: LogBase) {
     claims: true,
     decide: ({ image }) => {
       requireEmpty(parts, image);
+      // A right that somebody had and gave up is newer than the state, and than events that may come after it.
+      const isLate = image.time > time && image.holder === undefined && image.closed !== unfinished;
+      if (isLate) throw new LogNotEmptyError(parts.name, image.seq);
       return { text: '', count: 0, time: Math.max(time, image.time), closes: unfinished, beginsAt: seq };
     },
   };

@@ -18,6 +18,7 @@ export class MigrationSide {
   readonly #signal: AbortSignal | undefined;
   /** Number of the last event that was told. */
   #seq = 0;
+  #time = 0;
 
   constructor(storage: Storage, { signal, ...request }: SideOptions) {
     this.name = storage.name;
@@ -25,9 +26,9 @@ export class MigrationSide {
     this.log = storage.open({
       ...{ ...request, retention: {} },
       consumer: {
-        apply: ({ commit: { first, count } }) => this.#took(first + count - 1),
+        apply: ({ commit: { first, count, time } }) => this.#took(first + count - 1, time),
         capture: () => undefined,
-        restore: (_captured, { seq }) => this.#took(seq),
+        restore: (_captured, { seq, time }) => this.#took(seq, time),
       },
     });
   }
@@ -37,9 +38,15 @@ export class MigrationSide {
     return this.#seq;
   }
 
+  /** Time of the newest commit, as of the last look, whether or not there are events in it. */
+  get time(): number {
+    return this.#time;
+  }
+
   /** Takes note of what was appended here. */
-  #took(seq: number): void {
+  #took(seq: number, time: number): void {
     this.#seq = seq;
+    this.#time = time;
   }
 
   async recover(): Promise<void> {

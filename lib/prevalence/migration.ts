@@ -16,8 +16,11 @@ export class Migration {
   readonly #target: MigrationSide;
   /** The source once more, to take the right to write there. */
   #fence: MigrationSide | undefined;
+  /** Whether the right to write at the old place may have been taken. */
+  #isFenced = false;
   #isDone = false;
   #copied = 0;
+  #isHeld = false;
   /** What the clock says at the new place: nothing that is written there may be newer than the event that comes next. */
   #timeThere = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -38,8 +41,8 @@ export class Migration {
     await this.#source.recover();
     const startsAt = await this.#startsAt(await this.#openTarget());
     const digest = await this.#compare(startsAt);
-    // It has a part of this system, or nothing: whoever holds it is an earlier attempt, or has no use for half of a system.
-    await this.#target.log.hold({ takeOver: true });
+    await this.#requireRoom(digest);
+    await this.#hold();
     await this.#copy(digest);
     if (fence !== false) await this.#copyFenced(digest, fence === 'take-over');
     await this.#verify(startsAt, digest);
@@ -48,14 +51,32 @@ export class Migration {
     return { seq: digest.seq, copied: this.#copied, startsAt, digest: digest.text() };
   }
 
+  /** Whatever fails of it, all else is done. */
   async close(): Promise<void> {
-    const sides = [this.#target, this.#source];
-    if (this.#fence !== undefined) {
-      sides.push(this.#fence);
-      if (!this.#isDone) await this.#fence.log.release();
-    }
+    const sides = [this.#target, this.#source, ...(this.#fence === undefined ? [] : [this.#fence])];
+    const isToGiveBack = this.#isFenced && !this.#isDone;
+    const given = await Promise.allSettled(isToGiveBack ? [this.#fence?.log.release()] : []);
     const closed = await Promise.allSettled(sides.map(({ log }) => log.close()));
-    for (const one of closed) if (one.status === 'rejected') throw one.reason;
+    for (const one of [...given, ...closed]) if (one.status === 'rejected') throw one.reason;
+  }
+
+  /** It has a part of this system, or nothing: whoever holds it is an earlier attempt, or has no use for half of a system. */
+  async #hold(): Promise<void> {
+    if (this.#isHeld) return;
+    await this.#target.log.hold({ takeOver: true });
+    this.#isHeld = true;
+  }
+
+  /** Something without events, such as a right that was given up, may be newer than the event that comes next. */
+  async #requireRoom({ seq }: EventDigest): Promise<void> {
+    try {
+      for await (const { time } of this.#source.runsAfter(seq)) {
+        if (time < this.#target.time) this.#fail('different', seq);
+        break;
+      }
+    } catch (error) {
+      this.#explain(error, seq);
+    }
   }
 
   #side(storage: Storage, readOnly: boolean, clock: Clock): MigrationSide {
@@ -75,6 +96,8 @@ export class Migration {
     if (start.seq > 0) {
       this.#timeThere = start.time;
       refusal = await refusalOf(target.log.begin(start, this.#options.signal));
+      // From here on somebody could open it, and go on by himself.
+      if (refusal === undefined) await this.#hold();
     }
     this.#timeThere = 0;
     await target.recover();
@@ -162,10 +185,10 @@ export class Migration {
     this.#fence = this.#side(from, false, from.clock);
     await this.#fence.recover();
     try {
+      this.#isFenced = true;
       await this.#fence.log.hold({ takeOver });
     } catch (error) {
       if (!isLeydenError(error, 'ERR_NOT_WRITER')) throw error;
-      await this.#target.log.release();
       this.#fail('held', digest.seq, error);
     }
     // What is acknowledged there was before the right was taken, and whoever reads now reads all of it.

@@ -59,4 +59,11 @@ describe('migrate()', () => {
       });
     }
   }
+
+  it('lets go of a directory that has begun with a state, for whoever opens it next', async () => {
+    const [from, directory] = [transientStorage(), path.join(folder, 'begun')];
+    await fill(from, { isPruned: true });
+    await migrate({ from, to: fileStorage(directory) });
+    await expectSame(from, fileStorage(directory), { since: 16 });
+  });
 });

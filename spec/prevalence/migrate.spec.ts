@@ -192,11 +192,54 @@ describe('migrate() of a system that is written meanwhile', () => {
     await fill(from);
     const alone = await open(from, { mode: 'single-writer' });
     expect(await errorOf(migrate({ from, to, fence: true }))).toMatchObject({ code: 'ERR_MIGRATE', reason: 'held' });
+    // What comes next there is missing at the new place: nobody may go on with it.
+    const early = await open(to);
+    expect(await errorOf(early.handle({ pay: 1 }))).toMatchObject({ code: 'ERR_NOT_WRITER' });
+    await early.close();
     await alone.handle({ pay: 1 });
     expect(await migrate({ from, to, fence: 'take-over' })).toMatchObject({ seq: 33, copied: 1 });
     expect(await errorOf(alone.handle({ pay: 1 }))).toMatchObject({ code: 'ERR_NOT_WRITER' });
     await alone.close();
     await expectSame(from, to, { isFenced: true });
+  });
+
+  it('a place that has begun with a state is nobody else’s, whatever fails after that', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from, { isPruned: true });
+    const failing = changed(to, () => ({ snapshots: () => Promise.reject(new Error('no')) }));
+    expect(await errorOf(migrate({ from, to: failing }))).toMatchObject({ message: 'no' });
+    const early = await open(to);
+    expect(await errorOf(early.handle({ pay: 1 }))).toMatchObject({ code: 'ERR_NOT_WRITER' });
+    await early.close();
+    const { startsAt } = await migrate({ from, to });
+    await expectSame(from, to, { since: startsAt });
+  });
+
+  it('closes all that it has opened when the fence can not be had', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    let closed = 0;
+    const watched = (storage: Storage) =>
+      changed(storage, (log) => ({
+        close() {
+          closed += 1;
+          return log.close();
+        },
+      }));
+    let opened = 0;
+    const refusing: Storage = {
+      ...watched(from),
+      open(request) {
+        opened += 1;
+        const log = watched(from).open(request);
+        if (opened === 1) return log;
+        log.recover = log.release = () => Promise.reject(new Error('held elsewhere'));
+        return log;
+      },
+    };
+    const work = migrate({ from: refusing, to: watched(to), fence: true });
+    expect(await errorOf(work)).toMatchObject({ message: 'held elsewhere' });
+    expect(closed).toBe(3);
   });
 
   it('gives the right to write back when it fails after it was taken', async () => {
@@ -279,6 +322,21 @@ describe('migrate() to a place with something else in it', () => {
     expect([other.seq, other.state.sum]).toEqual([1, 7]);
     await other.close();
   });
+
+  it.each([false, true])(
+    'one where somebody held a right after what is to come is refused, and not held (beginning pruned: %p)',
+    async (isPruned) => {
+      const [from, engine] = [transientStorage(), await newEngine()];
+      await fill(from, { isPruned });
+      clock.set(1_000_000);
+      const alone = await open(onEngine(engine), { mode: 'single-writer' });
+      await alone.close();
+      await expectRefused(from, engine, { code: isPruned ? 'ERR_LOG_NOT_EMPTY' : 'ERR_MIGRATE' });
+      const other = await open(onEngine(engine));
+      expect(await other.handle({ pay: 1 })).toMatchObject({ seq: 1 });
+      await other.close();
+    },
+  );
 
   it('another state with as many events is refused', async () => {
     const [from, other, engine] = [transientStorage(), transientStorage(), await newEngine()];
