@@ -70,9 +70,10 @@ export class ModelledDisk {
       }
       return work();
     };
-    const openFile = (path: string, file: number): OpenFile => this.#opened(path, file, onCall, step);
+    const openFile = (path: string, file: number, isToWrite: boolean): OpenFile =>
+      this.#opened(path, file, isToWrite, onCall, step);
     return {
-      open: (path) => step('open', path, () => openFile(path, this.#fileAt(path, 'open'))),
+      open: (path) => step('open', path, () => openFile(path, this.#fileAt(path, 'open'), false)),
       create: (path) =>
         step('create', path, () => {
           this.#requireFree(path, 'create');
@@ -80,7 +81,7 @@ export class ModelledDisk {
           this.#nextFile += 1;
           this.#contents.set(file, Buffer.alloc(0));
           this.#set([path, file]);
-          return openFile(path, file);
+          return openFile(path, file, true);
         }),
       list: (directory) =>
         step('list', directory, () =>
@@ -92,7 +93,8 @@ export class ModelledDisk {
       rename: (from, to) =>
         step('rename', from, () => {
           const file = this.#fileAt(from, 'rename');
-          this.#set([from, undefined], [to, file]);
+          // Two names of one file stay as they are.
+          if (this.#names.get(to) !== file) this.#set([from, undefined], [to, file]);
         }),
       link: (from, to) =>
         step('link', to, () => {
@@ -117,11 +119,13 @@ export class ModelledDisk {
   #opened(
     path: string,
     file: number,
+    isToWrite: boolean,
     onCall: OnCall | undefined,
     step: <T>(name: FileCall['name'], path: string, work: () => T) => Promise<T>,
   ): OpenFile {
     const content = () => this.#contents.get(file) as Buffer;
     const write = (bytes: Uint8Array, position: number) => {
+      if (!isToWrite) throw failure('EBADF', 'write', path);
       const own = Buffer.from(bytes);
       this.#contents.set(file, written(content(), own, position));
       this.log.push({ on: 'write', file, position, bytes: own });
