@@ -144,7 +144,7 @@ export class Directory {
   /** @throws {DirectoryHeldError} `ERR_DIRECTORY_HELD`, {@link DirectoryError} `ERR_DIRECTORY`: nothing here is known to be the newest. */
   async requireMine(): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed;
-    if (!this.#holding.isMine()) throw await this.#deposed();
+    if (!this.#isMine()) throw await this.#deposed();
   }
 
   /** The next commit begins a file, so that those before it can go when a snapshot covers them. */
@@ -180,12 +180,15 @@ export class Directory {
     const file = await this.#fileToWrite();
     const record = await recordOf(file.header, entry);
     await this.#write(file, record, entry);
+    let isMine: boolean;
     try {
       await file.sync(record);
+      isMine = this.#holding.isMine();
+      if (isMine) file.requireThere();
     } catch (error) {
       throw this.#unknown(entry, error);
     }
-    if (!this.#holding.isMine()) await this.#settle(file, entry);
+    if (!isMine) await this.#settle(file, entry);
     const { number } = file.header;
     this.end = { ...pointAfter(this.end as JournalPosition, [decodedOf(entry)]), number, offset: file.length };
     return this.end;
@@ -248,14 +251,15 @@ export class Directory {
     const old = this.#file;
     try {
       this.#file = await JournalFile.make({ fileSystem, directory, facts, codec, carried, onSync });
+      this.files.add(this.#file.header);
     } catch (error) {
-      // One who was deposed finds what it made swept away, or its number taken.
-      if (this.#failed === undefined && !this.#holding.isMine()) throw await this.#deposed();
+      const hasFailed = this.#failed !== undefined;
       if (isSyncing) this.#fail(isTaken(error) ? new Error('one who held it before was late, and made a file') : error);
+      // One who was deposed finds what it made swept away, or its number taken.
+      if (!hasFailed && !this.#isMine()) throw await this.#deposed();
       throw this.#failed ?? directoryError(directory, error);
     }
-    const { header, length } = this.#file;
-    this.files.add(header);
+    const { length } = this.#file;
     this.#turnsOver = false;
     await old?.close().catch(this.#options.onWarning);
     const point = carried === undefined ? facts.starts : pointAfter(facts.starts, [decodedOf(carried)]);
@@ -302,10 +306,21 @@ export class Directory {
         if (place === commit.place && writer === commit.writer && n === commit.n) return;
         break;
       }
+      // Else a loss of power may take the file that says so, and the commit would count after all.
+      await this.#options.fileSystem.syncDirectory(this.#options.directory);
     } catch (cause) {
       throw this.#unknown(entry, cause);
     }
     throw error;
+  }
+
+  /** @throws {DirectoryError} when the system does not say. */
+  #isMine(): boolean {
+    try {
+      return this.#holding.isMine();
+    } catch (error) {
+      throw directoryError(this.#options.directory, error);
+    }
   }
 
   async #deposed(): Promise<Error> {

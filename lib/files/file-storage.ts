@@ -14,6 +14,7 @@ import { JournalFiles } from './journal-files.js';
 import type { LogParts } from './log-parts.js';
 import { type Machine, thisMachine } from './machine.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { requireSameSeal } from './sealing.js';
 
 /** Options of {@link fileStorage}. */
 export interface FileStorageOptions {
@@ -78,6 +79,14 @@ const journalBytesMin = 1_024;
 export function fileStorage(directory: string, options: FileStorageOptions = {}): Storage {
   if (typeof directory !== 'string' || directory === '') {
     throw new TypeError('Cannot keep a system in files: directory must be a path');
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`Cannot keep a system in files: options must be an object: ${String(options)}`);
+  }
+  const { takeOver = false } = options;
+  // A text from the environment would mean yes, whatever it says.
+  if (typeof takeOver !== 'boolean') {
+    throw new TypeError(`Cannot keep a system in files: takeOver must be true or false: ${String(takeOver)}`);
   }
   const { journalBytesMax = journalBytesDefault, appendBytesMax = appendBytesLimit } = options;
   requireWithin('journalBytesMax', journalBytesMax, journalBytesMin, Number.MAX_SAFE_INTEGER);
@@ -151,7 +160,9 @@ class Hub {
         }),
       );
       const opened = await this.#opened;
-      requireSameLabel(this.directory, opened.files.options.label, label);
+      const { options } = opened.files;
+      requireSameLabel(this.directory, options.label, label);
+      await requireSameSeal(this.directory, options.codec, codec);
       return opened;
     } catch (error) {
       await this.#leave(false);

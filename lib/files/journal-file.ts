@@ -11,6 +11,7 @@ import path from 'node:path';
 import type { SealingCodec } from '../codec/index.js';
 import type { Commit } from '../journal/index.js';
 import { encodeCommit, type Holds } from './commit-record.js';
+import { JournalDamagedError } from './errors.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { encodeHeader, type JournalFacts, type JournalHeader, saltBytes } from './journal-header.js';
 import { nameOf, partOf } from './names.js';
@@ -46,11 +47,17 @@ export class JournalFile {
   /** Bytes in it that are synced. */
   length: number;
   readonly #file: OpenFile;
+  readonly #path: string;
+  readonly #fileSystem: FileSystem;
+  readonly #identity: string | undefined;
 
-  private constructor(header: JournalHeader, file: OpenFile, length: number) {
+  private constructor(header: JournalHeader, file: OpenFile, length: number, path: string, fileSystem: FileSystem) {
     this.header = header;
     this.#file = file;
     this.length = length;
+    this.#path = path;
+    this.#fileSystem = fileSystem;
+    this.#identity = fileSystem.identityOf(path);
   }
 
   /** @throws what the file system throws; `EEXIST` when the number is taken. */
@@ -70,11 +77,11 @@ export class JournalFile {
       await fileSystem.link(part, path.join(directory, name));
       await fileSystem.remove(part);
       await fileSystem.syncDirectory(directory);
+      return new JournalFile(header, file, content.length, path.join(directory, name), fileSystem);
     } catch (error) {
       await file.close().catch(() => {});
       throw error;
     }
-    return new JournalFile(header, file, content.length);
   }
 
   /** Writes a record behind the last one that was synced. */
@@ -86,6 +93,16 @@ export class JournalFile {
   async sync(record: Uint8Array): Promise<void> {
     await this.#file.syncData();
     this.length += record.length;
+  }
+
+  /**
+   * What is in a file that nobody finds is lost: somebody removed it, or put a backup in its place.
+   *
+   * @throws {JournalDamagedError} `ERR_JOURNAL_DAMAGED`
+   */
+  requireThere(): void {
+    if (this.#identity !== undefined && this.#fileSystem.identityOf(this.#path) === this.#identity) return;
+    throw new JournalDamagedError(this.#path, 'missing', 'it was removed, or replaced, while it was written');
   }
 
   /** Says that nothing comes after this, so that whoever opens the journal next doubts nothing of it. */

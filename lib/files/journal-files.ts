@@ -21,9 +21,6 @@ export interface JournalFilesOptions {
   readonly codec: SealingCodec | undefined;
 }
 
-/** Looks at a list that has a gap. */
-const looksMax = 3;
-
 /** A file of the journal is not there any more: it was pruned, or is lost. Caught by whoever reads. */
 export class Vanished extends Error {
   readonly number: number;
@@ -75,24 +72,30 @@ export class JournalFiles {
 
   /** @throws {JournalDamagedError} `ERR_JOURNAL_DAMAGED` when one is missing in the row; `DirectoryError` */
   async list(): Promise<void> {
-    for (let looks = 1; ; looks += 1) {
+    for (let missed: number | undefined; ; ) {
+      const { numbers: known, snapshots } = this;
       const names = await this.#names();
       const ours = names.map(parseName);
       const numbersOf = (kind: FileKind) =>
         ours.flatMap((name) => (name?.kind === kind ? [name.number] : [])).sort((a, b) => a - b);
       const numbers = numbersOf('journal');
-      const missing = numbers.find((number, at) => number !== (numbers[0] as number) + at);
-      // A list that is made while names come and go may have a later one and not the one before.
-      if (missing !== undefined && looks < looksMax) continue;
+      const after = numbers.findIndex((number, at) => number !== (numbers[0] as number) + at);
+      const missing = after === -1 ? undefined : (numbers[after - 1] as number) + 1;
+      // A list that is made while names come and go may have a later one and not the one before. The next list has both, or neither:
+      // they come and go in order.
+      if (missing !== undefined && missing !== missed) {
+        missed = missing;
+        continue;
+      }
       this.parts = names.filter(isPart);
       this.isForeign = names.some((name, at) => ours[at] === undefined && !isPart(name) && !isNothing(name));
       this.#hasHolder = ours.some((name) => name?.kind === 'holder');
-      this.snapshots = numbersOf('snapshot');
-      this.numbers = numbers;
+      this.snapshots = inStep(numbersOf('snapshot'), snapshots, this.snapshots);
+      this.numbers = inStep(numbers, known, this.numbers);
+      for (const number of this.#headers.keys()) if (number < (numbers[0] ?? 0)) this.#headers.delete(number);
       if (missing === undefined) return;
-      const before = numbers[numbers.indexOf(missing) - 1] as number;
       const detail = 'it is not there, and later ones are';
-      throw new JournalDamagedError(this.pathOf('journal', before + 1), 'missing', detail);
+      throw new JournalDamagedError(this.pathOf('journal', missing), 'missing', detail);
     }
   }
 
@@ -112,8 +115,10 @@ export class JournalFiles {
     const bytes = await this.#beginningOf(number);
     const expected = { path: this.pathOf('journal', number), file, number, system: directory, label, codec };
     const header = await decodeHeader(bytes, expected);
-    this.#requireId(header);
+    this.requireId(header.journalId);
     this.#headers.set(number, { header, identity });
+    // Who has read of the one before knows nothing of where this one is.
+    if (known !== undefined && known.header.seal.salt !== header.seal.salt) throw new Vanished(number);
     return header;
   }
 
@@ -129,7 +134,7 @@ export class JournalFiles {
 
   /** Takes note of a file that was made here. */
   add(header: JournalHeader): void {
-    this.#requireId(header);
+    this.requireId(header.journalId);
     const identity = this.options.fileSystem.identityOf(this.pathOf('journal', header.number));
     this.#headers.set(header.number, { header, identity });
     this.numbers = [...this.numbers, header.number];
@@ -162,6 +167,17 @@ export class JournalFiles {
     return found;
   }
 
+  /** What it means that a file of the journal can't be found: it was pruned, or its name leads nowhere. */
+  async gone(number: number): Promise<Error> {
+    if (!(await this.isListed('journal', number))) return new Vanished(number);
+    const detail = 'its name is there and leads nowhere';
+    return new JournalDamagedError(this.pathOf('journal', number), 'missing', detail);
+  }
+
+  async isListed(kind: FileKind, number: number): Promise<boolean> {
+    return (await this.#names()).includes(nameOf(kind, number));
+  }
+
   async #names(): Promise<readonly string[]> {
     const { fileSystem, directory } = this.options;
     try {
@@ -183,15 +199,24 @@ export class JournalFiles {
         await file.close();
       }
     } catch (error) {
-      if ((error as { code?: unknown }).code === 'ENOENT') throw new Vanished(number);
+      if ((error as { code?: unknown }).code === 'ENOENT') throw await this.gone(number);
       throw directoryError(directory, error);
     }
   }
 
-  #requireId({ journalId }: JournalHeader): void {
+  /** @throws {JournalFormatError} `ERR_JOURNAL_FORMAT` when it is not that of what was seen before. */
+  requireId(journalId: string): void {
     this.#journalId ??= journalId;
     if (journalId === this.#journalId) return;
     const remedy = 'it was deleted and made again meanwhile, or files of two journals are mixed; open it again';
     throw new JournalFormatError(this.options.directory, 'id', journalId, this.#journalId, remedy);
   }
+}
+
+/** What was listed, and what was made or removed here since the list was begun. */
+function inStep(listed: readonly number[], before: readonly number[], now: readonly number[]): readonly number[] {
+  if (now === before) return listed;
+  const made = now.filter((number) => !before.includes(number));
+  const removed = new Set(before.filter((number) => !now.includes(number)));
+  return [...new Set([...listed, ...made])].filter((number) => !removed.has(number)).sort((a, b) => a - b);
 }

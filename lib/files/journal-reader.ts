@@ -170,7 +170,7 @@ class FileReading {
     try {
       return await fileSystem.open(this.#path);
     } catch (error) {
-      if ((error as { code?: unknown }).code === 'ENOENT') throw new Vanished(this.#header.number);
+      if ((error as { code?: unknown }).code === 'ENOENT') throw await this.#files.gone(this.#header.number);
       throw directoryError(directory, error);
     }
   }
@@ -191,6 +191,8 @@ class FileReading {
       if (wanted === 0) {
         if (got === room && !this.#isFull) continue;
         if (this.#to !== undefined && !this.#isFull) throw this.#damaged('it ends early', from + have);
+        // Somebody has put an older one in its place, or cut it.
+        if (got === 0 && (await this.#sizeOf(file)) < from) throw new Vanished(this.#header.number);
         return;
       }
       // A record that is not whole: there is more of it, or this is all, or it is none.
@@ -214,6 +216,14 @@ class FileReading {
 
   #isFullWith(have: number): boolean {
     return this.#position.offset + have === this.#to;
+  }
+
+  async #sizeOf(file: OpenFile): Promise<number> {
+    try {
+      return await file.size();
+    } catch (error) {
+      throw this.#damaged('it cannot be read', this.#position.offset, this.#position.place, error);
+    }
   }
 
   async #fill(file: OpenFile, into: Uint8Array, position: number): Promise<number> {
@@ -295,7 +305,7 @@ class FileReading {
     if (this.#to !== undefined) throw this.#damaged('it is not what was written', offset);
     const { framing } = this.#header;
     for (let isSeen = false; ; isSeen = true) {
-      const rest = Buffer.allocUnsafeSlow(Math.max(0, (await file.size()) - offset));
+      const rest = Buffer.allocUnsafeSlow(Math.max(0, (await this.#sizeOf(file)) - offset));
       const have = await this.#fill(file, rest, offset);
       const total = recordAt(framing, rest, 0, have);
       if (total !== 'bad' && total <= have) return false;

@@ -1,11 +1,13 @@
 /** What a log in files is made of; shared by the files that each do one thing with it. */
 import type { LogRequest, SnapshotInfo } from '../prevalence/index.js';
+import { SnapshotDamagedError } from '../snapshot/index.js';
 import type { Directory } from './directory.js';
 import { directoryError, JournalDamagedError } from './errors.js';
 import type { FileSystem } from './file-system.js';
 import type { JournalFiles } from './journal-files.js';
 import { type JournalPoint, noPoint } from './journal-header.js';
 import type { JournalPosition } from './journal-reader.js';
+import { nameOf } from './names.js';
 import { openSnapshotFile, type SnapshotFacts, type SnapshotFileReader } from './snapshot-file.js';
 
 export interface LogParts extends LogRequest {
@@ -45,8 +47,9 @@ export async function openSnapshot(
   try {
     return await openSnapshotFile(fileSystem, files.pathOf('snapshot', place), codec);
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
-    throw directoryError(name, error);
+    if ((error as { code?: unknown }).code !== 'ENOENT') throw directoryError(name, error);
+    if (!(await files.isListed('snapshot', place))) return undefined;
+    throw new SnapshotDamagedError('damaged', 'its name is there and leads nowhere', { id: nameOf('snapshot', place) });
   }
 }
 

@@ -78,7 +78,7 @@ async function newestReadable(
       return { captured: content.captured, point: content.facts };
     } catch (error) {
       if (!(error instanceof SnapshotDamagedError)) throw error;
-      if (parts.fileSystem.identityOf(files.pathOf('snapshot', place)) === undefined) return 'removed';
+      if (!(await files.isListed('snapshot', place))) return 'removed';
       parts.damaged.add(place);
       parts.onWarning(error);
       damage = error;
@@ -99,7 +99,11 @@ async function startOfJournal({ files }: LogParts): Promise<number> {
 async function requireJournal({ files }: LogParts, { journal, place, journalId }: SnapshotFacts): Promise<void> {
   const { first } = files;
   if (first === undefined) {
-    if (journal === 0) return;
+    if (journal === 0) {
+      // Its journal was not begun yet; it will be the same one.
+      files.requireId(journalId);
+      return;
+    }
     throw new JournalDamagedError(files.pathOf('journal', journal), 'missing', 'it is not there, and its snapshot is', {
       place,
     });

@@ -45,6 +45,8 @@ describe('fileStorage()', () => {
     ['d', { journalBytesMax: 0 }],
     ['d', { appendBytesMax: 64 * 1_024 * 1_024 }],
     ['d', { appendBytesMax: 1.5 }],
+    ['d', null as unknown as object],
+    ['d', { takeOver: 'false' }],
   ])('refuses wrong arguments: %p %p', (name, options) => {
     expect(() => fileStorage(name as string, options)).toThrow(/Cannot keep a system in files/);
   });

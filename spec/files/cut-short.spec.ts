@@ -74,3 +74,36 @@ describe('reading events', () => {
     expect(rest).toEqual([2, 3, 4]);
   });
 });
+
+describe('a state to begin with', () => {
+  it.each([true, false])(
+    'whose journal was not begun gets the journal that it is of (begun again: %p)',
+    async (again) => {
+      const disk = new ModelledDisk();
+      let isDead = false;
+      const fileSystem = disk.fileSystem(({ name, path }) => {
+        isDead ||= name === 'create' && path.includes('journal');
+        return isDead ? { code: 'EIO' } : undefined;
+      });
+      const base = {
+        captured: [
+          [1, 1],
+          [2, 1],
+        ],
+        seq: 2,
+        time: 5,
+      };
+      expect(await errorOf(new SmallLog(fileSystem).log.begin(base))).toMatchObject({ code: 'ERR_DIRECTORY' });
+      const next = new ModelledDisk(disk.image());
+      const one = new SmallLog(next.fileSystem());
+      await (again ? one.log.begin(base) : one.log.recover());
+      await one.append(1, 7);
+      await one.log.close();
+      expect((await reopened(next)).events).toEqual([
+        [1, 1],
+        [2, 1],
+        [3, 7],
+      ]);
+    },
+  );
+});

@@ -3,6 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { JournalDamagedError } from '../../lib/files/index.js';
 import { type FileCall, type FileFault, ModelledDisk } from '../support/modelled-file-system.js';
+import { type Moment, momentsOf } from '../support/power-loss.js';
 import { errorOf } from '../support/prevalent.js';
 import { readAll } from './journal-bytes.js';
 import { SmallLog, type SmallLogOptions } from './small-log.js';
@@ -100,6 +101,25 @@ describe('a directory that was taken over', () => {
     door.pass();
     await recovering;
     expect(other.last).toBe(3);
+  });
+
+  it('before the write, by one whose file may be lost with the power: it is made certain before the commit is told as not done', async () => {
+    const { disk, append, pass } = await stopped('write');
+    let isLinked = false;
+    const door = gate(({ name, path }) => {
+      isLinked ||= name === 'link' && path.includes('journal');
+      return isLinked && name === 'syncDirectory';
+    });
+    door.set();
+    const other = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1e9 });
+    const recovering = other.log.recover();
+    await door.reached;
+    pass();
+    expect(await append).toMatchObject(deposed);
+    const { certain } = [...momentsOf(disk.start, disk.log)].at(-1) as Moment;
+    expect((await opened(new ModelledDisk(certain))).last).toBe(2);
+    door.pass();
+    await recovering;
   });
 
   it('while it makes a file: the number goes to who is first, and the other opens anew', async () => {
