@@ -5,6 +5,8 @@
  * the SDK says that it sent exactly one copy (`$metadata.attempts === 1`): of an earlier copy it would prove nothing. The client is
  * the user's: never reconfigured, never closed.
  */
+import { Readable } from 'node:stream';
+import { ReadableStream } from 'node:stream/web';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -60,6 +62,7 @@ export interface Listing {
 
 interface Answer {
   readonly $metadata: { readonly attempts?: number };
+  readonly Body?: object | undefined;
 }
 
 /** What comes damaged is asked for again, as the damage may be that of the way. */
@@ -165,6 +168,7 @@ export class Bucket {
       this.#meter.sent(answer.$metadata.attempts);
       return answer;
     } catch (error) {
+      if (options?.signal?.aborted === true) sent.then(discard, () => {});
       this.#meter.sent(attemptsOf(error));
       throw error;
     }
@@ -195,6 +199,12 @@ async function bodyOf(body: { transformToByteArray(): Promise<Uint8Array> } | un
   } catch (error) {
     throw new BodyUnreadable(error);
   }
+}
+
+/** An answer that comes when nobody waits any more: its body would end with an error that nobody hears, which ends the process. */
+function discard({ Body }: Answer): void {
+  if (Body instanceof Readable) Body.on('error', () => {}).destroy();
+  else if (Body instanceof ReadableStream) Body.cancel().catch(() => {});
 }
 
 function sending(options: SendOptions | undefined): { abortSignal?: AbortSignal } {

@@ -1,5 +1,6 @@
 // Goal: whoever gives up on a bucket that never answers is free at once, whatever the client does, and what was asked before is no burden
 // on who comes later. Method: clients whose `send` hears of no signal, as while they wait for credentials; virtual time.
+import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { systemRandom } from '../../lib/engine/index.js';
 import { openPrevayler } from '../../lib/prevalence/index.js';
@@ -50,6 +51,18 @@ describe('whoever gives up', () => {
     await expect(new Bucket({ config: {}, send }, 'bucket').get('key', { signal: soon() })).rejects.toBe(enough);
     const put = new Bucket(silent(), 'bucket').put('key', Buffer.from('one'), 'absent', { signal: soon() });
     expect(await put).toEqual({ status: 'unclear', error: enough });
+  });
+
+  it('lets go of an answer that comes all the same', async () => {
+    const body = new Readable({ read() {} });
+    let answer: (answer: object) => void = () => {};
+    const send = () => new Promise((resolve) => (answer = resolve));
+    await expect(new Bucket({ config: {}, send }, 'bucket').get('key', { signal: soon() })).rejects.toBe(enough);
+    answer({ Body: body, ETag: '"1"', $metadata: { attempts: 1 } });
+    await new Promise(setImmediate);
+    expect(body.destroyed).toBe(true);
+    // The SDK's streams say at their end that a checksum is wrong.
+    expect(body.emit('error', new Error('Checksum mismatch'))).toBe(true);
   });
 
   it('on a batch gets what had come by then, and asks for fewer at once the next time', async () => {
