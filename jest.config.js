@@ -12,7 +12,7 @@ export default {
   workerIdleMemoryLimit: '500MB',
   globalSetup: '<rootDir>/spec/support/global-setup.mjs',
   globalTeardown: '<rootDir>/spec/support/global-teardown.mjs',
-  setupFiles: ['<rootDir>/spec/support/stack-depth.mjs', '<rootDir>/spec/support/left-storages.mjs'],
+  setupFiles: ['<rootDir>/spec/support/stack-depth.mjs', '<rootDir>/spec/support/async-storages.mjs'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -51,7 +51,9 @@ async function runSpec(tree, { file, test }) {
   if (signal !== null) return { passed: 0, failed: 1, broken: false, hung: true };
   const result = JSON.parse(readFileSync(output, 'utf8'));
   const { numPassedTests: passed, numFailedTests: failed, numRuntimeErrorTestSuites: unloadable } = result;
-  return { passed, failed, broken: unloadable > 0, hung: false };
+  // An error that nobody caught fails the file that it came from, whose tests may all have passed.
+  const late = passed + failed > 0 ? unloadable : 0;
+  return { passed, failed: failed + late, broken: unloadable > late, hung: false };
 }
 
 /** Replaces texts that must each be there once; gives back what undoes it. */

@@ -121,7 +121,7 @@ describe('decodeState()', () => {
         flipped[at] = (flipped[at] as number) ^ mask;
         expect(['damaged', 'foreign', 'newer-format']).toContain(await outcome(flipped));
       }),
-      runs(500),
+      runs(800),
     );
   });
 
@@ -167,7 +167,7 @@ describe('decodeState()', () => {
         }
         expect(['damaged', 'as it was']).toContain(await outcome(join(prelude, pieces)));
       }),
-      runs(500),
+      runs(800),
     );
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
     expect(Array.prototype).toHaveLength(0);
