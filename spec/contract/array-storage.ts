@@ -4,6 +4,7 @@
  * so it shows that the contract finds them.
  */
 import { Readable } from 'node:stream';
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import { openBytes, type Place, type SealingCodec, sealBytes } from '../../lib/codec/index.js';
 import { systemClock } from '../../lib/engine/index.js';
 import {
@@ -260,6 +261,7 @@ class ArrayLog implements Log {
 
   async close(): Promise<void> {
     if (!this.#faults('closes without waiting')) await this.#work;
+    if (this.#faults('closes and gives up')) await this.release();
     await this.#unwritten?.();
   }
 
@@ -375,7 +377,12 @@ class ArrayLog implements Log {
     const id = `snapshot-${at.place}-${this.#store.snapshots.length}-${this.instance}`;
     const bytes = Buffer.concat(chunks);
     const isPlain = this.#codec === undefined || this.#faults('seals no snapshots');
-    const content = isPlain ? bytes : await sealBytes(this.#codec as SealingCodec, bytes, placeOf(id));
+    const isPacked = this.#faults('packs snapshots and seals none');
+    const content = isPacked
+      ? brotliCompressSync(bytes)
+      : isPlain
+        ? bytes
+        : await sealBytes(this.#codec as SealingCodec, bytes, placeOf(id));
     return { ...at, id, bytes: content.byteLength, parts: 1, digest: step.value.digest, content };
   }
 
@@ -384,7 +391,14 @@ class ArrayLog implements Log {
     let damage: unknown;
     for (const one of snapshots.toReversed()) {
       try {
-        const opened = this.#faults('seals no snapshots') ? one.content : await this.#opened(one.content, one.id);
+        const isPacked = this.#faults('packs snapshots and seals none');
+        const isPlain = this.#faults('seals no snapshots');
+        const { content } = one;
+        const opened = isPacked
+          ? brotliDecompressSync(content)
+          : isPlain
+            ? content
+            : await this.#opened(content, one.id);
         const { value } = await decodeState(Readable.from([opened]));
         return { captured: (value as { captured: unknown }).captured, at: one };
       } catch (error) {

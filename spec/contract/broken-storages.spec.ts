@@ -34,6 +34,11 @@ const broken = [
   ['makes up a state', 'damage: where it is not, opening is refused, and nothing is written'],
   ['ignores the codec', 'sealing: another key, or none, is refused on opening; nothing is written'],
   ['seals no snapshots', 'sealing: nothing that is stored can be read without the key'],
+  ['packs snapshots and seals none', 'sealing: nothing that is stored can be read without the key'],
+  [
+    'closes and gives up',
+    'the log: who holds a log and closes it without giving it up leaves it held, until it is taken',
+  ],
   ['a reader writes', 'life: opening writes nothing, nor does a reader ever'],
   ['takes any format', 'life: refuses what another application keeps under this name, and leaves it as it is'],
   ['anybody may write', 'the right to write: the right is one’s own: nobody else can give it up'],

@@ -241,4 +241,24 @@ export const logFacts: readonly Fact[] = [
     matches(await append(['1']), { seq: 1 });
     equal(await readAll(log, 1), [[1, 1, 1_000, '1']]);
   }),
+
+  fact('who holds a log and closes it without giving it up leaves it held, until it is taken', async ({ openLog }) => {
+    const first = openLog();
+    await first.log.recover();
+    await first.log.hold({});
+    await first.append(['1']);
+    await first.log.close();
+    const next = openLog();
+    await next.log.recover();
+    const refused = { code: 'ERR_NOT_WRITER', outcome: 'not-done' };
+    matches(await errorOf(next.append(['2'])), refused);
+    matches(await errorOf(next.log.hold({})), refused);
+    await next.log.hold({ takeOver: true });
+    matches(await next.append(['2']), { seq: 2 });
+    await next.log.release();
+    await next.log.close();
+    const last = openLog();
+    await last.log.recover();
+    matches(await last.append(['3']), { seq: 3 });
+  }),
 ];
