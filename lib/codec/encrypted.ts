@@ -9,8 +9,9 @@
  * So what is stored for one atom is refused at another, in another attribute, table or life of the item, under any other
  * version, and with another expiry. A whole old item, put back with its old version, is what it was: only a process that has seen a newer one can tell.
  *
- * Each message has a fresh random nonce straight from the system's generator, never from a supply made in advance: a machine
- * that is copied while it runs would use up the same supply twice.
+ * Each message has a fresh random nonce of Node's generator, which lies in the memory of the process and is seeded anew by the system
+ * from time to time. So a machine that is copied while a process runs on it may give two messages one nonce, which lays both open: each copy
+ * needs a key of its own.
  */
 import { type KeyObject, randomBytes } from 'node:crypto';
 import { compactCodec } from './compact.js';

@@ -9,8 +9,9 @@ import type { Storage } from './storage.js';
  * in it; what is altered, moved, or put back under a newer version is refused and left as it is. Opened with a wrong key, or without, or
  * encrypted where it lies in the clear, a system is refused with `ERR_SEALED` or `ERR_KEY_MISSING`, and nothing is written.
  *
- * Not hidden: names of systems, items, files and objects; sizes; times and numbers of writes; names of writers. Not noticed by
- * who has seen nothing newer: all of a storage, put back as it once was.
+ * Not hidden: names of systems, items, files and objects; sizes, which also tell how well events and states compress together; times and
+ * numbers of writes; names of writers. Not noticed by who has seen nothing newer: all of a storage, put back as it once was, or the end of
+ * its newest file, cut off.
  *
  * @param codec all instances of a system need the same keys. `encrypted({ keys, inner: compressed() })` compresses first, which
  * pays in files; tables, buckets and snapshots are compressed anyhow.
