@@ -23,6 +23,7 @@ import { JournalFiles, Vanished } from './journal-files.js';
 import type { JournalFacts, JournalPoint } from './journal-header.js';
 import { type JournalEnd, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
 import type { Machine } from './machine.js';
+import { isNoRoom } from './write-all.js';
 
 export interface DirectoryOptions {
   readonly fileSystem: FileSystem;
@@ -37,9 +38,6 @@ export interface DirectoryOptions {
   readonly newId: () => string;
   readonly onWarning: (error: unknown) => void;
 }
-
-/** After these a write that was not finished can't have become whole. */
-const noRoomCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 export class Directory {
   readonly files: JournalFiles;
@@ -244,17 +242,17 @@ export class Directory {
       ...{ starts: { place, seq, time, chain, epoch, holder }, before },
     };
     await this.requireMine();
-    let isSyncing = false;
-    const onSync = () => {
-      isSyncing = true;
+    let isInDoubt = false;
+    const onDoubt = (isSo: boolean) => {
+      isInDoubt = isSo;
     };
     const old = this.#file;
     try {
-      this.#file = await JournalFile.make({ fileSystem, directory, facts, codec, carried, onSync });
+      this.#file = await JournalFile.make({ fileSystem, directory, facts, codec, carried, onDoubt });
       this.files.add(this.#file.header);
     } catch (error) {
       const hasFailed = this.#failed !== undefined;
-      if (isSyncing) this.#fail(isTaken(error) ? new Error('one who held it before was late, and made a file') : error);
+      if (isInDoubt) this.#fail(isTaken(error) ? new Error('one who held it before was late, and made a file') : error);
       // One who was deposed finds what it made swept away, or its number taken.
       if (!hasFailed && !this.#isMine()) throw await this.#deposed();
       throw this.#failed ?? directoryError(directory, error);
@@ -273,7 +271,7 @@ export class Directory {
       // What is behind the end of this file never counts from here on.
       this.#file = undefined;
       await file.close().catch(() => {});
-      if (!noRoomCodes.has((error as { code?: unknown }).code)) await this.#sealOff(entry, error);
+      if (!isNoRoom(error)) await this.#sealOff(entry, error);
       throw directoryError(this.#options.directory, error);
     }
   }

@@ -17,7 +17,7 @@ import { encodeHeader, type JournalFacts, type JournalHeader, saltBytes } from '
 import { nameOf, partOf } from './names.js';
 import { frame, recordKinds } from './record.js';
 import { sealBody } from './sealing.js';
-import { writeAll } from './write-all.js';
+import { isNoRoom, writeAll } from './write-all.js';
 
 /** A commit on its way into a file. */
 export interface Entry {
@@ -33,8 +33,8 @@ export interface MakeOptions {
   readonly codec: SealingCodec | undefined;
   /** A commit of the file before that counts here. */
   readonly carried: Entry | undefined;
-  /** Told when something is synced from here on: when that fails nobody knows what is there. */
-  readonly onSync: () => void;
+  /** Told whether nobody knows what is there if what comes next fails. */
+  readonly onDoubt: (isSo: boolean) => void;
 }
 
 /** The bytes of a record that holds a commit. */
@@ -61,7 +61,7 @@ export class JournalFile {
   }
 
   /** @throws what the file system throws; `EEXIST` when the number is taken. */
-  static async make({ fileSystem, directory, facts, codec, carried, onSync }: MakeOptions): Promise<JournalFile> {
+  static async make({ fileSystem, directory, facts, codec, carried, onDoubt }: MakeOptions): Promise<JournalFile> {
     const name = nameOf('journal', facts.number);
     const part = path.join(directory, partOf('journal', facts.number, facts.epoch));
     const { header, bytes } = await encodeHeader(facts, name, randomBytes(saltBytes), codec);
@@ -72,9 +72,13 @@ export class JournalFile {
     const file = await fileSystem.create(part);
     try {
       await writeAll(file, content, 0);
-      onSync();
+      onDoubt(true);
       await file.syncData();
-      await fileSystem.link(part, path.join(directory, name));
+      await fileSystem.link(part, path.join(directory, name)).catch((error: unknown) => {
+        // There is no room for the name: then it is not there, and may be given when there is room.
+        onDoubt(!isNoRoom(error));
+        throw error;
+      });
       await fileSystem.remove(part);
       await fileSystem.syncDirectory(directory);
       return new JournalFile(header, file, content.length, path.join(directory, name), fileSystem);

@@ -331,6 +331,22 @@ describe('a failing disk', () => {
     expect((await reopened(disk)).last).toBe(one.last);
   });
 
+  it('a disk without room for a name: refused, and the next one works when there is room', async () => {
+    const { one, disk, fail } = await failing();
+    await one.log.snapshot({ due: false });
+    const room = { code: 'ENOSPC' };
+    fail('link', room, room);
+    for (let n = 0; n < 2; n += 1) {
+      expect(await errorOf(one.append(1, 1))).toMatchObject({
+        code: 'ERR_DIRECTORY',
+        reason: 'full',
+        outcome: 'not-done',
+      });
+    }
+    await one.append(1, 1);
+    expect((await reopened(disk)).last).toBe(2);
+  });
+
   it('a write that fails otherwise is certain not to count, though all of it may be there', async () => {
     const { one, disk, fail } = await failing();
     fail('write', { code: 'EIO', after: true });

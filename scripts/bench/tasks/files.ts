@@ -103,7 +103,15 @@ export async function fillFiles({
   await mkdir(directory);
   const facts = { journalId: 'benchmrk', label: '', number: 1, epoch: 1, starts: noPoint, before: undefined };
   const file = await JournalFile.make({
-    ...{ fileSystem: gatheringFiles, directory, facts, codec: undefined, carried: undefined, onSync: () => {} },
+    ...{
+      fileSystem: gatheringFiles,
+      directory,
+      facts,
+      codec: undefined,
+      carried: undefined,
+      onSync: () => {},
+      onDoubt: () => {},
+    },
   });
   const [lines, events] = [`${directory}.lines`, `${directory}.events`];
   const [linesFile, eventsFile] = [await open(lines, 'w'), await open(events, 'w')];
