@@ -120,6 +120,14 @@ export const sealedStorages = [
     'is encrypted where the codec of the table encrypts',
   ),
   mutant(
+    'sealed: parts of snapshots are bound to the ARN of the table',
+    'lib/prevalence/atom-storage.ts',
+    'table: table.nameBound, name',
+    'table: table.tableName, name',
+    sealedTables,
+    'by its ARN',
+  ),
+  mutant(
     'sealed: the codec of the table goes before the one that is given',
     'lib/prevalence/atom-storage.ts',
     'const codec = request.codec ?? table.encryption;',
