@@ -16,6 +16,7 @@ import { directoryError, JournalDamagedError } from './errors.js';
 import type { OpenFile } from './file-system.js';
 import { type JournalFiles, Vanished } from './journal-files.js';
 import type { JournalHeader, JournalPoint } from './journal-header.js';
+import { ReadAhead } from './read-ahead.js';
 import { frameBytes, lengthAt, nextRecord, recordAt, recordKinds } from './record.js';
 import { decodeBody } from './record-body.js';
 
@@ -135,6 +136,7 @@ class FileReading {
   #position: JournalPosition;
   #last: JournalEnd['last'];
   #isEnded = false;
+  #ahead: ReadAhead | undefined;
 
   constructor(files: JournalFiles, header: JournalHeader, from: JournalPosition, to: number | undefined) {
     this.#files = files;
@@ -160,6 +162,7 @@ class FileReading {
     try {
       yield* this.#chunks(file, signal);
     } finally {
+      await this.#ahead?.settled();
       // What was only read has lost nothing when closing it fails.
       await file.close().catch(() => {});
     }
@@ -178,11 +181,12 @@ class FileReading {
   async *#chunks(file: OpenFile, signal: AbortSignal | undefined): AsyncGenerator<FoundBatch> {
     let buffer = Buffer.allocUnsafeSlow(this.#chunkBytes());
     let have = 0;
+    let ahead = this.#readAhead(file);
     for (;;) {
       signal?.throwIfAborted();
       const from = this.#position.offset;
       const room = Math.min(buffer.length, (this.#to ?? Number.POSITIVE_INFINITY) - from) - have;
-      const got = room > 0 ? await this.#fill(file, buffer.subarray(have, have + room), from + have) : 0;
+      const got = room > 0 ? await this.#fill(ahead, buffer.subarray(have, have + room), from + have) : 0;
       have += got;
       const { found, at, wanted } = await this.#take(buffer, have);
       if (found.length > 0) yield { number: this.#header.number, found };
@@ -201,8 +205,16 @@ class FileReading {
         continue;
       }
       if (await this.#isTorn(file)) return;
+      // What was read of it is old.
+      await ahead.settled();
+      ahead = this.#readAhead(file);
       have = 0;
     }
+  }
+
+  #readAhead(file: OpenFile): ReadAhead {
+    this.#ahead = new ReadAhead(file);
+    return this.#ahead;
   }
 
   #chunkBytes(): number {
@@ -226,7 +238,7 @@ class FileReading {
     }
   }
 
-  async #fill(file: OpenFile, into: Uint8Array, position: number): Promise<number> {
+  async #fill(file: Pick<OpenFile, 'read'>, into: Uint8Array, position: number): Promise<number> {
     try {
       return await file.read(into, position);
     } catch (error) {

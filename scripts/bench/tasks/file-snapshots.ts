@@ -73,9 +73,7 @@ export async function writeFileSnapshot({
   return { written, encoded, storedBytes };
 }
 
-const everyMs = 50;
-
-/** The most that was alive beside the state while a snapshot was written, with a forced collection every few milliseconds. */
+/** The most that was alive beside the state while a snapshot was written; collections are forced for a quarter of the time. */
 export async function weighFileSnapshot({ directory }: { directory: string }): Promise<number> {
   if (globalThis.gc === undefined) throw new Error('the worker runs without --expose-gc');
   const prevayler = opened.get(directory) as Prevayler<Archive, ArchiveEvent>;
@@ -89,11 +87,15 @@ export async function weighFileSnapshot({ directory }: { directory: string }): P
   await prevayler.handle('visit');
   const before = Math.min(alive(), alive());
   let most = before;
-  const timer = setInterval(() => {
+  let timer: NodeJS.Timeout | undefined;
+  const weigh = () => {
+    const startedAt = performance.now();
     most = Math.max(most, alive());
-  }, everyMs);
+    timer = setTimeout(weigh, 3 * (performance.now() - startedAt));
+  };
+  weigh();
   await prevayler.snapshot();
-  clearInterval(timer);
+  clearTimeout(timer);
   await prevayler.prune();
   return most - before;
 }

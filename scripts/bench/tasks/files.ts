@@ -109,7 +109,7 @@ export async function fillFiles({
       facts,
       codec: undefined,
       carried: undefined,
-      onSync: () => {},
+
       onDoubt: () => {},
     },
   });
