@@ -3,6 +3,7 @@
  *
  *   slice ─► one turn of the event loop ─► slice ─► …          nobody waits: the turns cost next to nothing
  *   slice ─► a pause of a millisecond or more ─► slice ─► …    somebody waits: a quarter of the time is taken, or less
+ *   slice ─► others take long ─► longer slice ─► …             the process is at its limit: an eighth of what they took
  *
  * Slices are short in any case. An answer that takes several turns of the loop waits for a slice at each, and one that comes in from
  * outside can't be foreseen; so a call that takes half a millisecond alone is late by less than one.
@@ -12,7 +13,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 /** How long to compute before others have their turn. */
 export interface PaceOptions {
   /**
-   * Milliseconds of one slice.
+   * Milliseconds of one slice; more where others take long.
    * @defaultValue 0.25
    */
   readonly sliceMs?: number | undefined;
@@ -33,12 +34,19 @@ export interface PaceOptions {
   readonly yieldNow?: ((isBusy: boolean) => Promise<unknown>) | undefined;
 }
 
+/** Of the time that others had, what a slice may have: or it would never come to an end beside those who take all they can get. */
+const share = 1 / 8;
+/** A slice is not longer on that account. */
+const shareMsMax = 10;
+
 /** Tells when a slice is over. A slice ends with the step in which its time has run out. */
 export class Pace {
-  readonly #sliceMs: number;
+  readonly #leastMs: number;
   readonly #now: () => number;
   readonly #isBusy: () => boolean;
   readonly #yieldNow: (isBusy: boolean) => Promise<unknown>;
+  /** Of the slice that is going on. */
+  #sliceMs: number;
   #since: number;
 
   constructor({
@@ -48,6 +56,7 @@ export class Pace {
     yieldNow = (busy) => (busy ? setTimeout(1) : setImmediate()),
   }: PaceOptions = {}) {
     if (!(sliceMs > 0)) throw new RangeError(`Cannot compute in slices of ${sliceMs} ms: sliceMs is more than 0`);
+    this.#leastMs = sliceMs;
     this.#sliceMs = sliceMs;
     this.#now = now;
     this.#isBusy = isBusy;
@@ -62,7 +71,10 @@ export class Pace {
 
   /** Gives the turn away, and begins the next slice. */
   async rest(): Promise<void> {
+    const from = this.#now();
     await this.#yieldNow(this.#isBusy());
     this.#since = this.#now();
+    const shareMs = Math.min(shareMsMax, (this.#since - from) * share);
+    this.#sliceMs = Math.max(this.#leastMs, shareMs);
   }
 }
