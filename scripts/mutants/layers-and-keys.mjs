@@ -374,8 +374,8 @@ export const layersAndKeys = [
   mutant(
     'compression: bytesMin counts for nothing',
     'lib/codec/compressed.ts',
-    'if (content.length < this.#bytesMin) return form;',
-    '',
+    'content.length < this.#bytesMin || form.codec',
+    'form.codec',
     compressedSpec,
     'leaves what is below bytesMin',
   ),

@@ -16,6 +16,7 @@ const probes = 'spec/s3/probe.spec.ts';
 const stores = 'spec/s3/s3-snapshot-store.spec.ts';
 const storages = 'spec/s3/s3-storage.spec.ts';
 const prefixes = 'spec/s3/prefix.spec.ts';
+const leaving = 'spec/s3/giving-up.spec.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const s3 = [
@@ -134,8 +135,8 @@ export const s3 = [
   mutant(
     's3: an ETag has to match that was told',
     probe,
-    "if (replaced.status === 'unmet') throw ignores(",
-    'if (false) throw ignores(',
+    "if (replaced.status === 'unmet') {",
+    'if (false) {',
     probes,
     'finds no ETag to match that it told',
   ),
@@ -202,5 +203,69 @@ export const s3 = [
     'if (false) {',
     prefixes,
     'which stands behind the prefix',
+  ),
+  mutant(
+    's3: whoever gives up on opening does not wait for the probe',
+    'lib/prevalence/atom-log.ts',
+    'await unlessAborted(prepared, signal)',
+    'await prepared',
+    leaving,
+    'read-write',
+  ),
+  mutant(
+    's3: whoever gives up does not wait for the client',
+    bucket,
+    'const answer = await unlessAborted(sent, options?.signal);',
+    'const answer = await sent;',
+    leaving,
+    'on deleting a system',
+  ),
+  mutant(
+    's3: an answer that nobody waits for is let go of',
+    bucket,
+    'if (options?.signal?.aborted === true) sent.then(discard, () => {});',
+    '',
+    leaving,
+    'lets go of an answer',
+  ),
+  mutant(
+    's3: what came of a batch counts',
+    engine,
+    'if (unprocessed.length < keys.length) return { items, unprocessed };',
+    'if (options?.signal?.aborted === true) throw obstacle;\n    if (unprocessed.length < keys.length) return { items, unprocessed };',
+    leaving,
+    'on a batch',
+  ),
+  mutant(
+    's3: the probe does not wait for ever to clean up',
+    probe,
+    'await limited(clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));',
+    'await bucket.delete(key);',
+    leaving,
+    'to the probe',
+  ),
+  mutant(
+    's3: two contents of one ETag are no compare-and-set',
+    probe,
+    'if (requireStored(replaced) === etag)',
+    "if (requireStored(replaced) === '')",
+    probes,
+    'made of something else',
+  ),
+  mutant(
+    's3: a damaged page is for the journal to judge',
+    'lib/s3/s3-storage.ts',
+    'new S3Engine(bucket, keyName, (key) => !changing.has(key))',
+    'new S3Engine(bucket, keyName)',
+    storages,
+    'prunes past a page',
+  ),
+  mutant(
+    's3: a listing that was cut short is not the end',
+    bucket,
+    'if (IsTruncated && NextContinuationToken === undefined) {',
+    'if (false) {',
+    storages,
+    'leaves the head',
   ),
 ];
