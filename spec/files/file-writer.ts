@@ -7,7 +7,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { fileStorage } from '../../lib/files/index.js';
 import { openPrevayler, type Prevayler } from '../../lib/prevalence/index.js';
-import { serve } from '../histories/processes.js';
+import { serve, tell } from '../histories/processes.js';
 
 export interface Turns {
   readonly last: Readonly<Record<string, number>>;
@@ -83,8 +83,12 @@ if (process.send !== undefined) {
         }
       };
       const calling = Array.from({ length: callers }, (_, at) => takeTurns(own, `${life}.${at}`, 1e9, acknowledged));
-      void own.handle({ caller: `${life}.first`, n: 1 }).then(snapshots);
-      await Promise.all(calling);
+      const failed = (error: unknown) => tell(String((error as Error).stack));
+      own
+        .handle({ caller: `${life}.first`, n: 1 })
+        .then(snapshots)
+        .catch(failed);
+      await Promise.all(calling).catch(failed);
       closeSync(acknowledged);
     },
   });

@@ -57,6 +57,7 @@ export async function killedWriters(options: { readonly seed: number; readonly k
             await child.end();
             break;
           }
+          child.onNote = (failure) => void findings.push(`seed ${seed}, kill ${sums.kills}: ${failure}`);
           child.ask('run', `${life}`, 1 + random.int(40), acknowledged).catch(() => {});
           await setTimeout(random.int(killAfterMsMax));
           await child.end();

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { repository } from '../support/command.js';
 
@@ -62,7 +63,7 @@ function judge(calls: readonly SystemCall[]) {
 async function traced(callers: number, turns: number) {
   const trace = path.join(folder, `trace-${callers}`);
   const names = 'trace=pwrite64,write,fdatasync,stat,statx,newfstatat';
-  const node = [process.execPath, '--import', 'tsx', 'spec/files/traced-writer.ts'];
+  const node = [process.execPath, '--import', 'tsx', fileURLToPath(new URL('./traced-writer.ts', import.meta.url))];
   const args = [
     path.join(folder, `journal-of-${callers}`),
     path.join(folder, 'acknowledged'),

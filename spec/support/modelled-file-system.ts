@@ -180,7 +180,7 @@ export function written(content: Buffer, bytes: Buffer, position: number): Buffe
   return next;
 }
 
-export function above(path: string): string {
+function above(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));
 }
 
