@@ -49,7 +49,7 @@ export async function killedWriters(options: { readonly seed: number; readonly k
             findings.push(`seed ${seed}, kill ${sums.kills}: ${JSON.stringify(opened.error)}`);
           else
             findings.push(...complaints(opened.value, readLast(acknowledged)).map((what) => `seed ${seed}: ${what}`));
-          if (life === killsOfDirectory || sums.kills === kills) {
+          if (life === killsOfDirectory || sums.kills === kills || findings.length > 0) {
             for (const [caller, n] of readLast(acknowledged)) {
               sums.acknowledged += n;
               sums.unacknowledged += (opened.value?.last[caller] ?? 0) - n;
