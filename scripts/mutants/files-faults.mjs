@@ -212,8 +212,8 @@ export const filesFaults = [
   mutant(
     'files, faults: one who was taken over while it made a file is told something else',
     directory,
-    'if (this.#failed === undefined && !this.#holding.isMine()) throw await this.#deposed();\n      if (isSyncing)',
-    'if (isSyncing)',
+    'if (!hasFailed && !this.#isMine()) throw await this.#deposed();',
+    '',
     fencing,
     'the whole storage',
   ),

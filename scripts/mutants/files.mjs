@@ -140,7 +140,7 @@ export const files = [
   mutant(
     'files: after the sync it is asked whether the directory is still held',
     directory,
-    'if (!this.#holding.isMine()) await this.#settle(file, entry);',
+    'if (!isMine) await this.#settle(file, entry);',
     '',
     taking,
     'before the write',
@@ -172,8 +172,8 @@ export const files = [
   mutant(
     'files: a number is given to one file',
     file,
-    'await file.syncData();\n      await fileSystem.link(part, path.join(directory, name));\n      await fileSystem.remove(part);',
-    'await file.syncData();\n      await fileSystem.rename(part, path.join(directory, name));',
+    'await fileSystem.link(part, path.join(directory, name))',
+    'await fileSystem.rename(part, path.join(directory, name)); await fileSystem.link(path.join(directory, name), part)',
     taking,
     'while it makes a file',
   ),
@@ -188,7 +188,7 @@ export const files = [
   mutant(
     'files: a write that failed is sealed off before it is told as not done',
     directory,
-    'if (!noRoomCodes.has((error as { code?: unknown }).code)) await this.#sealOff(entry, error);',
+    'if (!isNoRoom(error)) await this.#sealOff(entry, error);',
     '',
     luck,
     'a write that fails otherwise',
@@ -196,8 +196,8 @@ export const files = [
   mutant(
     'files: a file with a failed write is not written again',
     directory,
-    'this.#file = undefined;\n      await file.close().catch(() => {});\n      if (!noRoom',
-    'if (!noRoom',
+    'this.#file = undefined;\n      await file.close().catch(() => {});\n      if (!isNoRoom',
+    'if (!isNoRoom',
     luck,
     'a full disk',
   ),
@@ -236,8 +236,8 @@ export const files = [
   mutant(
     'files: a snapshot without its journal is refused',
     recovery,
-    'if (journal === 0) return;',
-    'if (journal >= 0) return;',
+    'if (journal === 0) {',
+    'if (journal >= 0) {',
     luck,
     'ends before its snapshot',
   ),
