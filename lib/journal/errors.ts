@@ -17,7 +17,7 @@ export class JournalGapError extends LeydenError {
     super(
       'ERR_JOURNAL_GAP',
       `Cannot read journal ${journal} after event ${from} up to ${to}: item ${key} ${gapWords[reason]}; ` +
-        'restore it from a backup of the table, or recover from a snapshot that is newer',
+        'restore it from a backup, or recover from a snapshot that is newer',
       { outcome: 'not-done', retryable: false },
     );
     this.journal = journal;

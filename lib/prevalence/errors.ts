@@ -257,7 +257,8 @@ export class StateSpoiledError extends LeydenError {
 /** `ERR_SNAPSHOT`: a snapshot could not be made or published. The system goes on; the one before stays current. */
 export class SnapshotError extends LeydenError {
   constructor(system: string, why: string, cause?: unknown) {
-    super('ERR_SNAPSHOT', `Cannot make a snapshot of ${system}: ${why}; the one before stays current`, {
+    const what = cause instanceof Error ? `${why} (${cause.message})` : why;
+    super('ERR_SNAPSHOT', `Cannot make a snapshot of ${system}: ${what}; the one before stays current`, {
       outcome: 'not-done',
       retryable: true,
       cause,

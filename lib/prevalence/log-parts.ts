@@ -6,28 +6,28 @@ import type { LogRequest } from './storage.js';
 /** Options of `atomStorage`. */
 export interface AtomStorageOptions {
   /** Where snapshots are stored. @defaultValue as items of the same table */
-  readonly snapshots?: SnapshotStore;
+  readonly snapshots?: SnapshotStore | undefined;
   /**
    * The head's item is kept within this many bytes, up to 256 KB. More makes fewer pages and dearer commits.
    * @defaultValue 1024, one write unit
    */
-  readonly headBytesMax?: number;
+  readonly headBytesMax?: number | undefined;
   /**
    * JSON text of the events of one commit, at most, and so of one event; up to 32 MB.
    * @defaultValue 8 MB
    */
-  readonly appendBytesMax?: number;
+  readonly appendBytesMax?: number | undefined;
   /**
    * A snapshot under way of which nothing was heard for so long counts as given up.
    * @defaultValue 1 hour
    */
-  readonly makingMsMax?: number;
+  readonly makingMsMax?: number | undefined;
   /**
    * Writers that have not committed for so long are taken out of the journal by `prune`. One that lives after all goes on under
    * a new name.
    * @defaultValue 1 day
    */
-  readonly writerQuietMs?: number;
+  readonly writerQuietMs?: number | undefined;
 }
 
 export interface LogParts extends LogRequest {

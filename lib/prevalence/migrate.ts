@@ -39,11 +39,14 @@ import { Migration } from './migration.js';
  * ```
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
-  const { from, to } = options;
+  const { from, to, fence = false } = options ?? {};
   if (typeof from?.open !== 'function' || typeof to?.open !== 'function') {
     throw new TypeError('Cannot migrate: from and to must be storages');
   }
   if (from === to) throw new TypeError(`Cannot migrate ${from.name}: from and to are the same storage`);
+  if (typeof fence !== 'boolean' && fence !== 'take-over') {
+    throw new TypeError(`Cannot migrate ${from.name}: fence must be true, false or 'take-over': ${String(fence)}`);
+  }
   options.signal?.throwIfAborted();
   const migration = new Migration(options);
   let report: MigrateReport;

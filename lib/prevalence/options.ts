@@ -122,7 +122,9 @@ export function resolveOptions<S, E, R>(options: PrevaylerOptions<S, E, R>): Set
   const settings = { ...defaults, onWarning: warn, clock: options.storage?.clock, ...given } as Settings<S, E, R>;
   const { storage, initialState, handler, format, mode } = settings;
   const refuse = refuserOf(storage?.name);
-  if (typeof storage?.open !== 'function') refuse(TypeError, 'storage must be one, such as atomStorage(table, name)');
+  if (typeof storage?.open !== 'function') {
+    refuse(TypeError, 'storage must be one, such as fileStorage(directory) or atomStorage(table, name)');
+  }
   if (typeof handler !== 'function') refuse(TypeError, `handler must be a function: ${typeof handler}`);
   if (initialState === undefined) refuse(TypeError, 'initialState must be given; null is one');
   if (typeof format !== 'string' || Buffer.byteLength(format) > 100) {

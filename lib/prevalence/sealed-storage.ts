@@ -32,6 +32,9 @@ import type { Storage } from './storage.js';
  * ```
  */
 export function sealedStorage(storage: Storage, codec: SealingCodec): Storage {
+  if (typeof storage?.open !== 'function') {
+    throw new TypeError('Cannot seal: storage must be one, such as fileStorage(directory) or atomStorage(table, name)');
+  }
   const { name, clock, seals } = storage;
   if (typeof codec !== 'object' || codec === null || !isSealing(codec)) {
     throw new TypeError(`Cannot seal ${name}: codec must be what encrypted or compressed returns: ${typeof codec}`);

@@ -365,7 +365,8 @@ describe('migrate() to a place with something else in it', () => {
 
   it('wrong arguments are refused before anything is sent', async () => {
     const from = transientStorage();
-    for (const wrong of [{ from, to: from }, { from }, { to: from }, { from: {}, to: from }]) {
+    const mistyped = { from, to: transientStorage(), fence: 'takeover' };
+    for (const wrong of [{ from, to: from }, { from }, { to: from }, { from: {}, to: from }, undefined, mistyped]) {
       expect(await errorOf(migrate(wrong as { from: Storage; to: Storage }))).toBeInstanceOf(TypeError);
     }
   });

@@ -31,12 +31,15 @@ describe('a sealed system in a table', () => {
 });
 
 describe('sealedStorage()', () => {
-  it('refuses what seals nothing, what has a codec already, and what is no codec', () => {
+  it('refuses what seals nothing, what has a codec already, and what is no storage or no codec', () => {
     const storage = transientStorage();
     expect(() => sealedStorage({ ...storage, seals: false }, right)).toThrow(/seals nothing/);
     expect(() => sealedStorage(sealedStorage(storage, right), right)).toThrow(/codec already/);
     for (const codec of [undefined, null, {}, 'x'])
       expect(() => sealedStorage(storage, codec as never)).toThrow(TypeError);
+    for (const none of [undefined, 'till', {}]) {
+      expect(() => sealedStorage(none as never, right)).toThrow(/storage must be one/);
+    }
   });
 
   it('is transparent over a transient storage', async () => {
