@@ -223,6 +223,10 @@ export function requireBucket(
   if (typeof client?.send !== 'function' || typeof client.config !== 'object') {
     throw new TypeError(`Cannot ${action}: client must be an S3Client of @aws-sdk/client-s3`);
   }
+  const { serviceId } = client.config as { readonly serviceId?: unknown };
+  if (serviceId !== undefined && serviceId !== 'S3') {
+    throw new TypeError(`Cannot ${action}: client must be an S3Client, not one of ${String(serviceId)}`);
+  }
   if (typeof bucket !== 'string') throw new TypeError(`Cannot ${action}: bucket must be a string: ${typeof bucket}`);
   // General rules for names of buckets; or the ARN or the alias of an access point.
   if (/^(?:[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|arn:\S{1,1000})$/.test(bucket)) return;

@@ -20,9 +20,9 @@ export interface S3StorageOptions extends S3Place, Omit<AtomStorageOptions, 'hea
    * The head's object is kept within this many bytes, up to 256 KB. More makes fewer pages, and larger PUTs.
    * @defaultValue 16 KB
    */
-  readonly headBytesMax?: number;
+  readonly headBytesMax?: number | undefined;
   /** @defaultValue the system's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 const headBytesMaxDefault: number = 16 * 1_024;

@@ -229,6 +229,8 @@ describe('s3Storage', () => {
       expect(() => open()).toThrow('give client, bucket and prefix in one object');
     }
     expect(() => s3Storage({ ...good, client: {} as never })).toThrow(TypeError);
+    const other = { send: () => {}, config: { serviceId: 'DynamoDB' } };
+    expect(() => s3Storage({ ...good, client: other })).toThrow(/not one of DynamoDB/);
     expect(() => s3Storage({ ...good, bucket: undefined as never })).toThrow(TypeError);
     expect(() => s3Storage({ ...good, bucket: 'Not_A_Bucket' })).toThrow(RangeError);
     expect(() => s3Storage({ ...good, prefix: 'a//b' })).toThrow(RangeError);
