@@ -29,6 +29,7 @@ export interface DirectoryOptions {
   readonly fileSystem: FileSystem;
   readonly machine: Machine;
   readonly directory: string;
+  /** Says since when it is held: that of the place, as the clock of a system may be made. */
   readonly clock: Clock;
   readonly takeOver: boolean;
   readonly label: string;

@@ -2,7 +2,7 @@
 import { LeydenError } from '../errors.js';
 
 /**
- * `not-a-directory`: a file has the name; `foreign`: it is full of other things; `denied`, `full`, `missing`: as the system says; `failed`:
+ * `not-a-directory`: a file has the name, or nothing can have it; `foreign`: it is full of other things; `denied`, `full`, `missing`: as the system says; `failed`:
  * the system failed in another way, or what it did is not known.
  */
 export type DirectoryReason = 'not-a-directory' | 'foreign' | 'denied' | 'full' | 'missing' | 'failed';
@@ -124,6 +124,8 @@ export function directoryError(directory: string, error: unknown): Error {
 
 const reasons: Readonly<Record<string, DirectoryReason>> = {
   ENOTDIR: 'not-a-directory',
+  ENAMETOOLONG: 'not-a-directory',
+  ELOOP: 'not-a-directory',
   EEXIST: 'not-a-directory',
   EACCES: 'denied',
   EPERM: 'denied',

@@ -23,23 +23,23 @@ export interface FileStorageOptions {
    * container), is taken for dead. One who lives here is never overtaken.
    * @defaultValue false
    */
-  readonly takeOver?: boolean;
+  readonly takeOver?: boolean | undefined;
   /**
    * From how many bytes on a file of the journal is followed by another one.
    * @defaultValue 64 MB
    */
-  readonly journalBytesMax?: number;
+  readonly journalBytesMax?: number | undefined;
   /**
    * JSON text of the events of one commit, at most, and so of one event; up to 32 MB.
    * @defaultValue 32 MB
    */
-  readonly appendBytesMax?: number;
+  readonly appendBytesMax?: number | undefined;
   /** @defaultValue the system's */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** The files of this machine, or what stands for them in a specification. @defaultValue `node:fs` */
-  readonly fileSystem?: FileSystem;
+  readonly fileSystem?: FileSystem | undefined;
   /** What tells processes apart. @defaultValue this machine */
-  readonly machine?: Machine;
+  readonly machine?: Machine | undefined;
 }
 
 const appendBytesLimit: number = 32 * 1_024 * 1_024;
@@ -77,8 +77,9 @@ const journalBytesMin = 1_024;
  * ```
  */
 export function fileStorage(directory: string, options: FileStorageOptions = {}): Storage {
-  if (typeof directory !== 'string' || directory === '') {
-    throw new TypeError('Cannot keep a system in files: directory must be a path');
+  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
+    const given = JSON.stringify(directory);
+    throw new TypeError(`Cannot keep a system in files: directory must be a path, as a string: ${given}`);
   }
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`Cannot keep a system in files: options must be an object: ${String(options)}`);
@@ -91,8 +92,8 @@ export function fileStorage(directory: string, options: FileStorageOptions = {})
   const { journalBytesMax = journalBytesDefault, appendBytesMax = appendBytesLimit } = options;
   requireWithin('journalBytesMax', journalBytesMax, journalBytesMin, Number.MAX_SAFE_INTEGER);
   requireWithin('appendBytesMax', appendBytesMax, 1_024, appendBytesLimit);
-  const hub = new Hub({ ...options, journalBytesMax, appendBytesMax, directory: path.resolve(directory) });
   const { clock = systemClock } = options;
+  const hub = new Hub({ ...options, clock, journalBytesMax, appendBytesMax, directory: path.resolve(directory) });
   return { name: hub.directory, clock, seals: true, open: (request) => hub.log(request) };
 }
 
@@ -101,7 +102,8 @@ function requireWithin(name: string, value: number, min: number, max: number): v
   throw new RangeError(`Cannot keep a system in files: ${name} must be a whole number from ${min} to ${max}: ${value}`);
 }
 
-interface HubOptions extends Omit<FileStorageOptions, 'clock'> {
+interface HubOptions extends FileStorageOptions {
+  readonly clock: Clock;
   readonly directory: string;
   readonly journalBytesMax: number;
   readonly appendBytesMax: number;
@@ -149,8 +151,8 @@ class Hub {
   }
 
   /** Opens the directory, or shares it with those who have it open. */
-  async #enter({ format: label, codec, clock, onWarning }: LogRequest): Promise<Directory> {
-    const { takeOver = false, machine = thisMachine, journalBytesMax } = this.#options;
+  async #enter({ format: label, codec, onWarning }: LogRequest): Promise<Directory> {
+    const { takeOver = false, machine = thisMachine, journalBytesMax, clock } = this.#options;
     this.#users += 1;
     try {
       this.#opened ??= this.#left.then(() =>

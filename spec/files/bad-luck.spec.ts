@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { compressed, encrypted, keyRing } from '../../lib/codec/index.js';
-import { fileStorage } from '../../lib/files/index.js';
+import { systemClock } from '../../lib/engine/index.js';
+import { fileStorage, type HolderFacts } from '../../lib/files/index.js';
 import { openPrevayler, type Prevayler, sealedStorage } from '../../lib/prevalence/index.js';
 import { type DiskImage, type FileFault, ModelledDisk } from '../support/modelled-file-system.js';
 import { type Entry, errorOf, type Ledger, ledger } from '../support/prevalent.js';
@@ -42,23 +43,26 @@ describe('fileStorage()', () => {
   it.each([
     ['', {}],
     [undefined, {}],
+    [new URL('file:///d'), {}],
+    ['d\0', {}],
     ['d', { journalBytesMax: 0 }],
     ['d', { appendBytesMax: 64 * 1_024 * 1_024 }],
     ['d', { appendBytesMax: 1.5 }],
     ['d', null as unknown as object],
     ['d', { takeOver: 'false' }],
   ])('refuses wrong arguments: %p %p', (name, options) => {
-    expect(() => fileStorage(name as string, options)).toThrow(/Cannot keep a system in files/);
+    expect(() => fileStorage(name as unknown as string, options)).toThrow(/Cannot keep a system in files/);
   });
 
-  it('a path that is a file is refused, and the file is as it was', async () => {
+  it('a path that is a file, below one, or too long is refused, and the file is as it was', async () => {
     const name = newPath();
     writeFileSync(name, 'mine');
     expect(await errorOf(open(name))).toMatchObject({
       ...{ code: 'ERR_DIRECTORY', reason: 'not-a-directory', outcome: 'not-done', directory: name },
     });
-    const below = path.join(name, 'below');
-    expect(await errorOf(open(below))).toMatchObject({ code: 'ERR_DIRECTORY', reason: 'not-a-directory' });
+    for (const never of [path.join(name, 'below'), path.join(place, 'x'.repeat(300))]) {
+      expect(await errorOf(open(never))).toMatchObject({ code: 'ERR_DIRECTORY', reason: 'not-a-directory' });
+    }
     expect(readFileSync(name, 'utf8')).toBe('mine');
   });
 
@@ -75,6 +79,14 @@ describe('fileStorage()', () => {
     await one.handle(1);
     await one.close();
     expect(readdirSync(fresh).sort()).toEqual(['.DS_Store', 'journal-0000000001', 'lost+found']);
+  });
+
+  it('who holds it says since when by the clock of the place, whatever the system’s clock says', async () => {
+    const name = newPath();
+    const one = await open(name, { clock: { ...systemClock, now: () => 1 } });
+    const { holder } = await errorOf(open(name));
+    expect((holder as HolderFacts).since).toBeGreaterThan(1);
+    await one.close();
   });
 
   it('foreign files that come later are left alone', async () => {
