@@ -121,6 +121,14 @@ export const statesAndParts = [
     'rests for longer',
   ),
   mutant(
+    'pace: slices stay short beside those who take all the time',
+    'lib/snapshot/pace.ts',
+    'this.#sliceMs = Math.max(this.#leastMs, shareMs);',
+    '',
+    'spec/snapshot/pace.spec.ts',
+    'an eighth',
+  ),
+  mutant(
     'decoder: the digest is not compared',
     'lib/snapshot/state-decoder.ts',
     'if (!digest.equals(payload))',
