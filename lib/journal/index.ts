@@ -4,8 +4,8 @@
  * @module
  */
 export type { Appended, Base, Batch, Draft, PreparedBody } from './batch.js';
-export type { BodyRef, Commit, Mark } from './commit.js';
 export { chainAfter } from './chain.js';
+export type { BodyRef, Commit, Mark } from './commit.js';
 export { Cursor, type CursorFacts, cursorAtStart } from './cursor.js';
 export {
   AppendTooLargeError,
@@ -24,8 +24,8 @@ export { type HoldOptions, Journal, type JournalOptions } from './journal.js';
 export { journalKeys } from './keys.js';
 export type { Position } from './protocol.js';
 export type { ReadCommit, ReadFrom } from './reader.js';
+export { Right } from './right.js';
 export type { Floor } from './spiller.js';
 export type { SweepRange, SweepReport } from './sweeper.js';
 export { appendTogether, type TogetherEntry, type TogetherOptions } from './together.js';
-export { Right } from './right.js';
 export { settledBy, WaitingCall, type WaitingFacts } from './waiting-call.js';
