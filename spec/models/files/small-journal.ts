@@ -7,7 +7,7 @@
  * then appends. A writer acknowledges a record when it is synced and the directory is still its own.
  */
 import path from 'node:path';
-import type { FileSystem } from '../../../lib/files/file-system.js';
+import type { FileSystem, OpenFile } from '../../../lib/files/file-system.js';
 import { type Holding, takeDirectory } from '../../../lib/files/holder.js';
 import type { Machine } from '../../../lib/files/machine.js';
 import type { Program, Run } from './schedules.js';
@@ -70,13 +70,13 @@ function writer(
       epochAbove: async () => epochOf(await numbers(fileSystem)),
     });
     const begun = await beginFile(fileSystem, name, holding, early, bug);
-    if (begun !== undefined) await append(fileSystem, begun, { name, appends }, holding, acknowledged, bug);
+    if (begun !== undefined) await append(begun, { name, appends }, holding, acknowledged, bug);
     if (releases) await holding.release();
   };
 }
 
 interface Begun {
-  readonly file: string;
+  readonly file: OpenFile;
   readonly records: readonly string[];
 }
 
@@ -102,12 +102,11 @@ async function beginFile(
     const text = `${number} of ${holding.epoch} up to ${sealed}\n${carried === undefined ? '' : lineOf(carried)}`;
     await opened.write(Buffer.from(text), 0);
     await opened.syncData();
-    await opened.close();
     try {
       if (bug === 'moves its file into the place of another') await fileSystem.rename(part, pathOf(number));
       else await fileSystem.link(part, pathOf(number));
       await fileSystem.syncDirectory(directory);
-      return { file: pathOf(number), records };
+      return { file: opened, records };
     } catch {
       const again = await read(fileSystem);
       journal = bug === 'does not read again what was there first' ? { ...journal, last: again.last } : again;
@@ -118,21 +117,19 @@ async function beginFile(
 }
 
 async function append(
-  fileSystem: FileSystem,
   { file, records }: Begun,
   { name, appends }: Pick<WriterPlan, 'name' | 'appends'>,
   holding: Holding,
   acknowledged: Acknowledged[],
   bug: JournalBug | undefined,
 ): Promise<void> {
-  const opened = await fileSystem.open(file);
   const history = [...records];
   for (let n = 1; n <= appends; n += 1) {
     const wasMine = holding.isMine();
-    const at = await opened.size();
+    const at = await file.size();
     history.push(`${name}${n}`);
-    await opened.write(Buffer.from(lineOf(`${name}${n}`)), at);
-    await opened.syncData();
+    await file.write(Buffer.from(lineOf(`${name}${n}`)), at);
+    await file.syncData();
     const isMine = bug === 'looks before it writes' ? wasMine : holding.isMine();
     if (!isMine && bug !== 'acknowledges without a look') return;
     acknowledged.push({ history: [...history] });
