@@ -69,20 +69,42 @@ interface Row {
   readonly destination: string;
 }
 
-let landings: readonly Omit<Landing, 'type' | 'flight'>[] | undefined;
+let rows: readonly Omit<Landing, 'type' | 'flight'>[] | undefined;
 
 /** The landing with this number. */
 export function landing(flight: number): Landing {
-  landings ??= readRows();
-  return { type: 'flight-landed', flight, ...(landings[flight % landings.length] as Omit<Landing, 'type' | 'flight'>) };
+  rows ??= readRows();
+  return { type: 'flight-landed', flight, ...(rows[flight % rows.length] as Omit<Landing, 'type' | 'flight'>) };
+}
+
+/**
+ * One landing after the other, for a closed loop of `callers`. Wrong is an answer that does not hold more flights than the caller's last.
+ */
+export function landings<Answer extends { readonly flights: number }>(
+  callers: number,
+  handle: (event: Landing) => Promise<Answer>,
+): { op(): Promise<Answer>; judge(caller: number, answer: Answer): true | 'wrong' } {
+  const last = new Array<number>(callers).fill(0);
+  let next = 0;
+  return {
+    op: () => {
+      next += 1;
+      return handle(landing(next - 1));
+    },
+    judge(caller, { flights }) {
+      const isMore = flights > (last[caller] as number);
+      last[caller] = flights;
+      return isMore || 'wrong';
+    },
+  };
 }
 
 const aircraftCount = 4_000;
 
 function readRows(): Omit<Landing, 'type' | 'flight'>[] {
   const file = new URL('../data/flights-20k.json', import.meta.resolve('vega-datasets'));
-  const rows: readonly Row[] = JSON.parse(readFileSync(file, 'utf8'));
-  return rows.map(({ date, delay, distance, origin, destination }, at) => ({
+  const read: readonly Row[] = JSON.parse(readFileSync(file, 'utf8'));
+  return read.map(({ date, delay, distance, origin, destination }, at) => ({
     scheduledAt: `${date.replaceAll('/', '-').replace(' ', 'T')}:00Z`,
     origin,
     destination,

@@ -5,15 +5,9 @@ import { openPrevayler } from '../../lib/prevalence/index.js';
 import { s3Storage } from '../../lib/s3/index.js';
 import { startFaultProxy } from '../../lib/testing/index.js';
 import type { Conduct } from '../support/s3/conduct.js';
-import { mishaps, registerBench, type S3Bench } from './s3-place.js';
+import { mishaps, registerBench, type S3Bench, sum } from './s3-place.js';
 
 const bench = registerBench();
-const sum = {
-  initialState: 0,
-  handler: (total: number, n: number) => total + n,
-  follow: false,
-  snapshots: false,
-} as const;
 
 /** Opens a system with a client that no other one has, so that the bucket is probed. */
 async function opening({ client, bucket, prefix }: S3Bench, maxAttempts = 1) {

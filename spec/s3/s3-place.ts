@@ -5,6 +5,14 @@ import { likeS3 } from '../support/s3/conduct.js';
 import { localCredentials } from '../support/s3/endpoints.js';
 import { type S3StandIn, startS3StandIn } from '../support/s3-stand-in.js';
 
+/** A system that adds up. */
+export const sum: {
+  readonly initialState: 0;
+  readonly handler: (total: number, n: number) => number;
+  readonly follow: false;
+  readonly snapshots: false;
+} = { initialState: 0, handler: (total, n) => total + n, follow: false, snapshots: false };
+
 export interface S3Bench {
   readonly server: S3StandIn;
   readonly bucket: string;

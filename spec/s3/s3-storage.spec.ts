@@ -5,15 +5,9 @@ import { compressed } from '../../lib/codec/index.js';
 import { openPrevayler, type PrevaylerOptions, type Storage, sealedStorage } from '../../lib/prevalence/index.js';
 import { deleteS3Storage, s3SnapshotStore, s3Storage } from '../../lib/s3/index.js';
 import { noise, range } from '../support/prevalent.js';
-import { mishaps, registerBench } from './s3-place.js';
+import { mishaps, registerBench, sum } from './s3-place.js';
 
 const bench = registerBench();
-const sum = {
-  initialState: 0,
-  handler: (total: number, n: number) => total + n,
-  follow: false,
-  snapshots: false,
-} as const;
 
 /** A system of its own; its client has probed the bucket. */
 async function place() {

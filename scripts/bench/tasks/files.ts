@@ -9,7 +9,7 @@ import { type Commit, chainAfter } from '../../../lib/journal/index.js';
 import { openPrevayler, type Prevayler, type Storage, sealedStorage } from '../../../lib/prevalence/index.js';
 import { LineFile, parseLines } from '../baselines/line-file.js';
 import { countedFiles, gatheringFiles } from '../file-systems.js';
-import { type Board, emptyBoard, type Landing, land, landing } from '../flights.js';
+import { type Board, emptyBoard, type Landing, land, landing, landings } from '../flights.js';
 import { closedLoop, noCounts, type Sample } from '../sample.js';
 
 export type FileWay = 'ours' | 'ours, never synced' | 'ours, sealed' | 'a sync per event' | 'never synced';
@@ -40,20 +40,10 @@ export async function fileEvents({
 }): Promise<Sample> {
   await rm(directory, { recursive: true, force: true });
   const { handle, counts, close } = await openWay(way, directory);
-  const last = new Array<number>(callers).fill(0);
-  let next = 0;
   try {
     return await closedLoop({
       ...{ callers, forMs, counts },
-      op: () => {
-        next += 1;
-        return handle(landing(next - 1));
-      },
-      judge(caller, { flights }) {
-        const isMore = flights > (last[caller] as number);
-        last[caller] = flights;
-        return isMore || 'wrong';
-      },
+      ...landings(callers, handle),
     });
   } finally {
     await close();

@@ -4,7 +4,7 @@ import { compressed, encrypted, keyRing } from '../../../lib/codec/index.js';
 import { openPrevayler, sealedStorage } from '../../../lib/prevalence/index.js';
 import { s3Storage } from '../../../lib/s3/index.js';
 import { startS3StandIn } from '../../../spec/support/s3-stand-in.js';
-import { type Board, emptyBoard, type Landing, land, landing } from '../flights.js';
+import { type Board, emptyBoard, type Landing, land, landings } from '../flights.js';
 import { type Counts, closedLoop, noCounts, type Sample } from '../sample.js';
 
 export type BucketWay = 'ours' | 'ours, sealed' | 'an object per event';
@@ -32,21 +32,11 @@ export async function bucketEvents({
     return { ...noCounts, requests: standIn.requests.length, commits: puts.length, bytesWritten };
   };
   const { handle, close } = await (way === 'an object per event' ? openObjects(client) : openOurs(client, way));
-  const last = new Array<number>(callers).fill(0);
-  let next = 0;
   try {
     return await closedLoop({
       ...{ callers, counts },
       ...length,
-      op: () => {
-        next += 1;
-        return handle(landing(next - 1));
-      },
-      judge(caller, { flights }) {
-        const isMore = flights > (last[caller] as number);
-        last[caller] = flights;
-        return isMore || 'wrong';
-      },
+      ...landings(callers, handle),
     });
   } finally {
     await close();
