@@ -182,8 +182,8 @@ export const filesFaults = [
     holder,
     'await file.syncData();',
     '',
-    crashes,
-    unsyncedName,
+    holders,
+    'a loss of power can not take',
   ),
   mutant(
     'files, faults: a link that was made and told as failed stays',

@@ -6,10 +6,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { seededRandom } from '../../lib/engine/index.js';
 import type { FileSystem } from '../../lib/files/file-system.js';
 import { type TakeRequest, takeDirectory } from '../../lib/files/holder.js';
 import type { HolderIdentity, Life, Machine } from '../../lib/files/machine.js';
 import { nodeFileSystem } from '../../lib/files/node-file-system.js';
+import { ModelledDisk } from '../support/modelled-file-system.js';
+import { imagesAfter, momentsOf } from '../support/power-loss.js';
 import { errorOf } from '../support/prevalent.js';
 
 let folder: string;
@@ -143,6 +146,18 @@ describe('takeDirectory()', () => {
     await first.release();
     expect(slow.isMine()).toBe(true);
     await slow.release();
+  });
+
+  it('has its name only when a loss of power can not take what stands in it', async () => {
+    const disk = new ModelledDisk();
+    await take(1, 'dead', { fileSystem: disk.fileSystem(), directory: '/d' });
+    for (const moment of momentsOf(disk.start, disk.log)) {
+      for (const image of imagesAfter(moment, seededRandom(1), 5)) {
+        // Nobody who can be judged is unknown.
+        const next = await take(2, 'dead', { fileSystem: new ModelledDisk(image).fileSystem(), directory: '/d' });
+        expect(next.isMine()).toBe(true);
+      }
+    }
   });
 
   it('fails with what the system says, and holds nothing then', async () => {
