@@ -162,9 +162,12 @@ for (const row of engines.filter((one) => one.name !== 'aws')) {
         { ...seed, numRuns },
       );
       console.log(`${row.name}: ${JSON.stringify(tally)}`);
-      expect(tally.applied).toBeGreaterThan(numRuns / 20);
-      if (numRuns >= 1_000)
+      expect(tally.applied).toBeGreaterThan(0);
+      // What of few runs comes to which end is luck.
+      if (numRuns >= 1_000) {
+        expect(tally.applied).toBeGreaterThan(numRuns / 20);
         expect(Math.min(tally.failed, tally.elsewhere, tally.declined)).toBeGreaterThan(numRuns / 100);
+      }
     }, 60_000);
   });
 }
