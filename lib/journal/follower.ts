@@ -153,10 +153,11 @@ export class Follower {
       const { place } = this.#cursor;
       let image = await this.#options.head.deref({ consistency, signal });
       // A read that may be behind proves no loss.
-      if (image === undefined && consistency === 'eventual' && this.#cursor.place > 0) {
+      if (image === undefined && consistency === 'eventual' && place > 0) {
         image = await this.#options.head.deref({ signal });
       }
-      if (image === undefined) return this.#requireNone();
+      // Another look may have found the first commit while this one was on its way.
+      if (image === undefined) return this.#requireNone(place);
       this.accept(image);
       // Any other does: what is known here was in the head before it began.
       if (consistency === 'strong' && image.place < place) this.#fail('gap', image);
@@ -303,9 +304,9 @@ export class Follower {
   }
 
   /** There is no head: right before the first commit, a loss after it. */
-  #requireNone(): void {
+  #requireNone(place: number): void {
     const { name, keys } = this.#options;
-    const { place, seq } = this.#cursor;
+    const { seq } = this.#cursor;
     if (place > 0) throw new JournalGapError(name, { key: keys.head, reason: 'missing', from: seq, to: seq });
   }
 }

@@ -215,6 +215,14 @@ export const journals = [
     'was put back',
   ),
   mutant(
+    'journal: a look that began before the first commit finds a loss',
+    'lib/journal/follower.ts',
+    'return this.#requireNone(place);',
+    'return this.#requireNone(this.#cursor.place);',
+    journalReader,
+    'another look found the first commit',
+  ),
+  mutant(
     'journal: a later format of the head is read',
     'lib/journal/heads.ts',
     'if (format !== journalFormat) {',

@@ -585,3 +585,30 @@ describe('working ahead', () => {
     expect(most).toBeLessThanOrEqual(16 * megabyte);
   });
 });
+
+describe('a look that found no head yet', () => {
+  it('is no loss if another look found the first commit meanwhile', async () => {
+    let tell: () => void = () => {};
+    const told = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    let gets = 0;
+    const engine = overridden(bench.memory, {
+      get: async (request, sending) => {
+        gets += 1;
+        const isFirst = gets === 1;
+        const found = await bench.memory.get(request, sending);
+        if (isFirst) await told;
+        return found;
+      },
+    });
+    const one = openJournal(bench, { ...options, engine });
+    const look = one.journal.catchUp('strong');
+    await add(writer, [event('first')]);
+    await one.journal.catchUp('eventual');
+    expect(gets).toBe(2);
+    tell();
+    await look;
+    expect(one.journal.cursor.seq).toBe(1);
+  });
+});
