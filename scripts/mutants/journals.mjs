@@ -201,7 +201,7 @@ export const journals = [
   mutant(
     'journal: an eventual read proves a loss',
     'lib/journal/follower.ts',
-    "if (image === undefined && consistency === 'eventual' && this.#cursor.place > 0) {",
+    "if (image === undefined && consistency === 'eventual' && place > 0) {",
     'if (image === null) {',
     journalReader,
     'from before the journal',
