@@ -122,23 +122,26 @@ describe('a directory that was taken over', () => {
     await recovering;
   });
 
-  it('while it makes a file: the number goes to who is first, and the other opens anew', async () => {
-    const disk = new ModelledDisk();
-    const door = gate(({ name, path }) => name === 'link' && path.includes('journal'));
-    const one = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1e9 });
-    await one.log.recover();
-    await one.append(1, 1);
-    await one.log.snapshot({ due: false });
-    door.set();
-    const append = errorOf(one.append(1, 1));
-    await door.reached;
-    const other = await opened(disk);
-    await other.append(1, 1);
-    door.pass();
-    expect(await append).toMatchObject({ outcome: 'not-done' });
-    await other.append(1, 1);
-    expect((await opened(disk)).last).toBe(3);
-  });
+  it.each(['create', 'link'])(
+    'while it makes a file (%s): the number goes to who is first, and the other opens anew',
+    async (step) => {
+      const disk = new ModelledDisk();
+      const door = gate(({ name, path }) => name === step && path.includes('journal'));
+      const one = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1e9 });
+      await one.log.recover();
+      await one.append(1, 1);
+      await one.log.snapshot({ due: false });
+      door.set();
+      const append = errorOf(one.append(1, 1));
+      await door.reached;
+      const other = await opened(disk);
+      await other.append(1, 1);
+      door.pass();
+      expect(await append).toMatchObject({ outcome: 'not-done' });
+      await other.append(1, 1);
+      expect((await opened(disk)).last).toBe(3);
+    },
+  );
 
   it('twice: each goes on from the one before', async () => {
     const disk = new ModelledDisk();
