@@ -23,7 +23,7 @@ import { JournalFiles, Vanished } from './journal-files.js';
 import type { JournalFacts, JournalPoint } from './journal-header.js';
 import { type JournalEnd, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
 import type { Machine } from './machine.js';
-import { isNoRoom } from './write-all.js';
+import { codeOf, isNoRoom, removeIfThere } from './system-code.js';
 
 export interface DirectoryOptions {
   readonly fileSystem: FileSystem;
@@ -253,7 +253,8 @@ export class Directory {
       this.files.add(this.#file.header);
     } catch (error) {
       const hasFailed = this.#failed !== undefined;
-      if (isInDoubt) this.#fail(isTaken(error) ? new Error('one who held it before was late, and made a file') : error);
+      if (isInDoubt)
+        this.#fail(codeOf(error) === 'EEXIST' ? new Error('one who held it before was late, and made a file') : error);
       // One who was deposed finds what it made swept away, or its number taken.
       if (!hasFailed && !this.#isMine()) throw await this.#deposed();
       throw this.#failed ?? directoryError(directory, error);
@@ -347,15 +348,11 @@ export class Directory {
   async #sweep(): Promise<void> {
     const { fileSystem, directory, onWarning } = this.#options;
     for (const part of this.files.parts) {
-      await fileSystem.remove(path.join(directory, part)).catch((error: unknown) => {
-        if ((error as { code?: unknown }).code !== 'ENOENT') onWarning(directoryError(directory, error));
+      await removeIfThere(fileSystem, path.join(directory, part)).catch((error: unknown) => {
+        onWarning(directoryError(directory, error));
       });
     }
   }
-}
-
-function isTaken(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'EEXIST';
 }
 
 /** The files that there are, and the header of the last one: whether they are of this system is known before anything is written. */

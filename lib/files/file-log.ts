@@ -18,7 +18,6 @@ import {
   type Head,
   type HoldOptions,
   JournalCompactedError,
-  NotWriterError,
   type PreparedBody,
   type ReadCommit,
   Right,
@@ -64,10 +63,14 @@ export class FileLog implements Log {
   readonly #right: Right;
   #parts: LogParts | undefined;
   #position: JournalPosition = positionAtStart;
+  /** What the consumer holds, where it is more than what was read. */
+  #skipTo: Loaded['point'] = positionAtStart;
   #seqWanted = 0;
   /** Number of the last commit from here. */
   #n = 0;
   #closing: Promise<void> | undefined;
+  /** The last work where there is no turn. */
+  #own: Promise<unknown> = Promise.resolve();
   readonly #stop = new AbortController();
 
   constructor(options: FileLogOptions) {
@@ -141,25 +144,11 @@ export class FileLog implements Log {
   }
 
   async hold({ takeOver = false }: HoldOptions): Promise<void> {
-    const { instance: writer } = this;
-    await this.append({
-      claims: true,
-      decide: ({ image, time }) => {
-        if (image.holder !== undefined && !takeOver) {
-          const reason = 'another instance holds it alone';
-          throw new NotWriterError(this.#options.name, reason, image.holder.writer, image.epoch);
-        }
-        return { text: '', count: 0, holds: { epoch: image.epoch + 1, holder: { writer, since: time } } };
-      },
-    });
+    await this.append(this.#right.claim(takeOver));
   }
 
   async release(): Promise<void> {
-    await this.append({
-      claims: true,
-      decide: ({ image: { epoch, holder } }) =>
-        holder?.writer === this.instance ? { text: '', count: 0, holds: { epoch, holder: undefined } } : undefined,
-    });
+    await this.append(this.#right.giveUp());
     this.#right.forget();
   }
 
@@ -241,8 +230,6 @@ export class FileLog implements Log {
     return this.#unlessStopped(directory === undefined ? this.#alone(work) : directory.turn(work));
   }
 
-  #own: Promise<unknown> = Promise.resolve();
-
   /** One fold at a time, where there is no turn. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#own.then(work);
@@ -272,9 +259,6 @@ export class FileLog implements Log {
     this.#skipTo = point;
     this.#seqWanted = Math.max(this.#seqWanted, point.seq);
   }
-
-  /** What the consumer holds, where it is more than what was read. */
-  #skipTo: Loaded['point'] = positionAtStart;
 
   /** Folds up to the end. */
   async #fold(parts: LogParts, signal?: AbortSignal): Promise<void> {

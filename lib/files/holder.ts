@@ -20,6 +20,7 @@ import { DirectoryHeldError, type HolderFacts } from './errors.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import type { HolderIdentity, Machine } from './machine.js';
 import { nameOf, parseName } from './names.js';
+import { codeOf, isNotThere, removeIfThere } from './system-code.js';
 import { writeAll } from './write-all.js';
 
 export interface TakeRequest {
@@ -114,7 +115,7 @@ async function readHolder(
   try {
     file = await fileSystem.open(pathOf(directory, epoch));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 'gone';
+    if (isNotThere(error)) return 'gone';
     throw error;
   }
   try {
@@ -148,7 +149,7 @@ async function claim(request: TakeRequest, epoch: number): Promise<Holding | und
     // Also when the link was made and told as failed.
     await holding.release().catch(() => {});
     // A part that is gone was taken for one of the dead by who holds the directory now.
-    if (codeOf(error) === 'EEXIST' || codeOf(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'EEXIST' || isNotThere(error)) return undefined;
     throw error;
   } finally {
     await removeIfThere(fileSystem, part).catch(() => {});
@@ -195,16 +196,6 @@ class LinkedHolding implements Holding {
   }
 }
 
-async function removeIfThere(fileSystem: FileSystem, name: string): Promise<void> {
-  await fileSystem.remove(name).catch((error: unknown) => {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  });
-}
-
 function pathOf(directory: string, epoch: number): string {
   return path.join(directory, nameOf('holder', epoch));
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { readonly code?: unknown } | null)?.code;
 }

@@ -17,7 +17,8 @@ import { encodeHeader, type JournalFacts, type JournalHeader, saltBytes } from '
 import { nameOf, partOf } from './names.js';
 import { frame, recordKinds } from './record.js';
 import { sealBody } from './sealing.js';
-import { isNoRoom, writeAll } from './write-all.js';
+import { isNoRoom } from './system-code.js';
+import { writeAll } from './write-all.js';
 
 /** A commit on its way into a file. */
 export interface Entry {

@@ -10,9 +10,10 @@ import path from 'node:path';
 import type { SealingCodec } from '../codec/index.js';
 import { JournalFormatError } from '../journal/index.js';
 import { directoryError, JournalDamagedError } from './errors.js';
-import type { FileSystem } from './file-system.js';
+import type { FileSystem, OpenFile } from './file-system.js';
 import { decodeHeader, headerBytesMax, type JournalHeader } from './journal-header.js';
 import { type FileKind, isNothing, isPart, nameOf, parseName } from './names.js';
+import { isNotThere } from './system-code.js';
 
 export interface JournalFilesOptions {
   readonly fileSystem: FileSystem;
@@ -167,8 +168,18 @@ export class JournalFiles {
     return found;
   }
 
+  /** @throws {Vanished}, {@link JournalDamagedError} when it is not there; {@link DirectoryError} */
+  async open(number: number): Promise<OpenFile> {
+    const { fileSystem, directory } = this.options;
+    try {
+      return await fileSystem.open(this.pathOf('journal', number));
+    } catch (error) {
+      throw isNotThere(error) ? await this.#gone(number) : directoryError(directory, error);
+    }
+  }
+
   /** What it means that a file of the journal can't be found: it was pruned, or its name leads nowhere. */
-  async gone(number: number): Promise<Error> {
+  async #gone(number: number): Promise<Error> {
     if (!(await this.isListed('journal', number))) return new Vanished(number);
     const detail = 'its name is there and leads nowhere';
     return new JournalDamagedError(this.pathOf('journal', number), 'missing', detail);
@@ -183,15 +194,14 @@ export class JournalFiles {
     try {
       return await fileSystem.list(directory);
     } catch (error) {
-      if ((error as { code?: unknown }).code === 'ENOENT') return [];
+      if (isNotThere(error)) return [];
       throw directoryError(directory, error);
     }
   }
 
   async #beginningOf(number: number): Promise<Buffer> {
-    const { fileSystem, directory } = this.options;
+    const file = await this.open(number);
     try {
-      const file = await fileSystem.open(this.pathOf('journal', number));
       try {
         const bytes = Buffer.alloc(Math.min(await file.size(), headerBytesMax));
         return bytes.subarray(0, await file.read(bytes, 0));
@@ -199,8 +209,7 @@ export class JournalFiles {
         await file.close();
       }
     } catch (error) {
-      if ((error as { code?: unknown }).code === 'ENOENT') throw await this.gone(number);
-      throw directoryError(directory, error);
+      throw directoryError(this.options.directory, error);
     }
   }
 

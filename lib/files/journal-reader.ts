@@ -12,7 +12,7 @@
 import { DecodeError } from '../codec/index.js';
 import { isLeydenError } from '../errors.js';
 import type { DecodedCommit } from './commit-record.js';
-import { directoryError, JournalDamagedError } from './errors.js';
+import { JournalDamagedError } from './errors.js';
 import type { OpenFile } from './file-system.js';
 import { type JournalFiles, Vanished } from './journal-files.js';
 import type { JournalHeader, JournalPoint } from './journal-header.js';
@@ -158,23 +158,13 @@ class FileReading {
 
   async *read(signal: AbortSignal | undefined): AsyncGenerator<FoundBatch> {
     if (this.#position.offset === this.#to) return;
-    const file = await this.#open();
+    const file = await this.#files.open(this.#header.number);
     try {
       yield* this.#chunks(file, signal);
     } finally {
       await this.#ahead?.settled();
       // What was only read has lost nothing when closing it fails.
       await file.close().catch(() => {});
-    }
-  }
-
-  async #open(): Promise<OpenFile> {
-    const { fileSystem, directory } = this.#files.options;
-    try {
-      return await fileSystem.open(this.#path);
-    } catch (error) {
-      if ((error as { code?: unknown }).code === 'ENOENT') throw await this.#files.gone(this.#header.number);
-      throw directoryError(directory, error);
     }
   }
 

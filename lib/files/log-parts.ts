@@ -9,6 +9,7 @@ import { type JournalPoint, noPoint } from './journal-header.js';
 import type { JournalPosition } from './journal-reader.js';
 import { nameOf } from './names.js';
 import { openSnapshotFile, type SnapshotFacts, type SnapshotFileReader } from './snapshot-file.js';
+import { isNotThere } from './system-code.js';
 
 export interface LogParts extends LogRequest {
   /** The directory, which is the name of the system in messages as well. */
@@ -47,7 +48,7 @@ export async function openSnapshot(
   try {
     return await openSnapshotFile(fileSystem, files.pathOf('snapshot', place), codec);
   } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ENOENT') throw directoryError(name, error);
+    if (!isNotThere(error)) throw directoryError(name, error);
     if (!(await files.isListed('snapshot', place))) return undefined;
     throw new SnapshotDamagedError('damaged', 'its name is there and leads nowhere', { id: nameOf('snapshot', place) });
   }

@@ -22,6 +22,7 @@ import { type JournalPoint, noPoint } from './journal-header.js';
 import { type JournalPosition, readJournal } from './journal-reader.js';
 import { factsOf, type LogParts, openSnapshot, positionAt } from './log-parts.js';
 import type { SnapshotFacts } from './snapshot-file.js';
+import { codeOf } from './system-code.js';
 
 /** What the parts of a snapshot hold. */
 export interface SnapshotContent {
@@ -140,16 +141,12 @@ async function readContent(
     return { captured: content.captured, facts };
   } catch (error) {
     // What does not come from the snapshot comes from the disk under it.
-    if (!isReadFailure(error)) throw error;
+    if (codeOf(error) !== 'EIO') throw error;
     const detail = `it can not be read (${(error as Error).message})`;
     throw new SnapshotDamagedError('damaged', detail, { id: files.pathOf('snapshot', place) }, error);
   } finally {
     await file.close();
   }
-}
-
-function isReadFailure(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'EIO';
 }
 
 /** Parts on their way into a file, and back. */

@@ -16,6 +16,7 @@ import type { LogParts } from './log-parts.js';
 import { keptSnapshots, type SnapshotContent, sealedParts } from './log-recovery.js';
 import { type FileKind, nameOf } from './names.js';
 import { createSnapshotFile, type SnapshotFacts } from './snapshot-file.js';
+import { removeIfThere } from './system-code.js';
 
 /** A state, and what is true of it. */
 export interface Captured {
@@ -127,8 +128,8 @@ export async function pruneFiles(parts: LogParts, directory: Directory): Promise
   return { ...none, kept: files.snapshots.length, snapshotsRemoved: doomed.length, pagesRemoved: old.length };
 
   async function remove(kind: FileKind, number: number): Promise<void> {
-    await fileSystem.remove(path.join(name, nameOf(kind, number))).catch((error: unknown) => {
-      if ((error as { code?: unknown }).code !== 'ENOENT') throw directoryError(name, error);
+    await removeIfThere(fileSystem, path.join(name, nameOf(kind, number))).catch((error: unknown) => {
+      throw directoryError(name, error);
     });
     files.removed(kind, number);
     if (kind === 'snapshot') parts.facts.delete(number);

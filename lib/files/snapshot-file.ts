@@ -14,6 +14,7 @@ import { type SnapshotDamage, SnapshotDamagedError, type SnapshotStore } from '.
 import { checksum } from './checksum.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { nameOf } from './names.js';
+import { removeIfThere } from './system-code.js';
 import { writeAll } from './write-all.js';
 
 /** What a snapshot file says of itself. */
@@ -129,10 +130,8 @@ export async function createSnapshotFile(
       try {
         await close();
       } finally {
-        await fileSystem.remove(part).catch((error: unknown) => {
-          // It has got its name.
-          if ((error as { readonly code?: unknown }).code !== 'ENOENT') throw error;
-        });
+        // Unless it has got its name.
+        await removeIfThere(fileSystem, part);
       }
     },
   };

@@ -13,10 +13,3 @@ export async function writeAll(file: OpenFile, bytes: Uint8Array, position: numb
     written += count;
   }
 }
-
-const noRoomCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-
-/** Whether there was no room: what was to be made then can't have become whole. */
-export function isNoRoom(error: unknown): boolean {
-  return noRoomCodes.has((error as { readonly code?: unknown } | null)?.code);
-}

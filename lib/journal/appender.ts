@@ -34,10 +34,10 @@ const firstWord: Batch = { decide: () => ({ text: '', count: 0 }) };
 export const foreverMs: number = 1e9;
 
 export class Appender {
+  readonly right: Right;
   readonly #options: AppenderOptions;
   readonly #abort = new AbortController();
   readonly #numbers: Numbering;
-  readonly #right: Right;
   readonly #room: HeadRoom;
   readonly #rooms: TurnRooms;
   #appending: Promise<void> = Promise.resolve();
@@ -45,12 +45,12 @@ export class Appender {
   constructor(options: AppenderOptions) {
     this.#options = options;
     this.#numbers = new Numbering(options.name, options.newName);
-    this.#right = new Right(options.name, this.#numbers.id);
+    this.right = new Right(options.name, this.#numbers.id);
     this.#room = new HeadRoom(options);
     this.#rooms = {
       ...options,
       numbers: this.#numbers,
-      right: this.#right,
+      right: this.right,
       room: this.#room,
       prepareAgain: (batch, given) => this.#prepareAgain(batch, given),
     };
@@ -129,11 +129,6 @@ export class Appender {
   /** A turn for a batch. The number is taken now, so that a body that is prepared before this turn comes gets a later one. */
   turn(batch: Batch, body?: PreparedBody): Turn {
     return new Turn(this.#rooms, batch, body ?? this.#numbers.take());
-  }
-
-  /** Writes as anybody again, and not as the one holder. */
-  forgetEpoch(): void {
-    this.#right.forget();
   }
 
   /** Waits for what is under way; with `stop`, gives up on it. */

@@ -21,9 +21,9 @@ import type { Commit } from './commit.js';
 import { textBytesMax } from './commit-text.js';
 import type { Cursor, CursorFacts } from './cursor.js';
 import { Descent } from './descent.js';
-import { AppendTooLargeError, JournalCompactedError, JournalGapError, NotWriterError } from './errors.js';
+import { AppendTooLargeError, JournalCompactedError, JournalGapError, type NotWriterError } from './errors.js';
 import { type Consumer, Follower } from './follower.js';
-import { type Head, type Holder, noChain } from './head.js';
+import { type Head, noChain } from './head.js';
 import { headOptions, sealedHeadOptions } from './heads.js';
 import { type JournalKeys, journalKeys } from './keys.js';
 import { decodePage } from './page.js';
@@ -280,27 +280,14 @@ export class Journal {
    * @throws {NotWriterError} `ERR_NOT_WRITER` when another instance holds the journal and `takeOver` is not set.
    */
   async hold({ takeOver = false }: HoldOptions = {}): Promise<void> {
-    const writer = this.#appender.id;
-    await this.#appender.append({
-      claims: true,
-      decide: ({ image, time }) => {
-        if (image.holder !== undefined && !takeOver) {
-          throw new NotWriterError(this.name, 'another instance holds it alone', image.holder.writer, image.epoch);
-        }
-        return { text: '', count: 0, holds: { epoch: image.epoch + 1, holder: { writer, since: time } } };
-      },
-    });
+    await this.#appender.append(this.#appender.right.claim(takeOver));
   }
 
   /** Gives up the right to write alone, if this instance still has it. */
   async release(): Promise<void> {
-    const isMine = (holder: Holder | undefined) => holder?.writer === this.#appender.id;
-    await this.#appender.append({
-      claims: true,
-      decide: ({ image: { epoch, holder } }) =>
-        isMine(holder) ? { text: '', count: 0, holds: { epoch, holder: undefined } } : undefined,
-    });
-    this.#appender.forgetEpoch();
+    const { right } = this.#appender;
+    await this.#appender.append(right.giveUp());
+    right.forget();
   }
 
   /**

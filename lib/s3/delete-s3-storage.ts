@@ -1,7 +1,7 @@
 /** Deleting a system that is not wanted any more: the one place that lists. */
-import { systemClock, systemRandom } from '../engine/index.js';
 import { Bucket, type Listing, requireBucket } from './bucket.js';
 import { deleteObject, reading } from './insisting.js';
+import { systemSources } from './patience.js';
 import { requirePrefix } from './prefix.js';
 import type { S3Place } from './s3-snapshot-store.js';
 
@@ -20,7 +20,6 @@ const ownKey = /^(?:head|snap|page\/\d+|volume\/\d+|body\/[\w-]+\/\d+(?:\/\d+)?|
 /** These go last: while there is a head, what is missing besides is an error, and no new system. */
 const lastKeys = ['snap', 'head'];
 const deletesAtOnce = 16;
-const sources = { clock: systemClock, random: systemRandom };
 
 /**
  * Deletes a system with all its snapshots, or what an interrupted call has left of it. No instance may be open, and none may be opened
@@ -39,7 +38,7 @@ export async function deleteS3Storage(place: S3Place, signal?: AbortSignal): Pro
   const last: Listing['objects'][number][] = [];
   let after: string | undefined;
   do {
-    const page = await reading(sources, signal, (attempt) => bucket.list(root, after, { signal: attempt }));
+    const page = await reading(systemSources, signal, (attempt) => bucket.list(root, after, { signal: attempt }));
     const own = page.objects.filter(({ key }) => ownKey.test(key.slice(root.length)));
     done.foreign += page.objects.length - own.length;
     const isLast = ({ key }: { readonly key: string }) => lastKeys.includes(key.slice(root.length));
@@ -65,7 +64,7 @@ async function deleteAll(
 ): Promise<void> {
   for (let at = 0; at < objects.length; at += deletesAtOnce) {
     const some = objects.slice(at, at + deletesAtOnce);
-    await Promise.all(some.map(({ key }) => deleteObject(bucket, key, sources, signal)));
+    await Promise.all(some.map(({ key }) => deleteObject(bucket, key, systemSources, signal)));
     done.objects += some.length;
     for (const { bytes } of some) done.bytes += bytes;
   }

@@ -1,7 +1,6 @@
 /** Requests that are made again until there is an answer which says something. */
-import { isTransient } from '../engine/index.js';
 import type { Bucket } from './bucket.js';
-import { Passing, persist, type Sources } from './patience.js';
+import { Passing, passing, persist, type Sources } from './patience.js';
 
 /** Reads again after what passes. */
 export function reading<T>(
@@ -9,13 +8,7 @@ export function reading<T>(
   outer: AbortSignal | undefined,
   read: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  return persist(sources, outer, async (signal) => {
-    try {
-      return await read(signal);
-    } catch (error) {
-      throw isTransient(error) || signal.aborted ? new Passing(error) : error;
-    }
-  });
+  return persist(sources, outer, (signal) => passing(signal, read));
 }
 
 /**

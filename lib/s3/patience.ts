@@ -5,13 +5,24 @@
  * given up, and what it was to do may still be done.
  */
 import pRetry from 'p-retry';
-import { after, type Clock, fullJitterMs, onAbort, type Random } from '../engine/index.js';
+import {
+  after,
+  type Clock,
+  fullJitterMs,
+  isTransient,
+  onAbort,
+  type Random,
+  systemClock,
+  systemRandom,
+} from '../engine/index.js';
 
 /** Where time and chance come from. */
 export interface Sources {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+export const systemSources: Sources = { clock: systemClock, random: systemRandom };
 
 /** Thrown within an attempt to have another one. `cause` is what was in the way. */
 export class Passing extends Error {
@@ -58,6 +69,15 @@ export async function persist<T>(
   } catch (error) {
     signal?.throwIfAborted();
     throw error instanceof Passing ? error.cause : error;
+  }
+}
+
+/** Reads within an attempt: what passes, or was given up, is {@link Passing}. */
+export async function passing<T>(signal: AbortSignal, read: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  try {
+    return await read(signal);
+  } catch (error) {
+    throw isTransient(error) || signal.aborted ? new Passing(error) : error;
   }
 }
 

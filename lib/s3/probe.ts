@@ -7,10 +7,9 @@
  *                              GET                       must be what was put      and tell another ETag
  */
 import { randomUUID } from 'node:crypto';
-import { isTransient } from '../engine/index.js';
 import type { Bucket, Found, PutCondition, PutOutcome, S3ClientLike } from './bucket.js';
 import { BucketError } from './errors.js';
-import { limited, Passing, persist, type Sources } from './patience.js';
+import { limited, Passing, passing, persist, type Sources } from './patience.js';
 
 /** Of one length: an ETag that is made of size and time would not tell them apart. */
 const contents = { first: Buffer.from('before'), second: Buffer.from('behind') };
@@ -80,12 +79,8 @@ async function probeWith(bucket: Bucket, key: string, signal: AbortSignal): Prom
   if (requireStored(replaced) === etag) throw ignores(`it tells one ETag of two contents, ${etag}`);
 }
 
-async function found(bucket: Bucket, key: string, signal: AbortSignal): Promise<Found | undefined> {
-  try {
-    return await bucket.get(key, { signal });
-  } catch (error) {
-    throw isTransient(error) ? new Passing(error) : error;
-  }
+function found(bucket: Bucket, key: string, attempt: AbortSignal): Promise<Found | undefined> {
+  return passing(attempt, (signal) => bucket.get(key, { signal }));
 }
 
 /** The ETag of what was stored. */

@@ -1,11 +1,10 @@
 /** Parts of snapshots as objects: `<prefix>/part/<id>/<number>`. */
-import { systemClock, systemRandom } from '../engine/index.js';
 import { SnapshotDamagedError, type SnapshotStore } from '../snapshot/index.js';
 import { Bucket, requireBucket, type S3ClientLike } from './bucket.js';
 import { ObjectDamagedError } from './errors.js';
 import { deleteObject, putOnce, reading } from './insisting.js';
 import { frameBytes } from './object-frame.js';
-import type { Sources } from './patience.js';
+import { type Sources, systemSources } from './patience.js';
 import { requirePrefix } from './prefix.js';
 
 /** Which objects are meant. */
@@ -32,7 +31,7 @@ export function s3SnapshotStore(place: S3Place): SnapshotStore {
   requireBucket('keep snapshots', place);
   const { client, bucket: name, prefix } = place;
   const plain = requirePrefix('keep snapshots', prefix);
-  return snapshotStoreIn(new Bucket(client, name), plain, { clock: systemClock, random: systemRandom });
+  return snapshotStoreIn(new Bucket(client, name), plain, systemSources);
 }
 
 export function snapshotStoreIn(bucket: Bucket, prefix: string, sources: Sources): SnapshotStore {

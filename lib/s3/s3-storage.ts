@@ -6,9 +6,10 @@
  *   <prefix>/body/<w>/<n>  events of large commits               <prefix>/probe/<id>      for a moment, once per process
  */
 import { AtomTable } from '../atom/index.js';
-import { type Clock, systemClock, systemRandom } from '../engine/index.js';
+import { type Clock, systemClock } from '../engine/index.js';
 import { type AtomStorageOptions, openAtomLog, type Storage } from '../prevalence/index.js';
 import { Bucket, requireBucket } from './bucket.js';
+import { systemSources } from './patience.js';
 import { requirePrefix } from './prefix.js';
 import { probeOnce } from './probe.js';
 import { S3Engine } from './s3-engine.js';
@@ -63,18 +64,17 @@ export function s3Storage(options: S3StorageOptions): Storage {
   const bucket = new Bucket(client, bucketName);
   const changing = new Set([`${name}/head`, `${name}/snap`]);
   const engine = new S3Engine(bucket, keyName, (key) => !changing.has(key));
-  const sources = { clock: systemClock, random: systemRandom };
   const logOptions: AtomStorageOptions = {
     ...rest,
     headBytesMax: rest.headBytesMax ?? headBytesMaxDefault,
-    snapshots: rest.snapshots ?? snapshotStoreIn(bucket, name, sources),
+    snapshots: rest.snapshots ?? snapshotStoreIn(bucket, name, systemSources),
   };
   return {
     name,
     seals: true,
     clock,
     open(request) {
-      const prepared = request.readOnly ? undefined : probeOnce(client, bucket, name, sources);
+      const prepared = request.readOnly ? undefined : probeOnce(client, bucket, name, systemSources);
       // Each instance has a table object of its own, as if it ran on another machine.
       const table = new AtomTable({ engine, tableName: bucketName, keyName, retry: { attemptTimeoutMs } });
       return openAtomLog(table, name, logOptions, request, prepared);

@@ -5,6 +5,7 @@ import type { UnknownOutcomeError } from '../../lib/atom/index.js';
 import { FaultyEngine } from '../../lib/engine/index.js';
 import { AppendUnknownError, JournalGapError } from '../../lib/journal/index.js';
 import type { Log, Prevayler, Storage } from '../../lib/prevalence/index.js';
+import { usesOf } from '../../lib/testing/storage-contract/uses.js';
 import { type Entry, errorOf, type Ledger, ledger, noise, range } from '../support/prevalent.js';
 import { type Bench, openBench } from './bench.js';
 
@@ -19,20 +20,10 @@ const poisoned = { code: 'ERR_POISONED', outcome: 'not-done', retryable: false }
 /** Every use of it. */
 async function expectPoisoned(one: Prevayler<Ledger, Entry>): Promise<void> {
   const error = expect.objectContaining(poisoned) as unknown as Error;
-  for (const use of [() => one.state, () => one.seq, () => one.time, () => one.changes()]) expect(use).toThrow(error);
-  const uses = [
-    () => one.handle(1),
-    () => one.sync(),
-    () => one.snapshot(),
-    () => one.snapshots(),
-    () => one.prune(),
-    () => one.at({ seq: 1 }),
-    () => one.verify(),
-    () => one.stateDigest(),
-    () => one.ready(),
-  ];
+  const { atOnce, awaited } = usesOf(one, 1);
+  for (const use of atOnce) expect(use).toThrow(error);
   const requests = bench.memory.spent().requests;
-  for (const use of uses) await expect(use()).rejects.toThrow(error);
+  for (const use of awaited) await expect(use()).rejects.toThrow(error);
   expect(bench.memory.spent().requests).toBe(requests);
 }
 

@@ -2,6 +2,7 @@
 import { equal, errorOf, errorThrown, isKind, matches } from './checks.js';
 import { type Fact, fact, factOfEach } from './fact.js';
 import { ledger } from './samples.js';
+import { usesOf } from './uses.js';
 
 export const lifeFacts: readonly Fact[] = [
   fact('close waits for what is under way', async ({ open }) => {
@@ -34,21 +35,9 @@ export const lifeFacts: readonly Fact[] = [
     await one.close();
     const before = writes();
     const closed = { code: 'ERR_CLOSED', outcome: 'not-done' };
-    for (const use of [() => one.state, () => one.seq, () => one.time, () => one.changes()]) {
-      matches(errorThrown(use), closed);
-    }
-    const uses = [
-      () => one.handle(2),
-      () => one.sync(),
-      () => one.snapshot(),
-      () => one.snapshots(),
-      () => one.prune(),
-      () => one.at({ seq: 1 }),
-      () => one.verify(),
-      () => one.stateDigest(),
-      () => one.ready(),
-    ];
-    for (const use of uses) matches(await errorOf(use()), closed);
+    const { atOnce, awaited } = usesOf(one, 2);
+    for (const use of atOnce) matches(errorThrown(use), closed);
+    for (const use of awaited) matches(await errorOf(use()), closed);
     equal(writes(), before);
     await one[Symbol.asyncDispose]();
   }),
