@@ -7,6 +7,7 @@
  */
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
+import { crc32 } from 'node:zlib';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -25,7 +26,7 @@ import {
 } from '../engine/index.js';
 import { ObjectDamagedError } from './errors.js';
 import { frameObject, unframeObject } from './object-frame.js';
-import { explained, isMissing, isUnchanged, isUnmet, isUnsent, refusalOfWrite } from './outcome.js';
+import { explained, isMissing, isUnchanged, isUnmet, isUnsent, passingError, refusalOfWrite } from './outcome.js';
 
 /** Any client of the AWS SDK version 3 that sends S3's commands: `S3Client` or `S3`. */
 export interface S3ClientLike {
@@ -65,8 +66,8 @@ interface Answer {
   readonly Body?: object | undefined;
 }
 
-/** What comes damaged is asked for again, as the damage may be that of the way. */
-const readsMax = 3;
+/** What comes damaged is asked for again, as the damage may be that of the way: it is the object's if it is the same each time. */
+const readsMax = 4;
 
 export class Bucket {
   readonly name: string;
@@ -91,26 +92,44 @@ export class Bucket {
   async get(key: string, options: SendOptions | undefined, knownEtag: string): Promise<Found | 'unchanged' | undefined>;
   async get(key: string, options?: SendOptions, knownEtag?: string): Promise<Found | 'unchanged' | undefined> {
     const { name: Bucket } = this;
+    const faults = new Set<string>();
     for (let read = 1; ; read += 1) {
       const command = new GetObjectCommand({ Bucket, Key: key, IfNoneMatch: knownEtag });
       try {
         const { Body, ETag } = await this.#counted(this.#client.send(command, sending(options)), options);
-        const unframed = unframeObject(await unlessAborted(bodyOf(Body), options?.signal));
+        const body = await unlessAborted(bodyOf(Body), options?.signal);
+        const unframed = unframeObject(body);
         if ('content' in unframed) return { content: unframed.content, etag: ETag };
         const { reason, detail } = unframed;
-        if (read === readsMax) throw new ObjectDamagedError(this.name, key, reason, detail);
+        faults.add(`${body.length} ${crc32(body)}`);
+        if (read === readsMax) throw this.#damaged(faults, key, reason, detail);
       } catch (error) {
         options?.signal?.throwIfAborted();
         if (error instanceof BodyUnreadable) {
           if (isTransient(error.cause)) throw error.cause;
+          const { message } = error.cause as Error;
+          faults.add(message);
           if (read < readsMax) continue;
-          throw new ObjectDamagedError(this.name, key, 'damaged', (error.cause as Error).message, error.cause);
+          throw this.#damaged(faults, key, 'damaged', message, error.cause);
         }
         if (isUnchanged(error) && knownEtag !== undefined) return 'unchanged';
         if (isMissing(error)) return undefined;
         throw error instanceof ObjectDamagedError ? error : explained(error, this.name);
       }
     }
+  }
+
+  /** Of an object that came with the same fault each time; else a passing trouble of the way. */
+  #damaged(
+    faults: ReadonlySet<string>,
+    key: string,
+    reason: ObjectDamagedError['reason'],
+    detail: string,
+    cause?: unknown,
+  ): Error {
+    if (faults.size === 1) return new ObjectDamagedError(this.name, key, reason, detail, cause);
+    const message = `${key} of bucket ${this.name} came damaged ${readsMax} times, and not the same each time: ${detail}`;
+    return passingError('ObjectGarbledError', message, cause);
   }
 
   /** Puts an object if the condition holds. Never throws for what the service or the network did. */

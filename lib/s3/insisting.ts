@@ -2,13 +2,14 @@
 import type { Bucket } from './bucket.js';
 import { Passing, passing, persist, type Sources } from './patience.js';
 
-/** Reads again after what passes. */
+/** Reads again after what passes, or was not answered within `attemptMs`. */
 export function reading<T>(
   sources: Sources,
   outer: AbortSignal | undefined,
   read: (signal: AbortSignal) => Promise<T>,
+  attemptMs?: number,
 ): Promise<T> {
-  return persist(sources, outer, (signal) => passing(signal, read));
+  return persist(sources, outer, (signal) => passing(signal, read), attemptMs);
 }
 
 /**

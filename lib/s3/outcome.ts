@@ -92,9 +92,14 @@ export function explained(error: unknown, bucket: string): Error {
     isGarbled || throttlingNames.has(nameOf(error)) || status === 409 || status === 429 || status >= 500;
   if (!isPassing || isTransient(error)) return error instanceof Error ? error : new Error(String(error));
   // The SDK calls what it doesn't know a client's fault, whatever the status.
-  const passing = new Error(detailOf(error), { cause: error });
-  passing.name = nameOf(error);
-  return Object.assign(passing, { $fault: 'server', $metadata: (error as ErrorFacts).$metadata });
+  return Object.assign(passingError(nameOf(error), detailOf(error), error), {
+    $metadata: (error as ErrorFacts).$metadata,
+  });
+}
+
+/** An error after which it makes sense to ask again: `isTransient`. */
+export function passingError(name: string, message: string, cause: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { name, $fault: 'server' });
 }
 
 function problemOf(error: unknown): BucketProblem | undefined {

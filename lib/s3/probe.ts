@@ -9,11 +9,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Bucket, Found, PutCondition, PutOutcome, S3ClientLike } from './bucket.js';
 import { BucketError } from './errors.js';
-import { limited, Passing, passing, persist, type Sources } from './patience.js';
+import { reading } from './insisting.js';
+import { limited, Passing, persist, type Sources } from './patience.js';
 
 /** Of one length: an ETag that is made of size and time would not tell them apart. */
 const contents = { first: Buffer.from('before'), second: Buffer.from('behind') };
-/** Six small requests. */
+/** One small request. */
 const attemptMs = 10_000;
 /** The ETag of nothing: MD5 of no bytes. */
 const foreignEtag = '"d41d8cd98f00b204e9800998ecf8427e"';
@@ -33,24 +34,37 @@ export function probeOnce(client: S3ClientLike, bucket: Bucket, prefix: string, 
   if (before !== undefined) return before;
   // What met a passing trouble proves nothing: another object, another probe.
   const newKey = () => `${prefix}/probe/${randomUUID()}`;
-  const probing = persist(sources, undefined, (signal) => probe(bucket, newKey(), signal, sources), attemptMs);
+  const probing = persist(sources, undefined, (signal) => probe(bucket, newKey(), sources, signal));
   known.set(bucket.name, probing);
   // What failed may be mended: the next one asks again.
   probing.catch(() => known.delete(bucket.name));
   return probing;
 }
 
-async function probe(bucket: Bucket, key: string, signal: AbortSignal, { clock }: Sources): Promise<void> {
+async function probe(bucket: Bucket, key: string, sources: Sources, signal: AbortSignal): Promise<void> {
   try {
-    await probeWith(bucket, key, signal);
+    await probeWith(bucket, key, sources, signal);
   } finally {
     // Garbage at worst; and no reason to wait for ever.
-    await limited(clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));
+    await limited(sources.clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));
   }
 }
 
-async function probeWith(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
-  const put = (content: Uint8Array, on: PutCondition) => bucket.put(key, content, on, { signal });
+async function probeWith(bucket: Bucket, key: string, sources: Sources, signal: AbortSignal): Promise<void> {
+  // What was not done for certain is asked for again here: with a probe anew each time, few would come to their end on a bad line.
+  const put = (content: Uint8Array, on: PutCondition) =>
+    persist(
+      sources,
+      signal,
+      async (limit) => {
+        const outcome = await bucket.put(key, content, on, { signal: limit });
+        if (outcome.status === 'not-applied' && outcome.kind !== 'refused') throw new Passing(outcome.error);
+        return outcome;
+      },
+      attemptMs,
+    );
+  const find = (): Promise<Found | undefined> =>
+    reading(sources, signal, (limit) => bucket.get(key, { signal: limit }), attemptMs);
   const ignores = (what: string) => new BucketError(bucket.name, 'no-conditional-writes', what);
   const created = await put(contents.first, 'absent');
   if (created.status === 'unmet') throw new Passing(new Error('the probe met an object'));
@@ -67,20 +81,16 @@ async function probeWith(bucket: Bucket, key: string, signal: AbortSignal): Prom
     requireStored(answer);
     throw ignores(`it takes no notice of ${condition}: an object was overwritten`);
   }
-  const told = (await found(bucket, key, signal))?.etag;
+  const told = (await find())?.etag;
   if (told !== etag) throw ignores(`it tells of one object two ETags, ${etag} and ${told}`);
   const replaced = await put(contents.second, { etag });
   if (replaced.status === 'unmet' && replaced.resent) throw new Passing(new Error('an answer was lost'));
   if (replaced.status === 'unmet') {
     // Unless a copy that was made on the way came before: the object is another one then.
-    if ((await found(bucket, key, signal))?.etag !== etag) return;
+    if ((await find())?.etag !== etag) return;
     throw ignores(`it does not find If-Match met by the ETag that it told, ${etag}`);
   }
   if (requireStored(replaced) === etag) throw ignores(`it tells one ETag of two contents, ${etag}`);
-}
-
-function found(bucket: Bucket, key: string, attempt: AbortSignal): Promise<Found | undefined> {
-  return passing(attempt, (signal) => bucket.get(key, { signal }));
 }
 
 /** The ETag of what was stored. */

@@ -59,7 +59,7 @@ export const s3Faults = [
   mutant(
     's3 faults: a copy made on the way does not mislead the probe',
     probe,
-    'if ((await found(bucket, key, signal))?.etag !== etag) return;',
+    'if ((await find())?.etag !== etag) return;',
     '',
     probes,
     'is not misled by a copy',

@@ -87,10 +87,26 @@ export const s3 = [
   mutant(
     's3: what comes damaged is read again',
     bucket,
-    'if (read === readsMax) throw new ObjectDamagedError(this.name, key, reason, detail);',
-    'throw new ObjectDamagedError(this.name, key, reason, detail);',
+    'if (read === readsMax) throw this.#damaged',
+    'throw this.#damaged',
     engines,
     'reads again what comes damaged',
+  ),
+  mutant(
+    's3: what comes damaged in several ways is no verdict of the object',
+    bucket,
+    'if (faults.size === 1)',
+    'if (true)',
+    engines,
+    'a trouble of the line',
+  ),
+  mutant(
+    's3: a step of the probe that was not done is made again, and not the probe',
+    probe,
+    "if (outcome.status === 'not-applied' && outcome.kind !== 'refused')",
+    'if (false)',
+    probes,
+    'goes on from the step',
   ),
   mutant(
     's3: a full line is no verdict, and no fault of the caller',
@@ -239,7 +255,7 @@ export const s3 = [
   mutant(
     's3: the probe does not wait for ever to clean up',
     probe,
-    'await limited(clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));',
+    'await limited(sources.clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));',
     'await bucket.delete(key);',
     leaving,
     'to the probe',

@@ -114,6 +114,21 @@ describe('probeOnce', () => {
     }
   });
 
+  it('goes on from the step that was not done for certain', async () => {
+    const { server, client, bucket, prefix } = bench();
+    const probed = new Set<string>();
+    let asked = 0;
+    // Each second request fails, so that no probe would come to its end without a failure.
+    server.conduct.refuse = ({ key }) => {
+      if (!key.includes('/probe/')) return undefined;
+      probed.add(key);
+      asked += 1;
+      return asked % 2 === 1 ? 'XAmzContentSHA256Mismatch' : undefined;
+    };
+    await opening({ ...bench(), client, bucket, prefix });
+    expect(probed.size).toBe(1);
+  });
+
   it('asks anew when an answer was lost, by whoever', async () => {
     for (const maxAttempts of [1, 3]) {
       const { client, bucket, prefix } = bench();

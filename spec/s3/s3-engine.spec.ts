@@ -2,6 +2,7 @@
 // that are lost with and without the SDK's own retries.
 import { describe, expect, it } from '@jest/globals';
 import type { Item } from '../../lib/codec/index.js';
+import { isTransient } from '../../lib/engine/index.js';
 import { Bucket, type S3ClientLike } from '../../lib/s3/bucket.js';
 import { S3Engine } from '../../lib/s3/s3-engine.js';
 import { mishaps, registerBench } from './s3-place.js';
@@ -237,7 +238,7 @@ describe('S3Engine', () => {
     server.spoil(bucket, key, (body) => body.subarray(0, body.length - 1));
     server.conduct.refuse = () => {
       reads += 1;
-      if (reads === 3) server.spoil(bucket, key, () => whole);
+      if (reads === 4) server.spoil(bucket, key, () => whole);
       return undefined;
     };
     expect(await get(engine)).toEqual(item('a'));
@@ -250,6 +251,29 @@ describe('S3Engine', () => {
       error: { code: 'ERR_OBJECT_DAMAGED' },
     });
   });
+
+  it.each([true, false])(
+    'takes what comes damaged in several ways for a trouble of the line: checksums %s',
+    async (checked) => {
+      const { server, other, put, get, key, bucket, item } = pair();
+      await put(other, 'a');
+      const whole = server.object(bucket, key)?.body as Buffer;
+      server.conduct.withoutChecksums = !checked;
+      let reads = 0;
+      server.conduct.refuse = () => {
+        reads += 1;
+        server.spoil(bucket, key, () => Buffer.concat([whole.subarray(0, -1), Buffer.of(reads)]));
+        return undefined;
+      };
+      const fresh = new S3Engine(new Bucket(bench().client(), bucket), 'id');
+      const error = await get(fresh).catch((error: unknown) => error);
+      expect([isTransient(error), reads]).toEqual([true, 4]);
+      expect(await put(fresh, 'b', 'a')).toMatchObject({ status: 'not-applied', kind: 'unreachable' });
+      server.conduct.refuse = undefined;
+      server.spoil(bucket, key, () => whole);
+      expect(await get(fresh)).toEqual(item('a'));
+    },
+  );
 
   it('takes a wrong checksum of the service for damage', async () => {
     const { server, other, put, get, key, bucket } = pair();

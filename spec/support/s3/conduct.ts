@@ -15,7 +15,13 @@ export interface Conduct {
 }
 
 /** What S3 may say to any request. */
-type RefusalName = 'AccessDenied' | 'SlowDown' | 'PermanentRedirect' | 'InternalError' | 'NoSuchBucket';
+type RefusalName =
+  | 'AccessDenied'
+  | 'SlowDown'
+  | 'XAmzContentSHA256Mismatch'
+  | 'PermanentRedirect'
+  | 'InternalError'
+  | 'NoSuchBucket';
 
 /** As S3 does. */
 export function likeS3(): Conduct {
