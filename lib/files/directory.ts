@@ -23,6 +23,7 @@ import { JournalFiles, Vanished } from './journal-files.js';
 import type { JournalFacts, JournalPoint } from './journal-header.js';
 import { type JournalEnd, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
 import type { Machine } from './machine.js';
+import { markNewest } from './newest-mark.js';
 import { codeOf, isNoRoom, removeIfThere } from './system-code.js';
 
 export interface DirectoryOptions {
@@ -262,8 +263,22 @@ export class Directory {
     const { length } = this.#file;
     this.#turnsOver = false;
     await old?.close().catch(this.#options.onWarning);
+    await this.#mark(facts.number);
     const point = carried === undefined ? facts.starts : pointAfter(facts.starts, [decodedOf(carried)]);
     return { ...point, number: facts.number, offset: length };
+  }
+
+  /** Without the mark of a file nothing is lost; with the mark of a file in another directory, made anew, that one would be refused. */
+  async #mark(number: number): Promise<void> {
+    const { fileSystem, directory, onWarning } = this.#options;
+    const { marks } = this.files;
+    try {
+      if (!this.#isMine()) return;
+      await markNewest(fileSystem, directory, number, marks);
+      this.files.marks = [number];
+    } catch (error) {
+      onWarning(directoryError(directory, error));
+    }
   }
 
   async #write(file: JournalFile, record: Uint8Array, entry: Entry): Promise<void> {

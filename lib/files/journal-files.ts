@@ -12,7 +12,8 @@ import { JournalFormatError } from '../journal/index.js';
 import { directoryError, JournalDamagedError } from './errors.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { decodeHeader, headerBytesMax, type JournalHeader } from './journal-header.js';
-import { type FileKind, isNothing, isPart, nameOf, parseName } from './names.js';
+import { listingOf } from './listing.js';
+import { type FileKind, nameOf } from './names.js';
 import { isNotThere } from './system-code.js';
 
 export interface JournalFilesOptions {
@@ -41,6 +42,8 @@ export class JournalFiles {
   numbers: readonly number[] = [];
   /** Places of the snapshots, ascending. */
   snapshots: readonly number[] = [];
+  /** Numbers that the newest journal file has, or had. */
+  marks: readonly number[] = [];
   readonly options: JournalFilesOptions;
   readonly #headers = new Map<number, { readonly header: JournalHeader; readonly identity: string | undefined }>();
   #hasHolder = false;
@@ -71,32 +74,27 @@ export class JournalFiles {
     return path.join(this.options.directory, nameOf(kind, number));
   }
 
-  /** @throws {JournalDamagedError} `ERR_JOURNAL_DAMAGED` when one is missing in the row; `DirectoryError` */
+  /** @throws {JournalDamagedError} `ERR_JOURNAL_DAMAGED` when one that was there is missing; `DirectoryError` */
   async list(): Promise<void> {
     for (let missed: number | undefined; ; ) {
       const { numbers: known, snapshots } = this;
-      const names = await this.#names();
-      const ours = names.map(parseName);
-      const numbersOf = (kind: FileKind) =>
-        ours.flatMap((name) => (name?.kind === kind ? [name.number] : [])).sort((a, b) => a - b);
-      const numbers = numbersOf('journal');
-      const after = numbers.findIndex((number, at) => number !== (numbers[0] as number) + at);
-      const missing = after === -1 ? undefined : (numbers[after - 1] as number) + 1;
+      const listing = listingOf(await this.#names());
+      const { journals, missing } = listing;
       // A list that is made while names come and go may have a later one and not the one before. The next list has both, or neither:
       // they come and go in order.
-      if (missing !== undefined && missing !== missed) {
-        missed = missing;
+      if (missing !== undefined && missing.number !== missed) {
+        missed = missing.number;
         continue;
       }
-      this.parts = names.filter(isPart);
-      this.isForeign = names.some((name, at) => ours[at] === undefined && !isPart(name) && !isNothing(name));
-      this.#hasHolder = ours.some((name) => name?.kind === 'holder');
-      this.snapshots = inStep(numbersOf('snapshot'), snapshots, this.snapshots);
-      this.numbers = inStep(numbers, known, this.numbers);
-      for (const number of this.#headers.keys()) if (number < (numbers[0] ?? 0)) this.#headers.delete(number);
+      this.parts = listing.parts;
+      this.isForeign = listing.isForeign;
+      this.marks = listing.marks;
+      this.#hasHolder = listing.hasHolder;
+      this.snapshots = inStep(listing.snapshots, snapshots, this.snapshots);
+      this.numbers = inStep(journals, known, this.numbers);
+      for (const number of this.#headers.keys()) if (number < (journals[0] ?? 0)) this.#headers.delete(number);
       if (missing === undefined) return;
-      const detail = 'it is not there, and later ones are';
-      throw new JournalDamagedError(this.pathOf('journal', missing), 'missing', detail);
+      throw new JournalDamagedError(this.pathOf('journal', missing.number), 'missing', missing.detail);
     }
   }
 

@@ -3,13 +3,14 @@
  *
  *   journal-0000000007     a part of the journal; numbers are dense
  *   snapshot-0000000123    a state; the number is the place of the last commit in it
+ *   newest-0000000007      that journal-0000000007 is there, and nothing in it
  *   holder-0000000003      who may write; the number is the epoch
  *   *.part                 what was not finished
  *
  * All else is somebody else's, and left alone.
  */
 
-export type FileKind = 'journal' | 'snapshot' | 'holder';
+export type FileKind = 'journal' | 'snapshot' | 'newest' | 'holder';
 
 export interface FileName {
   readonly kind: FileKind;
@@ -17,7 +18,7 @@ export interface FileName {
 }
 
 const digits = 10;
-const pattern = /^(journal|snapshot|holder)-(\d{10,16})$/;
+const pattern = /^(journal|snapshot|newest|holder)-(\d{10,16})$/;
 const ofThePast = /^(?:journal|snapshot|holder)-\d{10,16}(?:[.-].*)?\.part$/;
 
 export function nameOf(kind: FileKind, number: number): string {

@@ -78,7 +78,7 @@ describe('fileStorage()', () => {
     const one = await open(fresh);
     await one.handle(1);
     await one.close();
-    expect(readdirSync(fresh).sort()).toEqual(['.DS_Store', 'journal-0000000001', 'lost+found']);
+    expect(readdirSync(fresh).sort()).toEqual(['.DS_Store', 'journal-0000000001', 'lost+found', 'newest-0000000001']);
   });
 
   it('who holds it says since when by the clock of the place, whatever the system’s clock says', async () => {
@@ -233,8 +233,9 @@ describe('a journal in files', () => {
   it('that ends before its snapshot has lost its end, and is refused', async () => {
     const image = await threeFiles();
     const older = { code: 'ERR_JOURNAL_DAMAGED', reason: 'older-than-snapshot' };
-    expect(await errorOf(opened(without(image, j2, j3)))).toMatchObject({ ...older, file: `${directory}/${j1}` });
-    expect(await errorOf(opened(without(image, j1, j2, j3)))).toMatchObject({ ...older, reason: 'missing' });
+    const unmarked = without(image, 'newest-0000000003');
+    expect(await errorOf(opened(without(unmarked, j2, j3)))).toMatchObject({ ...older, file: `${directory}/${j1}` });
+    expect(await errorOf(opened(without(unmarked, j1, j2, j3)))).toMatchObject({ ...older, reason: 'missing' });
   });
 
   it('is not mixed with another one', async () => {
