@@ -307,4 +307,20 @@ export const leadersGroupsJobs = [
     queueSpec,
     'deadLetters',
   ),
+  mutant(
+    'membership: the others are looked after for as long as the own lease says',
+    membership,
+    'after(this.#clock, care.patienceMs, end, true)',
+    'after(this.#clock, 1.5 * this.#session.leaseMs, end, true)',
+    membershipSpec,
+    'whose own lease is shorter',
+  ),
+  mutant(
+    'queue: holders of jobs are looked after for as long as the own lease says',
+    seeker,
+    'after(this.#clock, this.#reach.patienceMs, rest, true)',
+    'after(this.#clock, 1.5 * this.#session.leaseMs, rest, true)',
+    queueSpec,
+    'whose own lease is shorter',
+  ),
 ];

@@ -5,6 +5,7 @@ const lease = 'lib/recipes/session/lease.ts';
 const observer = 'lib/recipes/session/session-observer.ts';
 const item = 'lib/recipes/session/session-item.ts';
 const claims = 'lib/recipes/claims/claims.ts';
+const lookouts = 'lib/recipes/claims/lookouts.ts';
 const state = 'lib/recipes/lock/lock-state.ts';
 const session = 'spec/recipes/session.spec.ts';
 const lock = 'spec/recipes/lock.spec.ts';
@@ -271,9 +272,9 @@ export const locks = [
   ),
   mutant(
     'who only tries looks out as long as the own lease',
-    claims,
-    'patienceMs(id) + this.#terms.graceMs',
-    '1.5 * this.session.leaseMs',
+    lookouts,
+    'patienceMs(id) + graceMs',
+    '1.5 * this.#session.leaseMs',
     lock,
     'only ever tries',
   ),
@@ -383,7 +384,7 @@ export const locks = [
   ),
   mutant(
     'who gives up in a table that was closed forgets its ticket',
-    claims,
+    lookouts,
     '      // In a table that was closed there is nothing to be learnt. Whoever asked may have something to give back before all else.\n      return;',
     "      throw new Error('closed');",
     lock,

@@ -75,10 +75,26 @@ export const onceAndBarriers = [
   mutant(
     'once: nobody looks after a session when no call waits',
     onceCall,
-    'this.#house.lookOut(session);',
-    '',
+    '      lookouts.keep(session, lease);\n    }\n    if (isLate)',
+    '    }\n    if (isLate)',
     onceSpec,
     'never wait',
+  ),
+  mutant(
+    'once: nobody looks after a session when a wait is over',
+    onceCall,
+    'if (!isOwn) lookouts.keep(session, lease);',
+    '',
+    onceSpec,
+    'by calls that',
+  ),
+  mutant(
+    'once: who waits for a moment learns nothing of a session that was looked after',
+    onceCall,
+    '(isLate || lookouts.has(session))',
+    'isLate',
+    onceSpec,
+    'wait for a moment',
   ),
   mutant(
     'once: a beginning that nobody goes on with stays',
@@ -259,5 +275,13 @@ export const onceAndBarriers = [
     '',
     barrierSpec,
     'leaves in the background',
+  ),
+  mutant(
+    'double barrier: nobody looks after those inside when a wait is over',
+    gathering,
+    'for (const id of neighboursOf(seen ?? known, wanted, lease)) this.#lookouts.keep(id, lease);',
+    '',
+    barrierSpec,
+    'too short for that',
   ),
 ];

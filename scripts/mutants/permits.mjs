@@ -166,7 +166,7 @@ export const permits = [
   mutant(
     'who gives up looks after nobody any longer',
     'lib/recipes/claims/claims.ts',
-    'for (const id of this.#rivalsOf(state, claim)) this.#lookOut(id, lease);\n      return',
+    'for (const id of this.#rivalsOf(state, claim)) this.#lookouts.keep(id, lease);\n      return',
     'return',
     semaphore,
     'less than a lease',

@@ -258,6 +258,25 @@ describe('with time', () => {
       ).toEqual([1, 1, 1]);
     });
 
+    it.each([
+      ['leave', 2],
+      ['enter', 0],
+    ] as const)(
+      'is broken by a death inside also for those who %s by waits that are each too short for that',
+      async (step, alive) => {
+        const all = Array.from({ length: parties }, (_, index) => member(index < alive ? {} : { renewal: 'manual' }));
+        await bench.run(Promise.all(all.map((one) => one.enter())));
+        const callers = step === 'leave' ? all.slice(0, alive) : [member()];
+        const codes = new Set<unknown>();
+        const begin = bench.clock.monotonicMs();
+        while (bench.clock.monotonicMs() - begin < 25_000 && !codes.has('ERR_BROKEN_BARRIER')) {
+          const calls = callers.map((one) => one[step]({ waitMs: 1_500 }).then(() => 'passed', codeOf));
+          for (const code of await bench.run(Promise.all(calls))) codes.add(code);
+        }
+        expect([...codes]).toEqual(['ERR_BARRIER_TIMEOUT', 'ERR_BROKEN_BARRIER']);
+      },
+    );
+
     it('keeps out whoever comes while the others are inside', async () => {
       const members = [member(), member(), member()];
       await bench.run(Promise.all(members.map((one) => one.enter())));

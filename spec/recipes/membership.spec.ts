@@ -110,15 +110,32 @@ describe('members()', () => {
     });
   });
 
-  it('is without those who were silent, when it is asked again', async () => {
-    const { clock, first, process, run } = await world();
+  it.each([
+    ['is without those who died, when it is asked again', leaseMs, [1.2]],
+    [
+      'is without those who died, when it is asked again and again by one whose own lease is shorter',
+      500,
+      [0.1, 0.2, 0.3, 0.9, 1.5],
+    ],
+  ])('%s', async (_, own, looksAt) => {
+    const { clock, engine, process, run } = await world();
     await run(async () => {
-      const silent = await process({ renewal: 'manual' }).group.join('silent');
-      expect(infos(await first.group.members())).toEqual(['silent']);
-      await clock.sleep(0.8 * leaseMs);
-      expect(silent.isMember).toBe(false);
-      await clock.sleep(0.4 * leaseMs);
-      expect(await first.group.members()).toEqual([]);
+      const dying = new FaultyEngine(engine, { clock });
+      const dead = await process({ renewal: 'manual', engine: dying }).group.join('dead');
+      dying.setRules([{ fault: { kind: 'unreachable' } }]);
+      const { group } = process({ leaseMs: own });
+      expect(infos(await group.members())).toEqual(['dead']);
+      const begin = clock.monotonicMs();
+      const counts: number[] = [];
+      for (const lookAt of looksAt) {
+        while (clock.monotonicMs() - begin < lookAt * leaseMs) {
+          await clock.sleep(Math.min(1_000, begin + lookAt * leaseMs - clock.monotonicMs()));
+          if (looksAt.length > 1) await group.members();
+        }
+        counts.push((await group.members()).length);
+      }
+      expect(dead.isMember).toBe(false);
+      expect(counts).toEqual(looksAt.map((lookAt) => (lookAt < 1 ? 1 : 0)));
     });
   });
 });

@@ -231,6 +231,36 @@ describe('Once', () => {
     expect(await bench.run(attempt())).toBe('b');
   });
 
+  it.each([
+    ['never wait', { waitMs: 0 }],
+    ['wait for a moment', { waitMs: 1 }],
+    ['wait for less than a lease', { waitMs: 1_500 }],
+    ['leave by their signal', { leaveMs: 1_500 }],
+  ] as const)('is taken over by calls that %s, whoever has the longer lease', async (_how, how) => {
+    const { clock } = bench;
+    open({}, { renewal: 'manual', leaseMs: 20_000 })
+      .run('k', () => new Promise(() => {}))
+      .catch(() => {});
+    const b = open({}, { leaseMs: 1_000 });
+    await clock.advance(1_000);
+    const call = async () => {
+      if ('waitMs' in how) return b.run('k', () => 'b', how);
+      const leave = new AbortController();
+      void clock.sleep(how.leaveMs).then(() => leave.abort(new Error('left')));
+      return b.run('k', () => 'b', { signal: leave.signal });
+    };
+    const attempt = async () => {
+      const told = await call().catch(({ code, message }) => (code ?? message) as string);
+      await clock.sleep(1_000);
+      return told;
+    };
+    const told = new Set<string>();
+    const begin = clock.monotonicMs();
+    while (clock.monotonicMs() - begin < 28_000 && !told.has('b')) told.add(await bench.run(attempt()));
+    expect([...told]).toEqual(['waitMs' in how ? 'ERR_IN_PROGRESS' : 'left', 'b']);
+    expect(clock.monotonicMs() - begin).toBeGreaterThanOrEqual(18_000);
+  });
+
   it('takes over at once from a session that was closed', async () => {
     const a = open();
     const b = open();

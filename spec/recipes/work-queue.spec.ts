@@ -228,6 +228,21 @@ describe('take()', () => {
     });
   });
 
+  it('finds what the dead held also for one whose own lease is shorter, and who tries again and again', async () => {
+    const { clock, first, process, run } = await world();
+    await run(async () => {
+      await first.queue.put('a');
+      await process({ renewal: 'manual' }).queue.take();
+      const { queue } = process({ leaseMs: 500 });
+      let tries = 0;
+      while (tries < 18 && (await queue.tryTake()) === undefined) {
+        tries += 1;
+        await clock.sleep(1_000);
+      }
+      expect([tries > leaseMs / 1_000 - 2, tries < 18]).toEqual([true, true]);
+    });
+  });
+
   it('gives up after waitMs or by its signal, and then holds nothing', async () => {
     const { clock, first, process, run } = await world();
     await run(async () => {

@@ -11,6 +11,7 @@
 import { TableClosedError } from '../../atom/index.js';
 import type { Clock } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
+import { Lookouts } from '../claims/lookouts.js';
 import { Rivals } from '../claims/rivals.js';
 import { Waiting } from '../claims/waiting.js';
 import { RecipeDiffersError } from '../errors.js';
@@ -72,6 +73,7 @@ export class Gathering {
   readonly #parties: number;
   readonly #clock: Clock;
   readonly #randomBytes: (count: number) => Uint8Array;
+  readonly #lookouts: Lookouts;
 
   constructor(session: Session, kind: 'barrier' | 'double-barrier', name: string, parties: number) {
     this.item = new RecipeItem<BarrierState>(tableOf(kind, session), name, untouched(kind));
@@ -84,6 +86,7 @@ export class Gathering {
     this.#parties = parties;
     this.#clock = clock;
     this.#randomBytes = randomBytes;
+    this.#lookouts = new Lookouts(session, { onOver: (id, lease) => this.#evict(id, lease) });
   }
 
   /** Enters, and waits until all have. */
@@ -239,13 +242,13 @@ export class Gathering {
       for await (const value of this.item.atom.watch({ signal: waiting.signal, pollMsMax })) {
         seen = this.item.mine(value);
         if (this.#isPast(seen, wanted)) return;
-        const neighbour = neighbourOf(seen, wanted.nonce, lease.id);
-        rivals.observe(new Set(neighbour === undefined ? [] : [neighbour]));
+        rivals.observe(neighboursOf(seen, wanted, lease));
       }
       throw new TableClosedError('wait at', this.item.subject);
     } catch (error) {
       if (isLeydenError(error, 'ERR_BROKEN_BARRIER')) throw error;
       if (wanted.role === 'member' && (await this.#giveUp(wanted, lease))) return;
+      for (const id of neighboursOf(seen ?? known, wanted, lease)) this.#lookouts.keep(id, lease);
       if (!waiting.isTimeout(error)) throw error;
       const last = seen ?? { ...untouched(this.item.kind), parties: this.#parties };
       throw new BarrierTimeoutError(this.item.subject, limits.waitMs, wanted.generation, last, rivals.obstacle);
@@ -274,6 +277,12 @@ export class Gathering {
   #evict(id: string, lease: Lease): Promise<boolean> {
     return insist(this.#clock, lease, () => this.item.swap((now) => evict(now, id)));
   }
+}
+
+/** Whose session a call looks after while it waits. */
+function neighboursOf(state: BarrierState | undefined, { nonce }: Wanted, lease: Lease): ReadonlySet<string> {
+  const neighbour = state && neighbourOf(state, nonce, lease.id);
+  return new Set(neighbour === undefined ? [] : [neighbour]);
 }
 
 function outcomeFor(state: BarrierState, wanted: Wanted): Outcome {

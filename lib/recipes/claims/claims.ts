@@ -14,14 +14,15 @@
  * next swap of this process or in the background. An orphan that outlives its process goes with its session.
  */
 import { type CommuteResult, TableClosedError } from '../../atom/index.js';
-import { after, type Clock } from '../../engine/index.js';
+import type { Clock } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { Orphans } from '../orphans.js';
 import type { CallLimits, RecipeItem, RecipeState, WaitOptions } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
-import { type Observation, patienceMs, sessionsOver } from '../session/session-observer.js';
+import { sessionsOver } from '../session/session-observer.js';
 import type { BlindStep, Claim, ClaimSteps, Standing } from './claim-steps.js';
+import { Lookouts } from './lookouts.js';
 import { NextLooks } from './next-looks.js';
 import { Rivals } from './rivals.js';
 import { Waiting } from './waiting.js';
@@ -63,7 +64,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   readonly #clock: Clock;
   readonly #randomBytes: (count: number) => Uint8Array;
   readonly #orphans: Orphans;
-  readonly #lookouts = new Set<string>();
+  readonly #lookouts: Lookouts;
 
   constructor(session: Session, item: RecipeItem<S>, terms: ClaimTerms, steps: ClaimSteps<S, C>) {
     this.session = session;
@@ -75,6 +76,8 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     this.#randomBytes = randomBytes;
     // Written also where there is nothing to take out: a write of ours is what a late copy of the claim can't come after.
     this.#orphans = new Orphans(session, () => item.swap((state) => this.#tidied(state), { noop: 'write' }));
+    const { graceMs } = terms;
+    this.#lookouts = new Lookouts(session, { graceMs, onOver: (id, _lease, signal) => this.#evict(id, signal) });
   }
 
   /** Claims it, and waits for it if need be. `extra` is what such a claim has beyond others. */
@@ -114,7 +117,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       // Where there is a pause of grace, nobody is taken from before it is over.
       const over = this.#terms.graceMs > 0 ? nobody : await sessionsOver(this.session.table, rivals, limits);
       if (over.size > 0) state = await this.#request(claim, 0, limits, over);
-      for (const id of rivals) if (!over.has(id)) this.#lookOut(id, lease);
+      for (const id of rivals) if (!over.has(id)) this.#lookouts.keep(id, lease);
     }
     return this.standingOf(state, claim.nonce) === 'owner' ? this.#granted({ claim, lease, state }) : undefined;
   }
@@ -239,8 +242,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
       }
       throw new TableClosedError('acquire', this.item.subject);
     } catch (error) {
-      // Who comes again and again for less than a lease must find out as well that somebody has died.
-      for (const id of this.#rivalsOf(state, claim)) this.#lookOut(id, lease);
+      for (const id of this.#rivalsOf(state, claim)) this.#lookouts.keep(id, lease);
       return await this.#giveUp({ claim, lease, state }, error, waiting, limits, rivals.obstacle);
     } finally {
       waiting.end();
@@ -297,32 +299,6 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
     } catch {
       // Only the sleeps end here, when nobody waits any longer.
     }
-  }
-
-  /** Observes a session as long as it takes to find out that it is silent, and evicts what it holds when it is over. */
-  #lookOut(id: string, lease: Lease): void {
-    if (this.#lookouts.has(id)) return;
-    const end = new AbortController();
-    let leave = () => {};
-    let observation: Observation;
-    try {
-      observation = this.session.observe(id, () => {
-        void this.#evict(id, end.signal).finally(close);
-      });
-    } catch {
-      // In a table that was closed there is nothing to be learnt. Whoever asked may have something to give back before all else.
-      return;
-    }
-    const close = () => {
-      observation.close();
-      end.abort();
-      callOff();
-      leave();
-      this.#lookouts.delete(id);
-    };
-    this.#lookouts.add(id);
-    const callOff = after(this.#clock, patienceMs(id) + this.#terms.graceMs, close, true);
-    leave = lease.onEnd(close);
   }
 
   /** Without the claims that this process has given up. */

@@ -1,6 +1,6 @@
 import type { CallLimits } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
-import { type Observation, sessionsOver as over } from '../session/session-observer.js';
+import { type Observation, sessionsOver as over, patienceMs } from '../session/session-observer.js';
 
 /** The sessions on which a claim waits, observed as long as it does. */
 export class Rivals {
@@ -18,6 +18,11 @@ export class Rivals {
   get obstacle(): unknown {
     for (const { obstacle } of this.#observed.values()) if (obstacle !== undefined) return obstacle;
     return undefined;
+  }
+
+  /** How long it takes at most to find out of all that are observed whether they are silent. */
+  get patienceMs(): number {
+    return Math.max(0, ...[...this.#observed.keys()].map(patienceMs));
   }
 
   /** Observes these, and no others any longer. */

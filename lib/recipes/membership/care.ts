@@ -39,6 +39,11 @@ export class Care<I> {
     this.#clear();
   }
 
+  /** How long it takes at most to find out who of those whom it looks after is silent. */
+  get patienceMs(): number {
+    return this.#rivals.patienceMs;
+  }
+
   close(): void {
     this.#end.abort();
     this.#rivals.close();

@@ -27,8 +27,6 @@ import {
 
 /** Longest interval between two looks of somebody who watches, unless said otherwise. */
 const pollMsMaxDefault = 1_000;
-/** Leases for which those are observed who were found in the directory. */
-const lookoutLeases = 1.5;
 
 /** Options of {@link Membership.watch}. */
 export interface WatchMembersOptions {
@@ -106,7 +104,7 @@ export class Membership<I = unknown> {
    * When the lease is lost (`member.signal`), this is no member any longer: join again.
    *
    * @cost 1 request, 1 write unit per KB of the item, whoever else joins; cold 1 read more; the first use of a session 2 more. Then for
-   * one and a half leases it looks after those whom it found: a batch read of up to 25 units at up to 1 s.
+   * their leases and 6 s it looks after those whom it found: a batch read of up to 25 units at up to 1 s.
    * @iam dynamodb:UpdateItem, dynamodb:PutItem, dynamodb:GetItem, dynamodb:BatchGetItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND`; `LeaseLostError` `ERR_LEASE_LOST`, `SessionClosedError` `ERR_SESSION_CLOSED`; what
    * `ItemAtom.commute` throws: then this is no member, and what may stand there is removed in the background.
@@ -138,7 +136,7 @@ export class Membership<I = unknown> {
   /**
    * Who is in the list, in the order of their ids, without those whose session is known to be over.
    *
-   * @cost 1 strong read of the item, and 1 read unit for each member; then as a watch for one and a half leases, so that who asks again
+   * @cost 1 strong read of the item, and 1 read unit for each member; then as a watch for their leases and 6 s, so that who asks again
    * finds those gone that are silent.
    * @iam dynamodb:GetItem, dynamodb:BatchGetItem, dynamodb:UpdateItem
    * @throws {RecipeKindError} `ERR_RECIPE_KIND`; what `ItemAtom.deref` throws.
@@ -183,7 +181,7 @@ export class Membership<I = unknown> {
     }
   }
 
-  /** Looks after those who are in the directory, for somewhat longer than a lease, or as long as the own one lasts. */
+  /** Looks after those who are in the directory for as long as it takes to find out who is silent, at most as long as the own lease lasts. */
   #lookOut(state: MembershipState<I>): void {
     const { signal } = this.#session;
     if (signal.aborted) return;
@@ -195,7 +193,7 @@ export class Membership<I = unknown> {
       care.close();
       this.#lookout = undefined;
     };
-    const timer = after(this.#clock, lookoutLeases * this.#session.leaseMs, end, true);
+    const timer = after(this.#clock, care.patienceMs, end, true);
     const leave = onAbort(signal, end);
     const callOff = () => {
       timer();

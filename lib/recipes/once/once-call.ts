@@ -13,6 +13,7 @@
 import { TableClosedError } from '../../atom/index.js';
 import { after, type Clock, onAbort, watchfulSignal } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
+import type { Lookouts } from '../claims/lookouts.js';
 import { Rivals, sessionsOver } from '../claims/rivals.js';
 import { Waiting } from '../claims/waiting.js';
 import { insist } from '../insist.js';
@@ -56,8 +57,8 @@ export interface OnceHouse {
   readonly keeps: (error: unknown) => boolean;
   /** Runs, by nonce, that were perhaps begun, and that nobody here goes on with. */
   readonly abandoned: Set<string>;
-  /** Observes a session for a while, so that one of the next calls finds it expired if it is silent. */
-  lookOut(session: string): void;
+  /** Sessions whose runs were waited for in vain. */
+  readonly lookouts: Lookouts;
 }
 
 /** What a call is given. */
@@ -168,13 +169,14 @@ export class OnceCall {
       new InProgressError(this.#item.subject, this.#item.atom.key, waitMs, state, cause);
     signal?.throwIfAborted();
     const isOwn = session === lease.id;
-    if (this.#clock.monotonicMs() >= this.#deadlineAt) {
-      if (isOwn) throw inProgress();
+    const { lookouts } = this.#house;
+    const isLate = this.#clock.monotonicMs() >= this.#deadlineAt;
+    if (!isOwn && (isLate || lookouts.has(session))) {
       for (const id of await sessionsOver(this.#house.session, new Set([session]), { signal })) this.#over.add(id);
       if (this.#over.has(session)) return;
-      this.#house.lookOut(session);
-      throw inProgress();
+      lookouts.keep(session, lease);
     }
+    if (isLate) throw inProgress();
     const waiting = new Waiting(this.#clock, lease, { deadlineAt: this.#deadlineAt, signal });
     const end = new AbortController();
     const leave = onAbort(waiting.signal, () => end.abort(waiting.signal.reason));
@@ -192,6 +194,7 @@ export class OnceCall {
       throw new TableClosedError('wait for', this.#item.subject);
     } catch (error) {
       if (this.#over.has(session)) return;
+      if (!isOwn) lookouts.keep(session, lease);
       if (waiting.isTimeout(error)) throw inProgress(rivals.obstacle);
       // The own lease is of no use to somebody who only waits: the next one does as well.
       if (error !== lease.end || this.#house.session.isClosed) throw error;

@@ -1,8 +1,7 @@
 import type { AtomTable, CallOptions, Transaction } from '../../atom/index.js';
-import { after } from '../../engine/index.js';
+import { Lookouts } from '../claims/lookouts.js';
 import { RecipeItem, requireFunction, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
-import type { Observation } from '../session/session-observer.js';
 import { type Finding, OnceCall, type OnceContext, type OnceHouse } from './once-call.js';
 import { keyTextOf, payloadHashOf, prefixOf } from './once-key.js';
 import { begun, done, forgotten, hasExpired, type OnceState, untouched, verdictOn } from './once-state.js';
@@ -15,8 +14,6 @@ const ttlMsMax = 366 * dayMs;
  * vanished in between. The item of a run is written again twice in that time.
  */
 const marginMs = dayMs;
-/** Leases for which the session of a run that was found going on is observed. */
-const lookoutLeases = 1.5;
 
 /** Options of {@link Once}. */
 export interface OnceOptions {
@@ -108,7 +105,6 @@ export class Once {
   readonly #table: AtomTable;
   readonly #prefix: string;
   readonly #house: OnceHouse;
-  readonly #lookouts = new Map<string, Observation>();
 
   /** Sends nothing. @throws TypeError, RangeError for a name or option that is none. */
   constructor(session: Session, name: string, options: OnceOptions = {}) {
@@ -131,7 +127,7 @@ export class Once {
       rewriteMs: marginMs / 2,
       keeps,
       abandoned: new Set(),
-      lookOut: (id) => this.#lookOut(id),
+      lookouts: new Lookouts(session),
     };
   }
 
@@ -262,18 +258,6 @@ export class Once {
       throw new RangeError(`Cannot run ${item.subject}: waitMs must be a number of at least 0: ${String(waitMs)}`);
     }
     return new OnceCall(this.#house, item, { payload: payloadHashOf(payload), waitMs, signal });
-  }
-
-  #lookOut(id: string): void {
-    if (this.#lookouts.has(id)) return;
-    const { session } = this.#house;
-    const observation = session.observe(id, () => {});
-    this.#lookouts.set(id, observation);
-    const close = () => {
-      observation.close();
-      this.#lookouts.delete(id);
-    };
-    after(this.#table.sources.clock, lookoutLeases * session.leaseMs, close, true);
   }
 }
 

@@ -107,7 +107,7 @@ export class ReadWriteLock {
 
   /**
    * Enters if nobody writes or waits, or if whoever does has a session that is over; `undefined` if not. Then the sessions of the holders
-   * are observed in the background for one and a half leases, so that a process that only ever tries takes over from one that died.
+   * are observed in the background for their leases and 6 s, so that a process that only ever tries takes over from one that died.
    *
    * @cost Free and warm: 1 request, 1 write unit per KB. Not free: 1 strong read, and a batch read of the holders' sessions.
    * @iam As {@link ReadWriteLock.read}.

@@ -112,7 +112,7 @@ export class Semaphore {
 
   /**
    * Takes `n` permits if they are free and nobody waits for some, or if those who hold them have sessions that are over; `undefined` if not.
-   * Then the sessions of the holders are observed in the background for one and a half leases, so that a process that only ever tries
+   * Then the sessions of the holders are observed in the background for their leases and 6 s, so that a process that only ever tries
    * takes over from one that died.
    *
    * @cost Free and warm: 1 request, 1 write unit per KB. Not free: 1 strong read, and a batch read of the holders' sessions.

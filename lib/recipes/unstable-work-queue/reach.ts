@@ -73,6 +73,11 @@ export class Reach<P> {
     return ready;
   }
 
+  /** How long it takes at most to find out which holders are silent. */
+  get patienceMs(): number {
+    return this.#rivals.patienceMs;
+  }
+
   /** Observes holders no longer. */
   rest(): void {
     this.#rivals.close();

@@ -20,8 +20,6 @@ const pollMsMin = 100;
 const pollMsMax = 1_000;
 /** Jobs among which one is drawn, once others were found to go for the same. */
 const spreadMax = 8;
-/** Leases for which the holders of jobs are observed after somebody has looked. */
-const lookoutLeases = 1.5;
 /** Pause before something is tried again that only frees others from waiting. */
 const againMs = 1_000;
 
@@ -123,7 +121,7 @@ export class Seeker<P> {
       rest();
       return;
     }
-    const timer = after(this.#clock, lookoutLeases * this.#session.leaseMs, rest, true);
+    const timer = after(this.#clock, this.#reach.patienceMs, rest, true);
     const leave = onAbort(signal, rest);
     this.#callOff = () => {
       timer();

@@ -164,7 +164,7 @@ export class WorkQueue<P = unknown> {
   }
 
   /**
-   * Takes a job if there is one that can be handed out; `undefined` if not. Those who hold others are observed for one and a half leases,
+   * Takes a job if there is one that can be handed out; `undefined` if not. Those who hold others are observed for their leases and 6 s,
    * so that who tries again later takes over from the dead.
    *
    * @cost One look and, if there is a job, one claim; see {@link WorkQueue.take}.
