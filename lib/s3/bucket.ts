@@ -38,7 +38,7 @@ export interface S3ClientLike {
 export type PutCondition = 'absent' | { readonly etag: string };
 
 /** Why a write was not done, or may be. */
-type Failed =
+export type Failed =
   | { readonly status: 'not-applied'; readonly kind: RefusalKind; readonly error: Error }
   | { readonly status: 'unclear'; readonly error: Error };
 
@@ -67,7 +67,7 @@ interface Answer {
 }
 
 /** What comes damaged is asked for again, as the damage may be that of the way: it is the object's if it is the same each time. */
-const readsMax = 4;
+const readsMax = 8;
 
 export class Bucket {
   readonly name: string;

@@ -28,7 +28,8 @@ const deletesAtOnce = 16;
  *
  * @cost 1 LIST for each 1,000 objects, 1 DELETE for each object. In a versioned bucket older versions stay.
  * @iam s3:ListBucket on the bucket, s3:DeleteObject on `<prefix>/*`
- * @throws TypeError, RangeError for wrong options; {@link BucketError} `ERR_BUCKET`.
+ * @throws TypeError, RangeError for wrong options; {@link BucketError} `ERR_BUCKET`; {@link BucketUnavailableError}
+ * `ERR_BUCKET_UNAVAILABLE`: call it again.
  */
 export async function deleteS3Storage(place: S3Place, signal?: AbortSignal): Promise<S3Deleted> {
   requireBucket('delete a system', place);
@@ -36,9 +37,10 @@ export async function deleteS3Storage(place: S3Place, signal?: AbortSignal): Pro
   const bucket = new Bucket(place.client, place.bucket);
   const done = { objects: 0, bytes: 0, foreign: 0 };
   const last: Listing['objects'][number][] = [];
+  const effort = { bucket: bucket.name, sources: systemSources, signal };
   let after: string | undefined;
   do {
-    const page = await reading(systemSources, signal, (attempt) => bucket.list(root, after, { signal: attempt }));
+    const page = await reading(effort, (attempt) => bucket.list(root, after, { signal: attempt }));
     const own = page.objects.filter(({ key }) => ownKey.test(key.slice(root.length)));
     done.foreign += page.objects.length - own.length;
     const isLast = ({ key }: { readonly key: string }) => lastKeys.includes(key.slice(root.length));

@@ -1,5 +1,5 @@
 /** What can be wrong with a bucket, and with an object in it. */
-import { LeydenError } from '../errors.js';
+import { LeydenError, type Outcome } from '../errors.js';
 
 /**
  * - `missing`: there is no such bucket.
@@ -48,6 +48,26 @@ export class BucketError extends LeydenError {
     });
     this.bucket = bucket;
     this.reason = reason;
+  }
+}
+
+/**
+ * `ERR_BUCKET_UNAVAILABLE`: what was asked of the bucket met one passing trouble after the other, for as long as that makes sense:
+ * there was no connection, no answer, or the service was busy. `outcome` says what is known of what was to be written; the same call may
+ * succeed later.
+ */
+export class BucketUnavailableError extends LeydenError {
+  readonly bucket: string;
+
+  constructor(bucket: string, triedMs: number, outcome: Outcome, cause: unknown) {
+    const obstacle = cause instanceof Error ? cause.message || cause.name : String(cause);
+    super(
+      'ERR_BUCKET_UNAVAILABLE',
+      `Cannot use bucket ${bucket}: tried for ${Math.round(triedMs)} ms, last obstacle: ${obstacle}; ` +
+        "try again, and if that does not help, see that the S3Client's endpoint can be reached from this machine",
+      { outcome, retryable: true, cause },
+    );
+    this.bucket = bucket;
   }
 }
 

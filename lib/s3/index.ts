@@ -5,6 +5,6 @@
  */
 export type { S3ClientLike } from './bucket.js';
 export { deleteS3Storage, type S3Deleted } from './delete-s3-storage.js';
-export { BucketError, type BucketProblem, ObjectDamagedError } from './errors.js';
+export { BucketError, type BucketProblem, BucketUnavailableError, ObjectDamagedError } from './errors.js';
 export { type S3Place, s3SnapshotStore } from './s3-snapshot-store.js';
 export { type S3StorageOptions, s3Storage } from './s3-storage.js';

@@ -1,21 +1,16 @@
 /** Requests that are made again until there is an answer which says something. */
-import type { Bucket } from './bucket.js';
-import { Passing, passing, persist, type Sources } from './patience.js';
+import type { Bucket, Failed } from './bucket.js';
+import { type Effort, Passing, passing, persist, type Sources } from './patience.js';
 
-/** Reads again after what passes, or was not answered within `attemptMs`. */
-export function reading<T>(
-  sources: Sources,
-  outer: AbortSignal | undefined,
-  read: (signal: AbortSignal) => Promise<T>,
-  attemptMs?: number,
-): Promise<T> {
-  return persist(sources, outer, (signal) => passing(signal, read), attemptMs);
+/** Reads again after what passes, or was not answered in time. */
+export function reading<T>(effort: Effort, read: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return persist(effort, (signal) => passing(signal, read));
 }
 
 /**
  * Puts an object where nothing stands; resolves when this content stands there for certain, `false` when another one does.
  *
- * @throws what the last attempt met: then it may stand there, or come to.
+ * @throws {BucketUnavailableError} `ERR_BUCKET_UNAVAILABLE`: then it may stand there, or come to.
  */
 export function putOnce(
   bucket: Bucket,
@@ -24,14 +19,20 @@ export function putOnce(
   sources: Sources,
   outer: AbortSignal | undefined,
 ): Promise<boolean> {
-  return persist(sources, outer, async (signal) => {
-    const outcome = await bucket.put(key, content, 'absent', { signal });
-    if (outcome.status === 'stored') return true;
-    if (outcome.status === 'not-applied' && outcome.kind === 'refused') throw outcome.error;
-    if (outcome.status !== 'unmet') throw new Passing(outcome.error);
-    // An earlier copy of this put, as a rule.
-    const found = await reading(sources, signal, (attempt) => bucket.get(key, { signal: attempt }));
-    if (found === undefined) throw new Passing(new Error(`${key} was there and is not`));
+  let isTaken = false;
+  return persist({ bucket: bucket.name, sources, signal: outer, outcome: 'unknown' }, async (signal) => {
+    if (!isTaken) {
+      const outcome = await bucket.put(key, content, 'absent', { signal });
+      if (outcome.status === 'stored') return true;
+      if (outcome.status !== 'unmet') throw obstacle(outcome);
+      // By an earlier copy of this put, as a rule.
+      isTaken = true;
+    }
+    const found = await passing(signal, (attempt) => bucket.get(key, { signal: attempt }));
+    if (found === undefined) {
+      isTaken = false;
+      throw new Passing(new Error(`${key} was there and is not`));
+    }
     return Buffer.compare(found.content, content) === 0;
   });
 }
@@ -43,9 +44,14 @@ export function deleteObject(
   sources: Sources,
   outer: AbortSignal | undefined,
 ): Promise<void> {
-  return persist(sources, outer, async (signal) => {
+  return persist({ bucket: bucket.name, sources, signal: outer, outcome: 'unknown' }, async (signal) => {
     const outcome = await bucket.delete(key, { signal });
-    if (outcome.status === 'gone') return;
-    throw outcome.status === 'not-applied' && outcome.kind === 'refused' ? outcome.error : new Passing(outcome.error);
+    if (outcome.status !== 'gone') throw obstacle(outcome);
   });
+}
+
+/** What is thrown within an attempt of a write that was not done for certain: to have another one, unless it was refused. */
+export function obstacle(failed: Failed): Error {
+  const isRefused = failed.status === 'not-applied' && failed.kind === 'refused';
+  return isRefused ? failed.error : new Passing(failed.error);
 }

@@ -2,7 +2,7 @@
  * Trying again what a passing trouble ended, for requests that no atom sends: parts of snapshots, probes, listings.
  *
  * The loop is p-retry's; the pauses are slept on the injected clock with full jitter. An attempt that is not answered in its time is
- * given up, and what it was to do may still be done.
+ * given up, and what it was to do may still be done. It ends by time, as an atom's does: how many attempts fit, the trouble decides.
  */
 import pRetry from 'p-retry';
 import {
@@ -15,6 +15,8 @@ import {
   systemClock,
   systemRandom,
 } from '../engine/index.js';
+import type { Outcome } from '../errors.js';
+import { BucketUnavailableError } from './errors.js';
 
 /** Where time and chance come from. */
 export interface Sources {
@@ -39,36 +41,49 @@ class Late extends Error {
   }
 }
 
-const retriesMax = 8;
+/** What is tried. */
+export interface Effort {
+  /** Name of the bucket, for what is said in the end. */
+  readonly bucket: string;
+  readonly sources: Sources;
+  readonly signal: AbortSignal | undefined;
+  /** @defaultValue what 8 MB take at a megabit a second */
+  readonly attemptMs?: number | undefined;
+  /** What is known of what was to be done when all attempts were in vain. @defaultValue `not-done` */
+  readonly outcome?: Outcome | undefined;
+}
+
+/** As an atom tries. */
+const patienceMs = 30_000;
+/** So many also where each takes long. */
+const attemptsMin = 3;
 const backoff = { leastMs: 50, mostMs: 5_000 } as const;
-/** 8 MB at a megabit a second. */
 const attemptMsMax = 64_000;
 
 /**
  * Runs `attempt` again after each {@link Passing}, and after each that was not done within `attemptMs`.
  *
- * @throws the last obstacle, the reason of `signal`, or what `attempt` throws besides.
+ * @throws {BucketUnavailableError} `ERR_BUCKET_UNAVAILABLE` with the last obstacle; the reason of `signal`, or what `attempt` throws besides.
  */
-export async function persist<T>(
-  { clock, random }: Sources,
-  signal: AbortSignal | undefined,
-  attempt: (signal: AbortSignal) => Promise<T>,
-  attemptMs: number = attemptMsMax,
-): Promise<T> {
+export async function persist<T>(effort: Effort, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { bucket, sources, signal, attemptMs = attemptMsMax, outcome = 'not-done' } = effort;
+  const { clock, random } = sources;
   signal?.throwIfAborted();
+  const startMs = clock.monotonicMs();
+  const triedMs = () => clock.monotonicMs() - startMs;
   try {
     return await pRetry(() => limited(clock, attemptMs, signal, attempt), {
-      retries: retriesMax,
+      retries: Number.POSITIVE_INFINITY,
       minTimeout: 0,
-      shouldRetry: ({ error }) => error instanceof Passing,
-      onFailedAttempt: async ({ error, attemptNumber }) => {
-        if (!(error instanceof Passing) || attemptNumber > retriesMax) return;
+      async shouldRetry({ error, attemptNumber }) {
+        if (!(error instanceof Passing) || (attemptNumber >= attemptsMin && triedMs() >= patienceMs)) return false;
         await clock.sleep(fullJitterMs(random, backoff, attemptNumber - 1), { signal });
+        return true;
       },
     });
   } catch (error) {
     signal?.throwIfAborted();
-    throw error instanceof Passing ? error.cause : error;
+    throw error instanceof Passing ? new BucketUnavailableError(bucket, triedMs(), outcome, error.cause) : error;
   }
 }
 

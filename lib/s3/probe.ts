@@ -9,8 +9,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Bucket, Found, PutCondition, PutOutcome, S3ClientLike } from './bucket.js';
 import { BucketError } from './errors.js';
-import { reading } from './insisting.js';
-import { limited, Passing, persist, type Sources } from './patience.js';
+import { obstacle, reading } from './insisting.js';
+import { type Effort, limited, Passing, persist, type Sources } from './patience.js';
 
 /** Of one length: an ETag that is made of size and time would not tell them apart. */
 const contents = { first: Buffer.from('before'), second: Buffer.from('behind') };
@@ -34,40 +34,35 @@ export function probeOnce(client: S3ClientLike, bucket: Bucket, prefix: string, 
   if (before !== undefined) return before;
   // What met a passing trouble proves nothing: another object, another probe.
   const newKey = () => `${prefix}/probe/${randomUUID()}`;
-  const probing = persist(sources, undefined, (signal) => probe(bucket, newKey(), sources, signal));
+  const effort: Effort = { bucket: bucket.name, sources, signal: undefined };
+  const probing = persist(effort, (signal) => probe(bucket, newKey(), { ...effort, signal, attemptMs }));
   known.set(bucket.name, probing);
   // What failed may be mended: the next one asks again.
   probing.catch(() => known.delete(bucket.name));
   return probing;
 }
 
-async function probe(bucket: Bucket, key: string, sources: Sources, signal: AbortSignal): Promise<void> {
+/** `step`: how each of its requests is made. */
+async function probe(bucket: Bucket, key: string, step: Effort): Promise<void> {
   try {
-    await probeWith(bucket, key, sources, signal);
+    await probeWith(bucket, key, step);
   } finally {
     // Garbage at worst; and no reason to wait for ever.
-    await limited(sources.clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));
+    await limited(step.sources.clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));
   }
 }
 
-async function probeWith(bucket: Bucket, key: string, sources: Sources, signal: AbortSignal): Promise<void> {
+async function probeWith(bucket: Bucket, key: string, step: Effort): Promise<void> {
   // What was not done for certain is asked for again here: with a probe anew each time, few would come to their end on a bad line.
   const put = (content: Uint8Array, on: PutCondition) =>
-    persist(
-      sources,
-      signal,
-      async (limit) => {
-        const outcome = await bucket.put(key, content, on, { signal: limit });
-        if (outcome.status === 'not-applied' && outcome.kind !== 'refused') throw new Passing(outcome.error);
-        return outcome;
-      },
-      attemptMs,
-    );
-  const find = (): Promise<Found | undefined> =>
-    reading(sources, signal, (limit) => bucket.get(key, { signal: limit }), attemptMs);
+    persist(step, async (signal) => {
+      const outcome = await bucket.put(key, content, on, { signal });
+      if (outcome.status === 'not-applied') throw obstacle(outcome);
+      return outcome;
+    });
+  const find = (): Promise<Found | undefined> => reading(step, (signal) => bucket.get(key, { signal }));
   const ignores = (what: string) => new BucketError(bucket.name, 'no-conditional-writes', what);
   const created = await put(contents.first, 'absent');
-  if (created.status === 'unmet') throw new Passing(new Error('the probe met an object'));
   const etag = requireStored(created);
   const [again, stale] = await Promise.all([
     put(contents.second, 'absent'),
@@ -96,6 +91,5 @@ async function probeWith(bucket: Bucket, key: string, sources: Sources, signal: 
 /** The ETag of what was stored. */
 function requireStored(outcome: PutOutcome): string {
   if (outcome.status === 'stored') return outcome.etag;
-  if (outcome.status === 'not-applied' && outcome.kind === 'refused') throw outcome.error;
-  throw new Passing(outcome.status === 'unmet' ? undefined : outcome.error);
+  throw outcome.status === 'unmet' ? new Passing(new Error('the probe met an object')) : obstacle(outcome);
 }

@@ -16,6 +16,7 @@ import { equalItems, isTransient, judgeOf, type RefusalKind } from '../engine/in
 import type { Bucket } from './bucket.js';
 import { ObjectDamagedError } from './errors.js';
 import { contentOfItem, itemOfContent } from './item-content.js';
+import { withOwnSignal } from './own-signal.js';
 import { type Seen, SeenItems } from './seen-items.js';
 
 /** Other writers that come between a look and the write after it, before the caller is told to try again with a pause. */
@@ -72,7 +73,9 @@ export class S3Engine implements port.Engine {
     while (at < keys.length && unprocessed.length === 0) {
       const some = keys.slice(at, at + this.#getsAtOnce);
       at += some.length;
-      const answers = await Promise.allSettled(some.map((key) => this.get({ ...request, key }, options)));
+      const answers = await Promise.allSettled(
+        some.map((key) => withOwnSignal(options, (own) => this.get({ ...request, key }, own))),
+      );
       for (const [index, answer] of answers.entries()) {
         if (answer.status === 'fulfilled') {
           if (answer.value !== undefined) items.push(answer.value);

@@ -44,8 +44,9 @@ export function snapshotStoreIn(bucket: Bucket, prefix: string, sources: Sources
     },
     async get(id, part, options) {
       const key = keyOf(id, part);
+      const effort = { bucket: bucket.name, sources, signal: options?.signal };
       try {
-        return (await reading(sources, options?.signal, (signal) => bucket.get(key, { signal })))?.content;
+        return (await reading(effort, (signal) => bucket.get(key, { signal })))?.content;
       } catch (error) {
         if (!(error instanceof ObjectDamagedError)) throw error;
         throw new SnapshotDamagedError(error.reason, error.message, { id, part }, error);

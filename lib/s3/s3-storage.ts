@@ -44,7 +44,8 @@ const attemptTimeoutMs = 10_000;
  * is new. Opening: 2 GETs, and 1 for each page since the newest snapshot and each 2 MB of that; 6 requests of the probe, once per
  * process. Nothing is ever listed.
  * @iam s3:GetObject, s3:PutObject, s3:DeleteObject on `<prefix>/*`; s3:ListBucket on the bucket
- * @throws TypeError, RangeError for wrong options; {@link BucketError} `ERR_BUCKET` when a system is opened.
+ * @throws TypeError, RangeError for wrong options; {@link BucketError} `ERR_BUCKET`, {@link BucketUnavailableError}
+ * `ERR_BUCKET_UNAVAILABLE` when a system is opened.
  *
  * @example
  * ```ts no-run

@@ -67,7 +67,7 @@ export const s3Faults = [
   mutant(
     's3 faults: the pointer names what stands there, not what was sent',
     insisting,
-    "if (outcome.status !== 'unmet') throw new Passing(outcome.error);",
+    "if (outcome.status !== 'unmet') throw obstacle(outcome);",
     "if (outcome.status !== 'unmet') return true;",
     faults,
     'lost requests',

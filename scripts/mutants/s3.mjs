@@ -17,6 +17,8 @@ const stores = 'spec/s3/s3-snapshot-store.spec.ts';
 const storages = 'spec/s3/s3-storage.spec.ts';
 const prefixes = 'spec/s3/prefix.spec.ts';
 const leaving = 'spec/s3/giving-up.spec.ts';
+const patience = 'lib/s3/patience.ts';
+const waiting = 'spec/s3/unavailable.spec.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const s3 = [
@@ -103,8 +105,8 @@ export const s3 = [
   mutant(
     's3: a step of the probe that was not done is made again, and not the probe',
     probe,
-    "if (outcome.status === 'not-applied' && outcome.kind !== 'refused')",
-    'if (false)',
+    "if (outcome.status === 'not-applied') throw obstacle(outcome);",
+    '',
     probes,
     'goes on from the step',
   ),
@@ -255,7 +257,7 @@ export const s3 = [
   mutant(
     's3: the probe does not wait for ever to clean up',
     probe,
-    'await limited(sources.clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));',
+    'await limited(step.sources.clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));',
     'await bucket.delete(key);',
     leaving,
     'to the probe',
@@ -283,5 +285,53 @@ export const s3 = [
     'if (false) {',
     storages,
     'leaves the head',
+  ),
+  mutant(
+    's3: a bucket out of reach is an error with a name',
+    patience,
+    'error instanceof Passing ? new BucketUnavailableError(bucket, triedMs(), outcome, error.cause) : error',
+    'error instanceof Passing ? error.cause : error',
+    waiting,
+    'with the obstacle and a remedy',
+  ),
+  mutant(
+    's3: of a write that was tried in vain nothing is known',
+    insisting,
+    "signal: outer, outcome: 'unknown' }, async (signal) => {\n    if",
+    'signal: outer }, async (signal) => {\n    if',
+    waiting,
+    'ends writing a part',
+  ),
+  mutant(
+    's3: a trouble is waited for by time, however fast its answers come',
+    patience,
+    '(attemptNumber >= attemptsMin && triedMs() >= patienceMs)',
+    'attemptNumber >= attemptsMin',
+    waiting,
+    'the bucket is back before that',
+  ),
+  mutant(
+    's3: slow attempts are followed by others',
+    patience,
+    'attemptNumber >= attemptsMin && triedMs()',
+    'triedMs()',
+    leaving,
+    'where each takes long',
+  ),
+  mutant(
+    's3: a look at what stands there does not put it again',
+    insisting,
+    'isTaken = true;',
+    '',
+    waiting,
+    'does not send the content again',
+  ),
+  mutant(
+    's3: the requests of a batch have a signal each',
+    'lib/s3/own-signal.ts',
+    'return await send({ signal: own.signal });',
+    'return await send(options);',
+    leaving,
+    'a signal of its own',
   ),
 ];

@@ -331,8 +331,8 @@ export class Callers extends ClosedLoops<CallersOptions> {
       try {
         this.#system = await open();
       } catch (error) {
-        // The table is out of reach for long: an error with a name, and the next try is as good as the first.
-        if (isLeydenError(error) && error.code === 'ERR_DEADLINE') continue;
+        // The store is out of reach for long: an error with a name, and the next try is as good as the first.
+        if (isLeydenError(error) && outOfReach.has(error.code)) continue;
         this.surprise(`open: ${String(error)}`);
         this.#broken = true;
         this.enough();
@@ -392,8 +392,10 @@ export function sumsOf(reports: readonly CallersReport[]): Pick<CallersReport, S
 }
 type Summed = 'commits' | 'conflicts' | 'snapshots' | 'poisoned';
 
+const outOfReach: ReadonlySet<string> = new Set(['ERR_DEADLINE', 'ERR_BUCKET_UNAVAILABLE']);
 const readFailures: ReadonlySet<string> = new Set([
-  ...['ERR_CLOSED', 'ERR_POISONED', 'ERR_DEADLINE', 'ERR_UNKNOWN_OUTCOME', 'ERR_JOURNAL_COMPACTED'],
+  ...outOfReach,
+  ...['ERR_CLOSED', 'ERR_POISONED', 'ERR_UNKNOWN_OUTCOME', 'ERR_JOURNAL_COMPACTED'],
 ]);
 
 /** `undefined` of an instance that is closed or out of use. */

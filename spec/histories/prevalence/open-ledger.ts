@@ -15,7 +15,7 @@ export interface OpenLedgerOptions {
 
 /** A page, a part or a step of the pointer that is not stored in time is tried again, or waits for the next prune. */
 const explained: ReadonlySet<string> = new Set([
-  ...['ERR_DEADLINE', 'ERR_UNKNOWN_OUTCOME', 'ERR_SNAPSHOT', 'ERR_POISONED', 'ERR_CLOSED'],
+  ...['ERR_DEADLINE', 'ERR_UNKNOWN_OUTCOME', 'ERR_SNAPSHOT', 'ERR_POISONED', 'ERR_CLOSED', 'ERR_BUCKET_UNAVAILABLE'],
 ]);
 
 export function openLedger(options: OpenLedgerOptions): Promise<LedgerSystem> {
