@@ -17,7 +17,6 @@ import {
   emptyHead,
   type Head,
   type HoldOptions,
-  JournalCompactedError,
   type PreparedBody,
   type ReadCommit,
   Right,
@@ -25,6 +24,7 @@ import {
 import {
   type Log,
   type LogBase,
+  type LoggedCommit,
   LogNotEmptyError,
   type PastStart,
   type PastTarget,
@@ -37,6 +37,7 @@ import { JournalDamagedError } from './errors.js';
 import { Vanished } from './journal-files.js';
 import { type Found, type FoundBatch, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
 import { type LogParts, positionAt, positionAtStart, requireSame } from './log-parts.js';
+import { readCommits } from './log-reading.js';
 import { keptSnapshots, type Loaded, loadNewest, pastStart } from './log-recovery.js';
 import { makeSnapshot, pruneFiles, writeFile } from './log-snapshots.js';
 
@@ -182,21 +183,8 @@ export class FileLog implements Log {
     return directory.snapshotTurn(() => pruneFiles(parts, directory));
   }
 
-  async *read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit> {
-    const { files, directory, name } = this.#open();
-    try {
-      if (directory === undefined) await files.list();
-      const limit = directory?.end;
-      if (limit?.number === 0 || files.first === undefined) return;
-      const first = await files.fileOfSeq(Math.max(from, 1));
-      if (first === undefined) throw new JournalCompactedError(name, from);
-      const start = { ...first.starts, number: first.number, offset: first.length };
-      for await (const { found } of readJournal(files, start, { limit, signal })) {
-        for (const { read } of found) if (read.commit.first + read.commit.count > from) yield read;
-      }
-    } catch (error) {
-      throw error instanceof Vanished ? new JournalCompactedError(name, from) : error;
-    }
+  async *read(from: number, signal?: AbortSignal): AsyncGenerator<LoggedCommit> {
+    yield* readCommits(this.#open(), from, signal);
   }
 
   async pastStart(target: PastTarget, signal?: AbortSignal): Promise<PastStart> {

@@ -115,6 +115,8 @@ class Hub {
   readonly #options: HubOptions;
   readonly #fileSystem: FileSystem;
   #opened: Promise<Directory> | undefined;
+  /** As long as it is open. */
+  #directory: Directory | undefined;
   #users = 0;
   /** Of the directory when it was open before. */
   #left: Promise<void> = Promise.resolve();
@@ -147,7 +149,8 @@ class Hub {
     const files =
       directory?.files ?? new JournalFiles({ fileSystem: this.#fileSystem, directory: this.directory, label, codec });
     const own = { newest: undefined, damaged: new Set<number>(), facts: new Map() };
-    return { ...request, ...own, name: this.directory, fileSystem: this.#fileSystem, files, directory };
+    const place = { name: this.directory, fileSystem: this.#fileSystem, files, directory };
+    return { ...request, ...own, ...place, certainEnd: () => this.#directory?.end };
   }
 
   /** Opens the directory, or shares it with those who have it open. */
@@ -162,6 +165,7 @@ class Hub {
         }),
       );
       const opened = await this.#opened;
+      this.#directory = opened;
       const { options } = opened.files;
       requireSameLabel(this.directory, options.label, label);
       await requireSameSeal(this.directory, options.codec, codec);
@@ -177,6 +181,7 @@ class Hub {
     const opened = this.#opened;
     if (this.#users > 0 || opened === undefined) return;
     this.#opened = undefined;
+    this.#directory = undefined;
     this.#left = opened.then(
       // What hangs is not waited for.
       (directory) => (isStopped ? void directory.leave() : directory.close()),

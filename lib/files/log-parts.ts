@@ -19,6 +19,8 @@ export interface LogParts extends LogRequest {
   readonly files: JournalFiles;
   /** Absent where nothing may be written. */
   readonly directory: Directory | undefined;
+  /** Up to where what is in the journal counts for certain, if this process has the directory open. */
+  certainEnd(): JournalPosition | undefined;
   /** The newest snapshot that is known here. */
   newest: SnapshotInfo | undefined;
   /** Places of snapshots that could not be read here. */

@@ -12,8 +12,6 @@ export {
   InvalidEventError,
   LogNotEmptyError,
   LogUnfinishedError,
-  MigrateError,
-  type MigrateReason,
   OverloadedError,
   PoisonedError,
   ReadOnlyError,
@@ -26,6 +24,7 @@ export type { FollowOptions } from './follow.js';
 export { type EventContext, type Handler, WithResult, withResult } from './handler.js';
 export type { AtomStorageOptions } from './log-parts.js';
 export { migrate } from './migrate.js';
+export { MigrateError, type MigrateReason } from './migrate-error.js';
 export type { MigrateOptions, MigrateProgress, MigrateReport } from './migrate-options.js';
 export type { Mode, PrevaylerOptions, Progress } from './options.js';
 export type { PastState } from './past.js';
@@ -38,6 +37,7 @@ export type {
   Log,
   LogBase,
   LogConsumer,
+  LoggedCommit,
   LogRequest,
   PastStart,
   PastTarget,

@@ -42,3 +42,26 @@ export interface MigrateReport {
   /** Of the events after that, as they were read back: SHA-256 over number, time, version and text of each. */
   readonly digest: string;
 }
+
+/** @throws {TypeError} before anything is sent. */
+export function requireMigrateOptions(options: MigrateOptions): void {
+  const { from, to, fence = false, format = '', signal, ...told } = options ?? {};
+  if (typeof from?.open !== 'function' || typeof to?.open !== 'function') {
+    throw new TypeError('Cannot migrate: from and to must be storages');
+  }
+  if (from === to) refuse('from and to are the same storage');
+  if (typeof fence !== 'boolean' && fence !== 'take-over') {
+    refuse(`fence must be true, false or 'take-over': ${String(fence)}`);
+  }
+  if (typeof format !== 'string') refuse(`format must be a string: ${typeof format}`);
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean') refuse('signal must be an AbortSignal');
+  for (const [name, value] of Object.entries(told)) {
+    // A fence that is misspelt would be none.
+    if (name !== 'onProgress' && name !== 'onWarning') refuse(`there is no option ${name}`);
+    if (value !== undefined && typeof value !== 'function') refuse(`${name} must be a function: ${typeof value}`);
+  }
+
+  function refuse(rule: string): never {
+    throw new TypeError(`Cannot migrate ${from.name}: ${rule}`);
+  }
+}

@@ -8,7 +8,7 @@
  *
  * Nothing is decoded, so no handler is asked for; and whatever a storage is sealed with, the other has events as its own codec stores them.
  */
-import type { MigrateOptions, MigrateReport } from './migrate-options.js';
+import { type MigrateOptions, type MigrateReport, requireMigrateOptions } from './migrate-options.js';
 import { Migration } from './migration.js';
 
 /**
@@ -16,7 +16,8 @@ import { Migration } from './migration.js';
  *
  * **Guarantee.** When it resolves, the new place has the oldest state that the old one still keeps and every event after it up to `seq`, with
  * the same numbers, times, ids and texts; it was read back and compared. Instances at the old place go on meanwhile; with
- * `fence` nothing that they acknowledge is missing. A place with anything else in it is refused, and left as it is.
+ * `fence` nothing that they acknowledge is missing. A place with anything else in it is refused, and left as it is. Nothing is copied
+ * that may not come to count: the last commit in files that another process has open, or left open when it died (`in-doubt`).
  *
  * **If the process dies**, call it again: it compares what is there and goes on. The new place is held meanwhile, so nobody writes to half
  * of a system; a call that fails leaves it held.
@@ -39,14 +40,7 @@ import { Migration } from './migration.js';
  * ```
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
-  const { from, to, fence = false } = options ?? {};
-  if (typeof from?.open !== 'function' || typeof to?.open !== 'function') {
-    throw new TypeError('Cannot migrate: from and to must be storages');
-  }
-  if (from === to) throw new TypeError(`Cannot migrate ${from.name}: from and to are the same storage`);
-  if (typeof fence !== 'boolean' && fence !== 'take-over') {
-    throw new TypeError(`Cannot migrate ${from.name}: fence must be true, false or 'take-over': ${String(fence)}`);
-  }
+  requireMigrateOptions(options);
   options.signal?.throwIfAborted();
   const migration = new Migration(options);
   let report: MigrateReport;

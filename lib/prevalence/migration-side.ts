@@ -19,6 +19,7 @@ export class MigrationSide {
   /** Number of the last event that was told. */
   #seq = 0;
   #time = 0;
+  #doubt: number | undefined;
 
   constructor(storage: Storage, { signal, ...request }: SideOptions) {
     this.name = storage.name;
@@ -41,6 +42,11 @@ export class MigrationSide {
   /** Time of the newest commit, as of the last look, whether or not there are events in it. */
   get time(): number {
     return this.#time;
+  }
+
+  /** Number of the first event that was there at the last reading, and may not count. */
+  get doubt(): number | undefined {
+    return this.#doubt;
   }
 
   /** Takes note of what was appended here. */
@@ -83,12 +89,15 @@ export class MigrationSide {
     }
   }
 
-  /** All events after `seq`, up to the newest. */
+  /** All events after `seq`, up to the newest that is known to count. */
   async *runsAfter(seq: number): AsyncGenerator<EventRun> {
+    this.#doubt = undefined;
     for await (const read of this.log.read(seq + 1, this.#signal)) {
       this.#signal?.throwIfAborted();
       const run = runAfter(read, seq);
-      if (run !== undefined) yield run;
+      if (run === undefined) continue;
+      if (read.isInDoubt === true) this.#doubt = run.first;
+      else yield run;
     }
   }
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import { digestState } from '../snapshot/index.js';
-import { MigrateError, type MigrateReason } from './errors.js';
+import { MigrateError, type MigrateReason } from './migrate-error.js';
 import type { MigrateOptions, MigrateProgress, MigrateReport } from './migrate-options.js';
 import { cut, type EventDigest, type EventRun } from './migrated-events.js';
 import { MigrationSide } from './migration-side.js';
@@ -39,12 +39,15 @@ export class Migration {
   async run(): Promise<MigrateReport> {
     const { fence = false } = this.#options;
     await this.#source.recover();
+    const { seq: seqThere } = this.#source;
     const startsAt = await this.#startsAt(await this.#openTarget());
     const digest = await this.#compare(startsAt);
     await this.#requireRoom(digest);
     await this.#hold();
     await this.#copy(digest);
     if (fence !== false) await this.#copyFenced(digest, fence === 'take-over');
+    // What came while it was at work may be left to a later call.
+    if (fence !== false || digest.seq < seqThere) this.#requireNoDoubt();
     await this.#verify(startsAt, digest);
     await this.#target.log.release();
     this.#isDone = true;
@@ -137,6 +140,7 @@ export class Migration {
     const to = this.#target.seq;
     const tell = (seq: number) => this.#tell('compare', seq, to);
     const digest = await this.#source.digest(startsAt, to, tell).catch((error) => this.#explain(error, startsAt));
+    if (digest.seq < to) this.#requireNoDoubt();
     const there = await this.#target.digest(startsAt, to, tell);
     if (digest.seq !== to || digest.text() !== there.text()) this.#fail('different', to);
     this.#tell('compare', to, to, true);
@@ -194,6 +198,12 @@ export class Migration {
     // What is acknowledged there was before the right was taken, and whoever reads now reads all of it.
     await this.#copyNew(digest);
     this.#tell('copy', digest.seq, digest.seq, true);
+  }
+
+  /** What may not count is not copied. So what was there at the last reading must count. */
+  #requireNoDoubt(): void {
+    const { doubt } = this.#source;
+    if (doubt !== undefined) this.#fail('in-doubt', doubt);
   }
 
   /** Reads back what is at the new place now. */

@@ -10,7 +10,7 @@ import type { Decision } from './decision.js';
 import { ReplayError, StateDivergedError, StateSpoiledError } from './errors.js';
 import { decodeCommits, decodeEvents } from './event-text.js';
 import { type Handler, runHandler } from './handler.js';
-import { IdWindow } from './id-window.js';
+import { type IdEntry, IdWindow } from './id-window.js';
 
 /** An event that took effect. */
 export interface Change<E> {
@@ -56,7 +56,7 @@ interface SlowWatch<E> {
 /** What a snapshot stores of a replica. */
 export interface Captured<S, R> {
   readonly state: S;
-  readonly ids: readonly (readonly [id: string, result: R | undefined])[];
+  readonly ids: readonly IdEntry<R>[];
 }
 
 export class Replica<S, E, R> {

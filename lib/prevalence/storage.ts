@@ -103,6 +103,16 @@ export interface LogBase {
   readonly time: number;
 }
 
+/** A commit as a log gives it. */
+export interface LoggedCommit extends ReadCommit {
+  /**
+   * Whether nobody can tell from here if it counts, as nothing comes after it: it may be on its way, or its writer may have died. Whoever
+   * opens the log to write settles that. Only the newest commit, and only of who reads, can be in doubt.
+   * @defaultValue false
+   */
+  readonly isInDoubt?: boolean | undefined;
+}
+
 /** From where to replay, for a look at the past. */
 export interface PastStart {
   /** What the snapshot holds; `undefined` = from nothing. */
@@ -151,7 +161,7 @@ export interface Log {
   snapshots(signal?: AbortSignal): Promise<readonly SnapshotInfo[]>;
   prune(signal?: AbortSignal): Promise<PruneReport>;
   /** Commits with events from `from` on, up to the newest. */
-  read(from: number, signal?: AbortSignal): AsyncGenerator<ReadCommit>;
+  read(from: number, signal?: AbortSignal): AsyncGenerator<LoggedCommit>;
   pastStart(target: PastTarget, signal?: AbortSignal): Promise<PastStart>;
   /** Waits for what is under way. */
   close(): Promise<void>;

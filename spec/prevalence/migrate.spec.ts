@@ -2,10 +2,22 @@
 // on either side; writers that go on, with a fence and without; events that are cut, pruned, altered; places with something else in them.
 import { describe, expect, it } from '@jest/globals';
 import type { Engine } from '../../lib/engine/index.js';
-import { type Log, type MigrateProgress, migrate, type Storage, transientStorage } from '../../lib/prevalence/index.js';
+import { type MigrateProgress, migrate, type Storage, transientStorage } from '../../lib/prevalence/index.js';
 import { errorOf, noise, range } from '../support/prevalent.js';
 import { dyingEngine, steppedEngine } from '../support/stepped-engine.js';
-import { clock, type Event, expectSame, fill, newEngine, onEngine, open, type System, tableName } from './migrating.js';
+import {
+  changed,
+  clock,
+  type Event,
+  expectSame,
+  fill,
+  newEngine,
+  onEngine,
+  open,
+  type System,
+  steppedCopy,
+  tableName,
+} from './migrating.js';
 
 describe('migrate()', () => {
   it('of a system without events leaves one without events', async () => {
@@ -365,41 +377,22 @@ describe('migrate() to a place with something else in it', () => {
 
   it('wrong arguments are refused before anything is sent', async () => {
     const from = transientStorage();
-    const mistyped = { from, to: transientStorage(), fence: 'takeover' };
-    for (const wrong of [{ from, to: from }, { from }, { to: from }, { from: {}, to: from }, undefined, mistyped]) {
-      expect(await errorOf(migrate(wrong as { from: Storage; to: Storage }))).toBeInstanceOf(TypeError);
+    const untouched: Storage = { ...transientStorage(), open: () => Promise.reject(new Error('sent')) as never };
+    const both = { from: untouched, to: untouched };
+    const wrong = [undefined, null, { from, to: from }, { from }, { to: from }, { from: {}, to: from }];
+    for (const options of wrong) expect(await refusal(options)).toBeInstanceOf(TypeError);
+    expect((await refusal({ ...both, to: { ...untouched }, fenced: true })).message).toMatch('no option fenced');
+    const members = { fence: ['takeover', 1], format: [7], onProgress: ['loud'], onWarning: [{}], signal: ['no', {}] };
+    for (const [name, values] of Object.entries(members)) {
+      for (const value of [...values, null]) {
+        const error = await refusal({ ...both, to: { ...untouched }, [name]: value });
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error.message).toMatch(`: ${name} must be `);
+      }
+    }
+
+    function refusal(options: unknown) {
+      return errorOf(migrate(options as { from: Storage; to: Storage }));
     }
   });
 });
-
-/** A storage whose log does what `change` says, in place of what it would do. */
-function changed(storage: Storage, change: (log: Log) => Partial<Log>): Storage {
-  const { name, clock: own } = storage;
-  return {
-    ...{ name, clock: own },
-    open(request) {
-      const log = storage.open(request);
-      const instead = change(log);
-      return new Proxy(log, {
-        get(target, member) {
-          const value: unknown = Reflect.get(instead, member) ?? Reflect.get(target, member, target);
-          return typeof value === 'function' ? value.bind(target) : value;
-        },
-      });
-    },
-  };
-}
-
-/** Does something before each append of events, which is told how many there were. */
-function steppedCopy(storage: Storage, before: (n: number) => Promise<void>): Storage {
-  let appends = 0;
-  return changed(storage, (log) => ({
-    async append(batch, body) {
-      if (batch.claims !== true) {
-        appends += 1;
-        await before(appends);
-      }
-      return log.append(batch, body);
-    },
-  }));
-}

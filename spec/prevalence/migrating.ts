@@ -6,6 +6,7 @@ import {
   type AtomStorageOptions,
   atomStorage,
   type Change,
+  type Log,
   openPrevayler,
   type Prevayler,
   type PrevaylerOptions,
@@ -104,4 +105,36 @@ async function changesOf(system: System, since: number) {
   if (system.seq === since) return all;
   for await (const change of system.changes({ from: since + 1 })) if (all.push(change) === system.seq - since) break;
   return all;
+}
+
+/** A storage whose log does what `change` says, in place of what it would do. */
+export function changed(storage: Storage, change: (log: Log) => Partial<Log>): Storage {
+  const { name, clock: own } = storage;
+  return {
+    ...{ name, clock: own },
+    open(request) {
+      const log = storage.open(request);
+      const instead = change(log);
+      return new Proxy(log, {
+        get(target, member) {
+          const value: unknown = Reflect.get(instead, member) ?? Reflect.get(target, member, target);
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      });
+    },
+  };
+}
+
+/** Does something before each append of events, which is told how many there were. */
+export function steppedCopy(storage: Storage, before: (n: number) => Promise<void>): Storage {
+  let appends = 0;
+  return changed(storage, (log) => ({
+    async append(batch, body) {
+      if (batch.claims !== true) {
+        appends += 1;
+        await before(appends);
+      }
+      return log.append(batch, body);
+    },
+  }));
 }
