@@ -22,9 +22,10 @@
 import { types } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { asRefuser, kindOf, pathStep, UnsupportedValueError } from '../codec/index.js';
+import { type MarkSet, markSet } from './mark-set.js';
 
 /** Containers and leaves that are frozen all the way down. */
-const deeplyFrozen = new WeakSet<object>();
+const deeplyFrozen: MarkSet = markSet();
 
 /**
  * Freezes `state` all the way down, and returns it.
@@ -181,7 +182,7 @@ function freezeOther(
 }
 
 /** Maps, Sets, Dates, … whose methods throw. Once covered they stay so, whatever becomes of the state around them. */
-const covered = new WeakSet<object>();
+const covered: MarkSet = markSet();
 
 /** Whether `object` is still to be covered. Nothing can be in what its maker made fast, whose methods go on changing it. */
 function mayCover(object: object, root: object, kind: string): boolean {

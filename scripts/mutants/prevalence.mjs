@@ -395,10 +395,18 @@ export const prevalence = [
   mutant(
     'prevalence: ids are remembered for ever',
     'lib/prevalence/id-window.ts',
-    'this.#results.delete(id);',
+    'this.#entries.delete(id);',
     '',
     storages,
     'transientStorage snapshots and the past the newest idsMax',
+  ),
+  mutant(
+    'prevalence: the window of ids is made anew for each snapshot',
+    'lib/prevalence/id-window.ts',
+    'return [...this.#entries.values()];',
+    'return [...this.#entries.values()].map(([id, result]) => [id, result]);',
+    'spec/prevalence/id-window.spec.ts',
+    'makes nothing for each id',
   ),
   mutant(
     "prevalence: a member '~' is taken for a wrapping",

@@ -3,7 +3,7 @@
  * Method: a table of attempts, one for each way to change something; and of uses.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { hold, jsonCodec, UnsupportedValueError } from '../../lib/codec/index.js';
 import { FrozenBytes, freezeState } from '../../lib/snapshot/freeze.js';
 import { digestStateNow } from '../../lib/snapshot/index.js';
@@ -125,6 +125,21 @@ describe('freezeState()', () => {
     for (let n = 1; n < 100; n += 1) state = freezeState({ ...state, n });
     expect(before).toBeGreaterThan(0);
     expect(reads).toBe(before);
+  });
+
+  it('keeps no table that grows with the state, and is made anew in one step when it is full', () => {
+    const tables = [WeakSet.prototype, Set.prototype, WeakMap.prototype, Map.prototype] as const;
+    const state = { ...make(), many: Array.from({ length: 1_000 }, (_, n) => ({ n, at: new Date(n) })) };
+    const calls = tables.map((table) =>
+      jest.spyOn(table as WeakSet<object>, 'set' in table ? ('set' as never) : 'add'),
+    );
+    try {
+      freezeState(state);
+      expect(calls.map(({ mock }) => mock.calls.length)).toEqual([0, 0, 0, 0]);
+    } finally {
+      for (const call of calls) call.mockRestore();
+    }
+    expect(Object.isFrozen(state.many[999])).toBe(true);
   });
 
   it('takes cycles and long lists', () => {
