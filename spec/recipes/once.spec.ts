@@ -233,11 +233,13 @@ describe('Once', () => {
 
   it.each([
     ['never wait', { waitMs: 0 }],
-    ['wait for a moment', { waitMs: 1 }],
+    ['wait for a moment', { waitMs: 7 }],
     ['wait for less than a lease', { waitMs: 1_500 }],
     ['leave by their signal', { leaveMs: 1_500 }],
   ] as const)('is taken over by calls that %s, whoever has the longer lease', async (_how, how) => {
     const { clock } = bench;
+    // In the moment that some wait there is time for one answer, and not for two.
+    bench.faulty.setRules([{ fault: { kind: 'delay', delayMs: 5 } }]);
     open({}, { renewal: 'manual', leaseMs: 20_000 })
       .run('k', () => new Promise(() => {}))
       .catch(() => {});

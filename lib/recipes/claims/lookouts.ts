@@ -26,11 +26,6 @@ export class Lookouts {
     this.#terms = terms;
   }
 
-  /** Whether a session is looked after. */
-  has(id: string): boolean {
-    return this.#ids.has(id);
-  }
-
   /** Looks after a session for as long as it takes to find out that it is silent, at most as long as `lease` lasts. */
   keep(id: string, lease: Lease): void {
     if (this.#ids.has(id)) return;

@@ -37,6 +37,8 @@ import {
 
 /** Longest interval between two looks of somebody who waits, in milliseconds. */
 const pollMsMax = 1_000;
+/** How long a caller whose wait is over is kept for a last look. */
+const lastLookMs = 2_000;
 
 /** What a function is told that runs. */
 export interface OnceContext {
@@ -164,19 +166,10 @@ export class OnceCall {
   /** Waits while this run goes on and its session lives. */
   async #await(state: OnceState, lease: Lease): Promise<void> {
     const { session, nonce } = state.run as Run;
-    const { signal, waitMs } = this.#terms;
-    const inProgress = (cause?: unknown) =>
-      new InProgressError(this.#item.subject, this.#item.atom.key, waitMs, state, cause);
+    const { signal } = this.#terms;
     signal?.throwIfAborted();
+    if (this.#clock.monotonicMs() >= this.#deadlineAt) return this.#lookOnce(state, lease);
     const isOwn = session === lease.id;
-    const { lookouts } = this.#house;
-    const isLate = this.#clock.monotonicMs() >= this.#deadlineAt;
-    if (!isOwn && (isLate || lookouts.has(session))) {
-      for (const id of await sessionsOver(this.#house.session, new Set([session]), { signal })) this.#over.add(id);
-      if (this.#over.has(session)) return;
-      lookouts.keep(session, lease);
-    }
-    if (isLate) throw inProgress();
     const waiting = new Waiting(this.#clock, lease, { deadlineAt: this.#deadlineAt, signal });
     const end = new AbortController();
     const leave = onAbort(waiting.signal, () => end.abort(waiting.signal.reason));
@@ -194,8 +187,8 @@ export class OnceCall {
       throw new TableClosedError('wait for', this.#item.subject);
     } catch (error) {
       if (this.#over.has(session)) return;
-      if (!isOwn) lookouts.keep(session, lease);
-      if (waiting.isTimeout(error)) throw inProgress(rivals.obstacle);
+      if (waiting.isTimeout(error)) return await this.#lookOnce(state, lease, rivals.obstacle);
+      if (!isOwn) this.#house.lookouts.keep(session, lease);
       // The own lease is of no use to somebody who only waits: the next one does as well.
       if (error !== lease.end || this.#house.session.isClosed) throw error;
     } finally {
@@ -203,6 +196,25 @@ export class OnceCall {
       waiting.end();
       rivals.close();
     }
+  }
+
+  /** Looks once whether the session of a run is over. @throws {InProgressError} if it is not; then it is looked after for a while. */
+  async #lookOnce(state: OnceState, lease: Lease, obstacle?: unknown): Promise<void> {
+    const { session } = state.run as Run;
+    const { signal, waitMs } = this.#terms;
+    let cause = obstacle;
+    if (session !== lease.id) {
+      const limits = { signal, timeoutMs: lastLookMs };
+      const over = await sessionsOver(this.#house.session, new Set([session]), limits).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        cause = error;
+        return [];
+      });
+      for (const id of over) this.#over.add(id);
+      if (this.#over.has(session)) return;
+      this.#house.lookouts.keep(session, lease);
+    }
+    throw new InProgressError(this.#item.subject, this.#item.atom.key, waitMs, state, cause);
   }
 
   /** Runs the function and stores what came of it; `undefined` when others took it over meanwhile. */
