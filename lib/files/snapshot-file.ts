@@ -58,7 +58,7 @@ const trailerBytes = 8 + trailerMagic.length;
 /** Large enough that what is beside a part does not count, small enough to hold some of them in memory. */
 const partBytesMax = 8 * 1024 * 1024;
 /** After so many bytes they are synced: a sync of the journal may have to wait for all that its file system has not written yet. */
-const unsyncedBytesMax = 8 * 1024 * 1024;
+const unsyncedBytesMax = 1024 * 1024;
 
 type IndexEntry = readonly [part: number, offset: number, length: number];
 
@@ -79,26 +79,30 @@ export async function createSnapshotFile(
   const part = `${own}.${attempt}.part`;
   const file = await fileSystem.create(part);
   const index = new Map<number, IndexEntry>();
-  let end = head.length;
+  let end = 0;
   let unsynced = 0;
   let isOpen = true;
   // One write after another: a file takes one call at a time.
-  let last: Promise<void> = writeAll(file, head, 0);
-  last.catch(() => {});
+  let last: Promise<void> = Promise.resolve();
 
   const write = (bytes: Uint8Array): Promise<void> => {
     const offset = end;
     end += bytes.length;
     last = last.then(async () => {
-      await writeAll(file, bytes, offset);
-      unsynced += bytes.length;
-      if (unsynced < unsyncedBytesMax) return;
-      unsynced = 0;
-      await file.syncData();
+      for (let from = 0; from < bytes.length; ) {
+        const piece = bytes.subarray(from, from + unsyncedBytesMax - unsynced);
+        await writeAll(file, piece, offset + from);
+        from += piece.length;
+        unsynced += piece.length;
+        if (unsynced < unsyncedBytesMax) continue;
+        unsynced = 0;
+        await file.syncData();
+      }
     });
     last.catch(() => {});
     return last;
   };
+  void write(head);
   const close = async () => {
     if (!isOpen) return;
     isOpen = false;

@@ -25,7 +25,13 @@ const packing: BrotliOptions = {
   chunkSize: 65_536,
 };
 const chunkSizeMin = 64;
-const blocksAhead = 3;
+/**
+ * At once, of the four threads that the pool has unless it is told otherwise. Packing more takes as long, since the walk does; and one
+ * must be left for the call that a commit waits for, beside the one that writes the snapshot down.
+ */
+const packedAhead = 2;
+/** Nobody is served yet. */
+const unpackedAhead = 3;
 /** Bytes of one chunk, at most. Those of an encoder have a small part of it. */
 const chunkBytesMax = 64 * 1024 * 1024;
 
@@ -34,7 +40,7 @@ export class CompressionError extends Error {}
 
 /** Compresses chunk by chunk. Returns what `chunks` returned. */
 export function compress<Return>(chunks: AsyncGenerator<Uint8Array, Return>): AsyncGenerator<Uint8Array, Return> {
-  return mapAhead(chunks, blocksAhead, async (chunk) => {
+  return mapAhead(chunks, packedAhead, async (chunk) => {
     if (chunk.length > chunkBytesMax) {
       throw new RangeError(`Cannot compress a chunk of ${chunk.length} bytes: chunks have at most ${chunkBytesMax}`);
     }
@@ -55,7 +61,7 @@ export function compress<Return>(chunks: AsyncGenerator<Uint8Array, Return>): As
  * @throws {CompressionError} for what `compress` never makes. Errors of `stream` pass through.
  */
 export function decompress(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
-  return mapAhead(blocksIn(stream), blocksAhead, async ({ method, length, content }) => {
+  return mapAhead(blocksIn(stream), unpackedAhead, async ({ method, length, content }) => {
     if (method === methods.stored) {
       if (content.length !== length) throw new CompressionError('a stored block of another length');
       return content;

@@ -276,8 +276,8 @@ export const files = [
   mutant(
     'files: a snapshot is synced at its end only',
     'lib/files/snapshot-file.ts',
-    'if (unsynced < unsyncedBytesMax) return;',
-    'return;',
+    'unsynced = 0;\n        await file.syncData();',
+    'unsynced = 0;',
     'spec/files/snapshot-file.spec.ts',
     'leaves little to be synced',
   ),

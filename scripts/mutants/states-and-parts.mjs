@@ -249,6 +249,14 @@ export const statesAndParts = [
     'window says',
   ),
   mutant(
+    'compression: no thread of the pool is left',
+    'lib/snapshot/compression.ts',
+    'const packedAhead = 2;',
+    'const packedAhead = 3;',
+    parts,
+    'two chunks at work',
+  ),
+  mutant(
     'compression: the length before is not compared',
     'lib/snapshot/compression.ts',
     "if (rest.length > 0) throw new CompressionError('it ends within a block');",

@@ -10,6 +10,7 @@ import fc from 'fast-check';
 import { AtomTable } from '../../lib/atom/index.js';
 import { MemoryEngine } from '../../lib/engine/index.js';
 import { isLeydenError } from '../../lib/errors.js';
+import { compress } from '../../lib/snapshot/compression.js';
 import {
   decodeState,
   digestStateNow,
@@ -51,6 +52,23 @@ async function reasonOf(attempt: Promise<unknown>): Promise<unknown> {
   expect(isLeydenError(error, 'ERR_SNAPSHOT_DAMAGED')).toBe(true);
   return error.reason;
 }
+
+describe('compress()', () => {
+  it('has two chunks at work, so that a thread of the pool is left for who waits for a commit', async () => {
+    let taken = 0;
+    async function* chunks(): AsyncGenerator<Uint8Array, undefined> {
+      for (; taken < 10; taken += 1) yield noise(1_000);
+    }
+    const blocks = compress(chunks());
+    let given = 0;
+    const ahead: number[] = [];
+    while ((await blocks.next()).done !== true) {
+      given += 1;
+      ahead.push(taken + 1 - given);
+    }
+    expect([given, Math.max(...ahead)]).toEqual([10, 1]);
+  });
+});
 
 describe('writeSnapshot()', () => {
   it('stores chunks of any size in parts of one size, and readSnapshot() gives them back', async () => {
