@@ -26,8 +26,8 @@ const packing: BrotliOptions = {
 };
 const chunkSizeMin = 64;
 /**
- * At once, of the four threads that the pool has unless it is told otherwise. Packing more takes as long, since the walk does; and one
- * must be left for the call that a commit waits for, beside the one that writes the snapshot down.
+ * At once, of the four threads that the pool has unless it is told otherwise: one writes the snapshot down, and one must be free for the
+ * call that a commit waits for. With three a snapshot that nobody calls beside takes an eighth less of time.
  */
 const packedAhead = 2;
 /** Nobody is served yet. */
