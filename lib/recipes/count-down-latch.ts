@@ -12,7 +12,7 @@
  */
 import type { AtomTable, CallOptions, DerefOptions } from '../atom/index.js';
 import { RecipeDiffersError } from './errors.js';
-import { RecipeItem, requireCount, type WaitOptions } from './recipe-item.js';
+import { RecipeItem, requireCount, requireWaitMs, type WaitOptions } from './recipe-item.js';
 
 interface LatchState {
   readonly kind: 'latch';
@@ -140,9 +140,7 @@ export class CountDownLatch {
    */
   async wait(options: WaitOptions & GenerationOptions = {}): Promise<number> {
     const { waitMs = Number.POSITIVE_INFINITY, signal } = options;
-    if (!(waitMs >= 0)) {
-      throw new RangeError(`Cannot wait for ${this.#item.subject}: waitMs must be a number of at least 0: ${waitMs}`);
-    }
+    requireWaitMs(`wait for ${this.#item.subject}`, waitMs);
     let { generation } = options;
     const hasOpened = (value: LatchState): boolean => {
       const { isOpen, generation: meant } = this.#standing(this.#item.mine(value), generation);

@@ -28,6 +28,8 @@ export interface RecipeState {
 /** Longest name of a recipe, in bytes of UTF-8; the service's limit of a partition key is 2,048. */
 const nameBytesMax = 512;
 
+const loneSurrogate = /\p{Surrogate}/u;
+
 const aKind = (kind: string) => (/^[aeiou]/.test(kind) ? `an ${kind}` : `a ${kind}`);
 
 /** @throws TypeError, RangeError for what is no name. */
@@ -38,6 +40,14 @@ export function requireName(kind: string, name: unknown): asserts name is string
   if (bytes < 1 || bytes > nameBytesMax) {
     throw new RangeError(`Cannot open ${aKind(kind)}: name must have 1 to ${nameBytesMax} bytes: ${bytes}`);
   }
+  if (!isWellFormed(name)) {
+    throw new RangeError(`Cannot open ${aKind(kind)}: name must be whole characters: ${JSON.stringify(name)}`);
+  }
+}
+
+/** Whether a text has no half of a surrogate pair: in UTF-8, as clients of the store send it, all of these are the same. */
+export function isWellFormed(text: string): boolean {
+  return !loneSurrogate.test(text);
 }
 
 const isTable = (table: unknown): boolean => typeof (table as Partial<AtomTable> | undefined)?.keyNamed === 'function';
@@ -65,6 +75,13 @@ const given = (value: unknown): string => (value as object | null | undefined)?.
 export function requireCount(action: string, what: string, value: unknown): asserts value is number {
   if (!Number.isSafeInteger(value) || (value as number) < 1) {
     throw new RangeError(`Cannot ${action}: ${what} must be a positive integer: ${String(value)}`);
+  }
+}
+
+/** @throws RangeError for what is no time to wait. */
+export function requireWaitMs(action: string, waitMs: unknown): asserts waitMs is number {
+  if (typeof waitMs !== 'number' || !(waitMs >= 0)) {
+    throw new RangeError(`Cannot ${action}: waitMs must be a number of at least 0: ${String(waitMs)}`);
   }
 }
 

@@ -406,4 +406,28 @@ export const locks = [
     session,
     'a store whose answers',
   ),
+  mutant(
+    'what is no number is a time to wait',
+    'lib/recipes/recipe-item.ts',
+    "typeof waitMs !== 'number' || !(waitMs >= 0)",
+    '!((waitMs as number) >= 0)',
+    'spec/recipes/names-and-waits.spec.ts',
+    'no number of at least 0',
+  ),
+  mutant(
+    'half a character is a name',
+    'lib/recipes/recipe-item.ts',
+    'if (!isWellFormed(name)) {',
+    'if (name === undefined) {',
+    'spec/recipes/names-and-waits.spec.ts',
+    'half a character',
+  ),
+  mutant(
+    'a fence may be known by half a character',
+    'lib/recipes/fence/fence.ts',
+    ' || !isWellFormed(name)',
+    '',
+    'spec/recipes/names-and-waits.spec.ts',
+    'is what a fence is known by',
+  ),
 ];

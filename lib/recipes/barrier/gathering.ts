@@ -16,7 +16,7 @@ import { Rivals } from '../claims/rivals.js';
 import { Waiting } from '../claims/waiting.js';
 import { RecipeDiffersError } from '../errors.js';
 import { insist } from '../insist.js';
-import { RecipeItem, requireCount, tableOf, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, requireCount, requireWaitMs, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
 import { BarrierTimeoutError, BrokenBarrierError } from './barrier-errors.js';
@@ -139,11 +139,7 @@ export class Gathering {
   }
 
   #limitsOf(action: string, { waitMs = Number.POSITIVE_INFINITY, signal }: WaitOptions): Limits {
-    if (!(waitMs >= 0)) {
-      throw new RangeError(
-        `Cannot ${action} ${this.item.subject}: waitMs must be a number of at least 0: ${String(waitMs)}`,
-      );
-    }
+    requireWaitMs(`${action} ${this.item.subject}`, waitMs);
     signal?.throwIfAborted();
     return { waitMs, deadlineAt: this.#clock.monotonicMs() + waitMs, signal };
   }

@@ -17,7 +17,7 @@ import { type CommuteResult, TableClosedError } from '../../atom/index.js';
 import type { Clock } from '../../engine/index.js';
 import { isLeydenError } from '../../errors.js';
 import { Orphans } from '../orphans.js';
-import type { CallLimits, RecipeItem, RecipeState, WaitOptions } from '../recipe-item.js';
+import { type CallLimits, type RecipeItem, type RecipeState, requireWaitMs, type WaitOptions } from '../recipe-item.js';
 import type { Lease } from '../session/lease.js';
 import type { Session } from '../session/session.js';
 import { sessionsOver } from '../session/session-observer.js';
@@ -83,9 +83,7 @@ export class Claims<S extends RecipeState, C extends Claim = Claim> {
   /** Claims it, and waits for it if need be. `extra` is what such a claim has beyond others. */
   async acquire(options: WaitOptions, extra: object = {}): Promise<Granted<S, C>> {
     const { waitMs = Number.POSITIVE_INFINITY, signal } = options;
-    if (!(typeof waitMs === 'number' && waitMs >= 0)) {
-      throw new RangeError(`Cannot acquire ${this.item.subject}: waitMs must be a number of at least 0: ${waitMs}`);
-    }
+    requireWaitMs(`acquire ${this.item.subject}`, waitMs);
     signal?.throwIfAborted();
     const deadlineAt = this.#clock.monotonicMs() + waitMs;
     const limits = { signal, ...(waitMs < Number.POSITIVE_INFINITY && { timeoutMs: waitMs }) };

@@ -8,6 +8,7 @@
  * What was seen stands in the resource itself, so that the comparison and the write are one step. Which lock it is of stands beside it:
  * the tokens of two locks are two sequences, and the smaller of two may be the newer.
  */
+import { isWellFormed } from '../recipe-item.js';
 import { FenceMismatchError, StaleTokenError } from './fence-errors.js';
 
 /** A fencing token, and what it is of: a `LockGrant`, or what was passed on of one. */
@@ -35,7 +36,13 @@ export interface SeenToken {
 /** @throws TypeError, RangeError for what is no fence; what `assertHeld` throws. */
 export function requireFence(action: string, fence: Fence): SeenToken {
   const { name, token, kind = 'lock' } = fence ?? {};
-  if (typeof name !== 'string' || name === '' || typeof token !== 'bigint' || typeof kind !== 'string') {
+  if (
+    typeof name !== 'string' ||
+    name === '' ||
+    !isWellFormed(name) ||
+    typeof token !== 'bigint' ||
+    typeof kind !== 'string'
+  ) {
     throw new TypeError(
       `Cannot ${action}: must be given a grant, or { name, token } with a string and a bigint, first`,
     );

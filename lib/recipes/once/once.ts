@@ -1,6 +1,6 @@
 import type { AtomTable, CallOptions, Transaction } from '../../atom/index.js';
 import { Lookouts } from '../claims/lookouts.js';
-import { RecipeItem, requireFunction, tableOf, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, requireFunction, requireWaitMs, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { type Finding, OnceCall, type OnceContext, type OnceHouse } from './once-call.js';
 import { keyTextOf, payloadHashOf, prefixOf } from './once-key.js';
@@ -254,9 +254,7 @@ export class Once {
 
   #call(item: RecipeItem<OnceState>, options: OnceRunOptions): OnceCall {
     const { payload, waitMs = Number.POSITIVE_INFINITY, signal } = options;
-    if (!(waitMs >= 0)) {
-      throw new RangeError(`Cannot run ${item.subject}: waitMs must be a number of at least 0: ${String(waitMs)}`);
-    }
+    requireWaitMs(`run ${item.subject}`, waitMs);
     return new OnceCall(this.#house, item, { payload: payloadHashOf(payload), waitMs, signal });
   }
 }

@@ -10,7 +10,7 @@
  */
 import type { AtomTable, CallOptions } from '../../atom/index.js';
 import { RecipeDiffersError } from '../errors.js';
-import { RecipeItem, requireCount, type WaitOptions } from '../recipe-item.js';
+import { RecipeItem, requireCount, requireWaitMs, type WaitOptions } from '../recipe-item.js';
 import { Refill } from '../refill.js';
 import { RateLimitedError, type RateRefusal } from './rate-errors.js';
 import { type RateLimitOptions, settingsOf } from './rate-options.js';
@@ -132,9 +132,7 @@ export class RateLimit {
   async waitFor(tokens = 1, options: WaitOptions = {}): Promise<void> {
     this.#requireTokens(tokens);
     const { waitMs = Number.POSITIVE_INFINITY, signal } = options;
-    if (!(waitMs >= 0)) {
-      throw new RangeError(`Cannot wait for ${this.#item.subject}: waitMs must be a number of at least 0: ${waitMs}`);
-    }
+    requireWaitMs(`wait for ${this.#item.subject}`, waitMs);
     if (this.#held.spend(tokens)) return;
     const { clock } = this.#table.sources;
     const deadline = clock.monotonicMs() + waitMs;

@@ -1,6 +1,6 @@
 import type { CallOptions, Transaction } from '../../atom/index.js';
 import { after, onAbort } from '../../engine/index.js';
-import { requireCount, requireName, tableOf, type WaitOptions } from '../recipe-item.js';
+import { requireCount, requireName, requireWaitMs, tableOf, type WaitOptions } from '../recipe-item.js';
 import type { Session } from '../session/session.js';
 import { Job } from './job.js';
 import { QueueItems } from './queue-items.js';
@@ -155,11 +155,7 @@ export class WorkQueue<P = unknown> {
   take(options: WaitOptions): Promise<Job<P> | undefined>;
   take(options: WaitOptions = {}): Promise<Job<P> | undefined> {
     const { waitMs = Number.POSITIVE_INFINITY, signal } = options;
-    if (!(waitMs >= 0)) {
-      throw new RangeError(
-        `Cannot take from work-queue ${this.name}: waitMs must be a number of at least 0: ${waitMs}`,
-      );
-    }
+    requireWaitMs(`take from work-queue ${this.name}`, waitMs);
     return this.#seek(false, waitMs, signal);
   }
 
