@@ -1,24 +1,20 @@
 /**
  * A log in files: what an instance does with the directory. Each file beside this one does one thing: `directory.ts` writes,
- * `journal-reader.ts` reads, `log-recovery.ts` loads, `log-snapshots.ts` makes and removes snapshots.
+ * `log-fold.ts` folds, `log-recovery.ts` loads, `log-snapshots.ts` makes and removes snapshots.
  *
  * One that writes shares the open directory with the others of its storage object, and works in turn with them. One that only reads
  * has nothing open, and looks at the files.
  */
-import { linesIn } from '../codec/index.js';
 import {
   type Appended,
   AppendTooLargeError,
   AppendUnknownError,
   type Batch,
-  type Commit,
   chainAfter,
-  type Draft,
   emptyHead,
   type Head,
   type HoldOptions,
   type PreparedBody,
-  type ReadCommit,
   Right,
 } from '../journal/index.js';
 import {
@@ -33,19 +29,13 @@ import {
   type SnapshotRequest,
 } from '../prevalence/index.js';
 import type { Directory } from './directory.js';
-import { JournalDamagedError } from './errors.js';
-import { Vanished } from './journal-files.js';
-import { type Found, type FoundBatch, type JournalPosition, pointAfter, readJournal } from './journal-reader.js';
-import { type LogParts, positionAt, positionAtStart, requireSame } from './log-parts.js';
+import { commitOf } from './draft-commit.js';
+import type { JournalPosition } from './journal-position.js';
+import { LogFold } from './log-fold.js';
+import { type LogParts, positionAtStart } from './log-parts.js';
 import { readCommits } from './log-reading.js';
-import { keptSnapshots, type Loaded, loadNewest, pastStart } from './log-recovery.js';
+import { keptSnapshots, pastStart } from './log-recovery.js';
 import { makeSnapshot, pruneFiles, writeFile } from './log-snapshots.js';
-
-/** A fold lets other work in after so long. */
-const sliceMs = 20;
-/** Commits that are folded together, between two looks at the clock, and the text of their events. */
-const togetherMax = 64;
-const togetherLengthMax = 65_536;
 
 export interface FileLogOptions {
   /** Opens what is needed; called once, by `recover`. */
@@ -62,11 +52,8 @@ export class FileLog implements Log {
   readonly appendBytesMax: number;
   readonly #options: FileLogOptions;
   readonly #right: Right;
+  readonly #fold: LogFold = new LogFold();
   #parts: LogParts | undefined;
-  #position: JournalPosition = positionAtStart;
-  /** What the consumer holds, where it is more than what was read. */
-  #skipTo: Loaded['point'] = positionAtStart;
-  #seqWanted = 0;
   /** Number of the last commit from here. */
   #n = 0;
   #closing: Promise<void> | undefined;
@@ -82,7 +69,7 @@ export class FileLog implements Log {
   }
 
   get seqWanted(): number {
-    return this.#seqWanted;
+    return this.#fold.seqWanted;
   }
 
   async recover(signal?: AbortSignal): Promise<void> {
@@ -90,16 +77,16 @@ export class FileLog implements Log {
     this.#parts ??= await this.#options.open();
     const parts = this.#parts;
     await this.#inTurn(async () => {
-      await this.#load(parts, signal);
-      await this.#fold(parts, signal);
+      await this.#fold.load(parts, signal);
+      await this.#fold.toEnd(parts, signal);
     });
   }
 
   async catchUp(consistency: 'strong' | 'eventual', signal?: AbortSignal): Promise<void> {
     const parts = this.#open();
     const { directory } = parts;
-    const isThere = () => directory !== undefined && directory.end?.place === this.#position.place;
-    if (!isThere()) await this.#inTurn(() => this.#fold(parts, signal));
+    const isThere = () => directory !== undefined && directory.end?.place === this.#fold.position.place;
+    if (!isThere()) await this.#inTurn(() => this.#fold.toEnd(parts, signal));
     // Only who still holds the directory knows that nothing is newer.
     if (consistency === 'strong') await directory?.requireMine();
   }
@@ -121,7 +108,7 @@ export class FileLog implements Log {
     const { parts, directory } = this.#writable();
     return this.#unlessStopped(
       directory.turn(async () => {
-        await this.#fold(parts);
+        await this.#fold.toEnd(parts);
         return this.#append(parts, directory, batch);
       }),
     );
@@ -131,16 +118,16 @@ export class FileLog implements Log {
     if (this.#parts === undefined) await this.recover(signal);
     const { parts, directory } = this.#writable();
     await directory.turn(async () => {
-      const isBegun = this.#position.place === 1 && this.#position.seq === seq && this.#position.time === time;
-      if (this.#position.place > 0 && !(isBegun && parts.files.snapshots.length === 1)) {
-        throw new LogNotEmptyError(parts.name, this.#position.seq);
+      const { position } = this.#fold;
+      const isBegun = position.place === 1 && position.seq === seq && position.time === time;
+      if (position.place > 0 && !(isBegun && parts.files.snapshots.length === 1)) {
+        throw new LogNotEmptyError(parts.name, position.seq);
       }
       const point = { ...positionAtStart, place: 1, seq, time };
       if (!isBegun) await writeFile(parts, directory, { captured, at: point }, signal);
       if (parts.files.first === undefined) await directory.beginAt(point);
       parts.consumer.restore(captured, { seq, time });
-      this.#position = directory.end as JournalPosition;
-      this.#seqWanted = seq;
+      this.#fold.moveTo(directory.end as JournalPosition);
     });
   }
 
@@ -167,10 +154,10 @@ export class FileLog implements Log {
     if (request.due && isOthers()) return undefined;
     const capture = () =>
       directory.turn(async () => {
-        await this.#fold(parts, request.signal);
+        await this.#fold.toEnd(parts, request.signal);
         await directory.requireMine();
         directory.turnOver();
-        return { captured: parts.consumer.capture(), at: this.#position };
+        return { captured: parts.consumer.capture(), at: this.#fold.position };
       });
     const appendNothing = async () => {
       await this.append({ claims: true, decide: () => ({ text: '', count: 0 }) });
@@ -238,106 +225,6 @@ export class FileLog implements Log {
     });
   }
 
-  /** Begins again, with the newest snapshot that can be read. */
-  async #load(parts: LogParts, signal: AbortSignal | undefined): Promise<void> {
-    const { captured, point, position } = await loadNewest(parts, signal);
-    parts.consumer.restore(captured, point);
-    // What comes before the snapshot in its file is read again, and passed over.
-    this.#position = position;
-    this.#skipTo = point;
-    this.#seqWanted = Math.max(this.#seqWanted, point.seq);
-  }
-
-  /** Folds up to the end. */
-  async #fold(parts: LogParts, signal?: AbortSignal): Promise<void> {
-    const { place } = this.#position;
-    for (;;) {
-      try {
-        await this.#foldOn(parts, signal);
-        // One commit may never have counted: at most one is on its way at a time.
-        if (this.#position.place < place - 1) throw goneBack(parts, this.#position, place);
-        return;
-      } catch (error) {
-        if (!(error instanceof Vanished)) throw error;
-        // It was pruned, or a follower has seen what never counted.
-        await this.#load(parts, signal);
-      }
-    }
-  }
-
-  async #foldOn(parts: LogParts, signal: AbortSignal | undefined): Promise<void> {
-    const { directory, files } = parts;
-    const limit = directory?.end;
-    if (limit !== undefined && limit.place === this.#position.place && limit.number === this.#position.number) return;
-    if (directory === undefined) {
-      await files.list();
-      // The first file came after this was opened.
-      if (this.#position.number === 0 && files.first !== undefined)
-        this.#position = await positionAt(parts, this.#skipTo);
-    }
-    if (limit !== undefined) this.#seqWanted = limit.seq;
-    if (limit !== undefined && this.#position.number === 0) this.#position = await positionAt(parts, this.#position);
-    // What is in doubt is known only to who has read all of the last file.
-    if (directory !== undefined && limit === undefined) await this.#backToFile(parts);
-    const reading = readJournal(files, this.#position, { limit, signal });
-    try {
-      for (;;) {
-        const { done, value } = await reading.next();
-        if (done === true) {
-          requireReached(parts, value.position, this.#skipTo);
-          this.#position =
-            directory !== undefined && limit === undefined ? await directory.found(value) : value.position;
-          break;
-        }
-        await this.#take(parts, value);
-      }
-    } finally {
-      // Closes the file when what was read could not be taken.
-      await reading.return({ position: this.#position, last: undefined, isEnded: false });
-    }
-    this.#seqWanted = this.#position.seq;
-  }
-
-  /** To the beginning of the file, when a fold was cut short in it. */
-  async #backToFile(parts: LogParts): Promise<void> {
-    if (this.#position.number === 0) return;
-    if (this.#position.place > this.#skipTo.place) this.#skipTo = this.#position;
-    this.#position = await positionAt(parts, this.#position);
-  }
-
-  async #take({ consumer, clock, files }: LogParts, { number, found }: FoundBatch): Promise<void> {
-    const { place: known } = this.#skipTo;
-    let taken = 0;
-    let sliceEnd = clock.monotonicMs() + sliceMs;
-    try {
-      while (taken < found.length) {
-        const { read } = found[taken] as Found;
-        const { place } = read.commit;
-        if (place > known) {
-          const reads = togetherFrom(found, taken);
-          if (reads.length > 1 && consumer.applyAll?.(reads) === true) taken += reads.length;
-          else {
-            for (const one of reads) {
-              consumer.apply(one);
-              taken += 1;
-            }
-          }
-        } else {
-          if (place === known) requireSame(files, read.chain, this.#skipTo);
-          taken += 1;
-        }
-        if (clock.monotonicMs() < sliceEnd) continue;
-        await new Promise(setImmediate);
-        sliceEnd = clock.monotonicMs() + sliceMs;
-      }
-    } finally {
-      const last = found[taken - 1];
-      if (last !== undefined) {
-        this.#position = { ...pointAfter(this.#position, found, taken), number, offset: last.end };
-      }
-    }
-  }
-
   async #append({ clock }: LogParts, directory: Directory, batch: Batch): Promise<Appended> {
     const image = this.#image(directory);
     if (batch.claims !== true) this.#right.require(image);
@@ -347,11 +234,10 @@ export class FileLog implements Log {
       await directory.requireMine();
       return { status: 'nothing', conflicts: 0 };
     }
-    const commit = this.#commitOf(image, draft, time);
+    const commit = commitOf(draft, image, { writer: this.instance, written: this.#n }, time);
     const chain = chainAfter(image.chain, commit);
-    this.#position = await directory.append({ commit, chain, holds: draft.holds });
+    this.#fold.moveTo(await directory.append({ commit, chain, holds: draft.holds }));
     this.#n = commit.n;
-    this.#seqWanted = this.#position.seq;
     if (batch.claims === true) this.#right.claimed(this.#image(directory));
     batch.adopt?.(commit);
     return { status: 'applied', commit, adopted: true, conflicts: 0 };
@@ -359,54 +245,11 @@ export class FileLog implements Log {
 
   /** The head, as a journal in a table would have it. */
   #image({ journalId }: Directory): Head {
-    const { place, seq, time, chain, epoch, holder } = this.#position;
+    const { place, seq, time, chain, epoch, holder } = this.#fold.position;
     return { ...emptyHead(journalId, ''), place, seq, time, chain, epoch, holder };
-  }
-
-  #commitOf(image: Head, draft: Draft, now: number): Commit {
-    const { text, count, time = now, handlerVersion, stateDigest, marks = [] } = draft;
-    const lines = linesIn(text);
-    if (lines !== count || !Number.isSafeInteger(time) || time < image.time) {
-      throw new TypeError(
-        `Cannot append to a journal: count is ${count} of ${lines} lines, time ${time} or out of range`,
-      );
-    }
-    const [place, first, n] = [image.place + 1, image.seq + 1, this.#n + 1];
-    const own = { writer: this.instance, n, prev: this.#n, body: undefined, skip: [], retires: false };
-    return { ...own, place, first, count, time, text, marks, handlerVersion, stateDigest };
   }
 }
 
 function placeOf(newest: SnapshotInfo | undefined): number | undefined {
   return (newest as { readonly place?: number } | undefined)?.place;
-}
-
-/** What was seen here is not there any more. */
-function goneBack({ files }: LogParts, { place, number, offset }: JournalPosition, seen: number): JournalDamagedError {
-  const detail = `it ends with commit ${place}, and commit ${seen} was in it before`;
-  return new JournalDamagedError(files.pathOf('journal', Math.max(number, 1)), 'missing', detail, { offset, place });
-}
-
-/** A journal that ends before its snapshot has lost its end. */
-function requireReached({ files }: LogParts, end: JournalPosition, { place, chain }: Loaded['point']): void {
-  if (end.place < place && files.last !== undefined) {
-    const detail = `it ends with commit ${end.place}, and there is a snapshot of commit ${place}`;
-    throw new JournalDamagedError(files.pathOf('journal', files.last), 'older-than-snapshot', detail, {
-      offset: end.offset,
-      place: end.place,
-    });
-  }
-  if (end.place === place) requireSame(files, end.chain, { place, chain });
-}
-
-/** Commits from there on that are folded together: one at least. */
-function togetherFrom(found: readonly Found[], from: number): ReadCommit[] {
-  const reads: ReadCommit[] = [];
-  let length = 0;
-  for (let at = from; at < found.length && reads.length < togetherMax && length < togetherLengthMax; at += 1) {
-    const { read } = found[at] as Found;
-    reads.push(read);
-    length += read.text.length;
-  }
-  return reads;
 }

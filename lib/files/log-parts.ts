@@ -6,7 +6,7 @@ import { directoryError, JournalDamagedError } from './errors.js';
 import type { FileSystem } from './file-system.js';
 import type { JournalFiles } from './journal-files.js';
 import { type JournalPoint, noPoint } from './journal-header.js';
-import type { JournalPosition } from './journal-reader.js';
+import type { JournalPosition } from './journal-position.js';
 import { nameOf } from './names.js';
 import { openSnapshotFile, type SnapshotFacts, type SnapshotFileReader } from './snapshot-file.js';
 import { isNotThere } from './system-code.js';

@@ -6,8 +6,9 @@
  */
 import { JournalCompactedError, type ReadCommit } from '../journal/index.js';
 import type { LoggedCommit } from '../prevalence/index.js';
+import type { JournalEnd } from './file-reading.js';
 import { Vanished } from './journal-files.js';
-import { type JournalEnd, readJournal } from './journal-reader.js';
+import { readJournal } from './journal-reader.js';
 import { type LogParts, positionAtStart } from './log-parts.js';
 
 /** Commits with events from `from` on, up to the newest. */

@@ -19,7 +19,8 @@ import {
 import { JournalDamagedError } from './errors.js';
 import { Vanished } from './journal-files.js';
 import { type JournalPoint, noPoint } from './journal-header.js';
-import { type JournalPosition, readJournal } from './journal-reader.js';
+import type { JournalPosition } from './journal-position.js';
+import { readJournal } from './journal-reader.js';
 import { factsOf, type LogParts, openSnapshot, positionAt } from './log-parts.js';
 import type { SnapshotFacts } from './snapshot-file.js';
 import { codeOf } from './system-code.js';

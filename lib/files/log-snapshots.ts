@@ -11,7 +11,7 @@ import { type PruneReport, SnapshotError, type SnapshotInfo, type SnapshotReques
 import { encodeState, requireSnapshotRetention, retainedIds, writeSnapshot } from '../snapshot/index.js';
 import type { Directory } from './directory.js';
 import { directoryError } from './errors.js';
-import type { JournalPosition } from './journal-reader.js';
+import type { JournalPosition } from './journal-position.js';
 import type { LogParts } from './log-parts.js';
 import { keptSnapshots, type SnapshotContent, sealedParts } from './log-recovery.js';
 import { type FileKind, nameOf } from './names.js';

@@ -59,15 +59,11 @@ export function lengthAt({ marker, seed }: Framing, bytes: Buffer, at: number, e
   return isRight && total > frameBytes && total <= recordBytesMax ? total : undefined;
 }
 
-/** Where the first whole record after `at` begins, if there is one. */
-export function nextRecord(framing: Framing, bytes: Buffer, at: number): number | undefined {
-  const marker = Buffer.alloc(4);
-  marker.writeUInt32LE(framing.marker);
-  for (let found = bytes.indexOf(marker, at + 1); found !== -1; found = bytes.indexOf(marker, found + 1)) {
-    const total = recordAt(framing, bytes, found, bytes.length);
-    if (total !== 'bad' && found + total <= bytes.length) return found;
-  }
-  return undefined;
+/** The bytes that each record begins with. */
+export function markerOf({ marker }: Framing): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(marker);
+  return bytes;
 }
 
 /** Whether the few bytes that there are may be the beginning of a record. */

@@ -58,6 +58,14 @@ export const filesFaults = [
     unsyncedName,
   ),
   mutant(
+    'files, faults: a file has its mark before its name is synced',
+    file,
+    'await fileSystem.remove(part);\n      await fileSystem.syncDirectory(directory);',
+    "await fileSystem.remove(part);\n      await (await fileSystem.create(path.join(directory, nameOf('newest', facts.number)))).close();\n      await fileSystem.syncDirectory(directory);",
+    crashes,
+    unsyncedName,
+  ),
+  mutant(
     'files, faults: names that those before gave are not synced',
     directory,
     'if (!opened.files.isEmpty) await fileSystem.syncDirectory(directory);',
@@ -67,7 +75,7 @@ export const filesFaults = [
   ),
   mutant(
     'files, faults: the record of the end counts for who goes on',
-    'lib/files/journal-reader.ts',
+    'lib/files/file-reading.ts',
     '- (this.#isEnded ? frameBytes + 1 : 0)',
     '',
     crashes,

@@ -2,40 +2,62 @@
 import { mutant } from './mutant.mjs';
 
 const reader = 'lib/files/journal-reader.ts';
+const reading = 'lib/files/file-reading.ts';
+const end = 'lib/files/torn-end.ts';
+const listing = 'lib/files/listing.ts';
 const record = 'lib/files/record.ts';
 const header = 'lib/files/journal-header.ts';
 const rows = 'lib/files/journal-files.ts';
 const directory = 'lib/files/directory.ts';
 const file = 'lib/files/journal-file.ts';
 const log = 'lib/files/file-log.ts';
+const fold = 'lib/files/log-fold.ts';
 const recovery = 'lib/files/log-recovery.ts';
 const snapshots = 'lib/files/log-snapshots.ts';
 const damage = 'spec/files/journal-damage.spec.ts';
 const luck = 'spec/files/bad-luck.spec.ts';
 const taking = 'spec/files/take-over.spec.ts';
 const keeping = 'spec/files/retention.spec.ts';
+const lost = 'spec/files/lost-files.spec.ts';
+const large = 'spec/files/large-file.spec.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const files = [
   mutant(
     'files: a record that is not whole is damage where a whole one follows',
-    reader,
-    '(lengthAt(framing, bytes, 0, have) ?? have) < have || nextRecord(framing, bytes, 0) !== undefined',
-    '(lengthAt(framing, bytes, 0, have) ?? have) < have',
+    end,
+    'offset + (length ?? size) < size || (await hasRecord(file, offset + 1, size))',
+    'offset + (length ?? size) < size',
     damage,
     'of which a checksum or a marker is wrong',
   ),
   mutant(
     'files: a record that is not whole is damage where anything follows its length',
-    reader,
-    '(lengthAt(framing, bytes, 0, have) ?? have) < have || nextRecord(framing, bytes, 0) !== undefined',
-    'nextRecord(framing, bytes, 0) !== undefined',
+    end,
+    'offset + (length ?? size) < size || (await hasRecord(file, offset + 1, size))',
+    'await hasRecord(file, offset + 1, size)',
     damage,
     'every second byte of two records',
   ),
   mutant(
+    'files: a record that begins where two pieces meet is found',
+    end,
+    'at += piece.length - marker.length + 1',
+    'at += piece.length',
+    large,
+    'piece by piece',
+  ),
+  mutant(
+    'files: what comes after a damage is not read at once',
+    end,
+    'Math.min(pieceBytes, to - from)',
+    'to - from',
+    large,
+    'piece by piece',
+  ),
+  mutant(
     'files: a file that another one comes after has no torn end',
-    reader,
+    reading,
     "if (this.#to !== undefined) throw this.#damaged('it is not what was written', offset);",
     'if (this.#to !== undefined) return true;',
     damage,
@@ -43,7 +65,7 @@ export const files = [
   ),
   mutant(
     'files: a file that another one comes after is as long as that says',
-    reader,
+    reading,
     "if (this.#to !== undefined && !this.#isFull) throw this.#damaged('it ends early', from + have);",
     '',
     damage,
@@ -51,7 +73,7 @@ export const files = [
   ),
   mutant(
     'files: nothing comes after an end',
-    reader,
+    reading,
     "if (this.#isEnded && wanted !== 0) throw this.#damaged('something comes after its end', start + at, place);",
     '',
     damage,
@@ -112,6 +134,47 @@ export const files = [
     'if (missing !== 0) return;',
     luck,
     'with a part missing in its middle',
+  ),
+  mutant(
+    'files: the newest file is missed',
+    listing,
+    'if (marked <= last) return undefined;',
+    'if (marked >= 0) return undefined;',
+    lost,
+    'one file',
+  ),
+  mutant(
+    'files: marks of older files say nothing',
+    listing,
+    'if (marked <= last) return undefined;',
+    'if (marked === 0 || marked === last) return undefined;',
+    lost,
+    'also after a mark that somebody made late',
+  ),
+  mutant('files: the mark is made for each file', directory, 'await this.#mark(facts.number);', '', lost, 'one file'),
+  mutant(
+    'files: a mark that cannot be made is in nobody’s way',
+    directory,
+    'this.files.marks = [number];\n    } catch (error) {',
+    'this.files.marks = [number];\n    } catch (error) {\n      throw error;',
+    lost,
+    'that fails (create)',
+  ),
+  mutant(
+    'files: who was deposed marks nothing',
+    directory,
+    'if (!this.#isMine()) return;\n      await markNewest(',
+    'await markNewest(',
+    lost,
+    'one who was deposed',
+  ),
+  mutant(
+    'files: older marks are removed',
+    'lib/files/newest-mark.ts',
+    'for (const other of others) await',
+    'for (const other of others.slice(0, 0)) await',
+    lost,
+    'marks the newest file alone',
   ),
   mutant(
     'files: a directory of other things is refused',
@@ -211,7 +274,7 @@ export const files = [
   ),
   mutant(
     'files: a follower notices that commits are gone',
-    log,
+    fold,
     'if (this.#position.place < place - 1) throw goneBack(parts, this.#position, place);',
     '',
     taking,
@@ -219,7 +282,7 @@ export const files = [
   ),
   mutant(
     'files: a journal that ends before its snapshot is refused',
-    log,
+    fold,
     'if (end.place < place && files.last !== undefined) {',
     'if (false) {',
     luck,
