@@ -425,7 +425,7 @@ export const locks = [
   mutant(
     'a fence may be known by half a character',
     'lib/recipes/fence/fence.ts',
-    ' || !isWellFormed(name)',
+    '    !isWellFormed(name) ||\n',
     '',
     'spec/recipes/names-and-waits.spec.ts',
     'is what a fence is known by',
