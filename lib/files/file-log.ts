@@ -14,6 +14,7 @@ import {
   emptyHead,
   type Head,
   type HoldOptions,
+  migrationHolds,
   type PreparedBody,
   Right,
 } from '../journal/index.js';
@@ -119,20 +120,22 @@ export class FileLog implements Log {
     const { parts, directory } = this.#writable();
     await directory.turn(async () => {
       const { position } = this.#fold;
-      const isBegun = position.place === 1 && position.seq === seq && position.time === time;
-      if (position.place > 0 && !(isBegun && parts.files.snapshots.length === 1)) {
-        throw new LogNotEmptyError(parts.name, position.seq);
-      }
-      const point = { ...positionAtStart, place: 1, seq, time };
-      if (!isBegun) await writeFile(parts, directory, { captured, at: point }, signal);
-      if (parts.files.first === undefined) await directory.beginAt(point);
+      const isSame = position.place === 1 && position.seq === seq && position.time === time;
+      // Cut short after the state was stored.
+      const isStored = isSame && parts.files.first === undefined;
+      if (position.place > 0 && !isStored) throw new LogNotEmptyError(parts.name, position.seq);
+      const holds = migrationHolds(positionAtStart, this.instance);
+      const point = { ...positionAtStart, ...holds, place: 1, seq, time };
+      if (!isStored) await writeFile(parts, directory, { captured, at: point, holds }, signal);
+      await directory.beginAt(point);
       parts.consumer.restore(captured, { seq, time });
       this.#fold.moveTo(directory.end as JournalPosition);
+      this.#right.claimed(this.#image(directory));
     });
   }
 
-  async hold({ takeOver = false }: HoldOptions): Promise<void> {
-    await this.append(this.#right.claim(takeOver));
+  async hold(options: HoldOptions): Promise<void> {
+    await this.append(this.#right.claim(options));
   }
 
   async release(): Promise<void> {

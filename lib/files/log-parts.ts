@@ -1,6 +1,7 @@
 /** What a log in files is made of; shared by the files that each do one thing with it. */
 import type { LogRequest, SnapshotInfo } from '../prevalence/index.js';
 import { SnapshotDamagedError } from '../snapshot/index.js';
+import type { Holds } from './commit-record.js';
 import type { Directory } from './directory.js';
 import { directoryError, JournalDamagedError } from './errors.js';
 import type { FileSystem } from './file-system.js';
@@ -27,6 +28,12 @@ export interface LogParts extends LogRequest {
   readonly damaged: Set<number>;
   /** What snapshots that were opened say of themselves. */
   readonly facts: Map<number, SnapshotFacts>;
+}
+
+/** What is true where a state that was loaded was taken. */
+export interface StatePoint extends Pick<JournalPoint, 'place' | 'seq' | 'time' | 'chain'> {
+  /** Who may write, if the journal begins with that state and is not begun yet. */
+  readonly holds?: Holds;
 }
 
 /** Before anything. */
@@ -60,18 +67,15 @@ export async function openSnapshot(
  * Where the journal goes on after so many commits: at the beginning of the file in which that is, so that what comes before in it is
  * read as well, and passed over.
  */
-export async function positionAt(
-  { files }: LogParts,
-  point: Pick<JournalPoint, 'place' | 'seq' | 'time' | 'chain'>,
-): Promise<JournalPosition> {
-  const { place, seq, time, chain } = point;
+export async function positionAt({ files }: LogParts, point: StatePoint): Promise<JournalPosition> {
+  const { place, seq, time, chain, holds } = point;
   const header = await files.fileAt(place);
   if (header !== undefined) {
     const { starts, number, length } = header;
     if (starts.place === place) requireSame(files, starts.chain, point);
     return { ...starts, number, offset: length };
   }
-  if (files.first === undefined) return { ...positionAtStart, place, seq, time, chain };
+  if (files.first === undefined) return { ...positionAtStart, place, seq, time, chain, ...holds };
   const missing = files.pathOf('journal', files.first - 1);
   const detail = 'it is not there, and no snapshot that can be read covers what was in it';
   throw new JournalDamagedError(missing, 'missing', detail, { place });

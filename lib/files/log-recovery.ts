@@ -18,10 +18,10 @@ import {
 } from '../snapshot/index.js';
 import { JournalDamagedError } from './errors.js';
 import { Vanished } from './journal-files.js';
-import { type JournalPoint, noPoint } from './journal-header.js';
+import { noPoint } from './journal-header.js';
 import type { JournalPosition } from './journal-position.js';
 import { readJournal } from './journal-reader.js';
-import { factsOf, type LogParts, openSnapshot, positionAt } from './log-parts.js';
+import { factsOf, type LogParts, openSnapshot, positionAt, type StatePoint } from './log-parts.js';
 import type { SnapshotFacts } from './snapshot-file.js';
 import { codeOf } from './system-code.js';
 
@@ -37,7 +37,7 @@ export interface SnapshotContent {
 export interface Loaded {
   /** `undefined`: from nothing. */
   readonly captured: unknown;
-  readonly point: Pick<JournalPoint, 'place' | 'seq' | 'time' | 'chain'>;
+  readonly point: StatePoint;
 }
 
 /** The newest snapshot that can be read, or nothing, if all of the journal is there. */

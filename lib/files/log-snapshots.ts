@@ -9,6 +9,7 @@
 import path from 'node:path';
 import { type PruneReport, SnapshotError, type SnapshotInfo, type SnapshotRequest } from '../prevalence/index.js';
 import { encodeState, requireSnapshotRetention, retainedIds, writeSnapshot } from '../snapshot/index.js';
+import type { Holds } from './commit-record.js';
 import type { Directory } from './directory.js';
 import { directoryError } from './errors.js';
 import type { JournalPosition } from './journal-position.js';
@@ -22,6 +23,8 @@ import { removeIfThere } from './system-code.js';
 export interface Captured {
   readonly captured: unknown;
   readonly at: JournalPosition;
+  /** Who may write, where the journal is not begun yet. */
+  readonly holds?: Holds;
 }
 
 /** What a log does in the append turn. */
@@ -59,7 +62,7 @@ export async function makeSnapshot(
 export async function writeFile(
   parts: LogParts,
   directory: Directory,
-  { captured, at }: Captured,
+  { captured, at, holds }: Captured,
   signal: AbortSignal | undefined,
 ): Promise<SnapshotFacts> {
   const { fileSystem, name, clock, consumer, format, files, onWarning } = parts;
@@ -85,6 +88,7 @@ export async function writeFile(
       const facts: SnapshotFacts = {
         ...{ id, seq, time, bytes, parts: count, digest, place, chain, journal: number, journalId, label: format },
         madeAt: Math.floor(clock.now()),
+        ...(holds !== undefined && { holds }),
       };
       await file.finish(facts);
       files.addSnapshot(place);

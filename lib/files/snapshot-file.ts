@@ -12,6 +12,7 @@ import { DecodeError, openBytes, type SealingCodec, sealBytes } from '../codec/i
 import type { SnapshotInfo } from '../prevalence/index.js';
 import { type SnapshotDamage, SnapshotDamagedError, type SnapshotStore } from '../snapshot/index.js';
 import { checksum } from './checksum.js';
+import type { Holds } from './commit-record.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { nameOf } from './names.js';
 import { removeIfThere } from './system-code.js';
@@ -30,6 +31,8 @@ export interface SnapshotFacts extends SnapshotInfo {
   readonly journalId: string;
   /** The application's name for what its state means. */
   readonly label: string;
+  /** Who may write, if the journal begins with this and is not begun yet. */
+  readonly holds?: Holds;
 }
 
 /** A file in the making. */

@@ -20,11 +20,11 @@ export {
 export type { Consumer } from './follower.js';
 export { emptyHead, type Head, type Holder, noChain } from './head.js';
 export { headOptions, requireHead } from './heads.js';
-export { type HoldOptions, Journal, type JournalOptions } from './journal.js';
+export { Journal, type JournalOptions } from './journal.js';
 export { journalKeys } from './keys.js';
 export type { Position } from './protocol.js';
 export type { ReadCommit, ReadFrom } from './reader.js';
-export { Right } from './right.js';
+export { type HoldOptions, isMigrating, migrationHolds, Right } from './right.js';
 export type { Floor } from './spiller.js';
 export type { SweepRange, SweepReport } from './sweeper.js';
 export { appendTogether, type TogetherEntry, type TogetherOptions } from './together.js';

@@ -29,6 +29,7 @@ import { type JournalKeys, journalKeys } from './keys.js';
 import { decodePage } from './page.js';
 import { tailFrom } from './protocol.js';
 import { type ReadCommit, type ReadFrom, readCommits, Trouble, withBodies, withTexts } from './reader.js';
+import type { HoldOptions } from './right.js';
 import { pageBehind, seekPage } from './seek.js';
 import { type Floor, Spiller } from './spiller.js';
 import { type SweepRange, type SweepReport, sweepPages, sweepWhole } from './sweeper.js';
@@ -86,11 +87,6 @@ export interface JournalOptions {
 }
 
 /** Who alone may write, and how that was decided. */
-export interface HoldOptions {
-  /** Takes the journal from whoever holds it. @defaultValue false */
-  readonly takeOver?: boolean;
-}
-
 const appendBytesMaxDefault: number = 8 * 1_024 * 1_024;
 /** Half of what a reader inflates at most: what can be written can be read. */
 const appendBytesLimit: number = textBytesMax / 2;
@@ -279,8 +275,8 @@ export class Journal {
    *
    * @throws {NotWriterError} `ERR_NOT_WRITER` when another instance holds the journal and `takeOver` is not set.
    */
-  async hold({ takeOver = false }: HoldOptions = {}): Promise<void> {
-    await this.#appender.append(this.#appender.right.claim(takeOver));
+  async hold(options: HoldOptions = {}): Promise<void> {
+    await this.#appender.append(this.#appender.right.claim(options));
   }
 
   /** Gives up the right to write alone, if this instance still has it. */

@@ -1,7 +1,21 @@
 /** The right to write alone, as far as this instance has it. */
 import type { Batch } from './batch.js';
 import { NotWriterError } from './errors.js';
-import type { Head } from './head.js';
+import type { Head, Holder } from './head.js';
+
+export interface HoldOptions {
+  /** Takes the journal from whoever holds it. @defaultValue false */
+  readonly takeOver?: boolean;
+  /** Holds it for a migration, until that is done: another migration takes it over without being asked to. @defaultValue false */
+  readonly isMigration?: boolean;
+}
+
+/** Since when a migration holds a journal: no time, which is its mark. Part of the format. */
+const sinceMigration = 0;
+
+export function isMigrating(holder: Holder | undefined): boolean {
+  return holder?.since === sinceMigration;
+}
 
 export class Right {
   readonly #journal: string;
@@ -27,16 +41,21 @@ export class Right {
   /**
    * Makes this instance the only one that may write.
    *
-   * @throws {NotWriterError} `ERR_NOT_WRITER`, when it is decided: another one holds the journal, and `takeOver` is not set.
+   * @throws {NotWriterError} `ERR_NOT_WRITER`, when it is decided: another one holds the journal, and is not to be taken over.
    */
-  claim(takeOver: boolean): Batch {
+  claim({ takeOver = false, isMigration = false }: HoldOptions): Batch {
     return {
       claims: true,
-      decide: ({ image: { epoch, holder }, time }) => {
-        if (holder !== undefined && !takeOver) {
+      decide: ({ image, time }) => {
+        const { epoch, holder } = image;
+        if (holder !== undefined && !takeOver && !(isMigration && isMigrating(holder))) {
           throw new NotWriterError(this.#journal, 'another instance holds it alone', holder.writer, epoch);
         }
-        return { text: '', count: 0, holds: { epoch: epoch + 1, holder: { writer: this.#id, since: time } } };
+        return {
+          text: '',
+          count: 0,
+          holds: claimOf(image, this.#id, isMigration ? sinceMigration : Math.max(time, 1)),
+        };
       },
     };
   }
@@ -59,4 +78,13 @@ export class Right {
   forget(): void {
     this.#epoch = undefined;
   }
+}
+
+/** What the head says when this writer holds the journal for a migration. */
+export function migrationHolds(head: Pick<Head, 'epoch'>, writer: string): Pick<Head, 'epoch' | 'holder'> {
+  return claimOf(head, writer, sinceMigration);
+}
+
+function claimOf({ epoch }: Pick<Head, 'epoch'>, writer: string, since: number): Pick<Head, 'epoch' | 'holder'> {
+  return { epoch: epoch + 1, holder: { writer, since } };
 }

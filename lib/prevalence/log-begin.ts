@@ -1,7 +1,7 @@
 /**
  * A log that begins with a state: as if it had had all the events in it, and all had been pruned.
  *
- *   head: so many events, closed ─► parts ─► pointer: one snapshot, nothing before it ─► head: open
+ *   head: so many events, closed ─► parts ─► pointer: one snapshot, nothing before it ─► head: open, held by who begins it
  *                                      │ cut short anywhere from the head on
  *                                      ▼
  *                          nobody can open it, or append; begun again, it goes through all of it once more
@@ -10,7 +10,7 @@
  * what comes before it can't be read, so nobody takes the log for an empty one; and it is opened when all that it needs stands there.
  */
 import { isLeydenError } from '../errors.js';
-import { type Batch, type Head, NotWriterError } from '../journal/index.js';
+import { type Batch, type Head, migrationHolds, NotWriterError } from '../journal/index.js';
 import { deleteParts, SnapshotPointerError } from '../snapshot/index.js';
 import { LogNotEmptyError, LogUnfinishedError, SnapshotError } from './errors.js';
 import { bindPointer, type LogParts } from './log-parts.js';
@@ -77,7 +77,8 @@ async function openHead(parts: LogParts): Promise<void> {
     decide: ({ image }) => {
       if (image.closed !== unfinished) throw new LogNotEmptyError(name, image.seq);
       // Not now: of what comes into the log there may be older things yet.
-      return { text: '', count: 0, time: image.time, closes: null };
+      const holds = migrationHolds(image, journal.instance);
+      return { text: '', count: 0, time: image.time, closes: null, holds };
     },
   };
   // Of a head that was closed anew there is nothing to fold from here.

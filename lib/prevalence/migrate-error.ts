@@ -9,6 +9,8 @@ export type MigrateReason =
   | 'pruned'
   /** Another instance holds the old place alone. */
   | 'held'
+  /** An instance holds the new place alone. */
+  | 'in-use'
   /** Nobody can tell from here whether the last commit at the old place counts. */
   | 'in-doubt'
   /** An event is larger than the new place takes. */
@@ -29,6 +31,8 @@ const migrateWords: Readonly<Record<MigrateReason, (seq: number) => string>> = {
   pruned: (seq) =>
     `what comes after event ${seq} was pruned at the old place; keep more there meanwhile (retention), and migrate to a place with nothing in it`,
   held: () => "another instance holds the old place alone; close it, or migrate again with fence: 'take-over'",
+  'in-use': (seq) =>
+    `an instance holds the new place alone, where all up to event ${seq} is; close it (if it died, open it with takeOver and close it), and migrate again`,
   'in-doubt': (seq) =>
     `event ${seq} is in the last commit at the old place, which may not count: somebody writes there, or has died; close the system there (if it died, open it and close it) and migrate again, or migrate again with a fence`,
   'too-large': (seq) => `event ${seq} is larger than one commit may be there; raise the limit of the new place`,
@@ -46,7 +50,7 @@ export class MigrateError extends LeydenError {
   readonly seq: number;
 
   constructor(reason: MigrateReason, { from, to, seq, cause }: MigrateFacts) {
-    const facts = { outcome: 'not-done', retryable: reason === 'in-doubt', cause } as const;
+    const facts = { outcome: 'not-done', retryable: reason === 'in-doubt' || reason === 'in-use', cause } as const;
     super('ERR_MIGRATE', `Cannot migrate ${from} to ${to}: ${migrateWords[reason](seq)}`, facts);
     this.reason = reason;
     this.seq = seq;

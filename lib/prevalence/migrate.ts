@@ -1,7 +1,7 @@
 /**
  * Moving a system from one storage to another: its oldest state that is kept, and every event after it, as they are.
  *
- *   compare what is there already ─► begin with the state ─► hold ─► copy, until nothing is new ─► fence, copy the rest ─► verify ─► release
+ *   compare what is there already ─► begin with the state, or hold ─► copy, until nothing is new ─► fence, copy the rest ─► verify ─► release
  *                  │ something else                                        │ dies, or is aborted
  *                  ▼                                                       ▼
  *               refused, nothing was written                       called again, it goes on where it stopped
@@ -20,7 +20,7 @@ import { Migration } from './migration.js';
  * that may not come to count: the last commit in files that another process has open, or left open when it died (`in-doubt`).
  *
  * **If the process dies**, call it again: it compares what is there and goes on. The new place is held meanwhile, so nobody writes to half
- * of a system; a call that fails leaves it held.
+ * of a system; a call that fails leaves it held. Where all is there already nothing is written, and nobody is disturbed.
  *
  * @cost reads the old place once and writes it once, commit by commit; reads the new one once more
  * @throws {MigrateError} `ERR_MIGRATE`; what the storages throw

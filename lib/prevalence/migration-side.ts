@@ -1,6 +1,7 @@
 /** One side of a migration: a log without a system, where its past begins, and its events from anywhere on. */
 import type { Clock } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
+import { isMigrating } from '../journal/index.js';
 import { EventDigest, type EventRun, runAfter } from './migrated-events.js';
 import type { Log, LogBase, Storage } from './storage.js';
 
@@ -63,6 +64,19 @@ export class MigrationSide {
   async look(): Promise<number> {
     await this.log.catchUp('strong', this.#signal);
     return this.#seq;
+  }
+
+  /** Whether an earlier attempt holds it. Writes nothing. */
+  async isHeldByMigration(): Promise<boolean> {
+    let isHeld = false;
+    await this.log.append({
+      claims: true,
+      decide({ image }) {
+        isHeld = isMigrating(image.holder);
+        return undefined;
+      },
+    });
+    return isHeld;
   }
 
   /** The oldest state that can be had: with all events up to `seq`; 0 = from nothing. */

@@ -43,13 +43,16 @@ export class Migration {
     const startsAt = await this.#startsAt(await this.#openTarget());
     const digest = await this.#compare(startsAt);
     await this.#requireRoom(digest);
-    await this.#hold();
     await this.#copy(digest);
     if (fence !== false) await this.#copyFenced(digest, fence === 'take-over');
     // What came while it was at work may be left to a later call.
     if (fence !== false || digest.seq < seqThere) this.#requireNoDoubt();
-    await this.#verify(startsAt, digest);
-    await this.#target.log.release();
+    // An attempt that had copied all of it may have died before it gave up the right to write there.
+    if (await this.#target.isHeldByMigration()) await this.#hold();
+    if (this.#isHeld) {
+      await this.#verify(startsAt, digest);
+      await this.#target.log.release();
+    } else this.#tell('verify', digest.seq, digest.seq, true);
     this.#isDone = true;
     return { seq: digest.seq, copied: this.#copied, startsAt, digest: digest.text() };
   }
@@ -63,10 +66,18 @@ export class Migration {
     for (const one of [...given, ...closed]) if (one.status === 'rejected') throw one.reason;
   }
 
-  /** It has a part of this system, or nothing: whoever holds it is an earlier attempt, or has no use for half of a system. */
+  /**
+   * As soon as there is something to write: where all is there already nobody is disturbed, and what was compared is what is there.
+   * It is taken from an earlier attempt, and from nobody else.
+   */
   async #hold(): Promise<void> {
     if (this.#isHeld) return;
-    await this.#target.log.hold({ takeOver: true });
+    try {
+      await this.#target.log.hold({ isMigration: true });
+    } catch (error) {
+      if (!isLeydenError(error, 'ERR_NOT_WRITER')) throw error;
+      this.#fail('in-use', this.#target.seq, error);
+    }
     this.#isHeld = true;
   }
 
@@ -99,8 +110,8 @@ export class Migration {
     if (start.seq > 0) {
       this.#timeThere = start.time;
       refusal = await refusalOf(target.log.begin(start, this.#options.signal));
-      // From here on somebody could open it, and go on by himself.
-      if (refusal === undefined) await this.#hold();
+      // Who has begun it holds it.
+      this.#isHeld = refusal === undefined;
     }
     this.#timeThere = 0;
     await target.recover();
@@ -174,6 +185,7 @@ export class Migration {
 
   async #append(run: EventRun): Promise<void> {
     const { log } = this.#target;
+    await this.#hold();
     const pieces = cut(run, log.appendBytesMax);
     if (pieces === undefined) return this.#fail('too-large', run.first);
     for (const piece of pieces) {
@@ -190,7 +202,8 @@ export class Migration {
     await this.#fence.recover();
     try {
       this.#isFenced = true;
-      await this.#fence.log.hold({ takeOver });
+      // The fence of a call that died, or is over, is no hindrance.
+      await this.#fence.log.hold({ takeOver, isMigration: true });
     } catch (error) {
       if (!isLeydenError(error, 'ERR_NOT_WRITER')) throw error;
       this.#fail('held', digest.seq, error);

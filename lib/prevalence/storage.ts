@@ -150,6 +150,9 @@ export interface Log {
    * `recover` before it, and the consumer is restored from the base at the next `catchUp` or `append` if not at once. As long as it is
    * not done, nobody appends to the log; when it was cut short it is called again, with the same base.
    *
+   * From the moment on at which others can open the log, who began it holds it, as by `hold({ isMigration: true })`: what is to come
+   * after the state may not be there yet.
+   *
    * @throws {LogNotEmptyError} `ERR_LOG_NOT_EMPTY` when there is an event in the log, or a state that it has begun with.
    */
   begin(base: LogBase, signal?: AbortSignal): Promise<void>;

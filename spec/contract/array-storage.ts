@@ -166,17 +166,23 @@ class ArrayLog implements Log {
       this.#store.commits = [];
       this.#store.label = this.#request.format;
       this.#store.writes += 1;
+      if (!this.#faults('begins and holds nothing')) this.#holdNow(0);
     });
   }
 
-  async hold({ takeOver = false }: HoldOptions): Promise<void> {
+  async hold({ takeOver = false, isMigration = false }: HoldOptions): Promise<void> {
     await this.#inTurn(async () => {
       const { head } = this.#store;
-      if (head.holder !== undefined && !takeOver && !this.#faults('anybody may hold')) this.#refuse();
-      this.#epoch = head.epoch + 1;
-      const holder = { writer: this.instance, since: head.time };
-      this.#store.head = { ...head, epoch: this.#epoch, holder };
+      const isTaken = takeOver || (isMigration && head.holder?.since === 0 && !this.#faults('knows no migrations'));
+      if (head.holder !== undefined && !isTaken && !this.#faults('anybody may hold')) this.#refuse();
+      this.#holdNow(isMigration ? 0 : Math.max(head.time, 1));
     });
+  }
+
+  #holdNow(since: number): void {
+    const { head } = this.#store;
+    this.#epoch = head.epoch + 1;
+    this.#store.head = { ...head, epoch: this.#epoch, holder: { writer: this.instance, since } };
   }
 
   async release(): Promise<void> {

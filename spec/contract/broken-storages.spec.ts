@@ -30,6 +30,11 @@ const broken = [
     'begins with another number',
     'beginning with a state: whoever opens goes on from the state, with its number and its time',
   ],
+  ['begins and holds nothing', 'beginning with a state: who has begun it holds it, until it is given up or taken'],
+  [
+    'knows no migrations',
+    'beginning with a state: a migration takes a log from another migration, and from nobody else',
+  ],
   ['hides damage', 'damage: a damaged snapshot is passed over with a warning, for an older one'],
   ['makes up a state', 'damage: where it is not, opening is refused, and nothing is written'],
   ['ignores the codec', 'sealing: another key, or none, is refused on opening; nothing is written'],

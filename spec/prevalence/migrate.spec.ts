@@ -9,6 +9,7 @@ import {
   changed,
   clock,
   type Event,
+  expectNotHalf,
   expectSame,
   fill,
   newEngine,
@@ -41,6 +42,7 @@ describe('migrate()', () => {
         if (end === 'done') break;
         deaths += 1;
         const to = onEngine(engine);
+        await expectNotHalf(to, 12);
         const report = await migrate({ from, to });
         startsAt.add(report.startsAt);
         expect(report.seq).toBe(12);
@@ -267,6 +269,34 @@ describe('migrate() of a system that is written meanwhile', () => {
     const one = await open(from);
     expect(await one.handle({ pay: 1 })).toMatchObject({ seq: 33 });
     await one.close();
+  });
+});
+
+describe('migrate() to a place where all is already', () => {
+  it.each([false, true, 'take-over'] as const)('is in nobody’s way who writes there (fence: %p)', async (fence) => {
+    const [from, engine] = [transientStorage(), await newEngine()];
+    await fill(from);
+    const to = onEngine(engine);
+    await migrate({ from, to, fence });
+    const alone = await open(to, { mode: 'single-writer' });
+    const before = (await engine.scan({ table: tableName, consistent: true })).items;
+    expect(await migrate({ from, to, fence })).toMatchObject({ seq: 32, copied: 0 });
+    expect((await engine.scan({ table: tableName, consistent: true })).items).toEqual(before);
+    expect(await alone.handle({ pay: 1 })).toMatchObject({ seq: 33 });
+    await alone.close();
+  });
+
+  it('of what one holds alone nothing is taken from it when there is more to copy', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    await migrate({ from, to });
+    const alone = await open(to, { mode: 'single-writer' });
+    const old = await open(from);
+    await old.handle({ pay: 1 });
+    await old.close();
+    expect(await errorOf(migrate({ from, to }))).toMatchObject({ reason: 'in-use', seq: 32, retryable: true });
+    await alone.close();
+    expect(await migrate({ from, to })).toMatchObject({ seq: 33, copied: 1 });
   });
 });
 

@@ -13,7 +13,7 @@ import {
   type Storage,
   withResult,
 } from '../../lib/prevalence/index.js';
-import { type HandClock, handClock, noise, range } from '../support/prevalent.js';
+import { errorOf, type HandClock, handClock, noise, range } from '../support/prevalent.js';
 
 export const tableName: string = 'state';
 export const clock: HandClock = handClock(systemClock);
@@ -98,6 +98,22 @@ export async function expectSame(
   expect(await moved.handle({ pay: 1 })).toMatchObject({ status: 'journalled', seq: seq + 1 });
   await old.close();
   await moved.close();
+}
+
+/** A part of a system may be read, and nobody goes on with it. The number of events that there are. */
+export async function expectNotHalf(to: Storage, total: number): Promise<number> {
+  const early = await open(to).catch((error: unknown) => error);
+  if (early instanceof Error) {
+    expect(early).toMatchObject({ code: 'ERR_LOG_UNFINISHED' });
+    return 0;
+  }
+  const one = early as System;
+  if (one.seq > 0 && one.seq < total) {
+    expect(await errorOf(one.handle({ pay: 1 }))).toMatchObject({ code: 'ERR_NOT_WRITER', outcome: 'not-done' });
+  }
+  const { seq } = one;
+  await one.close();
+  return seq;
 }
 
 async function changesOf(system: System, since: number) {

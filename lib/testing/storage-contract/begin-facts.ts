@@ -13,8 +13,9 @@ export const beginFacts: readonly Fact[] = [
     const first = openLog();
     clock.set(9_000);
     await first.log.begin(base);
-    await first.log.close();
     clock.set(1_000);
+    await first.log.release();
+    await first.log.close();
     const other = openLog();
     await other.log.recover();
     equal(other.restored, base);
@@ -82,9 +83,46 @@ export const beginFacts: readonly Fact[] = [
     equal(third.restored, base);
   }),
 
+  fact('who has begun it holds it, until it is given up or taken', async ({ openLog }) => {
+    const first = openLog();
+    await first.log.begin(base);
+    await first.log.close();
+    const next = openLog();
+    await next.log.recover();
+    const refused = { code: 'ERR_NOT_WRITER', outcome: 'not-done' };
+    matches(await errorOf(next.append(['8'])), refused);
+    matches(await errorOf(next.log.hold({})), refused);
+    await next.log.hold({ isMigration: true });
+    matches(await next.append(['8']), { seq: 8 });
+    await next.log.release();
+    await next.log.close();
+    const last = openLog();
+    await last.log.recover();
+    matches(await last.append(['9']), { seq: 9 });
+  }),
+
+  fact('a migration takes a log from another migration, and from nobody else', async ({ openLog }) => {
+    const [first, next] = [openLog(), openLog()];
+    await first.log.recover();
+    await first.log.hold({});
+    await first.append(['1']);
+    await first.log.close();
+    await next.log.recover();
+    matches(await errorOf(next.log.hold({ isMigration: true })), { code: 'ERR_NOT_WRITER', outcome: 'not-done' });
+    await next.log.hold({ takeOver: true, isMigration: true });
+    matches(await next.append(['2']), { seq: 2 });
+    await next.log.close();
+    const last = openLog();
+    await last.log.recover();
+    matches(await errorOf(last.log.hold({})), { code: 'ERR_NOT_WRITER', outcome: 'not-done' });
+    await last.log.hold({ isMigration: true });
+    matches(await last.append(['3']), { seq: 3 });
+  }),
+
   fact('a system goes on from it: state, ids, snapshots, pruning', async ({ open, openLog }) => {
     const { log } = openLog();
     await log.begin(systemBase);
+    await log.release();
     await log.close();
     const one = await open(ledger);
     equal([one.seq, one.time, one.state], [7, 4_000, systemBase.captured.state]);
