@@ -44,7 +44,8 @@ Usage: npm run chaos -- [options]
   --rate R          share of requests that are disturbed                                   (default 0.2)
   --kills N         workers killed (-9) in a run; --stops N: stopped for 0.1 to 10 s; --restarts N: engine killed (-9)
   --prevalence      instead: runs of prevalent systems; --stales N: workers stopped until others have pruned beyond them
-  --s3 N            instead: N runs of prevalent systems in a bucket of a stand-in for S3; --stales N as above
+  --s3 N            instead: N runs of prevalent systems in a bucket of a stand-in for S3; --stales N as above. --engine memory: N
+                    simulations, down to the SDK's commands
   --events N        instead: N calls of event stores, in runs of 10000 (memory: 2000) at most. --mode batches (memory): appends of
                     1 to 10000 events, in runs of 200 calls
   --fencing         instead: runs with --stops N (default 100) holders of locks that are stopped beyond their leases
@@ -274,7 +275,7 @@ async function chaosOfLedgers(
     ...{ rate: numberOf('rate'), kills: numberOf('kills'), stops: numberOf('stops'), stales: numberOf('stales') },
     restarts: numberOf('restarts'),
   };
-  if (engine === 'memory') await ledgersInMemory(options);
+  if (engine === 'memory') await ledgersInMemory({ ...options, inBucket: given.s3 !== undefined });
   else await ledgersOnStores(options, engine === 's3' ? [engine] : enginesHere(engine));
 }
 
@@ -330,7 +331,7 @@ async function main(): Promise<void> {
     await filesInTrouble({ firstSeed: seed, fail, states: files, kills: numberOf('kills') ?? 0 });
   } else if (streams !== undefined) {
     await streamsInMemory({ firstSeed: seed, turns, fail, runs: streams, mode: oneOf('mode', streamModes) ?? 'hours' });
-  } else if (buckets !== undefined) await chaosOfLedgers(seed, 's3', buckets);
+  } else if (buckets !== undefined) await chaosOfLedgers(seed, engine === 'memory' ? engine : 's3', buckets);
   else if (events !== undefined) await chaosOfPurses(seed, engine, events);
   else if (given.prevalence === true) await chaosOfLedgers(seed, engine);
   else if (given.fencing === true) await chaosOfHolders(seed, engine);

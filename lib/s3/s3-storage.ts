@@ -6,10 +6,10 @@
  *   <prefix>/body/<w>/<n>  events of large commits               <prefix>/probe/<id>      for a moment, once per process
  */
 import { AtomTable } from '../atom/index.js';
-import { type Clock, systemClock } from '../engine/index.js';
+import type { Clock } from '../engine/index.js';
 import { type AtomStorageOptions, openAtomLog, type Storage } from '../prevalence/index.js';
 import { Bucket, requireBucket } from './bucket.js';
-import { systemSources } from './patience.js';
+import { type Sources, systemSources } from './patience.js';
 import { requirePrefix } from './prefix.js';
 import { probeOnce } from './probe.js';
 import { S3Engine } from './s3-engine.js';
@@ -29,6 +29,11 @@ export interface S3StorageOptions extends S3Place, Omit<AtomStorageOptions, 'hea
 const headBytesMaxDefault: number = 16 * 1_024;
 /** A body of 400 KB may take a while on a slow line. What round trips suggest is mostly far less. */
 const attemptTimeoutMs = 10_000;
+
+/** `randomBytes`: names of writers, which must never repeat; those of the system by default. */
+interface StorageSources extends Sources {
+  readonly randomBytes?: ((count: number) => Uint8Array) | undefined;
+}
 
 /**
  * Keeps a system in a bucket of S3, or of a service that knows S3's conditional writes: any number of instances, on any number
@@ -59,8 +64,14 @@ const attemptTimeoutMs = 10_000;
  * ```
  */
 export function s3Storage(options: S3StorageOptions): Storage {
+  return s3StorageFrom(options, systemSources);
+}
+
+/** With chance from elsewhere than the system. */
+export function s3StorageFrom(options: S3StorageOptions, { random, randomBytes, ...from }: StorageSources): Storage {
   requireBucket('keep a system', options);
-  const { client, bucket: bucketName, prefix, clock = systemClock, ...rest } = options;
+  const { client, bucket: bucketName, prefix, clock = from.clock, ...rest } = options;
+  const sources: Sources = { clock, random };
   const name = requirePrefix('keep a system', prefix);
   const bucket = new Bucket(client, bucketName);
   const changing = new Set([`${name}/head`, `${name}/snap`]);
@@ -68,16 +79,19 @@ export function s3Storage(options: S3StorageOptions): Storage {
   const logOptions: AtomStorageOptions = {
     ...rest,
     headBytesMax: rest.headBytesMax ?? headBytesMaxDefault,
-    snapshots: rest.snapshots ?? snapshotStoreIn(bucket, name, systemSources),
+    snapshots: rest.snapshots ?? snapshotStoreIn(bucket, name, sources),
   };
   return {
     name,
     seals: true,
     clock,
     open(request) {
-      const prepared = request.readOnly ? undefined : probeOnce(client, bucket, name, systemSources);
+      const prepared = request.readOnly ? undefined : probeOnce(client, bucket, name, sources);
       // Each instance has a table object of its own, as if it ran on another machine.
-      const table = new AtomTable({ engine, tableName: bucketName, keyName, retry: { attemptTimeoutMs } });
+      const table = new AtomTable({
+        ...{ engine, tableName: bucketName, keyName, retry: { attemptTimeoutMs }, clock, random },
+        ...(randomBytes !== undefined && { randomBytes }),
+      });
       return openAtomLog(table, name, logOptions, request, prepared);
     },
   };

@@ -3,6 +3,7 @@ import { type EngineFaultProfile, engineFaultProfiles } from '../../lib/engine/i
 import { type FaultProfile, faultProfiles } from '../../lib/testing/index.js';
 import { ledgerCommand, ledgerSummary } from '../../spec/histories/prevalence/reports.js';
 import { type LedgerRunOptions, ledgerRun, ledgerWorker } from '../../spec/histories/prevalence/run.js';
+import { simulateBucket } from '../../spec/histories/prevalence/simulated-bucket.js';
 import { simulate } from '../../spec/histories/prevalence/simulation.js';
 import { assertCleanWork, workComplaints } from '../../spec/histories/reports.js';
 import type { StoreName } from '../../spec/histories/stores.js';
@@ -66,17 +67,20 @@ export async function ledgersOnStores(options: LedgerChaosOptions, engines: read
   sums.tell();
 }
 
-export async function ledgersInMemory(options: LedgerChaosOptions): Promise<void> {
-  const { firstSeed, rate, processes, callers, ops = 2_000, kills, stales } = options;
+/** `inBucket`: on a stand-in for S3 without a network, not on a table. */
+export async function ledgersInMemory(options: LedgerChaosOptions & { readonly inBucket: boolean }): Promise<void> {
+  const { firstSeed, rate, processes, callers, kills, stales, inBucket } = options;
+  const { ops = inBucket ? 200 : 2_000 } = options;
   const sums = new Sums(summed);
   const turnOf = (turn: number) => {
     const drawn = engineFaultProfiles[turn % engineFaultProfiles.length] as EngineFaultProfile;
     const { profile = drawn } = options as { readonly profile?: EngineFaultProfile | undefined };
     const seed = firstSeed + turn;
+    const words = { profile, seed, processes, callers, rate, kills };
     return {
-      command: ledgerCommand({ engine: 'memory', profile, seed, processes, ops, callers, rate, kills, stales }),
+      command: ledgerCommand({ engine: 'memory', ...(inBucket && { s3: 1 }), ...words, ops, stales }),
       async run() {
-        const report = await simulate({ seed, profile, rate, processes, callers, calls: ops, kills, stops: stales });
+        const report = await (inBucket ? simulateBucket : simulate)({ ...words, calls: ops, stops: stales });
         sums.add(report);
         return { trace: report.trace, wrong: workComplaints(report) };
       },

@@ -1,16 +1,14 @@
 /**
- * An engine as a process has it that may be killed or stopped: after its death no answer comes any more, and while it is stopped
+ * An engine or a client as a process has it that may be killed or stopped: after its death no answer comes any more, and while it is stopped
  * nothing leaves and nothing arrives. What was sent before goes on its way.
  */
-import type { Engine } from '../../lib/engine/index.js';
-
-export class Mortal {
-  readonly engine: Engine;
+export class Mortal<Line extends object> {
+  readonly line: Line;
   #dead = false;
   #thawed: Promise<void> = Promise.resolve();
 
-  constructor(engine: Engine) {
-    this.engine = new Proxy(engine, {
+  constructor(line: Line) {
+    this.line = new Proxy(line, {
       get: (target, name) => {
         const member = Reflect.get(target, name, target) as unknown;
         if (typeof member !== 'function') return member;

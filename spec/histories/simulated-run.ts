@@ -1,21 +1,19 @@
 /**
- * A run in one process, whatever its processes do: each of them behind faults of its own, on an engine in memory and a virtual clock.
+ * A run in one process, whatever its processes do: each of them behind faults of its own, on a store in memory and a virtual clock.
  * Some die on the way, and some stand still while others go on.
  *
- *   seed ─► callers ─► mortal ─► FaultyEngine ─┐
- *           callers ─► mortal ─► FaultyEngine ─┴► MemoryEngine ─► the order of commits
+ *   seed ─► callers ─► mortal ─► disturbed line ─┐
+ *           callers ─► mortal ─► disturbed line ─┴► store in memory ─► the order of its changes
  *
  * All chance comes from the seed and all time from the clock, so the same seed is the same run: `trace` is a digest of
  * everything that was written down, of every change in the store, and of the time at the end.
  */
 import { createHash } from 'node:crypto';
-import { AtomTable } from '../../lib/atom/index.js';
 import {
   type Engine,
   type EngineFaultProfile,
+  type EngineFaultRule,
   engineFaultRules,
-  FaultyEngine,
-  MemoryEngine,
   type Random,
   seededRandom,
 } from '../../lib/engine/index.js';
@@ -25,6 +23,32 @@ import { Mortal } from './mortal.js';
 import type { Notebook } from './notebook.js';
 import { Progress } from './progress.js';
 import { catchThreadWork } from './thread-work.js';
+
+/** What the processes of a run share. */
+export interface SimulatedStore<Line extends object> {
+  /** What reaches it undisturbed: an engine, or a client. */
+  readonly line: Line;
+  /** The line of one process. */
+  disturbed(seed: number): DisturbedLine<Line>;
+}
+
+export interface DisturbedLine<Line extends object> {
+  readonly line: Line;
+  readonly requests: () => number;
+  /** Replaces the rules, for instance by none: the faults stop. */
+  setRules(rules: readonly EngineFaultRule[]): void;
+  /** Resolves when nothing is on its way any more. */
+  settled(): Promise<void>;
+}
+
+/** What a store is made of. */
+export interface StoreFacts {
+  readonly clock: VirtualClock;
+  /** That of the run. */
+  readonly random: Random;
+  /** To be told of each change. */
+  readonly onChange: (key: string) => void;
+}
 
 export interface SimulatedRunOptions<Note> {
   readonly seed: number;
@@ -39,8 +63,7 @@ export interface SimulatedRunOptions<Note> {
   readonly calls: number;
   readonly kills?: number | undefined;
   readonly stops?: number | undefined;
-  /** Between store and faults, and of what is written down: for showing that the judge finds out what is planted there. */
-  readonly spoilEngine?: ((engine: Engine, random: Random) => Engine) | undefined;
+  /** Of what is written down: for showing that the judge finds out what is planted there. */
   readonly lie?: ((note: Note, random: Random) => Note) | undefined;
 }
 
@@ -60,9 +83,9 @@ interface Crewed {
 }
 
 /** What a process that begins has. */
-export interface Birth<Note, Again> {
+export interface Birth<Note, Again, Line extends object = Engine> {
   readonly name: string;
-  readonly engine: Engine;
+  readonly line: Line;
   /** Of the calls of its slot those that are left. */
   readonly calls: number;
   /** What those before it have left open. */
@@ -75,7 +98,7 @@ export interface Birth<Note, Again> {
 /** A process, from its start to its end or its death. */
 interface Life<Note, Callers> {
   readonly callers: Callers;
-  readonly mortal: Mortal;
+  readonly mortal: Mortal<object>;
   readonly notes: readonly Note[];
   begun: number;
   readonly died: Promise<unknown>;
@@ -90,8 +113,8 @@ export interface SimulatedSlot<Note, Callers> {
 }
 
 /** How the processes of one kind of run are made. */
-export interface Simulated<Note, Again, Callers> {
-  readonly begin: (birth: Birth<Note, Again>) => Callers;
+export interface Simulated<Note, Again, Callers, Line extends object> {
+  readonly begin: (birth: Birth<Note, Again, Line>) => Callers;
   /** What a dead process has left open. */
   readonly openOf: (notes: readonly Note[]) => readonly Again[];
   readonly kills: number;
@@ -100,16 +123,7 @@ export interface Simulated<Note, Again, Callers> {
   readonly stop: (slot: SimulatedSlot<Note, Callers>) => Promise<void>;
 }
 
-/** What a table object draws from. */
-interface Chances {
-  readonly bytes: Random;
-  readonly random: Random;
-  readonly chance?: Random | undefined;
-}
-
 type ReportOf<Callers extends Crewed> = Awaited<ReturnType<Callers['finish']>>;
-
-const tableName = 'jars';
 
 /** Does `work` on a virtual clock that also knows of the work on other threads. */
 export async function onVirtualClock<T>(work: (clock: VirtualClock) => Promise<T>): Promise<T> {
@@ -121,35 +135,34 @@ export async function onVirtualClock<T>(work: (clock: VirtualClock) => Promise<T
   }
 }
 
-export class SimulatedRun<Note, Again, Callers extends Crewed> {
+export class SimulatedRun<
+  Note,
+  Again,
+  Callers extends Crewed,
+  Line extends object,
+  Store extends SimulatedStore<Line>,
+> {
   readonly clock: VirtualClock;
   readonly random: Random;
-  /** Undisturbed. */
-  readonly store: MemoryEngine;
+  readonly store: Store;
   readonly notes: Note[] = [];
   readonly slots: SimulatedSlot<Note, Callers>[] = [];
   readonly #options: SimulatedRunOptions<Note>;
   readonly #digest = createHash('sha256');
-  readonly #engines: FaultyEngine[] = [];
+  readonly #lines: DisturbedLine<Line>[] = [];
   readonly #surprises: string[] = [];
   readonly #progress = new Progress(() =>
     this.slots.flatMap(({ lives }) => lives).reduce((sum, { begun }) => sum + begun, 0),
   );
   #instant = 0;
 
-  constructor(options: SimulatedRunOptions<Note>, clock: VirtualClock) {
+  constructor(options: SimulatedRunOptions<Note>, clock: VirtualClock, storeOf: (facts: StoreFacts) => Store) {
     this.#options = options;
     this.clock = clock;
     this.random = seededRandom(options.seed);
-    const latencies = this.fork();
-    this.store = new MemoryEngine({
-      clock,
-      seed: this.random.int(2 ** 31),
-      latency: () => 0.5 + 4 * latencies.next(),
-      // Half of all runs on an engine that, as dynalite, does not bring the item along.
-      images: this.random.int(2) === 0,
-      staleness: (draw) => draw.int(3),
-      onCommit: ({ key }) => this.#digest.update(`${this.#instant} ${clock.monotonicMs()} ${JSON.stringify(key)}\n`),
+    this.store = storeOf({
+      ...{ clock, random: this.random },
+      onChange: (key) => this.#digest.update(`${this.#instant} ${clock.monotonicMs()} ${key}\n`),
     });
   }
 
@@ -180,30 +193,8 @@ export class SimulatedRun<Note, Again, Callers extends Crewed> {
     };
   }
 
-  /** A table object; with `chance`, on an engine that may be spoilt. */
-  table(engine: Engine, { bytes, random, chance }: Chances): AtomTable {
-    const { spoilEngine } = this.#options;
-    return new AtomTable({
-      engine: chance === undefined ? engine : (spoilEngine?.(engine, chance) ?? engine),
-      tableName,
-      clock: this.clock,
-      random,
-      randomBytes: (count) => Uint8Array.from({ length: count }, () => bytes.int(256)),
-    });
-  }
-
-  async createTable(): Promise<void> {
-    const partitionKey = { name: 'id', type: 'S' } as const;
-    await this.clock.run(this.store.createTable({ table: tableName, partitionKey, billing: { mode: 'on-demand' } }));
-  }
-
-  /** Removes an item, whatever became of it. */
-  forget(id: string): Promise<unknown> {
-    return this.store.delete({ table: tableName, key: { id: { S: id } } });
-  }
-
   /** Has all calls made, in storm and calm; what the processes report that live in the end. */
-  async work(simulated: Simulated<Note, Again, Callers>): Promise<ReportOf<Callers>[]> {
+  async work(simulated: Simulated<Note, Again, Callers, Line>): Promise<ReportOf<Callers>[]> {
     const { processes = 4 } = this.#options;
     const { clock, slots } = this;
     for (let index = 0; index < processes; index += 1) {
@@ -213,7 +204,7 @@ export class SimulatedRun<Note, Again, Callers extends Crewed> {
     }
     const working = slots.map((slot, index) => this.#work(slot, index, simulated));
     await clock.run(Promise.all([...working, this.#trouble(simulated)]));
-    for (const engine of this.#engines) engine.setRules([]);
+    for (const line of this.#lines) line.setRules([]);
     const living = slots.map((slot) => lifeOf(slot).callers);
     for (const callers of living) callers.calm();
     const reports = await clock.run(Promise.all(living.map((callers) => callers.finish())));
@@ -222,7 +213,7 @@ export class SimulatedRun<Note, Again, Callers extends Crewed> {
 
   /** Resolves when nothing is on its way any more. */
   async settled(): Promise<void> {
-    await this.clock.run(Promise.all(this.#engines.map((engine) => engine.settled())));
+    await this.clock.run(Promise.all(this.#lines.map((line) => line.settled())));
   }
 
   /** Ends the trace. */
@@ -232,7 +223,7 @@ export class SimulatedRun<Note, Again, Callers extends Crewed> {
     return {
       trace: this.#digest.digest('hex'),
       virtualMs: this.clock.monotonicMs(),
-      requests: this.#engines.reduce((all, engine) => all + engine.spent().requests, 0),
+      requests: this.#lines.reduce((all, line) => all + line.requests(), 0),
       surprises: [...this.#surprises, ...surprises],
       afterCalmMs,
     };
@@ -242,7 +233,7 @@ export class SimulatedRun<Note, Again, Callers extends Crewed> {
   async #work(
     slot: SimulatedSlot<Note, Callers>,
     index: number,
-    simulated: Simulated<Note, Again, Callers>,
+    simulated: Simulated<Note, Again, Callers, Line>,
   ): Promise<void> {
     for (;;) {
       const { callers, died, notes } = lifeOf(slot);
@@ -258,21 +249,21 @@ export class SimulatedRun<Note, Again, Callers extends Crewed> {
     { lives }: SimulatedSlot<Note, Callers>,
     index: number,
     repeat: readonly Again[],
-    simulated: Simulated<Note, Again, Callers>,
+    simulated: Simulated<Note, Again, Callers, Line>,
   ): void {
     const { profile, rate = 0.2, processes = 4, calls } = this.#options;
     const before = lives.reduce((sum, { begun }) => sum + begun, 0);
-    const engine = new FaultyEngine(this.store, { clock: this.clock, seed: this.random.int(2 ** 31) });
-    engine.setRules(engineFaultRules(profile, rate));
-    this.#engines.push(engine);
-    const mortal = new Mortal(engine);
+    const disturbed = this.store.disturbed(this.random.int(2 ** 31));
+    disturbed.setRules(engineFaultRules(profile, rate));
+    this.#lines.push(disturbed);
+    const mortal = new Mortal(disturbed.line);
     const notes: Note[] = [];
     let die: () => void = () => {};
     const died = new Promise<void>((resolve) => {
       die = resolve;
     });
     const callers = simulated.begin({
-      ...{ name: `p${index}.${lives.length}`, engine: mortal.engine, repeat, notes },
+      ...{ name: `p${index}.${lives.length}`, line: mortal.line, repeat, notes },
       calls: Math.max(0, Math.ceil(calls / processes) - before),
       onCall: (begun) => {
         life.begun = begun;
@@ -284,7 +275,7 @@ export class SimulatedRun<Note, Again, Callers extends Crewed> {
   }
 
   /** Kills and stops, spread over the run. */
-  async #trouble({ kills, stops, stop }: Simulated<Note, Again, Callers>): Promise<void> {
+  async #trouble({ kills, stops, stop }: Simulated<Note, Again, Callers, Line>): Promise<void> {
     const { calls } = this.#options;
     const deeds = [...Array(kills).fill('kill'), ...Array(stops).fill('stop')];
     const count = deeds.length;

@@ -1,6 +1,7 @@
 /** Bugs and lies that the judge has to find out, or it is worth nothing. Each strikes now and then. */
 import type { Engine, Random } from '../../../lib/engine/index.js';
 import type { Log, LogRequest, Storage } from '../../../lib/prevalence/index.js';
+import type { EngineSpoils } from '../simulated-tables.js';
 import type { Note } from './notes.js';
 import type { SimulationOptions } from './simulation.js';
 
@@ -8,7 +9,7 @@ interface Planted {
   readonly name: string;
   /** What the judge says of it, among other things. */
   readonly finds: string;
-  readonly spoils: Pick<SimulationOptions, 'spoil' | 'spoilEngine' | 'lie'>;
+  readonly spoils: Pick<SimulationOptions, 'spoil' | 'lie'> & EngineSpoils;
 }
 
 /** A log with some of its members replaced. */

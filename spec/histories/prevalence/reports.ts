@@ -17,6 +17,7 @@ export function ledgerSummary(report: LedgerRunReport): string {
 /** The command that makes the same run again. */
 export function ledgerCommand(flags: Parameters<typeof chaosCommand>[0]): string {
   const { engine, ...others } = flags;
+  if (flags.s3 !== undefined) return chaosCommand(flags);
   if (engine === 's3') return chaosCommand({ s3: 1, ...others });
   return chaosCommand({ ...flags, runs: 1 }).replace('-- ', '-- --prevalence ');
 }

@@ -1,11 +1,11 @@
 /**
- * A run in one process: several instances of one system on an engine in memory, each behind faults of its own, on a virtual clock.
- * Some die on the way, and some stand still while the others make snapshots and prune.
+ * A run in one process: several instances of one system in a table or a bucket in memory, each behind faults of its own, on a virtual
+ * clock. Some die on the way, and some stand still while the others make snapshots and prune.
  *
  *   seed ─► callers ─► system ─► mortal ─► FaultyEngine ─┐
  *           callers ─► system ─► mortal ─► FaultyEngine ─┴► MemoryEngine ─► the order of commits
  */
-import type { Random } from '../../../lib/engine/index.js';
+import type { Engine, Random } from '../../../lib/engine/index.js';
 import { atomStorage, type Storage } from '../../../lib/prevalence/index.js';
 import type { VirtualClock } from '../../../lib/testing/index.js';
 import {
@@ -16,7 +16,10 @@ import {
   type SimulatedRunFacts,
   type SimulatedRunOptions,
   type SimulatedSlot,
+  type SimulatedStore,
+  type StoreFacts,
 } from '../simulated-run.js';
+import { type Chances, type EngineSpoils, SimulatedTables } from '../simulated-tables.js';
 import { lookAfterwards } from './afterwards.js';
 import { Callers, type CallersReport, sumsOf } from './callers.js';
 import { type Judgement, judge } from './judge.js';
@@ -37,25 +40,52 @@ export interface SimulationReport
   readonly pagesPruned: number;
 }
 
-/** Makes a run and judges it. */
-export function simulate(options: SimulationOptions): Promise<SimulationReport> {
-  return onVirtualClock((clock) => new Simulation(options, clock).make());
+/** Where the system of a run lives. */
+export interface SimulatedPlace<Line extends object> extends SimulatedStore<Line> {
+  create(): Promise<unknown>;
+  /** As a process has it; with `chance`, on a line that may be spoilt. */
+  storage(line: Line, chances: Chances): Storage;
+  /** Removes the pointer to the snapshots. */
+  forgetSnapshots(): Promise<unknown>;
 }
 
-class Simulation {
+/** Makes a run on a table and judges it. */
+export function simulate(options: SimulationOptions & EngineSpoils): Promise<SimulationReport> {
+  return simulateAt(options, (facts) => new LedgerTables(facts, options));
+}
+
+class LedgerTables extends SimulatedTables implements SimulatedPlace<Engine> {
+  storage(engine: Engine, chances: Chances): Storage {
+    return atomStorage(this.table(engine, chances), ledgerName);
+  }
+
+  forgetSnapshots(): Promise<unknown> {
+    return this.forget(`${ledgerName}/snap`);
+  }
+}
+
+/** The same wherever it may be. */
+export function simulateAt<Line extends object>(
+  options: SimulationOptions,
+  placeOf: (facts: StoreFacts) => SimulatedPlace<Line>,
+): Promise<SimulationReport> {
+  return onVirtualClock((clock) => new Simulation(options, clock, placeOf).make());
+}
+
+class Simulation<Line extends object> {
   readonly #options: SimulationOptions;
-  readonly #run: SimulatedRun<Note, NotedEvent, Callers>;
+  readonly #run: SimulatedRun<Note, NotedEvent, Callers, Line, SimulatedPlace<Line>>;
   #pagesPruned = 0;
 
-  constructor(options: SimulationOptions, clock: VirtualClock) {
+  constructor(options: SimulationOptions, clock: VirtualClock, placeOf: (facts: StoreFacts) => SimulatedPlace<Line>) {
     this.#options = options;
-    this.#run = new SimulatedRun(options, clock);
+    this.#run = new SimulatedRun(options, clock, placeOf);
   }
 
   async make(): Promise<SimulationReport> {
     const { kills = 1, stops = 1 } = this.#options;
     const run = this.#run;
-    await run.createTable();
+    await run.clock.run(run.store.create());
     const watcher = this.#fresh('watcher');
     await run.clock.run(watcher.run());
     const reports = await run.work({
@@ -67,7 +97,7 @@ class Simulation {
     await run.settled();
     const afterwards = lookAfterwards({
       fresh: (name) => this.#fresh(name),
-      forgetSnapshots: () => run.forget(`${ledgerName}/snap`),
+      forgetSnapshots: () => run.store.forgetSnapshots(),
     });
     reports.push(...(await run.clock.run(afterwards)));
     return {
@@ -80,10 +110,10 @@ class Simulation {
 
   /** Callers of an undisturbed process that make no calls. */
   #fresh(name: string): Callers {
-    return this.#begin({ name, engine: this.#run.store, calls: 0, repeat: [], notes: [], onCall: () => {} });
+    return this.#begin({ name, line: this.#run.store.line, calls: 0, repeat: [], notes: [], onCall: () => {} });
   }
 
-  #begin({ name, engine, notes, ...birth }: Birth<Note, NotedEvent>): Callers {
+  #begin({ name, line, notes, ...birth }: Birth<Note, NotedEvent, Line>): Callers {
     const { callers = 4, spoil = (storage) => storage } = this.#options;
     const run = this.#run;
     const { clock } = run;
@@ -93,7 +123,7 @@ class Simulation {
       notebook: run.notebook(chance, notes),
       open: () =>
         openLedger({
-          storage: spoil(atomStorage(run.table(engine, { bytes, random, chance }), ledgerName), chance),
+          storage: spoil(run.store.storage(line, { bytes, random, chance }), chance),
           ...{ clock, random },
           onSurprise: (what) => run.surprise(`${name}: ${what}`),
         }),
