@@ -4,47 +4,13 @@
  * The instances of one storage object in one process share the directory; it is opened with the first and let go of with the last.
  */
 import { randomBytes } from 'node:crypto';
-import path from 'node:path';
-import { type Clock, systemClock } from '../engine/index.js';
 import type { Log, LogRequest, Storage } from '../prevalence/index.js';
 import { Directory, requireSameLabel } from './directory.js';
 import { FileLog } from './file-log.js';
-import type { FileSystem } from './file-system.js';
 import { JournalFiles } from './journal-files.js';
 import type { LogParts } from './log-parts.js';
-import { type Machine, thisMachine } from './machine.js';
-import { nodeFileSystem } from './node-file-system.js';
 import { requireSameSeal } from './sealing.js';
-
-/** Options of {@link fileStorage}. */
-export interface FileStorageOptions {
-  /**
-   * Whether one who holds the directory, and of whom nobody knows from here whether it lives (on another machine, in another
-   * container), is taken for dead. One who lives here is never overtaken.
-   * @defaultValue false
-   */
-  readonly takeOver?: boolean | undefined;
-  /**
-   * From how many bytes on a file of the journal is followed by another one.
-   * @defaultValue 64 MB
-   */
-  readonly journalBytesMax?: number | undefined;
-  /**
-   * JSON text of the events of one commit, at most, and so of one event; up to 32 MB.
-   * @defaultValue 32 MB
-   */
-  readonly appendBytesMax?: number | undefined;
-  /** @defaultValue the system's */
-  readonly clock?: Clock | undefined;
-  /** The files of this machine, or what stands for them in a specification. @defaultValue `node:fs` */
-  readonly fileSystem?: FileSystem | undefined;
-  /** What tells processes apart. @defaultValue this machine */
-  readonly machine?: Machine | undefined;
-}
-
-const appendBytesLimit: number = 32 * 1_024 * 1_024;
-const journalBytesDefault: number = 64 * 1_024 * 1_024;
-const journalBytesMin = 1_024;
+import { type FileStorageOptions, type FileStorageSettings, requireSettings } from './storage-options.js';
 
 /**
  * Keeps a system in a directory of this machine: no database, no network.
@@ -77,43 +43,15 @@ const journalBytesMin = 1_024;
  * ```
  */
 export function fileStorage(directory: string, options: FileStorageOptions = {}): Storage {
-  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
-    const given = JSON.stringify(directory);
-    throw new TypeError(`Cannot keep a system in files: directory must be a path, as a string: ${given}`);
-  }
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`Cannot keep a system in files: options must be an object: ${String(options)}`);
-  }
-  const { takeOver = false } = options;
-  // A text from the environment would mean yes, whatever it says.
-  if (typeof takeOver !== 'boolean') {
-    throw new TypeError(`Cannot keep a system in files: takeOver must be true or false: ${String(takeOver)}`);
-  }
-  const { journalBytesMax = journalBytesDefault, appendBytesMax = appendBytesLimit } = options;
-  requireWithin('journalBytesMax', journalBytesMax, journalBytesMin, Number.MAX_SAFE_INTEGER);
-  requireWithin('appendBytesMax', appendBytesMax, 1_024, appendBytesLimit);
-  const { clock = systemClock } = options;
-  const hub = new Hub({ ...options, clock, journalBytesMax, appendBytesMax, directory: path.resolve(directory) });
-  return { name: hub.directory, clock, seals: true, open: (request) => hub.log(request) };
-}
-
-function requireWithin(name: string, value: number, min: number, max: number): void {
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-  throw new RangeError(`Cannot keep a system in files: ${name} must be a whole number from ${min} to ${max}: ${value}`);
-}
-
-interface HubOptions extends FileStorageOptions {
-  readonly clock: Clock;
-  readonly directory: string;
-  readonly journalBytesMax: number;
-  readonly appendBytesMax: number;
+  const settings = requireSettings(directory, options);
+  const hub = new Hub(settings);
+  return { name: hub.directory, clock: settings.clock, seals: true, open: (request) => hub.log(request) };
 }
 
 /** What the logs of one storage object share. */
 class Hub {
   readonly directory: string;
-  readonly #options: HubOptions;
-  readonly #fileSystem: FileSystem;
+  readonly #settings: FileStorageSettings;
   #opened: Promise<Directory> | undefined;
   /** As long as it is open. */
   #directory: Directory | undefined;
@@ -121,15 +59,14 @@ class Hub {
   /** Of the directory when it was open before. */
   #left: Promise<void> = Promise.resolve();
 
-  constructor(options: HubOptions) {
-    this.directory = options.directory;
-    this.#options = options;
-    this.#fileSystem = options.fileSystem ?? nodeFileSystem;
+  constructor(settings: FileStorageSettings) {
+    this.directory = settings.directory;
+    this.#settings = settings;
   }
 
   log(request: LogRequest): Log {
     const { directory: name } = this;
-    const { appendBytesMax } = this.#options;
+    const { appendBytesMax } = this.#settings;
     let isUser = false;
     return new FileLog({
       ...{ name, appendBytesMax, instance: newId() },
@@ -146,21 +83,21 @@ class Hub {
 
   #partsOf(request: LogRequest, directory: Directory | undefined): LogParts {
     const { format: label, codec } = request;
-    const files =
-      directory?.files ?? new JournalFiles({ fileSystem: this.#fileSystem, directory: this.directory, label, codec });
+    const { fileSystem } = this.#settings;
+    const files = directory?.files ?? new JournalFiles({ fileSystem, directory: this.directory, label, codec });
     const own = { newest: undefined, damaged: new Set<number>(), facts: new Map() };
-    const place = { name: this.directory, fileSystem: this.#fileSystem, files, directory };
+    const place = { name: this.directory, fileSystem, files, directory };
     return { ...request, ...own, ...place, certainEnd: () => this.#directory?.end };
   }
 
   /** Opens the directory, or shares it with those who have it open. */
   async #enter({ format: label, codec, onWarning }: LogRequest): Promise<Directory> {
-    const { takeOver = false, machine = thisMachine, journalBytesMax, clock } = this.#options;
+    const { fileSystem, machine, directory, clock, takeOver, journalBytesMax } = this.#settings;
     this.#users += 1;
     try {
       this.#opened ??= this.#left.then(() =>
         Directory.open({
-          ...{ fileSystem: this.#fileSystem, machine, directory: this.directory, clock, takeOver },
+          ...{ fileSystem, machine, directory, clock, takeOver },
           ...{ label, codec, journalBytesMax, newId, onWarning },
         }),
       );

@@ -28,7 +28,10 @@ export interface FileSystem {
   create(path: string): Promise<OpenFile>;
   /** Names in a directory, in no order. */
   list(directory: string): Promise<string[]>;
-  /** Makes a directory, and those above it, where they are missing. What was made stays when the power is lost. */
+  /**
+   * Makes a directory, and those above it, where they are missing. What was made stays when the power is lost. Rejects with `ENOTDIR`
+   * where nothing can have the name.
+   */
   makeDirectory(directory: string): Promise<void>;
   /** Gives a file another name, at once, in the place of what has that name. */
   rename(from: string, to: string): Promise<void>;

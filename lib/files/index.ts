@@ -12,6 +12,7 @@ export {
   type JournalDamage,
   JournalDamagedError,
 } from './errors.js';
-export { type FileStorageOptions, fileStorage } from './file-storage.js';
+export { fileStorage } from './file-storage.js';
 export type { FileSystem, OpenFile } from './file-system.js';
 export type { HolderIdentity, Life, Machine } from './machine.js';
+export type { FileStorageOptions } from './storage-options.js';

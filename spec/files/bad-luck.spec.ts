@@ -1,12 +1,23 @@
 // Goal: whatever is wrong with a directory is told by name, with what helps, and nothing in it is harmed. Method: each thing that may be
 // wrong, on real directories where the system has to say so, and on a disk in memory where it is made to.
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { compressed, encrypted, keyRing } from '../../lib/codec/index.js';
 import { systemClock } from '../../lib/engine/index.js';
-import { fileStorage, type HolderFacts } from '../../lib/files/index.js';
+import { type FileStorageOptions, fileStorage, type HolderFacts } from '../../lib/files/index.js';
+import { thisMachine } from '../../lib/files/machine.js';
+import { nodeFileSystem } from '../../lib/files/node-file-system.js';
 import { openPrevayler, type Prevayler, sealedStorage } from '../../lib/prevalence/index.js';
 import { type DiskImage, type FileFault, ModelledDisk } from '../support/modelled-file-system.js';
 import { type Entry, errorOf, type Ledger, ledger } from '../support/prevalent.js';
@@ -50,8 +61,17 @@ describe('fileStorage()', () => {
     ['d', { appendBytesMax: 1.5 }],
     ['d', null as unknown as object],
     ['d', { takeOver: 'false' }],
-  ])('refuses wrong arguments: %p %p', (name, options) => {
-    expect(() => fileStorage(name as unknown as string, options)).toThrow(/Cannot keep a system in files/);
+    ['d', { clock: null }],
+    ['d', { clock: Date }],
+    ['d', { clock: { now: () => 1 } }],
+    ['d', { fileSystem: 'node:fs' }],
+    ['d', { fileSystem: { ...nodeFileSystem, link: undefined } }],
+    ['d', { machine: true }],
+    ['d', { machine: { self: thisMachine.self } }],
+  ])('refuses wrong arguments at the call: %p %p', (name, options) => {
+    const [option] = Object.keys(options ?? {});
+    const said = new RegExp(`^Cannot keep a system in files: ${option ?? '(directory|options)'} must`);
+    expect(() => fileStorage(name as unknown as string, options as FileStorageOptions)).toThrow(said);
   });
 
   it('a path that is a file, below one, or too long is refused, and the file is as it was', async () => {
@@ -64,6 +84,17 @@ describe('fileStorage()', () => {
       expect(await errorOf(open(never))).toMatchObject({ code: 'ERR_DIRECTORY', reason: 'not-a-directory' });
     }
     expect(readFileSync(name, 'utf8')).toBe('mine');
+  });
+
+  it('a path at which nothing can be made is refused', async () => {
+    const nowhere = newPath();
+    symlinkSync(path.join(place, 'nothing'), nowhere);
+    const never = [nowhere, path.join(nowhere, 'below'), '/dev/null/below'];
+    // There, and no directory can be made in it: neither is it denied.
+    if (process.platform === 'linux') never.push('/proc/below', '/proc/below/it');
+    for (const name of never) {
+      expect(await errorOf(open(name))).toMatchObject({ code: 'ERR_DIRECTORY', reason: 'not-a-directory' });
+    }
   });
 
   it('a directory that is full of other things is refused, one with what every disk has is not', async () => {

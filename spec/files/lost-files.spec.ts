@@ -44,6 +44,7 @@ const prunes: Work = async (small) => {
 const begins: Work = async (small) => {
   const captured = Array.from({ length: 4 }, (_, at) => [at + 1, 3] as const);
   await small.log.begin({ captured, seq: 4, time: 1 });
+  await small.log.release();
 };
 
 const histories: readonly (readonly [string, readonly Work[]])[] = [
