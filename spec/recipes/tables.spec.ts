@@ -148,7 +148,7 @@ const uses: Readonly<Record<string, (one: Session, two: Session) => Promise<unkn
 
 async function world(options: Partial<AtomTableOptions>) {
   const engine = new MemoryEngine();
-  const open = () => new AtomTable({ engine, tableName: 'state', ...options });
+  const open = () => new AtomTable({ engine, tableName: 'state', ...(options as object) });
   const tables = [open(), open()] as const;
   await tables[0].create();
   return tables.map((table) => new Session(table)) as [Session, Session];
