@@ -44,11 +44,12 @@ Usage: npm run chaos -- [options]
   --rate R          share of requests that are disturbed                                   (default 0.2)
   --kills N         workers killed (-9) in a run; --stops N: stopped for 0.1 to 10 s; --restarts N: engine killed (-9)
   --prevalence      instead: runs of prevalent systems; --stales N: workers stopped until others have pruned beyond them
-  --s3 N            instead: N runs of prevalent systems in a bucket of a stand-in for S3; --stales N as above. --engine memory: N
-                    simulations, down to the SDK's commands
+  --s3 N            instead: N runs of prevalent systems in a bucket of a stand-in for S3; --stales N, --restarts N as above.
+                    --engine memory: N simulations, down to the SDK's commands
   --events N        instead: N calls of event stores, in runs of 10000 (memory: 2000) at most. --mode batches (memory): appends of
                     1 to 10000 events, in runs of 200 calls
-  --fencing         instead: runs with --stops N (default 100) holders of locks that are stopped beyond their leases
+  --fencing         instead: runs with --stops N (default 100) holders of locks that are stopped beyond their leases, of --lease N
+                    milliseconds (default 300; more where the machine is busy with other work)
   --failovers N     instead: N leaders of five candidates, a process each, killed (-9) or stopped beyond their lease
   --groups N        instead: N runs of consumer groups and readers of streams on DynamoDB Local. --mode NAME: only
                     ${groupModes.join(', ')} (default: all in turn);
@@ -83,6 +84,7 @@ const flags = {
   fencing: { type: 'boolean' },
   count: { type: 'string' },
   failovers: { type: 'string' },
+  lease: { type: 'string' },
   files: { type: 'string' },
   groups: { type: 'string' },
   streams: { type: 'string' },
@@ -293,7 +295,14 @@ async function chaosOfPurses(firstSeed: number, engine: StoreName | 'memory' | u
 async function chaosOfHolders(firstSeed: number, engine: StoreName | 'memory' | undefined): Promise<void> {
   if (engine === 'memory')
     throw new UsageError('--fencing stops real processes, so it needs another --engine than memory');
-  const options = { firstSeed, turns, fail, runs: numberOf('runs'), stops: numberOf('stops') };
+  const options = {
+    firstSeed,
+    turns,
+    fail,
+    runs: numberOf('runs'),
+    stops: numberOf('stops'),
+    leaseMs: numberOf('lease'),
+  };
   await holdersOnStores(options, enginesHere(engine));
 }
 

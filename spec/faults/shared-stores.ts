@@ -45,8 +45,11 @@ export function sharedStores(
 }
 
 /** An engine that can be killed and started again. */
-export async function withMortalStore(run: (store: Store) => Promise<unknown>): Promise<void> {
-  const store = await startStore('dynalite', { onDisk: true });
+export async function withMortalStore(
+  run: (store: Store) => Promise<unknown>,
+  name: StoreName = 'dynalite',
+): Promise<void> {
+  const store = await startStore(name, { onDisk: true });
   try {
     await run(store);
   } finally {

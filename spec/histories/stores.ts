@@ -1,6 +1,6 @@
 /**
- * The engines of runs: dynalite in a process of its own, and DynamoDB Local; in memory, or in a folder so that they
- * can be killed and come back with what they had acknowledged. And a stand-in for S3, in memory.
+ * The engines of runs: dynalite and a stand-in for S3, each in a process of its own, and DynamoDB Local; in memory, or in a folder so
+ * that they can be killed and come back with what they had acknowledged.
  */
 
 import { existsSync } from 'node:fs';
@@ -28,18 +28,21 @@ async function folder(): Promise<{ readonly path: string; remove(): Promise<void
   return { path: made, remove: () => rm(made, { recursive: true, force: true }) };
 }
 
-async function startDynalite(onDisk: boolean): Promise<Store> {
+const processes = { dynalite: './store-process.ts', s3: '../support/s3/s3-process.ts' } as const;
+
+async function startInProcess(name: keyof typeof processes, onDisk: boolean): Promise<Store> {
   const place = onDisk ? await folder() : undefined;
-  let child = new Child(new URL('./store-process.ts', import.meta.url));
+  const url = new URL(processes[name], import.meta.url);
+  let child = new Child(url);
   const port = await child.ask<number>('start', { path: place?.path });
   const restart = async (downMs = 0) => {
     await child.end();
     await sleep(downMs);
-    child = new Child(new URL('./store-process.ts', import.meta.url));
+    child = new Child(url);
     await child.ask('start', { path: place?.path, port });
   };
   return {
-    name: 'dynalite',
+    name,
     endpoint: `http://127.0.0.1:${port}`,
     ...(onDisk && { restart }),
     async close() {
@@ -70,12 +73,6 @@ async function startLocal(onDisk: boolean): Promise<Store> {
   };
 }
 
-async function startBuckets(): Promise<Store> {
-  const child = new Child(new URL('../support/s3/s3-process.ts', import.meta.url));
-  return { name: 's3', endpoint: await child.ask<string>('start'), close: () => child.end() };
-}
-
 export function startStore(name: StoreName, options: { readonly onDisk: boolean }): Promise<Store> {
-  if (name === 's3') return startBuckets();
-  return name === 'dynalite' ? startDynalite(options.onDisk) : startLocal(options.onDisk);
+  return name === 'dynamodb-local' ? startLocal(options.onDisk) : startInProcess(name, options.onDisk);
 }

@@ -1,6 +1,9 @@
 // Goal: the stand-in answers the SDK as S3 does, in all that buckets are used for here; and it differs from S3 where it is told to.
 // Method: one suite of plain and conditional calls by the SDK, over the stand-in and over whatever is at LEYDEN_S3_ENDPOINT; then
 // what only the stand-in can be asked for.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import {
   CreateBucketCommand,
@@ -19,6 +22,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { describeEndpoint, endpoints, localCredentials, type OpenEndpoint } from './s3/endpoints.js';
+import type { StoredObject } from './s3/stored-objects.js';
 import { type S3StandIn, type S3StandInOptions, startS3StandIn } from './s3-stand-in.js';
 
 /** The name of the error, or what was answered. */
@@ -210,6 +214,22 @@ describe('the stand-in', () => {
     await expect(get(client)).resolves.toMatch(/^Error/);
     standIn.conduct.withoutChecksums = true;
     expect(await get(client)).toBe('123456780');
+  });
+
+  it('finds again what one before it was given, in a folder', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'leyden-jar-objects-'));
+    const before = await start({ folder });
+    const told = await put(before, 'body', { Metadata: { place: '7' } });
+    await before.send(new PutObjectCommand({ ...at, Key: 'page/1', Body: 'gone' }));
+    await before.send(new DeleteObjectCommand({ ...at, Key: 'page/1' }));
+    const { headers } = standIn.object('state', 'head') as StoredObject;
+    await standIn.close();
+    const client = await start({ folder });
+    expect(standIn.objects('state').keys()).toEqual(['head']);
+    expect(standIn.object('state', 'head')).toMatchObject({ headers, etag: (told as { ETag: string }).ETag });
+    expect(await get(client)).toBe('body');
+    expect(await put(client, 'other', { IfNoneMatch: '*' })).toBe('PreconditionFailed 412');
+    await rm(folder, { recursive: true });
   });
 
   it('lists 1,000 keys a page', async () => {

@@ -53,11 +53,13 @@ export interface S3StandInOptions {
   readonly conduct?: Partial<Conduct> | undefined;
   /** @defaultValue any free one */
   readonly port?: number | undefined;
+  /** Where objects are kept, to be found again by the next one. @defaultValue in memory alone */
+  readonly folder?: string | undefined;
 }
 
 export async function startS3StandIn(options: S3StandInOptions = {}): Promise<S3StandIn> {
   const conduct: Conduct = { ...likeS3(), ...options.conduct };
-  const buckets = new Buckets(conduct, options.buckets);
+  const buckets = new Buckets(conduct, options.buckets, options.folder);
   const requests: AnsweredRequest[] = [];
   let counted = 0;
 

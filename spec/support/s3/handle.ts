@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { S3Operation } from '../../../lib/testing/s3-operation.js';
 import { checkedBody } from './body.js';
 import type { Conduct } from './conduct.js';
+import { KeptObjects } from './kept-objects.js';
 import { listingOf } from './listing.js';
 import { Refusal } from './refusal.js';
 import { type Conditions, type StoredObject, StoredObjects } from './stored-objects.js';
@@ -31,10 +32,12 @@ export class Buckets {
   readonly #buckets = new Map<string, StoredObjects>();
   readonly #conduct: Conduct;
   readonly #makes: boolean;
+  readonly #folder: string | undefined;
 
-  /** `makes`: whether a bucket is there as soon as somebody names it. */
-  constructor(conduct: Conduct, names: readonly string[] | undefined) {
+  /** Without `names` a bucket is there as soon as somebody names it. `folder`: where objects are kept. */
+  constructor(conduct: Conduct, names: readonly string[] | undefined, folder?: string) {
     this.#conduct = conduct;
+    this.#folder = folder;
     this.#makes = names === undefined;
     for (const name of names ?? []) this.create(name);
   }
@@ -52,7 +55,8 @@ export class Buckets {
 
   create(name: string): void {
     if (this.#buckets.has(name)) throw new Refusal('BucketAlreadyOwnedByYou');
-    this.#buckets.set(name, new StoredObjects(this.#conduct));
+    const kept = this.#folder === undefined ? undefined : new KeptObjects(this.#folder, name);
+    this.#buckets.set(name, new StoredObjects(this.#conduct, kept));
   }
 
   delete(name: string): void {

@@ -1,6 +1,7 @@
 /** One bucket of the stand-in: objects and their conditional writes, each judged and done in one step. Knows nothing of HTTP. */
 import { createHash } from 'node:crypto';
 import type { Conduct } from './conduct.js';
+import type { KeptObjects } from './kept-objects.js';
 import { Refusal } from './refusal.js';
 
 /** An object as it stands. */
@@ -22,14 +23,18 @@ export interface Conditions {
 const unquoted = (etag: string): string => etag.replaceAll('"', '');
 
 export class StoredObjects {
-  readonly #objects = new Map<string, StoredObject>();
+  readonly #objects: Map<string, StoredObject>;
+  readonly #kept: KeptObjects | undefined;
   /** How many writes each key has seen, and of these how many deletes: for those that overlap. */
   readonly #writes = new Map<string, number>();
   readonly #conduct: Conduct;
   #keys: string[] | undefined;
 
-  constructor(conduct: Conduct) {
+  /** `kept`: where they are to be found again by the next server. */
+  constructor(conduct: Conduct, kept?: KeptObjects) {
     this.#conduct = conduct;
+    this.#kept = kept;
+    this.#objects = kept?.load() ?? new Map<string, StoredObject>();
   }
 
   get(key: string): StoredObject | undefined {
@@ -64,6 +69,7 @@ export class StoredObjects {
       etag: `"${createHash('md5').update(body).digest('hex')}"`,
     };
     if (!this.#objects.has(key)) this.#keys = undefined;
+    this.#kept?.put(key, object);
     this.#objects.set(key, object);
     this.#written(key);
     return object;
@@ -76,6 +82,7 @@ export class StoredObjects {
       if (found === undefined) throw new Refusal('NoSuchKey');
       if (ifMatch !== '*' && !this.#matches(found, ifMatch)) throw new Refusal('PreconditionFailed');
     }
+    this.#kept?.delete(key);
     if (this.#objects.delete(key)) this.#keys = undefined;
     this.#written(key);
   }
