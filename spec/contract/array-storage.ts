@@ -10,6 +10,7 @@ import { systemClock } from '../../lib/engine/index.js';
 import {
   type Appended,
   AppendTooLargeError,
+  AppendUnknownError,
   type Batch,
   type Commit,
   type Draft,
@@ -69,6 +70,8 @@ class ArrayLog implements Log {
   readonly #damaged = new Set<string>();
   #at = { place: 0, seq: 0, time: 0 };
   #epoch: number | undefined;
+  readonly #stopped: Promise<never>;
+  #giveUp: (reason: Error) => void = () => {};
   #work: Promise<unknown> = Promise.resolve();
   #unwritten: (() => Promise<void>) | undefined;
 
@@ -78,6 +81,10 @@ class ArrayLog implements Log {
     this.#store = store;
     this.#request = request;
     this.#faults = faults;
+    this.#stopped = new Promise((_resolve, reject) => {
+      this.#giveUp = reject;
+    });
+    this.#stopped.catch(() => {});
   }
 
   get seqWanted(): number {
@@ -114,7 +121,8 @@ class ArrayLog implements Log {
     while (this.#at.place < to) {
       const read = await this.#commitAt(this.#at.place + 1);
       // Another fold may have been here meanwhile.
-      if (read.commit.place === this.#at.place + 1) this.#take(read.commit, () => this.#request.consumer.apply(read));
+      const isNext = read.commit.place === this.#at.place + 1 || this.#faults('folds twice at once');
+      if (isNext) this.#take(read.commit, () => this.#request.consumer.apply(read));
     }
   }
 
@@ -133,7 +141,7 @@ class ArrayLog implements Log {
   }
 
   append(batch: Batch): Promise<Appended> {
-    return this.#inTurn(async () => {
+    const appended = this.#inTurn(async () => {
       if (batch.claims !== true) this.#requireRight();
       if (!this.#faults('decides on an old state')) await this.catchUp();
       await this.#unwritten?.();
@@ -152,6 +160,8 @@ class ArrayLog implements Log {
       }
       return { status: 'applied', commit, adopted: false, conflicts: 0 };
     });
+    appended.catch(() => {});
+    return Promise.race([appended, this.#stopped]);
   }
 
   begin({ captured, seq, time }: LogBase): Promise<void> {
@@ -194,14 +204,15 @@ class ArrayLog implements Log {
     });
   }
 
-  snapshot(): Promise<SnapshotInfo> {
+  async snapshot(): Promise<SnapshotInfo> {
+    const early = this.#faults('captures too early') ? this.#request.consumer.capture() : undefined;
     return this.#inTurn(async () => {
       await this.catchUp();
       const { snapshots } = this.#store;
       if (this.#at.seq === 0) throw new SnapshotError('array', 'there is no event yet');
       const newest = snapshots.at(-1);
       if (newest !== undefined && newest.place >= this.#at.place && !this.#damaged.has(newest.id)) return newest;
-      const captured = this.#request.consumer.capture() as { ids?: unknown };
+      const captured = (early ?? this.#request.consumer.capture()) as { ids?: unknown };
       const kept = this.#faults('forgets ids') && captured.ids !== undefined ? { ...captured, ids: [] } : captured;
       const at = this.#faults('names another place')
         ? { ...this.#at, place: this.#at.place - 1, seq: this.#at.seq - 1 }
@@ -242,6 +253,7 @@ class ArrayLog implements Log {
     if (Math.max(from, 1) <= base.seq) throw new JournalCompactedError('array', from);
     for (let place = base.place + 1; place <= head.place; place += 1) {
       signal?.throwIfAborted();
+      if (place <= this.#store.base.place && this.#faults('reads over what was pruned')) continue;
       const read = await this.#commitAt(place);
       const isWanted = this.#faults('reads from the next') ? read.commit.first >= from : this.#endOf(read) >= from;
       if (isWanted) yield read;
@@ -271,7 +283,9 @@ class ArrayLog implements Log {
     await this.#unwritten?.();
   }
 
-  stop(): void {}
+  stop(reason: unknown): void {
+    if (!this.#faults('is deaf to a stop')) this.#giveUp(new AppendUnknownError('array', this.instance, 0, reason));
+  }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#store.turn.then(work);
@@ -303,14 +317,15 @@ class ArrayLog implements Log {
     if ((text === '' ? 0 : text.split('\n').length) !== count && !this.#faults('believes the count')) {
       throw new TypeError('count is not the number of lines');
     }
+    const isKept = !this.#faults('loses versions');
     const facts = {
       place: place + 1,
       first: seq + 1,
       count,
-      time: time ?? now,
+      time: this.#faults('keeps seconds') ? Math.floor((time ?? now) / 1_000) * 1_000 : (time ?? now),
       text,
-      handlerVersion,
-      stateDigest,
+      handlerVersion: isKept ? handlerVersion : undefined,
+      stateDigest: isKept ? stateDigest : undefined,
       marks,
     };
     return { ...facts, writer: this.instance, n: place + 1, prev: place, body: undefined, skip: [], retires: false };
@@ -367,7 +382,7 @@ class ArrayLog implements Log {
   }
 
   async #sealed(commit: Commit): Promise<Uint8Array> {
-    const bytes = Buffer.from(JSON.stringify(commit));
+    const bytes = Buffer.from(JSON.stringify(commit), this.#faults('keeps one byte a character') ? 'latin1' : 'utf8');
     return this.#codec === undefined ? bytes : sealBytes(this.#codec, bytes, placeOf(`commit ${commit.place}`));
   }
 
@@ -389,7 +404,8 @@ class ArrayLog implements Log {
       : isPlain
         ? bytes
         : await sealBytes(this.#codec as SealingCodec, bytes, placeOf(id));
-    return { ...at, id, bytes: content.byteLength, parts: 1, digest: step.value.digest, content };
+    const digest = this.#faults('one digest for all') ? 'digest' : step.value.digest;
+    return { ...at, id, bytes: content.byteLength, parts: 1, digest, content };
   }
 
   /** The newest that can be read, each that can't with a warning. */

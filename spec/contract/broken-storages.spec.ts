@@ -35,6 +35,21 @@ const broken = [
     'knows no migrations',
     'beginning with a state: a migration takes a log from another migration, and from nobody else',
   ],
+  [
+    'is deaf to a stop',
+    'the log: who is stopped waits no longer for what is under way, and is not told that it is done',
+  ],
+  ['loses versions', 'the log: a commit keeps the time, the version and the digest that it was given'],
+  ['keeps seconds', 'the log: time never goes back, whatever the clock says'],
+  ['keeps one byte a character', 'the log: events are the same text when they are read, whatever is in them'],
+  [
+    'one digest for all',
+    'snapshots: the digest of a snapshot is another one for another state, and the same for whoever asks',
+  ],
+  ['captures too early', 'snapshots: a snapshot that is asked for together with events is of a state that was'],
+  ['reads over what was pruned', 'pruning: who reads while it is pruned gets all of it, or is told that it is gone'],
+  ['mixes up names', 'life: what is in one store is not in another'],
+  ['folds twice at once', 'several instances: a log that catches up several times at once tells of each commit once'],
   ['hides damage', 'damage: a damaged snapshot is passed over with a warning, for an older one'],
   ['makes up a state', 'damage: where it is not, opening is refused, and nothing is written'],
   ['ignores the codec', 'sealing: another key, or none, is refused on opening; nothing is written'],
@@ -55,10 +70,11 @@ const broken = [
 const seldom: Readonly<Record<string, number>> = { 'loses an append': 3 };
 
 function factsOf(fault?: string): readonly StorageFact[] {
+  const mixedUp = arrayStore();
   return storageContract({
     ...{ eventBytesMax, seals: true },
     newStore() {
-      const store = arrayStore();
+      const store = fault === 'mixes up names' ? mixedUp : arrayStore();
       let asked = 0;
       const faults: Faults = (one) => {
         if (one !== fault) return false;

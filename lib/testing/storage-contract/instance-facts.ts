@@ -65,6 +65,19 @@ export const instanceFacts: readonly Fact[] = [
     matches(await one.handle('same'), { status: 'same', seq: 3, state: { sum: 1 } });
   }),
 
+  fact('a log that catches up several times at once tells of each commit once', async ({ openLog }) => {
+    const [one, other] = [openLog(), openLog()];
+    await one.log.recover();
+    await other.log.recover();
+    for (const n of range(8)) await one.append([`${n}`]);
+    const folds = range(4).map((n) => other.log.catchUp(n % 2 === 0 ? 'strong' : 'eventual'));
+    await Promise.all([...folds, other.append(['9'])]);
+    equal(
+      other.taken.map(({ text }) => text),
+      range(9).map(String),
+    );
+  }),
+
   fact('an id is known across instances, with its first result', async ({ open }) => {
     const [one, other] = [await open(ledger), await open(ledger)];
     await one.handle(1, { id: 'a' });

@@ -77,6 +77,17 @@ export const lifeFacts: readonly Fact[] = [
     equal(writes(), before);
   }),
 
+  fact('what is in one store is not in another', async ({ open, openElsewhere }) => {
+    const [one, other] = [await open(ledger), await openElsewhere(ledger)];
+    await one.handle(1, { id: 'a' });
+    await one.snapshot();
+    matches(await other.handle(2, { id: 'a' }), { seq: 1, status: 'journalled', state: { sum: 2, seen: [2] } });
+    equal((await other.snapshot()).seq, 1);
+    await one.handle(3);
+    equal([(await one.sync()).seen, (await other.sync()).seen], [[1, 3], [2]]);
+    equal([(await one.snapshots()).length, (await other.snapshots()).length], [1, 1]);
+  }),
+
   fact('one writer alone gives up its right when it is closed', async ({ open }) => {
     const alone = await open({ ...ledger, mode: 'single-writer' });
     await alone.handle(1);

@@ -42,6 +42,8 @@ export interface Place {
   view(): Storage;
   /** Another instance. It neither follows nor makes snapshots in the background unless asked to. */
   open<S, E, R = unknown>(system: SystemOptions<S, E, R>, codec?: SealingCodec): Promise<Prevayler<S, E, R>>;
+  /** An instance on a store of its own: another system. */
+  openElsewhere<S, E, R = unknown>(system: SystemOptions<S, E, R>): Promise<Prevayler<S, E, R>>;
   /** A log by itself, not recovered yet. */
   openLog(options?: { readonly readOnly?: boolean; readonly format?: string; readonly clock?: Clock }): OpenLog;
   damageSnapshot(id: string): Promise<void>;
@@ -54,17 +56,22 @@ export async function onNewPlace<Store extends TestedStore>(
   factory: StorageFactory<Store>,
   check: (place: Place) => Promise<void>,
 ): Promise<void> {
-  const store = await factory.newStore();
+  const stores: TestedStore[] = [];
+  const newStore = async () => {
+    const store = await factory.newStore();
+    stores.push(store);
+    return store;
+  };
   const opened: { close(): Promise<void> }[] = [];
   let failure: { readonly error: unknown } | undefined;
   try {
-    await check(placeOn(factory, store, opened));
+    await check(placeOn({ ...factory, newStore }, await newStore(), opened));
   } catch (error) {
     failure = { error };
   }
   try {
     for (const one of opened) await one.close();
-    await store.close?.();
+    for (const store of stores) await store.close?.();
   } catch (error) {
     // What went wrong first says more.
     failure ??= { error };
@@ -80,17 +87,18 @@ function placeOn<Store extends TestedStore>(
   const warnings: unknown[] = [];
   const clock = handClock(systemClock);
   const onWarning = (error: unknown) => warnings.push(error);
+  async function openOn<S, E, R>(storage: Storage, system: SystemOptions<S, E, R>): Promise<Prevayler<S, E, R>> {
+    const defaults = { follow: false, snapshots: false, clock, onWarning };
+    const instance = await openPrevayler({ ...defaults, storage, ...system });
+    opened.push(instance);
+    return instance;
+  }
   return {
     ...{ clock, warnings, eventBytesMax: factory.eventBytesMax },
     writes: () => store.writes?.(),
     view: () => store.view(),
-    async open(system, codec) {
-      const storage = codec === undefined ? store.view() : through(store.view(), codec);
-      const defaults = { follow: false, snapshots: false, clock, onWarning };
-      const instance = await openPrevayler({ ...defaults, storage, ...system });
-      opened.push(instance);
-      return instance;
-    },
+    open: (system, codec) => openOn(codec === undefined ? store.view() : through(store.view(), codec), system),
+    openElsewhere: async (system) => openOn((await factory.newStore()).view(), system),
     openLog({ readOnly = false, format = '', clock: ownClock = clock } = {}) {
       const one = openLog(store.view(), { readOnly, format, clock: ownClock, onWarning });
       opened.push(one.log);

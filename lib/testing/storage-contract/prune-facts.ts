@@ -1,5 +1,5 @@
 /** Facts about pruning: what is wanted stays, and what is gone is gone by name. */
-import { equal, matches } from './checks.js';
+import { equal, holds, matches } from './checks.js';
 import { type Fact, fact } from './fact.js';
 import { emptyLedger, ledger, noise, range } from './samples.js';
 import { take } from './take.js';
@@ -15,6 +15,26 @@ async function goneOr<T>(work: Promise<T>): Promise<T | 'gone'> {
 }
 
 export const pruneFacts: readonly Fact[] = [
+  fact('who reads while it is pruned gets all of it, or is told that it is gone', async ({ openLog }) => {
+    const { log, append } = openLog();
+    await log.recover();
+    for (const n of range(60)) {
+      await append([JSON.stringify(noise(200, n))]);
+      if (n % 20 === 0) await log.snapshot({ due: false });
+    }
+    const reading = log.read(1);
+    const seqs: number[] = [];
+    const rest = async () => {
+      for await (const { commit } of reading) {
+        if (commit.count > 0) seqs.push(commit.first);
+        if (seqs.length === 2) await log.prune();
+      }
+    };
+    const end = await goneOr(rest());
+    equal(seqs, range(seqs.length));
+    holds(end === 'gone' || seqs.length === 60, `a reading ended after ${seqs.length} of 60 events, without a word`);
+  }),
+
   fact('prune leaves what the newest two snapshots need; what is older is gone, or as it was', async ({ open }) => {
     const one = await open(ledger);
     const digests = new Map<number, string>();

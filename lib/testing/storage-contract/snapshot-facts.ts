@@ -37,6 +37,42 @@ export const snapshotFacts: readonly Fact[] = [
     );
   }),
 
+  fact('the digest of a snapshot is another one for another state, and the same for whoever asks', async ({ open }) => {
+    const one = await open({ ...ledger, retention: { keep: 5 } });
+    const digests: string[] = [];
+    for (const n of [1, 2, -2]) {
+      await one.handle(n);
+      digests.push((await one.snapshot()).digest);
+    }
+    equal(new Set(digests).size, 3);
+    holds(!digests.includes(''), 'a snapshot was to have a digest');
+    await one.close();
+    const other = await open(ledger);
+    equal(
+      (await other.snapshots()).map(({ digest }) => digest),
+      digests,
+    );
+  }),
+
+  fact('a snapshot that is asked for together with events is of a state that was', async ({ openLog }) => {
+    const { log, append } = openLog();
+    await log.recover();
+    await append(['1']);
+    for (const n of range(6, 2)) {
+      const appended = append([`${n}`]);
+      const { seq = 0 } = (await log.snapshot({ due: false })) ?? {};
+      await appended;
+      const { captured } = await log.pastStart({ seq });
+      equal((captured as { readonly lines: readonly string[] }).lines, range(seq).map(String));
+    }
+    await log.close();
+    const other = openLog();
+    await other.log.recover();
+    const { captured } = other.restored ?? {};
+    const { lines = [] } = (captured ?? {}) as { readonly lines?: readonly string[] };
+    equal([...lines, ...other.taken.map(({ text }) => text)], range(7).map(String));
+  }),
+
   fact('before the first event there is nothing to make a snapshot of', async ({ open }) => {
     const one = await open(ledger);
     matches(await errorOf(one.snapshot()), { code: 'ERR_SNAPSHOT', outcome: 'not-done' });
