@@ -20,6 +20,7 @@ import { holdersOnStores } from './chaos/fencing.js';
 import { filesInTrouble } from './chaos/files.js';
 import { groupModes, groupsOnStores } from './chaos/groups.js';
 import { bucketProfiles, ledgersInMemory, ledgersOnStores } from './chaos/prevalence.js';
+import { rotations } from './chaos/rotation.js';
 import { Stores } from './chaos/stores.js';
 import { streamModes, streamsInMemory } from './chaos/streams.js';
 import { type StoreTurn, turnsOnStores } from './chaos/turns.js';
@@ -58,6 +59,7 @@ Usage: npm run chaos -- [options]
                     (default: ${streamModes[0]})
   --files N         instead: N states of a disk after losses of power, recovered; with --kills K: and K processes killed (-9) while they
                     append to files
+  --rotation N      instead: keys of sealed systems that change under writers that die, until N items were written in each kind of place
   --count N         instead: N counted writes, half of all writes disturbed, with the SDK's retries and without
 
 Exit code: 0 = all runs were clean; 1 = at least one was not; 2 = wrong usage.
@@ -86,6 +88,7 @@ const flags = {
   failovers: { type: 'string' },
   lease: { type: 'string' },
   files: { type: 'string' },
+  rotation: { type: 'string' },
   groups: { type: 'string' },
   streams: { type: 'string' },
   mode: { type: 'string' },
@@ -335,7 +338,9 @@ async function main(): Promise<void> {
   const events = numberOf('events');
   const buckets = numberOf('s3');
   const files = numberOf('files');
+  const rotation = numberOf('rotation');
   if (groups !== undefined) await chaosOfGroups(seed, groups);
+  else if (rotation !== undefined) await rotations({ firstSeed: seed, fail, items: rotation });
   else if (files !== undefined) {
     await filesInTrouble({ firstSeed: seed, fail, states: files, kills: numberOf('kills') ?? 0 });
   } else if (streams !== undefined) {

@@ -8,19 +8,21 @@ export interface FencingChaosOptions extends ChaosOptions {
   readonly runs: number | undefined;
   /** Stops of a run. */
   readonly stops: number | undefined;
+  /** Of the holders' sessions. */
+  readonly leaseMs: number | undefined;
 }
 
 export async function holdersOnStores(options: FencingChaosOptions, engines: readonly StoreName[]): Promise<void> {
-  const { firstSeed, fail, runs = 10, stops = 100 } = options;
+  const { firstSeed, fail, runs = 10, stops = 100, leaseMs } = options;
   const sums: Record<string, number> = {};
   const turnOf = (turn: number): StoreTurn => {
     const engine = engines[turn % engines.length] as StoreName;
     const seed = firstSeed + turn;
-    const command = `${chaosCommand({ engine, seed, stops, runs: 1 })} --fencing`;
+    const command = `${chaosCommand({ engine, seed, stops, lease: leaseMs, runs: 1 })} --fencing`;
     return {
       ...{ engine, isAlone: false, command },
       async run(store, crew) {
-        const { surprises, ...report } = await fencingRun(store, crew, { seed, stops });
+        const { surprises, ...report } = await fencingRun(store, crew, { seed, stops, leaseMs });
         console.log(`  ${JSON.stringify(report)}`);
         for (const [name, count] of Object.entries(report)) sums[name] = (sums[name] ?? 0) + count;
         const wrong = fencingComplaints({ ...report, surprises });
