@@ -54,8 +54,6 @@ export class Directory {
   #file: JournalFile | undefined;
   /** Why nothing is written any more. */
   #failed: Error | undefined;
-  /** Whether the next commit begins a new file. */
-  #turnsOver = false;
   #turns: Promise<unknown> = Promise.resolve();
   #snapshotTurns: Promise<unknown> = Promise.resolve();
   #atSnapshots = 0;
@@ -149,9 +147,16 @@ export class Directory {
     if (!this.#isMine()) throw await this.#deposed();
   }
 
-  /** The next commit begins a file, so that those before it can go when a snapshot covers them. */
-  turnOver(): void {
-    this.#turnsOver = this.#file !== undefined;
+  /**
+   * Begins a file, so that those before it can go when a snapshot covers them; its turn must be had. At once and not with the next
+   * commit, for which it would be three syncs more.
+   */
+  async turnOver(): Promise<JournalPosition> {
+    const end = this.end as JournalPosition;
+    // With nothing in it, or none yet, the file will do in which the next commit is.
+    if (this.#file === undefined || this.#file.header.starts.place === end.place) return end;
+    this.end = await this.#begin(end, { number: end.number, length: end.offset }, undefined);
+    return this.end;
   }
 
   /**
@@ -227,7 +232,7 @@ export class Directory {
   async #fileToWrite(): Promise<JournalFile> {
     const end = this.end as JournalPosition;
     const file = this.#file;
-    if (file !== undefined && !this.#turnsOver && file.length < this.#options.journalBytesMax) return file;
+    if (file !== undefined && file.length < this.#options.journalBytesMax) return file;
     const before = end.number === 0 ? undefined : { number: end.number, length: end.offset };
     this.end = await this.#begin(end, before, undefined);
     return this.#file as unknown as JournalFile;
@@ -263,7 +268,6 @@ export class Directory {
       throw this.#failed ?? directoryError(directory, error);
     }
     const { length } = this.#file;
-    this.#turnsOver = false;
     await old?.close().catch(this.#options.onWarning);
     await this.#mark(facts.number);
     const point = carried === undefined ? facts.starts : pointAfter(facts.starts, [decodedOf(carried)]);

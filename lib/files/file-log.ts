@@ -26,6 +26,7 @@ import {
   type PastStart,
   type PastTarget,
   type PruneReport,
+  SnapshotError,
   type SnapshotInfo,
   type SnapshotRequest,
 } from '../prevalence/index.js';
@@ -159,8 +160,11 @@ export class FileLog implements Log {
       directory.turn(async () => {
         await this.#fold.toEnd(parts, request.signal);
         await directory.requireMine();
-        directory.turnOver();
-        return { captured: parts.consumer.capture(), at: this.#fold.position };
+        const position = await directory.turnOver().catch((error: unknown) => {
+          throw new SnapshotError(parts.name, 'no file of the journal could be begun for what comes after it', error);
+        });
+        this.#fold.moveTo(position);
+        return { captured: parts.consumer.capture(), at: position };
       });
     const appendNothing = async () => {
       await this.append({ claims: true, decide: () => ({ text: '', count: 0 }) });

@@ -331,10 +331,18 @@ export const files = [
   mutant(
     'files: a commit after a snapshot begins a file',
     log,
-    'directory.turnOver();',
-    '',
+    'await directory.turnOver().catch(',
+    'await Promise.resolve(directory.end as JournalPosition).catch(',
     keeping,
     'keeps the newest two',
+  ),
+  mutant(
+    'files: a snapshot begins a file where there is one with nothing in it',
+    directory,
+    'if (this.#file === undefined || this.#file.header.starts.place === end.place) return end;',
+    'if (this.#file === undefined) return end;',
+    'spec/files/beside-a-snapshot.spec.ts',
+    'none where there is one with nothing in it',
   ),
   mutant(
     'files: a snapshot is synced at its end only',

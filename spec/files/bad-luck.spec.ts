@@ -319,8 +319,8 @@ describe('a journal in files', () => {
 });
 
 describe('a failing disk', () => {
-  /** A log whose calls fail as they are told to, from when on they are. */
-  async function failing(): Promise<{
+  /** A log whose calls for files with `part` in their names fail as they are told to, from when on they are. Its file has 1 KB or more. */
+  async function failing({ journalBytesMax = 1e9, part = '' } = {}): Promise<{
     one: SmallLog;
     disk: ModelledDisk;
     fail: (name: string, ...faults: FileFault[]) => void;
@@ -332,12 +332,12 @@ describe('a failing disk', () => {
     const one = new SmallLog(
       disk.fileSystem(({ name, path: file }) => {
         if (name !== 'read' && file.includes('journal')) calls.push(name);
-        return faults.get(name)?.shift();
+        return file.includes(part) ? faults.get(name)?.shift() : undefined;
       }),
-      { journalBytesMax: 1e9 },
+      { journalBytesMax },
     );
     await one.log.recover();
-    await one.append(1, 1);
+    await one.append(1, 1_024);
     calls.length = 0;
     return { one, disk, calls, fail: (name, ...next) => void faults.set(name, next) };
   }
@@ -376,8 +376,7 @@ describe('a failing disk', () => {
   });
 
   it('a disk without room for a name: refused, and the next one works when there is room', async () => {
-    const { one, disk, fail } = await failing();
-    await one.log.snapshot({ due: false });
+    const { one, disk, fail } = await failing({ journalBytesMax: 1_024 });
     const room = { code: 'ENOSPC' };
     fail('link', room, room);
     for (let n = 0; n < 2; n += 1) {
@@ -424,8 +423,7 @@ describe('a failing disk', () => {
   it.each(['create', 'link', 'remove', 'syncDirectory', 'syncData', 'write'])(
     'a new file that can’t be made (%s): refused, nothing is lost, opened anew it goes on',
     async (call) => {
-      const { one, disk, fail } = await failing();
-      await one.log.snapshot({ due: false });
+      const { one, disk, fail } = await failing({ journalBytesMax: 1_024 });
       fail(call, { code: 'EIO' });
       expect(await errorOf(one.append(1, 1))).toMatchObject({ outcome: 'not-done', code: 'ERR_DIRECTORY' });
       await one.log.close();
@@ -436,8 +434,24 @@ describe('a failing disk', () => {
     },
   );
 
+  it.each(['create', 'write', 'link'])(
+    'a file that can’t be made for what comes after a snapshot (%s) is the snapshot’s failure: the writers go on in the one before',
+    async (call) => {
+      const { one, disk, fail } = await failing({ part: 'journal' });
+      fail(call, { code: 'ENOSPC' });
+      expect(await errorOf(one.log.snapshot({ due: false }))).toMatchObject({
+        ...{ code: 'ERR_SNAPSHOT', outcome: 'not-done', cause: { code: 'ERR_DIRECTORY', reason: 'full' } },
+      });
+      await one.append(1, 1);
+      expect(disk.image().names.has(`${directory}/${j2}`)).toBe(false);
+      await one.log.snapshot({ due: false });
+      await one.append(1, 1);
+      expect((await reopened(disk)).last).toBe(3);
+    },
+  );
+
   it('a snapshot that can’t be written harms nobody: the writers go on', async () => {
-    const { one, disk, fail } = await failing();
+    const { one, disk, fail } = await failing({ part: 'snapshot' });
     for (const call of ['create', 'write', 'syncData', 'rename']) {
       fail(call, { code: 'ENOSPC' });
       expect(await errorOf(one.log.snapshot({ due: false }))).toMatchObject({

@@ -127,10 +127,9 @@ describe('a directory that was taken over', () => {
     async (step) => {
       const disk = new ModelledDisk();
       const door = gate(({ name, path }) => name === step && path.includes('journal'));
-      const one = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1e9 });
+      const one = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1_024 });
       await one.log.recover();
-      await one.append(1, 1);
-      await one.log.snapshot({ due: false });
+      await one.append(1, 1_024);
       door.set();
       const append = errorOf(one.append(1, 1));
       await door.reached;
