@@ -127,7 +127,7 @@ export class LogFold {
             }
           }
         } else {
-          if (place === known) requireSame(files, read.chain, this.#skipTo);
+          if (place === known) requireSame(files, pointAfter(this.#position, found, taken + 1), this.#skipTo);
           taken += 1;
         }
         if (clock.monotonicMs() < sliceEnd) continue;
@@ -150,7 +150,8 @@ function goneBack({ files }: LogParts, { place, number, offset }: JournalPositio
 }
 
 /** A journal that ends before its snapshot has lost its end. */
-function requireReached({ files }: LogParts, end: JournalPosition, { place, chain }: Loaded['point']): void {
+function requireReached({ files }: LogParts, end: JournalPosition, point: Loaded['point']): void {
+  const { place } = point;
   if (end.place < place && files.last !== undefined) {
     const detail = `it ends with commit ${end.place}, and there is a snapshot of commit ${place}`;
     throw new JournalDamagedError(files.pathOf('journal', files.last), 'older-than-snapshot', detail, {
@@ -158,7 +159,7 @@ function requireReached({ files }: LogParts, end: JournalPosition, { place, chai
       place: end.place,
     });
   }
-  if (end.place === place) requireSame(files, end.chain, { place, chain });
+  if (end.place === place) requireSame(files, end, point);
 }
 
 /** Commits from there on that are folded together: one at least. */

@@ -9,7 +9,8 @@ import type { JournalFiles } from './journal-files.js';
 import { type JournalPoint, noPoint } from './journal-header.js';
 import type { JournalPosition } from './journal-position.js';
 import { nameOf } from './names.js';
-import { openSnapshotFile, type SnapshotFacts, type SnapshotFileReader } from './snapshot-file.js';
+import { openSnapshotFile, type SnapshotFileReader } from './snapshot-file.js';
+import type { SnapshotFacts } from './snapshot-index.js';
 import { isNotThere } from './system-code.js';
 
 export interface LogParts extends LogRequest {
@@ -72,7 +73,7 @@ export async function positionAt({ files }: LogParts, point: StatePoint): Promis
   const header = await files.fileAt(place);
   if (header !== undefined) {
     const { starts, number, length } = header;
-    if (starts.place === place) requireSame(files, starts.chain, point);
+    if (starts.place === place) requireSame(files, starts, point);
     return { ...starts, number, offset: length };
   }
   if (files.first === undefined) return { ...positionAtStart, place, seq, time, chain, ...holds };
@@ -81,13 +82,13 @@ export async function positionAt({ files }: LogParts, point: StatePoint): Promis
   throw new JournalDamagedError(missing, 'missing', detail, { place });
 }
 
-/** A snapshot is of this journal only if the digest chain says so where they meet. */
+/** A snapshot is of this journal only if both say the same where they meet. */
 export function requireSame(
   files: LogParts['files'],
-  found: string,
-  { place, chain }: Pick<JournalPoint, 'place' | 'chain'>,
+  found: StatePoint,
+  { place, seq, time, chain }: StatePoint,
 ): void {
-  if (found === chain) return;
-  const detail = 'its digest chain is not that of the journal after its last commit';
+  if (found.chain === chain && found.seq === seq && found.time === time) return;
+  const detail = 'its digest chain, last event or time is not that of the journal after its last commit';
   throw new JournalDamagedError(files.pathOf('snapshot', place), 'gap', detail, { place });
 }

@@ -22,7 +22,7 @@ import { noPoint } from './journal-header.js';
 import type { JournalPosition } from './journal-position.js';
 import { readJournal } from './journal-reader.js';
 import { factsOf, type LogParts, openSnapshot, positionAt, type StatePoint } from './log-parts.js';
-import type { SnapshotFacts } from './snapshot-file.js';
+import type { SnapshotFacts } from './snapshot-index.js';
 import { codeOf } from './system-code.js';
 
 /** What the parts of a snapshot hold. */

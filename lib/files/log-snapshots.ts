@@ -16,7 +16,8 @@ import type { JournalPosition } from './journal-position.js';
 import type { LogParts } from './log-parts.js';
 import { keptSnapshots, type SnapshotContent, sealedParts } from './log-recovery.js';
 import { type FileKind, nameOf } from './names.js';
-import { createSnapshotFile, type SnapshotFacts } from './snapshot-file.js';
+import { createSnapshotFile } from './snapshot-file.js';
+import type { SnapshotFacts } from './snapshot-index.js';
 import { removeIfThere } from './system-code.js';
 
 /** A state, and what is true of it. */

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { FileSystem, OpenFile } from '../../lib/files/file-system.js';
 import { nodeFileSystem } from '../../lib/files/node-file-system.js';
-import { createSnapshotFile, openSnapshotFile, type SnapshotFacts } from '../../lib/files/snapshot-file.js';
+import { createSnapshotFile, openSnapshotFile } from '../../lib/files/snapshot-file.js';
+import type { SnapshotFacts } from '../../lib/files/snapshot-index.js';
 import { decodeState, encodeState, readSnapshot, writeSnapshot } from '../../lib/snapshot/index.js';
 import { errorOf, noise } from '../support/prevalent.js';
 
@@ -18,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const facts: SnapshotFacts = {
-  ...{ id: 'one', seq: 30, time: 1_000, bytes: 5, parts: 2, digest: 'd' },
+  ...{ id: 'snapshot-0000000012', seq: 30, time: 1_000, bytes: 5, parts: 2, digest: 'd' },
   ...{ place: 12, chain: 'c', madeAt: 2_000, journal: 3, journalId: 'j', label: 'bank' },
 };
 const part = (text: string) => new Uint8Array(Buffer.from(text));
