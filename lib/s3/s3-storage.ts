@@ -46,7 +46,7 @@ interface StorageSources extends Sources {
  *
  * @cost `handle`: 1 PUT for all that wait together, and 1 more every few hundred commits; a race lost to another process: 1 PUT and
  * 1 GET more; a commit of more than some 100 KB of text: 1 PUT more for each 400 KB of it, packed. A look: 1 GET, without a body if nothing
- * is new. Opening: 2 GETs, and 1 for each page since the newest snapshot and each 2 MB of that; 6 requests of the probe, once per
+ * is new. Opening: 2 GETs, and 1 for each page since the newest snapshot and each 2 MB of that; 9 requests of the probe, once per
  * process. Nothing is ever listed.
  * @iam s3:GetObject, s3:PutObject, s3:DeleteObject on `<prefix>/*`; s3:ListBucket on the bucket
  * @throws TypeError, RangeError for wrong options; {@link BucketError} `ERR_BUCKET`, {@link BucketUnavailableError}

@@ -265,10 +265,26 @@ export const s3 = [
   mutant(
     's3: two contents of one ETag are no compare-and-set',
     probe,
-    'if (requireStored(replaced) === etag)',
-    "if (requireStored(replaced) === '')",
+    'if (stored.some((one) => one.etag === etag))',
+    'if (false)',
     probes,
     'made of something else',
+  ),
+  mutant(
+    's3: a service that looks first and writes then does not pass',
+    probe,
+    'if (stored.length > 1)',
+    'if (false)',
+    probes,
+    'looks first and writes then',
+  ),
+  mutant(
+    's3: a refusal of a second copy is no verdict of the service',
+    probe,
+    "if (outcome.status !== 'unmet' || outcome.resent) requireStored(outcome);",
+    '',
+    probes,
+    'asks anew when an answer was lost',
   ),
   mutant(
     's3: a damaged page is for the journal to judge',

@@ -31,7 +31,7 @@ describe('probeOnce', () => {
       await (await openPrevayler({ ...sum, storage })).close();
     }
     // Of these, two GETs are of each system: its pointer and its head.
-    expect(server.takeCounts()).toEqual({ PutObject: 4, GetObject: 5, DeleteObject: 1 });
+    expect(server.takeCounts()).toEqual({ PutObject: 7, GetObject: 5, DeleteObject: 1 });
     expect(
       server
         .objects(bucket)
@@ -51,6 +51,7 @@ describe('probeOnce', () => {
   it.each<[string, Partial<Conduct>, string]>([
     ['takes no notice of the conditions', { ignoresConditions: true }, 'no notice of If-None-Match: *'],
     ['finds no ETag to match that it told', { quotesLiterally: true }, 'does not find If-Match met'],
+    ['looks first and writes then', { looksThenWrites: true }, 'of 4 PUTs at once'],
   ])('refuses a service that %s', async (_, conduct, said) => {
     const place = bench();
     Object.assign(place.server.conduct, conduct);
@@ -71,6 +72,7 @@ describe('probeOnce', () => {
   it.each<[string, Partial<Conduct>]>([
     ['has no checksums', { withoutChecksums: true }],
     ['says 412 of what is missing', { missingIsUnmet: true }],
+    ['says 409 of writes at once', { tellsRaces: true }],
   ])('takes a service that %s', async (_, conduct) => {
     const place = bench();
     Object.assign(place.server.conduct, conduct);
@@ -104,7 +106,7 @@ describe('probeOnce', () => {
 
   it('is not misled by a copy that was made on the way', async () => {
     const { server, client, bucket, prefix } = bench();
-    for (const skip of [0, 1, 2, 3]) {
+    for (const skip of [0, 1, 2, 3, 6]) {
       const doubled = { fault: 'duplicate', answer: 'second', operations: ['PutObject'], path: '/probe/' } as const;
       const proxy = await startFaultProxy({ target: server.endpoint, rules: [{ ...doubled, skip, times: 1 }] });
       const sdk = client({ endpoint: proxy.endpoint });

@@ -6,9 +6,10 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type S3Operation, s3OperationOf } from '../../lib/testing/s3-operation.js';
 import { type Conduct, likeS3 } from './s3/conduct.js';
-import { Buckets, handle, type S3Answer } from './s3/handle.js';
+import { Buckets, handle, judgedAhead, type S3Answer } from './s3/handle.js';
 import { Refusal } from './s3/refusal.js';
 import type { StoredObject, StoredObjects } from './s3/stored-objects.js';
 import { document } from './s3/xml.js';
@@ -76,10 +77,15 @@ export async function startS3StandIn(options: S3StandInOptions = {}): Promise<S3
     }
     const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
     const raw = Buffer.concat(chunks);
-    const answered = answerOf(() => {
+    const answered = await answerOf(async () => {
       const refused = conduct.refuse?.({ operation: operation ?? 'unknown', key });
       if (refused !== undefined) throw new Refusal(refused);
-      return handle({ operation, bucket, key, query, headers, raw, since }, buckets, conduct);
+      let asked = { operation, bucket, key, query, headers, raw, since };
+      if (conduct.looksThenWrites && operation === 'PutObject') {
+        asked = { ...asked, ...judgedAhead(asked, buckets) };
+        await sleep(20);
+      }
+      return handle(asked, buckets, conduct);
     });
     const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = headers;
     const done: AnsweredRequest = {
@@ -127,9 +133,9 @@ export async function startS3StandIn(options: S3StandInOptions = {}): Promise<S3
   return standIn;
 }
 
-function answerOf(work: () => S3Answer): S3Answer {
+async function answerOf(work: () => Promise<S3Answer>): Promise<S3Answer> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     const { status, code, message } = error instanceof Refusal ? error : new Refusal('InternalError', String(error));
     const headers = {

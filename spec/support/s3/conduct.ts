@@ -8,6 +8,8 @@ export interface Conduct {
   missingIsUnmet: boolean;
   /** Answers 409, not 412, for a conditional PUT during which another write of its key ended. */
   tellsRaces: boolean;
+  /** Judges conditions, and writes a moment later whatever has come between. */
+  looksThenWrites: boolean;
   /** Keeps and tells no checksums. */
   withoutChecksums: boolean;
   /** Refuses requests for a reason that has nothing to do with what they ask. */
@@ -27,6 +29,6 @@ type RefusalName =
 export function likeS3(): Conduct {
   return {
     ...{ ignoresConditions: false, quotesLiterally: false, missingIsUnmet: false, tellsRaces: false },
-    ...{ withoutChecksums: false, refuse: undefined },
+    ...{ looksThenWrites: false, withoutChecksums: false, refuse: undefined },
   };
 }

@@ -72,6 +72,13 @@ export class Buckets {
 const deletedMax = 1_000;
 const keyBytesMax = 1_024;
 
+/** Judges a PUT ahead of its time; the request that is left to carry out has no conditions. @throws {Refusal} */
+export function judgedAhead(request: S3Request, buckets: Buckets): S3Request {
+  const { 'if-match': _match, 'if-none-match': _noneMatch, ...headers } = request.headers;
+  buckets.get(request.bucket).judge(request.key, conditionsOf(request), request.since);
+  return { ...request, headers };
+}
+
 /** Carries a request out. @throws {Refusal} */
 export function handle(request: S3Request, buckets: Buckets, conduct: Conduct): S3Answer {
   const { operation, bucket, key } = request;

@@ -63,7 +63,7 @@ export class StoredObjects {
     conditions: Conditions,
     since: number,
   ): StoredObject {
-    this.#judge(key, conditions, since);
+    this.judge(key, conditions, since);
     const object = {
       ...{ body, headers, modified: new Date() },
       etag: `"${createHash('md5').update(body).digest('hex')}"`,
@@ -104,7 +104,8 @@ export class StoredObjects {
     return unquoted(etag) === unquoted(ifMatch);
   }
 
-  #judge(key: string, { ifMatch, ifNoneMatch }: Conditions, since: number): void {
+  /** @throws {Refusal} when the conditions do not hold. */
+  judge(key: string, { ifMatch, ifNoneMatch }: Conditions, since: number): void {
     if (this.#conduct.ignoresConditions || (ifMatch === undefined && ifNoneMatch === undefined)) return;
     if (this.#conduct.tellsRaces && this.writesOf(key) !== since) throw new Refusal('ConditionalRequestConflict');
     const found = this.#objects.get(key);
