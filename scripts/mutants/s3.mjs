@@ -153,8 +153,8 @@ export const s3 = [
   mutant(
     's3: an ETag has to match that was told',
     probe,
-    "if (replaced.status === 'unmet') {",
-    'if (false) {',
+    'if ((await find())?.etag !== etag) return;',
+    'return;',
     probes,
     'finds no ETag to match that it told',
   ),
