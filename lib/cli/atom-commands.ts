@@ -47,7 +47,7 @@ const set = command<WriteFlags & { readonly string?: boolean; readonly if?: stri
   {
     words: 'set <key> <value>',
     about: 'store a value',
-    more: 'VALUE is JSON; "-" reads it from standard input.',
+    more: 'VALUE is JSON; "-" reads it from standard input. Its numbers are those of JavaScript, so digits beyond the 15th may get lost.',
     flags: [
       ...writeFlags,
       { words: '--string', about: 'VALUE is a text as it stands, not JSON' },
@@ -75,7 +75,7 @@ const set = command<WriteFlags & { readonly string?: boolean; readonly if?: stri
     return withAtom(call, async (atom) => {
       if (!isConditional) await atom.reset(value, opId === undefined ? {} : { opId });
       else if (!(await atom.compareAndSet(wanted, value))) {
-        const what = ifAbsent ? 'there is a value' : 'its value is another one';
+        const what = ifAbsent ? 'there is a value' : 'its value is another one, or there is none';
         throw new CommandError('ERR_CONDITION', `Cannot set ${atom.key}: ${what}; nothing was written`);
       }
       output.result({ key: atom.key, value: documentOf(value, form) }, undefined);
@@ -134,7 +134,7 @@ const watch = command<FormFlags & { readonly count?: number; readonly interval?:
       {
         words: '--interval <duration>',
         about: 'longest interval between two looks (default: 12.8s)',
-        read: duration('--interval'),
+        read: duration('--interval', '1ms', '20d'),
       },
       { words: '--count <n>', about: 'ends after so many lines', read: wholeNumber('--count', 1, 1_000_000_000) },
     ],
@@ -195,15 +195,19 @@ const keys = command<{ readonly prefix?: string; readonly partition?: string }>(
     ],
     examples: ['leyden atom keys --prefix job- --table state'],
   },
-  ({ flags: { prefix, partition }, output, withTable }) =>
-    withTable(async (table) => {
+  async ({ flags: { prefix, partition, sortKeyName }, output, withTable }) => {
+    if (partition !== undefined && sortKeyName === undefined) {
+      throw new UsageError('--partition is for a table with a sort key; give --sort-key-name');
+    }
+    return withTable(async (table) => {
       const walk = table.keys({
         ...(prefix !== undefined && { prefix }),
         ...(partition !== undefined && { pk: partition }),
       });
       for await (const key of walk) output.result(documentOf(key, 'plain'), lineOf(key));
       return exitCodes.done;
-    }),
+    });
+  },
 );
 
 /** A text as it stands, unless it would be more than a line. */

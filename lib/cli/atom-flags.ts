@@ -2,7 +2,7 @@
 import type { ItemAtom } from '../atom/index.js';
 import type { Call, Flag } from './command.js';
 import { UsageError } from './exit.js';
-import { duration } from './flag-values.js';
+import { duration, textOfBytes } from './flag-values.js';
 import type { Form } from './value-text.js';
 
 /** Which atom. */
@@ -33,10 +33,15 @@ export const formFlags: readonly Flag[] = [
 export const opIdFlag: Flag = {
   words: '--op-id <id>',
   about: 'does it once for ever under this id, however often it is run',
+  read: textOfBytes('--op-id', 512),
 };
 export const writeFlags: readonly Flag[] = [
   ...formFlags,
-  { words: '--ttl <duration>', about: 'the value expires after this time (default: never)', read: duration('--ttl') },
+  {
+    words: '--ttl <duration>',
+    about: 'the value expires after this time (default: never)',
+    read: duration('--ttl', '1ms'),
+  },
   opIdFlag,
 ];
 

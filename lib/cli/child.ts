@@ -147,7 +147,11 @@ function startGuardian(graceMs: number): ChildProcess {
 
 /** The path of a command. @throws CommandError when it can't be run. */
 async function placeOf(file: string, { PATH = '' }: NodeJS.ProcessEnv): Promise<string> {
-  const places = file.includes('/') ? [file] : PATH.split(':').map((folder) => path.join(folder || '.', file));
+  const places = file.includes('/')
+    ? [file]
+    : file === ''
+      ? []
+      : PATH.split(':').map((folder) => path.join(folder || '.', file));
   let failure: NodeJS.ErrnoException = Object.assign(new Error('it is nowhere in PATH'), { code: 'ENOENT' });
   for (const place of places) {
     try {
@@ -164,7 +168,7 @@ async function placeOf(file: string, { PATH = '' }: NodeJS.ProcessEnv): Promise<
 function startFailure(file: string, cause: NodeJS.ErrnoException): CommandError {
   const { notFound, notExecutable } = exitCodes;
   if (cause.code === 'ENOENT') {
-    return new CommandError('ERR_COMMAND', `There is no command ${file}`, { exitCode: notFound, cause });
+    return new CommandError('ERR_COMMAND', `There is no command ${file || '""'}`, { exitCode: notFound, cause });
   }
   return new CommandError('ERR_COMMAND', `Cannot run ${file}: ${cause.message}`, { exitCode: notExecutable, cause });
 }

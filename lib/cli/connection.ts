@@ -12,6 +12,7 @@ import { createClient } from '../engine/index.js';
 import type { CommonFlags } from './command.js';
 import { asUsage, CommandError, UsageError } from './exit.js';
 import { watchFirstContact } from './first-contact.js';
+import { httpUrl } from './flag-values.js';
 
 const timeoutMsDefault = 10_000;
 const closeMs = 2_000;
@@ -61,9 +62,11 @@ export async function openTable(flags: CommonFlags, env: Env): Promise<OpenTable
 
 async function openClient(flags: CommonFlags, env: Env) {
   const { endpointUrl, profile } = flags;
-  const isLocal = isLoopback(endpointUrl ?? (env.AWS_ENDPOINT_URL_DYNAMODB || env.AWS_ENDPOINT_URL || undefined));
+  const isLocal = isLoopback(endpointUrl ?? endpointIn(env));
   // The SDK itself does not look at AWS_DEFAULT_REGION, which the AWS CLI has.
   const region = flags.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || undefined);
+  // Else the SDK takes credentials and Region from the profile, and not its endpoint_url.
+  if (profile !== undefined) process.env.AWS_PROFILE = profile;
   const isBare = isLocal && profile === undefined && !hasCredentials(env);
   const client = createClient({
     ...(region !== undefined && { region }),
@@ -73,13 +76,19 @@ async function openClient(flags: CommonFlags, env: Env) {
   });
   watchFirstContact(client);
   try {
-    await requireRegion(client.config);
+    await requireRegion(client.config, region);
     await requireCredentials(client.config, profile);
     return client;
   } catch (error) {
     client.destroy();
     throw error;
   }
+}
+
+/** @throws {UsageError} for what is no URL. */
+function endpointIn(env: Env): string | undefined {
+  const name = ['AWS_ENDPOINT_URL_DYNAMODB', 'AWS_ENDPOINT_URL'].find((one) => env[one]);
+  return name === undefined ? undefined : httpUrl(name)(env[name] as string);
 }
 
 /** Whether anything is set up from which the SDK may take credentials. */
@@ -98,10 +107,14 @@ function isLoopback(url: string | undefined): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
 }
 
-async function requireRegion({ region }: { readonly region: () => Promise<string> }): Promise<void> {
+async function requireRegion(
+  { region }: { readonly region: () => Promise<string> },
+  wanted: string | undefined,
+): Promise<void> {
   try {
     await region();
   } catch {
+    if (wanted !== undefined) throw new UsageError(`The Region must be a name such as eu-west-1: "${wanted}"`);
     throw new UsageError('Which Region? Give --region, set AWS_REGION, or name a profile that has one');
   }
 }

@@ -25,7 +25,7 @@ export const devCommand: Command = command<DevFlags>(
     examples: [
       'leyden dev',
       'leyden dev --port 8000 --path ./data --table state',
-      'leyden dev > .env.sh & sleep 1; . ./.env.sh',
+      'leyden dev > dev.env & until [ -s dev.env ]; do sleep 0.1; done; . ./dev.env',
     ],
   },
   async ({ flags, output, shell }) => {

@@ -14,7 +14,7 @@ import {
   termsOf,
   untilStopped,
 } from './held.js';
-import type { Output } from './output.js';
+import { type Output, oneLine } from './output.js';
 import { supervise } from './supervise.js';
 import { documentOf } from './value-text.js';
 
@@ -95,7 +95,7 @@ export const electCommand: Command = command<ElectFlags>(
       const session = await openHeld(table, flags, call.command);
       const purpose = purposeOf(flags, call.command);
       const election = asUsage(() => new Election<string>(session, name, { purpose }));
-      return untilStopped(session, async (stop) => {
+      return untilStopped(session, output, async (stop, farewell) => {
         for (;;) {
           const leadership = await elected(election, flags, stop, output);
           stop.throwIfAborted();
@@ -111,7 +111,7 @@ export const electCommand: Command = command<ElectFlags>(
             const isOver = ended.loss === undefined && !flags.restart;
             if (isOver || ended.asked !== undefined) return ended.exitCode;
           } finally {
-            await resigned(leadership);
+            await farewell.done(resigned(leadership), undefined);
           }
           // Another machine may lead where it fails at once.
           await pause(stop);
@@ -136,7 +136,7 @@ export const leaderCommand: Command = command(
       // Nothing is sent for the session.
       const leader = await asUsage(() => new Election(new Session(table), name)).leader();
       if (leader !== undefined) {
-        output.result({ led: true, ...factsOf(name, leader) }, leaderText(name, leader));
+        output.result({ led: true, ...factsOf(name, leader) }, oneLine(leaderText(name, leader)));
         return exitCodes.done;
       }
       if (!output.json) throw new CommandError('ERR_NO_LEADER', `Nobody leads election ${name}`);

@@ -12,12 +12,19 @@ export interface Failure {
   readonly outcome?: string;
 }
 
-/** Explains `error`; `tableName` is the table that was asked for. */
-export function failureOf(error: unknown, tableName: string | undefined): Failure {
+/** Explains `error`; `flags` name the table that was asked for. */
+export function failureOf(error: unknown, flags: CommonFlags): Failure {
+  const { table: tableName } = flags;
   const { failed } = exitCodes;
   if (error instanceof CommandError) return { code: error.code, message: error.message, exitCode: error.exitCode };
   if (isMissingTable(error)) {
-    const message = `Table ${tableName} does not exist here; create it with "leyden table create --table ${tableName}", or check --region, --profile and --endpoint-url`;
+    const create = `leyden table create --table ${tableName}${keyWords(flags)}`;
+    const message = `Table ${tableName} does not exist here; create it with "${create}", or check --region, --profile and --endpoint-url`;
+    return { code: 'ERR_TABLE', message, exitCode: failed };
+  }
+  if (isOtherKey(error)) {
+    const check = `leyden table check --table ${tableName}${keyWords(flags)}`;
+    const message = `Table ${tableName} has another key; give --key-name and --sort-key-name as "${check}" says`;
     return { code: 'ERR_TABLE', message, exitCode: failed };
   }
   if (isLeydenError(error)) {
@@ -43,6 +50,19 @@ function inFlags(message: string): string {
 /** Of a command that needs a table, the one that it was told. */
 export function tableNamed(flags: CommonFlags, env: NodeJS.ProcessEnv): string | undefined {
   return flags.table ?? env.LEYDEN_TABLE;
+}
+
+function keyWords({ keyName, sortKeyName }: CommonFlags): string {
+  const key = keyName === undefined ? '' : ` --key-name ${keyName}`;
+  return sortKeyName === undefined ? key : `${key} --sort-key-name ${sortKeyName}`;
+}
+
+/** What DynamoDB, and then DynamoDB Local, say of a request whose key has not the attributes of the table's. */
+const otherKey = /key element does not match the schema|required keys was not given a value/;
+
+function isOtherKey(error: unknown): boolean {
+  const { name, message } = (error ?? {}) as { readonly name?: string; readonly message?: string };
+  return name === 'ValidationException' && otherKey.test(message ?? '');
 }
 
 function isMissingTable(error: unknown): boolean {

@@ -1,10 +1,14 @@
 /**
- * Tells at once when nobody is there.
+ * Tells soon when nobody is there.
  *
  * The library tries again when a store can't be reached, for that passes in production. On a command line it is most often a wrong
  * address. So the first request waits until a bare connection to its host was made, and nothing is sent when none can be; and who
- * answers in another language than DynamoDB's is not asked again. After the first answer all is as in any other program.
+ * answers in another language than DynamoDB's is not asked again. Where the request gets no answer, a bare `GET /` tells a store that is
+ * slow, which is waited for, from an address at which no store is: all that speak DynamoDB answer that somehow. After the first answer
+ * all is as in any other program.
  */
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { CommandError } from './exit.js';
 
@@ -19,7 +23,14 @@ interface Request {
   readonly port?: number;
 }
 
+type Next = (args: { readonly request: Request }) => Promise<unknown>;
+
 const connectMsMax = 3_000;
+/** After so long without an answer `GET /` is asked. */
+const silentMs = 1_000;
+/** How long an answer to `GET /` is waited for. */
+const answerMsMax = 1_500;
+const noDynamoDb = 'what answers there is no DynamoDB';
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nobody listens there (ECONNREFUSED)',
@@ -27,17 +38,29 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'its name could not be looked up (EAI_AGAIN)',
   EHOSTUNREACH: 'there is no way to that host (EHOSTUNREACH)',
   ENETUNREACH: 'there is no way to that network (ENETUNREACH)',
+  ECONNRESET: 'what listens there closes the connection (ECONNRESET)',
+  EPROTO: 'what answers there does not speak TLS, so it may be http:// (EPROTO)',
 };
 
-/** Nobody there who speaks DynamoDB. To the engine it is a refusal by the client, which is final: nothing was sent, or nothing done. */
+/** Nobody there who speaks DynamoDB. To the engine it is a refusal by the client, which is final: another try is of no use. */
 class EndpointError extends CommandError {
   readonly $fault = 'client';
   readonly $metadata = { attempts: 1 };
 
-  constructor({ protocol, hostname, port }: Request, reason: string, cause?: unknown) {
-    const address = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
-    super('ERR_UNREACHABLE', `Cannot use ${address}: ${reason}; check --endpoint-url and --region`, { cause });
+  constructor(request: Request, reason: string, cause?: unknown) {
+    super('ERR_UNREACHABLE', `Cannot use ${addressOf(request)}: ${reason}; check --endpoint-url and --region`, {
+      cause,
+    });
   }
+}
+
+function addressOf({ protocol, hostname, port }: Request): string {
+  return `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
+}
+
+function reasonOf({ code = '', message }: NodeJS.ErrnoException): string {
+  if (code.startsWith('HPE_')) return noDynamoDb;
+  return reasons[code] ?? (message || code);
 }
 
 /** Makes a connection and ends it. */
@@ -51,9 +74,7 @@ function reach(request: Request): Promise<void> {
       failed(new EndpointError(request, reason, cause));
     };
     const timer = setTimeout(() => fail(`no connection within ${connectMsMax} ms`), connectMsMax);
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      fail(reasons[error.code ?? ''] ?? (error.message || String(error.code)), error);
-    });
+    socket.once('error', (error: NodeJS.ErrnoException) => fail(reasonOf(error), error));
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.destroy();
@@ -62,27 +83,58 @@ function reach(request: Request): Promise<void> {
   });
 }
 
+/** @throws EndpointError where nobody answers `GET /`. */
+function greet(request: Request): Promise<void> {
+  const send = request.protocol === 'https:' ? httpsRequest : httpRequest;
+  return new Promise((done, failed) => {
+    const fail = (reason: string, cause?: unknown) => failed(new EndpointError(request, reason, cause));
+    const greeting = send(`${addressOf(request)}/`, { agent: false, timeout: answerMsMax });
+    greeting.once('response', (response) => {
+      response.destroy();
+      done();
+    });
+    greeting.once('timeout', () => greeting.destroy(new Error('what listens there does not answer')));
+    greeting.once('error', (error) => fail(reasonOf(error), error));
+    greeting.end();
+  });
+}
+
 /** Watches over the first request of a client that was just made. */
 export function watchFirstContact(client: Client): void {
   let hasAnswered = false;
   let reached: Promise<void> | undefined;
-  const middleware =
-    (next: (args: { readonly request: Request }) => Promise<unknown>) =>
-    async (args: { readonly request: Request }) => {
-      if (hasAnswered) return next(args);
-      reached ??= reach(args.request);
-      await reached;
-      try {
-        const answer = await next(args);
-        hasAnswered = true;
-        return answer;
-      } catch (error) {
-        const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
-        if (name === 'SyntaxError') throw new EndpointError(args.request, 'what answers there is no DynamoDB', error);
-        hasAnswered ||= $metadata?.httpStatusCode !== undefined;
-        throw error;
-      }
-    };
+  let greeted: Promise<void> | undefined;
+  const middleware = (next: Next) => async (args: { readonly request: Request }) => {
+    const { request } = args;
+    if (hasAnswered) return next(args);
+    reached ??= reach(request);
+    await reached;
+    await greeted;
+    let late: NodeJS.Timeout | undefined;
+    const unlessAlive = new Promise<never>((_, failed) => {
+      late = setTimeout(() => {
+        greeted ??= greet(request);
+        greeted.catch(failed);
+      }, silentMs);
+    });
+    try {
+      const answer = await Promise.race([next(args), unlessAlive]);
+      hasAnswered = true;
+      return answer;
+    } catch (error) {
+      const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+      const status = $metadata?.httpStatusCode;
+      const isForeign = name === 'SyntaxError' || (status !== undefined && status >= 300 && status < 400);
+      if (isForeign) throw new EndpointError(request, noDynamoDb, error);
+      hasAnswered ||= status !== undefined;
+      // Whoever has called may have given up by now; then the next request hears of it.
+      if (status === undefined) greeted ??= greet(request);
+      await greeted;
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  };
   client.middlewareStack.add(
     middleware as never,
     { step: 'build', priority: 'low', name: 'leydenFirstContact' } as never,

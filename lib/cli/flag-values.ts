@@ -6,16 +6,37 @@ const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, 
 /** A reader of one flag's text. */
 export type Reader<T> = (text: string) => T;
 
-/** Milliseconds. The unit is a must, for 15 might be meant as seconds; only 0 needs none. */
-export function duration(flag: string): Reader<number> {
+/**
+ * Milliseconds, from `min` to `max`, which are durations as well. The unit is a must, for 15 might be meant as seconds; only 0 needs none.
+ */
+export function duration(flag: string, min = '0', max = '10000d'): Reader<number> {
+  const limits = [min, max].map(millisecondsIn) as [number, number];
   return (text) => {
-    const [, count, unit = ''] = /^(\d+(?:\.\d+)?)([a-z]*)$/.exec(text) ?? [];
-    const unitMs = Object.hasOwn(unitsMs, unit) ? unitsMs[unit] : undefined;
-    if (count !== undefined && Number(count) === 0 && unit === '') return 0;
-    if (count !== undefined && unitMs !== undefined) return Math.round(Number(count) * unitMs);
-    throw new UsageError(
-      `${flag} must be a number with a unit (ms, s, m, h or d), for instance 500ms, 15s or 2m: "${text}"`,
-    );
+    const ms = millisecondsIn(text);
+    if (ms === undefined) {
+      throw new UsageError(
+        `${flag} must be a number with a unit (ms, s, m, h or d), for instance 500ms, 15s or 2m: "${text}"`,
+      );
+    }
+    if (ms >= limits[0] && ms <= limits[1]) return ms;
+    throw new UsageError(`${flag} must be ${min} to ${max}: "${text}"`);
+  };
+}
+
+function millisecondsIn(text: string): number | undefined {
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)([a-z]*)$/.exec(text) ?? [];
+  if (count === undefined) return undefined;
+  if (Number(count) === 0 && unit === '') return 0;
+  const unitMs = Object.hasOwn(unitsMs, unit) ? unitsMs[unit] : undefined;
+  return unitMs === undefined ? undefined : Math.round(Number(count) * unitMs);
+}
+
+/** A text of 1 to `bytesMax` bytes. */
+export function textOfBytes(flag: string, bytesMax: number): Reader<string> {
+  return (text) => {
+    const bytes = Buffer.byteLength(text);
+    if (bytes >= 1 && bytes <= bytesMax) return text;
+    throw new UsageError(`${flag} must be 1 to ${bytesMax} bytes of text: ${bytes} bytes`);
   };
 }
 

@@ -5,6 +5,7 @@ import { isLeydenError } from '../errors.js';
 import type { Session } from '../recipes/index.js';
 import type { Flag } from './command.js';
 import { asUsage, exitCodeOf } from './exit.js';
+import { Farewell } from './farewell.js';
 import { duration, exitCode } from './flag-values.js';
 import type { Output } from './output.js';
 import { stopSignals } from './signals.js';
@@ -33,7 +34,7 @@ export const heldFlags: readonly Flag[] = [
   {
     words: '--lease <duration>',
     about: 'how long others wait after the last sign of life (default: 15s)',
-    read: duration('--lease'),
+    read: duration('--lease', '300ms', '1h'),
   },
   {
     words: '--kill-after <duration>',
@@ -94,16 +95,21 @@ async function leave(session: Session): Promise<void> {
   late.abort();
 }
 
-/** Runs `work`, until a signal asks to end, whose exit code it is then; and ends the session. */
-export async function untilStopped(session: Session, work: (stop: AbortSignal) => Promise<number>): Promise<number> {
+/** Runs `work`, until a signal asks to end, whose exit code it is then; and ends the session. `farewell` is for what it gives back. */
+export async function untilStopped(
+  session: Session,
+  output: Output,
+  work: (stop: AbortSignal, farewell: Farewell) => Promise<number>,
+): Promise<number> {
   const stop = stopSignals();
+  const farewell = new Farewell(output);
   try {
-    return await work(stop.signal);
+    return await work(stop.signal, farewell);
   } catch (error) {
     if (stop.by !== undefined && error === stop.signal.reason) return exitCodeOf(stop.by);
     throw error;
   } finally {
-    await leave(session);
+    await farewell.done(leave(session), undefined);
     stop.close();
   }
 }

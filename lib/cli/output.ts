@@ -9,6 +9,13 @@ interface Streams {
   readonly stderr: Writable;
 }
 
+/** Names, purposes and values may be written by others: what would move a terminal's cursor is shown, not obeyed. */
+export function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (character) => {
+    return character === '\n' ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
 /** Says it in words, or as JSON. */
 export class Output {
   readonly json: boolean;
@@ -27,12 +34,12 @@ export class Output {
 
   /** Something on the way to the result: `event` names it for programs. */
   note(event: string, facts: Readonly<Record<string, unknown>>, text: string): void {
-    this.#streams.stderr.write(this.json ? `${JSON.stringify({ event, ...facts })}\n` : `leyden: ${text}\n`);
+    this.#streams.stderr.write(this.json ? `${JSON.stringify({ event, ...facts })}\n` : `leyden: ${oneLine(text)}\n`);
   }
 
   /** Why it failed. */
   failure(facts: { readonly code: string; readonly message: string }, advice?: string): void {
     if (this.json) this.#streams.stderr.write(`${JSON.stringify({ error: facts })}\n`);
-    else this.#streams.stderr.write(`leyden: ${facts.message}\n${advice === undefined ? '' : `${advice}\n`}`);
+    else this.#streams.stderr.write(`leyden: ${oneLine(facts.message)}\n${advice === undefined ? '' : `${advice}\n`}`);
   }
 }

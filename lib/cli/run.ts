@@ -53,9 +53,10 @@ export async function run(shell: Shell): Promise<number> {
   const dashes = shell.args.indexOf('--');
   const own = dashes < 0 ? shell.args : shell.args.slice(0, dashes);
   const output = new Output(shell, own.includes('--json'));
-  const state = { exitCode: exitCodes.done as number, table: shell.env.LEYDEN_TABLE };
+  const state: { exitCode: number; flags: CommonFlags } = { exitCode: exitCodes.done, flags: {} };
   const act = async (command: Command, words: readonly string[], flags: CommonFlags): Promise<void> => {
-    state.table = tableNamed(flags, shell.env);
+    const table = tableNamed(flags, shell.env);
+    state.flags = { ...flags, ...(table !== undefined && { table }) };
     state.exitCode = await command.run(callOf(command, words, flags, shell, output));
   };
   let help = '';
@@ -63,18 +64,24 @@ export async function run(shell: Shell): Promise<number> {
     help += text;
   });
   try {
-    await parser.parseAsync(shell.args as string[], { from: 'user' });
+    await parser.parseAsync(asHelpFlag(shell.args), { from: 'user' });
     return state.exitCode;
   } catch (error) {
     if (isAnswered(error)) {
       shell.stdout.write(help);
       return exitCodes.done;
     }
-    const failure = failureOf(usageOf(error), state.table);
+    const failure = failureOf(usageOf(error), state.flags);
     const { exitCode, ...facts } = failure;
     output.failure(facts, exitCode === exitCodes.usage ? `Try: ${helpFor(own)}` : undefined);
     return exitCode;
   }
+}
+
+/** `leyden help lock run` and `leyden lock help run` are what `leyden lock run --help` is. */
+function asHelpFlag(args: readonly string[]): string[] {
+  const at = args[0] === 'help' ? 0 : groups.some(({ word }) => word === args[0]) && args[1] === 'help' ? 1 : -1;
+  return at < 0 ? [...args] : [...args.slice(0, at), ...args.slice(at + 1), '--help'];
 }
 
 /** Errors of the parser are told by their code. */
@@ -126,7 +133,7 @@ function parserOf(act: Act, say: (text: string) => void): Parser {
     .addHelpText('after', exitText);
   addFlags(parser, commonFlags);
   for (const { word, about, commands } of groups) {
-    const group = parser.command(word).description(about);
+    const group = parser.command(word).description(about).helpCommand(false);
     for (const command of commands) addCommand(group, command, act);
   }
   for (const command of single) addCommand(parser, command, act);
@@ -184,12 +191,16 @@ function callOf(
   };
 }
 
-/** The operands of a command, and the command line behind `--`. */
+/** The operands of a command, and the command line behind `--`: `NAME -- command`, or `-- -NAME -- command` as for other operands. */
 function splitWords(command: Command, words: readonly string[], args: readonly string[]) {
   const dashes = args.indexOf('--');
-  const another = dashes < 0 ? [] : args.slice(dashes + 1);
-  const operands = words.slice(0, words.length - another.length);
+  const behind = dashes < 0 ? [] : args.slice(dashes + 1);
+  const before = words.slice(0, words.length - behind.length);
   const wanted = command.words.split(' ').slice(1);
+  const missing = wanted.length - before.length;
+  const isAgain = missing > 0 && behind[missing] === '--';
+  const operands = isAgain ? [...before, ...behind.slice(0, missing)] : before;
+  const another = isAgain ? behind.slice(missing + 1) : behind;
   if (another.length === 0 || operands.length !== wanted.length) {
     throw new UsageError(`Wanted are ${wanted.join(' ')} [options] -- <command> [args...]`);
   }

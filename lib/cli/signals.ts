@@ -3,11 +3,23 @@
 /** The signals that ask a process to end. */
 const enders = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** Signals that mean something to a command, and nothing to this process. Unheard, the first would open Node's debugger. */
+export const others: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH'];
+
+let isInterrupted = false;
+
+/** Whether a SIGINT was heard. Who then ends by it must tell the shell, or its loop goes on: see `main.ts`. */
+export const wasInterrupted = (): boolean => isInterrupted;
+
 /** Calls `call` with each signal of `names`; gives what ends that. */
 export function onSignals(names: readonly NodeJS.Signals[], call: (name: NodeJS.Signals) => void): () => void {
-  for (const name of names) process.on(name, call);
+  const heard = (name: NodeJS.Signals) => {
+    isInterrupted ||= name === 'SIGINT';
+    call(name);
+  };
+  for (const name of names) process.on(name, heard);
   return () => {
-    for (const name of names) process.off(name, call);
+    for (const name of names) process.off(name, heard);
   };
 }
 

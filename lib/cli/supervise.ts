@@ -8,7 +8,7 @@
  */
 import { Child } from './child.js';
 import type { Output } from './output.js';
-import { onSignals } from './signals.js';
+import { onSignals, others } from './signals.js';
 
 /** The share of a lease in which a command is stopped. */
 const stoppingShare = 0.15;
@@ -48,6 +48,10 @@ export async function supervise(terms: Terms, held: AbortSignal, output: Output)
     if (running === undefined) early.push(name);
     else running.signal(name);
   });
+  const unmeant = onSignals(others, (name) => {
+    // The terminal tells its whole foreground group by itself.
+    if (!(foreground && name === 'SIGWINCH')) running?.signal(name);
+  });
   const awake = foreground ? () => {} : sleepTogether(() => running, held);
   try {
     const child = await Child.start(words, { env, foreground, graceMs });
@@ -66,6 +70,7 @@ export async function supervise(terms: Terms, held: AbortSignal, output: Output)
     return { exitCode: await child.ended, asked, loss };
   } finally {
     deaf();
+    unmeant();
     awake();
   }
 }

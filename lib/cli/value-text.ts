@@ -9,14 +9,16 @@ import { types } from 'node:util';
 import { runInThisContext } from 'node:vm';
 import { jsonCodec } from '../codec/index.js';
 import { CommandError, UsageError } from './exit.js';
+import { plainDocument } from './plain-document.js';
 
 /** How values are written and read. */
 export type Form = 'plain' | 'superjson';
 
 /** A document for `JSON.stringify`. */
 export function documentOf(value: unknown, form: Form): unknown {
-  const whole = JSON.parse((jsonCodec.encode(value) as { readonly S: string }).S) as { readonly json: unknown };
-  return form === 'superjson' ? whole : whole.json;
+  return form === 'superjson'
+    ? JSON.parse((jsonCodec.encode(value) as { readonly S: string }).S)
+    : plainDocument(value);
 }
 
 /** For people. */
@@ -35,13 +37,15 @@ export function valueIn(text: string, form: Form, what: string): unknown {
   }
 }
 
-/** All of standard input, without the line's end. */
+/** All of standard input, without a byte order mark and the last line's end. @throws {UsageError} for what is no UTF-8. */
 export async function readAll(stream: Readable): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of stream) parts.push(Buffer.from(part as Uint8Array | string));
-  return Buffer.concat(parts)
-    .toString('utf8')
-    .replace(/\r?\n$/, '');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)).replace(/\r?\n$/, '');
+  } catch {
+    throw new UsageError('Standard input is no UTF-8 text');
+  }
 }
 
 /**
@@ -69,9 +73,14 @@ export function functionIn(text: string): (value: unknown) => unknown {
     };
     try {
       const result = f(value);
-      return types.isPromise(result) ? result.catch(failed) : result;
+      return types.isPromise(result) ? result.then(returned).catch(failed) : returned(result);
     } catch (error) {
       return failed(error);
     }
   };
+}
+
+function returned(result: unknown): unknown {
+  if (result === undefined) throw new TypeError('it returned undefined; return the new value (null is one)');
+  return result;
 }

@@ -232,6 +232,16 @@ for (const row of engines.filter(({ name }) => name === 'dynalite' || name === '
       });
     });
 
+    describe('a table with another key', () => {
+      it('is told, and how to find out which', async () => {
+        const { code, stderr } = await leyden('atom', 'get', 'k', '--key-name', 'pk', '--json');
+        const message = expect.stringMatching(
+          / has another key; .* as "leyden table check --table \S+ --key-name pk" says$/,
+        );
+        expect([code, JSON.parse(stderr).error]).toEqual([1, { code: 'ERR_TABLE', message }]);
+      });
+    });
+
     describe('a missing table', () => {
       it.each([
         ['atom get', ['atom', 'get', 'k']],

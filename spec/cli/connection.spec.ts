@@ -1,7 +1,8 @@
 /** Goal: a wrong address is told at once, and Region, profile and credentials are found where the AWS CLI finds them. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -82,6 +83,7 @@ describe('a wrong endpoint', () => {
   it.each([
     [200, '<html>hello</html>'],
     [404, '<html>not found</html>'],
+    [301, ''],
   ])('at which a web server answers %d is told from DynamoDB', async (status, body) => {
     const url = await serve((_request, response) => response.writeHead(status).end(body));
     const { code, stderr } = await typed([...get, '--endpoint-url', url, '--json']);
@@ -89,6 +91,49 @@ describe('a wrong endpoint', () => {
       1,
       { code: 'ERR_UNREACHABLE', message: expect.stringContaining('what answers there is no DynamoDB') },
     ]);
+  });
+});
+
+describe('an address at which nobody answers', () => {
+  const sockets: Socket[] = [];
+  const listeners: NetServer[] = [];
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    for (const listener of listeners.splice(0)) listener.close();
+  });
+  async function listen(take: (socket: Socket) => void): Promise<string> {
+    const listener = createNetServer((socket) => {
+      sockets.push(socket.on('error', () => {}));
+      take(socket);
+    });
+    listeners.push(listener);
+    await new Promise<void>((done) => listener.listen(0, '127.0.0.1', done));
+    return `127.0.0.1:${(listener.address() as AddressInfo).port}`;
+  }
+
+  it.each([
+    ['that says nothing', 'http', () => {}, 'what listens there does not answer'],
+    ['that closes every connection', 'http', (socket: Socket) => socket.destroy(), 'closes the connection'],
+    ['that speaks something else', 'http', (socket: Socket) => socket.end('SSH-2.0\r\n'), 'is no DynamoDB'],
+    ['that speaks no TLS', 'https', (socket: Socket) => socket.end('HTTP/1.1 400 no\r\n\r\n'), 'does not speak TLS'],
+  ])('%s is told at once, and not tried again', async (_what, scheme, take, reason) => {
+    const url = `${scheme}://${await listen(take)}`;
+    // Whoever would try again would do it for an hour.
+    const { code, stderr } = await typed([...get, '--endpoint-url', url, '--timeout', '1h', '--json']);
+    const { error } = JSON.parse(stderr);
+    expect([code, error.code, error.message]).toEqual([1, 'ERR_UNREACHABLE', expect.stringContaining(reason)]);
+  });
+
+  it('a request but a greeting is a slow store, and is waited for', async () => {
+    let asked = 0;
+    const url = await serve((request, response) => {
+      asked += request.method === 'POST' ? 1 : 0;
+      if (request.method === 'POST' && asked === 1) return;
+      const body = { __type: 'com.amazonaws.dynamodb.v20120810#ResourceNotFoundException', message: 'no table' };
+      response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+    });
+    expect((await typed([...get, '--endpoint-url', url])).stderr).toContain('does not exist here');
+    expect(asked).toBe(2);
   });
 });
 
@@ -117,9 +162,9 @@ describe('credentials and Region', () => {
     const { url, credentials } = await recorder();
     const env = awsFolder({
       credentials: '[shop]\naws_access_key_id = shopkey\naws_secret_access_key = s\n',
-      config: '[profile shop]\nregion = ap-south-1\n',
+      config: `[profile shop]\nregion = ap-south-1\nendpoint_url = ${url}\n`,
     });
-    await command.start([...get, '--endpoint-url', url, '--profile', 'shop'], env).ended;
+    await command.start([...get, '--profile', 'shop'], env).ended;
     expect(credentials()).toBe('shopkey/ap-south-1/dynamodb/aws4_request');
     const nobody = await command.start(
       [...get, '--endpoint-url', url, '--profile', 'nobody', '--region', 'r', '--json'],
@@ -154,7 +199,7 @@ describe('leyden dev', () => {
     const watch = command.start(['atom', 'watch', 'k'], env);
     await watch.says('1\n');
     watch.signal('SIGINT');
-    expect((await watch.ended).code).toBe(130);
+    expect((await watch.ended).signal).toBe('SIGINT');
 
     dev.signal('SIGINT');
     expect(await dev.ended).toMatchObject({ code: 0, signal: null });
@@ -184,6 +229,18 @@ describe('leyden dev', () => {
 });
 
 describe('standard output', () => {
+  it('that can not be written to is a failure', async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [command.main, '--version'], { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    let stderr = '';
+    child.stderr?.on('data', (text) => {
+      stderr += text;
+    });
+    const code = await new Promise((done) => child.once('close', done));
+    expect([code, stderr]).toEqual([1, expect.stringContaining('Cannot write to standard output')]);
+  });
+
   it('that nobody reads any longer ends it quietly', async () => {
     const run = command.start(['dev']);
     run.child.stdout?.destroy();

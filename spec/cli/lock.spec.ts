@@ -1,11 +1,12 @@
 /** Goal: `leyden lock run` and `elect` run their command when they hold what it needs, and give back what they held; all can see who does. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Embedded, startEmbedded } from '../../lib/embedded/index.js';
 import { AtomTable, createClient } from '../../lib/index.js';
 import { Election, Lock, Session } from '../../lib/recipes/index.js';
+import { until } from '../support/processes.js';
 import { type Said, typed } from '../support/typed.js';
 
 let store: Embedded;
@@ -74,6 +75,58 @@ describe('lock run', () => {
     ]);
     const other = await lockRun('busy', ['--wait', '0', '--busy-exit-code', '0', '--json'], 'true');
     expect([other.code, JSON.parse(other.stderr).error.code]).toEqual([0, 'ERR_BUSY']);
+  });
+
+  it('says nothing of a busy lock when told to be quiet, and that it is no failure', async () => {
+    await using _grant = await new Lock(session, 'quiet').acquire();
+    const flags = ['--wait', '0', '--quiet'];
+    expect(await lockRun('quiet', [...flags, '--busy-exit-code', '0'], 'true')).toEqual({
+      ...{ code: 0, stdout: '', stderr: '' },
+    });
+    expect((await lockRun('quiet', flags, 'true')).stderr).toContain('the command was not run');
+  });
+
+  it('takes a name that begins with a dash behind --', async () => {
+    const script = '[ $LEYDEN_LOCK_NAME = -x ]';
+    expect((await typed(['lock', 'run', ...where, '--', '-x', '--', 'sh', '-c', script])).code).toBe(0);
+  });
+
+  describe('--at-least', () => {
+    it('keeps the lock when the command has ended, until a signal comes', async () => {
+      const lock = new Lock(session, 'kept');
+      const file = path.join(folder, 'kept');
+      const running = lockRun('kept', ['--at-least', '1h'], 'sh', '-c', `: > ${file}; exit 5`);
+      await until(() => existsSync(file));
+      expect((await lockRun('kept', ['--wait', '300ms'], 'true')).code).toBe(75);
+      process.emit('SIGTERM', 'SIGTERM');
+      expect(await running).toEqual({ code: 5, stdout: '', stderr: '' });
+      expect(await lock.holder()).toBeUndefined();
+    });
+
+    it('calls what ended before the loss no loss', async () => {
+      const lock = new Lock(session, 'outlived');
+      const file = path.join(folder, 'outlived');
+      const script = `until [ -e ${file} ]; do sleep 0.05; done`;
+      const running = lockRun('outlived', ['--at-least', '1h', '--lease', '3s'], 'sh', '-c', script);
+      let token: bigint | undefined;
+      while (token === undefined) token = (await lock.holder())?.token;
+      writeFileSync(file, '');
+      await new Promise((done) => setTimeout(done, 500));
+      await lock.forceRelease({ token });
+      expect(await running).toEqual({ code: 0, stdout: '', stderr: '' });
+    });
+
+    it('finds out what was lost before the command ended', async () => {
+      const lock = new Lock(session, 'taken');
+      const file = path.join(folder, 'taken');
+      const script = `until [ -e ${file} ]; do sleep 0.05; done`;
+      const running = lockRun('taken', ['--at-least', '1h', '--lease', '1h'], 'sh', '-c', script);
+      let token: bigint | undefined;
+      while (token === undefined) token = (await lock.holder())?.token;
+      await lock.forceRelease({ token });
+      writeFileSync(file, '');
+      expect((await running).code).toBe(76);
+    });
   });
 
   it('says for whom it waits, unless it is to be quiet', async () => {
@@ -192,6 +245,8 @@ describe('leader', () => {
         /^election seen: process \d+ on .+ leads as {"port":"8080"}, since .+Z in term 1, for a look\n$/,
       ),
     });
+    await leadership.proclaim('\u001b[31mred');
+    expect((await leader()).stdout).toContain(' leads as \\u001b[31mred, ');
     await leadership.proclaim();
     expect(JSON.parse((await leader('--json')).stdout)).toEqual({
       ...{ led: true, election: 'seen' },

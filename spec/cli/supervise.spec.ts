@@ -62,6 +62,7 @@ describe('supervise()', () => {
 
   it.each([
     ['nonesuch-command', 127],
+    ['', 127],
     ['/etc/passwd', 126],
   ])('tells of %s as the shell does', async (file, exitCode) => {
     await expect(running('', { words: [file] }).ended).rejects.toMatchObject({ code: 'ERR_COMMAND', exitCode });
@@ -117,6 +118,14 @@ describe('supervise()', () => {
     process.emit('SIGTERM', 'SIGTERM');
     expect(await run.ended).toMatchObject({ exitCode: 6, asked: 'SIGTERM' });
     await until(() => run.said().includes('got as well'), 2_000);
+  });
+
+  it('hands on signals that mean nothing to this process', async () => {
+    const run = running(`trap 'echo got; exit 6' USR1; echo pids $$; while :; do sleep 0.05; done`);
+    await run.pids();
+    process.emit('SIGUSR1', 'SIGUSR1');
+    expect(await run.ended).toEqual({ exitCode: 6, asked: undefined, loss: undefined });
+    expect(run.said()).toContain('got');
   });
 
   it('in the foreground leaves SIGINT to the terminal, and stops the command alone', async () => {

@@ -1,7 +1,9 @@
 /** Goal: what is typed is understood, or refused with what to do instead; nothing is sent before that. */
+import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { duration, exitCode, fencingToken, httpUrl, oneOf, wholeNumber } from '../../lib/cli/flag-values.js';
-import { functionIn, valueIn } from '../../lib/cli/value-text.js';
+import { oneLine } from '../../lib/cli/output.js';
+import { documentOf, functionIn, readAll, valueIn } from '../../lib/cli/value-text.js';
 import { typed } from '../support/typed.js';
 
 const commands = [
@@ -45,6 +47,16 @@ describe('help', () => {
     expect(stdout).toContain('Usage: leyden lock run <name> [options] -- <command> [args...]');
   });
 
+  it.each([
+    [['help'], 'Usage: leyden [options]'],
+    [['help', 'lock', 'run'], 'Usage: leyden lock run'],
+    [['lock', 'help', 'run'], 'Usage: leyden lock run'],
+    [['atom', 'help'], 'Usage: leyden atom'],
+  ])('is what %j asks for', async (args, usage) => {
+    const { code, stdout } = await typed(args);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(usage)]);
+  });
+
   it('--version is that of the package', async () => {
     expect((await typed(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
@@ -74,6 +86,16 @@ describe('wrong usage', () => {
     [['atom', 'set', 'k', 'red'], `write '"red"', or use --string`, 'leyden atom set --help'],
     [['atom', 'set', 'k', '1', '--if', '2', '--if-absent'], 'exclude each other', 'leyden atom set --help'],
     [['atom', 'set', 'k', '1', '--if', '2', '--op-id', 'x'], 'unconditional writes only', 'leyden atom set --help'],
+    [['atom', 'set', 'k', '1', '--ttl', '0'], '--ttl must be 1ms to 10000d', 'leyden atom set --help'],
+    [['atom', 'set', 'k', '1', '--op-id', ''], '--op-id must be 1 to 512 bytes', 'leyden atom set --help'],
+    [['atom', 'watch', 'k', '--interval', '0'], '--interval must be 1ms to 20d', 'leyden atom watch --help'],
+    [['atom', 'keys', '--partition', 'p', '--table', 'abc'], 'give --sort-key-name', 'leyden atom keys --help'],
+    [
+      ['atom', 'get', 'k', '--table', 'abc', '--region', 'no region'],
+      'a name such as eu-west-1: "no region"',
+      'leyden atom get --help',
+    ],
+    [['lock', 'run', '--', '-a', 'echo'], '<name> [options] -- <command>', 'leyden lock run --help'],
     [['atom', 'swap', 'k', 'n =>'], 'FUNCTION is no JavaScript', 'leyden atom swap --help'],
     [['atom', 'swap', 'k', '7'], 'must be a function of the value', 'leyden atom swap --help'],
     [['table', 'create', '--read-units', '1', '--table', 'abc'], 'go together', 'leyden table create --help'],
@@ -107,6 +129,12 @@ describe('wrong usage', () => {
     expect([code, JSON.parse(stderr)]).toEqual([2, { error: { code: 'ERR_USAGE', message: expect.any(String) } }]);
   });
 
+  it('finds an address in the environment that is none', async () => {
+    const env = { AWS_ENDPOINT_URL: 'nowhere', LEYDEN_TABLE: 'some-table' };
+    const { code, stderr } = await typed(['atom', 'get', 'k'], { env });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('AWS_ENDPOINT_URL must be a URL that begins with')]);
+  });
+
   it('takes no flag of the command behind -- for its own', async () => {
     const args = ['lock', 'run', 'a', '--table', 'abc', '--region', 'r', '--endpoint-url', 'x', '--', 'ls', '--json'];
     expect((await typed(args)).stderr).toMatch(/^leyden: --endpoint-url must be/);
@@ -115,7 +143,7 @@ describe('wrong usage', () => {
   it('wants a lease that a session can have', async () => {
     const where = ['--table', 'abc', '--endpoint-url', 'http://127.0.0.1:1'];
     const { code, stderr } = await typed(['lock', 'run', 'a', '--lease', '1ms', ...where, '--', 'true']);
-    expect([code, stderr]).toEqual([2, expect.stringContaining('leaseMs must be 300 to 3600000')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--lease must be 300ms to 1h: "1ms"')]);
   });
 });
 
@@ -133,8 +161,51 @@ describe('duration()', () => {
     expect(duration('--wait')(text)).toBe(ms);
   });
 
+  it('keeps to its limits', () => {
+    const read = duration('--lease', '300ms', '1h');
+    expect([read('300ms'), read('60m')]).toEqual([300, 3_600_000]);
+    for (const text of ['0', '299ms', '61m']) expect(() => read(text)).toThrow('--lease must be 300ms to 1h');
+  });
+
   it.each(['', '15', 's', '-1s', '1 s', '1m30s', '15S', '1e3ms', 'Infinity', '5toString'])('refuses "%s"', (text) => {
     expect(() => duration('--wait')(text)).toThrow('--wait must be a number with a unit');
+  });
+});
+
+describe('oneLine()', () => {
+  it('shows what would move the cursor of a terminal', () => {
+    expect(oneLine('a\u001b[2Jb\r\nc\u009bd é')).toBe('a\\u001b[2Jb\\u000d c\\u009bd é');
+  });
+});
+
+describe('readAll()', () => {
+  const from = (...bytes: number[]) => readAll(Readable.from([Buffer.from(bytes)]));
+  it('leaves out a byte order mark and the last line end, and nothing else', async () => {
+    expect(await from(0xef, 0xbb, 0xbf, 0x61, 0x0a, 0x0d, 0x0a)).toBe('a\n');
+  });
+
+  it('refuses what is no UTF-8, instead of storing other characters', async () => {
+    await expect(from(0x61, 0xff)).rejects.toThrow('Standard input is no UTF-8 text');
+  });
+});
+
+describe('documentOf()', () => {
+  it('keeps names and texts that have another form in the store', () => {
+    const value = JSON.parse('{"__proto__":{"a":1},"constructor":2,"":3,"half":"\\ud800"}');
+    expect(JSON.stringify(documentOf(value, 'plain'))).toBe(JSON.stringify(value));
+  });
+
+  it('says what JSON lacks, also in shared parts', () => {
+    const since = new Date(0);
+    const value = { since, until: since, map: new Map([[since, new Set([1n, undefined])]]), big: 1e300 };
+    const text = '1970-01-01T00:00:00.000Z';
+    expect(documentOf(value, 'plain')).toEqual({ since: text, until: text, map: [[text, ['1', null]]], big: 1e300 });
+  });
+
+  it('refuses a value that holds itself', () => {
+    const value: { self?: unknown } = {};
+    value.self = [value];
+    expect(() => documentOf(value, 'plain')).toThrow('The value holds itself');
   });
 });
 
@@ -163,6 +234,11 @@ describe('functionIn()', () => {
 
   it('runs it in strict mode, so that a frozen value is not left unchanged in silence', () => {
     expect(() => functionIn('v => { v.x = 1; return v }')(Object.freeze({ x: 0 }))).toThrow('FUNCTION failed');
+  });
+
+  it('refuses to return nothing', async () => {
+    expect(() => functionIn('v => {}')(1)).toThrow('FUNCTION failed, nothing was written: it returned undefined');
+    await expect(functionIn('async v => {}')(1)).rejects.toThrow('it returned undefined');
   });
 
   it('says that a failure was the function', async () => {

@@ -159,7 +159,8 @@ describe('on dynalite', () => {
       await pause(300);
       expect((await new Lock(session, name).holder())?.waiting).toBe(1);
       waiting.signal('SIGINT');
-      expect(await waiting.ended).toMatchObject({ code: 130, stdout: '' });
+      // As a shell wants it, that it may end its loop.
+      expect(await waiting.ended).toMatchObject({ signal: 'SIGINT', stdout: '' });
       expect((await new Lock(session, name).holder())?.waiting).toBe(0);
       holding.signal('SIGTERM');
       await holding.ended;
@@ -248,6 +249,23 @@ describe('on dynalite', () => {
 });
 
 describe('a store that goes away', () => {
+  it('is not waited for at the end by whoever presses Ctrl-C', async () => {
+    const store = await startEmbedded();
+    const client = createClient(store.clientConfig);
+    await new AtomTable({ client, tableName: 'state' }).create();
+    client.destroy();
+    const script = `echo ready; until [ -e ${folder}/over ]; do sleep 0.05; done; exit 3`;
+    // Without Ctrl-C the end would be tried for an hour.
+    const words = ['lock', 'run', 'left', '--timeout', '1h', '--lease', '1h', '--', 'sh', '-c', script];
+    const run = command.start(words, envFor(store.endpoint, 'state'));
+    await run.says('ready');
+    await store.close();
+    writeFileSync(path.join(folder, 'over'), '');
+    await run.says('giving back what is held; the store does not answer yet');
+    run.signal('SIGINT');
+    expect(await run.ended).toMatchObject({ code: 3 });
+  });
+
   it('has the command stopped before others may take over', async () => {
     const store = await startEmbedded();
     const client = createClient(store.clientConfig);

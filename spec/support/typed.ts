@@ -54,6 +54,8 @@ export interface Run {
 
 /** The compiled command. */
 export interface Compiled {
+  /** The file that `node` runs. */
+  readonly main: string;
   start(args: readonly string[], env?: NodeJS.ProcessEnv): Run;
   /** Kills what is left, and removes the files. */
   close(): Promise<void>;
@@ -71,9 +73,11 @@ export async function compileCommand(): Promise<Compiled> {
   const maps = ['--declarationMap', 'false', '--isolatedDeclarations', 'false', '--noCheck'];
   await promisify(execFile)(process.execPath, [...args, ...maps], { cwd: repository }).catch(() => {});
   const runs: Run[] = [];
+  const main = path.join(outDir, 'cli/main.js');
   return {
+    main,
     start(words, env = {}) {
-      const started = startRun([path.join(outDir, 'cli/main.js'), ...words], env);
+      const started = startRun([main, ...words], env);
       runs.push(started);
       return started;
     },
