@@ -141,7 +141,7 @@ class ArrayLog implements Log {
   }
 
   append(batch: Batch): Promise<Appended> {
-    const appended = this.#inTurn(async () => {
+    const appended = this.#inTurn(async (): Promise<Appended> => {
       if (batch.claims !== true) this.#requireRight();
       if (!this.#faults('decides on an old state')) await this.catchUp();
       await this.#unwritten?.();
