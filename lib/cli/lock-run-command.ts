@@ -41,13 +41,24 @@ async function acquire(
   signal: AbortSignal,
   another: () => AtomTable,
 ): Promise<LockGrant | undefined> {
-  const free = await lock.tryAcquire({ signal });
+  const endAt = performance.now() + waitMs;
+  const insist = async <R>(step: () => Promise<R>): Promise<R> => {
+    for (;;) {
+      try {
+        return await step();
+      } catch (error) {
+        if (performance.now() >= endAt) throw error;
+        await pauseIfItMayPass(error, signal, output);
+      }
+    }
+  };
+  const free = await insist(() => lock.tryAcquire({ signal }));
   if (free !== undefined) return free;
-  const seen = await lock.holder();
+  const seen = await insist(() => lock.holder());
   if (waitMs > 0 && !flags.quiet) {
     output.note('waiting', factsOf(lock.name, seen), `${holderText(lock.name, seen)}; waiting`);
   }
-  const granted = await withinMs(lock, waitMs, signal, output);
+  const granted = await withinMs(lock, endAt - performance.now(), signal, output);
   if (granted !== undefined) return granted;
   const holder = await lock.holder();
   const silentMs = holder === undefined ? 0 : await sessionLooksSilent(another(), holder.session);

@@ -170,6 +170,14 @@ export const commandLine = [
     'what was lost before the command ended',
   ),
   mutant(
+    'whoever would wait for ever gives up at the first obstacle',
+    'lib/cli/lock-run-command.ts',
+    'if (performance.now() >= endAt) throw error;',
+    'throw error;',
+    lock,
+    'fails for a while',
+  ),
+  mutant(
     'the words behind -- are taken for operands',
     'lib/cli/run.ts',
     'if (another.length === 0 || operands.length !== wanted.length) {',

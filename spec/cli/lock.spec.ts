@@ -1,5 +1,7 @@
 /** Goal: `leyden lock run` and `elect` run their command when they hold what it needs, and give back what they held; all can see who does. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as askStore, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -31,6 +33,33 @@ afterAll(async () => {
   await store.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Answers for a store, with a failure while `fails` says so. */
+async function proxyBefore(
+  endpoint: string,
+  fails: () => boolean,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer((request, response) => {
+    if (fails()) {
+      const body = { __type: 'com.amazonaws.dynamodb.v20120810#InternalServerError', message: 'later' };
+      response.writeHead(500, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+      return;
+    }
+    const { method, headers, url } = request;
+    const asked = askStore(`${endpoint}${url}`, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(asked);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.close().closeAllConnections();
+    },
+  };
+}
 
 const sessions: Session[] = [];
 afterEach(async () => {
@@ -84,6 +113,17 @@ describe('lock run', () => {
       ...{ code: 0, stdout: '', stderr: '' },
     });
     expect((await lockRun('quiet', flags, 'true')).stderr).toContain('the command was not run');
+  });
+
+  it('waits for a store that fails for a while, as it waits for a holder', async () => {
+    let failsUntil: number | undefined;
+    await using proxy = await proxyBefore(store.endpoint, () => {
+      failsUntil ??= performance.now() + 4_000;
+      return performance.now() < failsUntil;
+    });
+    const at = ['--table', 'state', '--endpoint-url', proxy.url, '--timeout', '300ms'];
+    const { code, stderr } = await typed(['lock', 'run', 'patient', ...at, '--', 'true']);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('; trying again\n')]);
   });
 
   it('takes a name that begins with a dash behind --', async () => {
