@@ -530,8 +530,8 @@ export const journals = [
   mutant(
     'journal: one that is held is taken without asking',
     'lib/journal/right.ts',
-    'if (holder !== undefined && !takeOver) {',
-    'if (holder === null && !takeOver) {',
+    'if (holder !== undefined && !takeOver &&',
+    'if (holder === null && !takeOver &&',
     journalHold,
     'keeps others from holding it',
   ),
@@ -546,8 +546,8 @@ export const journals = [
   mutant(
     'journal: a take-over raises no epoch',
     'lib/journal/right.ts',
-    'holds: { epoch: epoch + 1,',
-    'holds: { epoch,',
+    'return { epoch: epoch + 1, holder: { writer, since } };',
+    'return { epoch, holder: { writer, since } };',
     journalHold,
     'with a higher epoch',
   ),

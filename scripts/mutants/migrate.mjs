@@ -4,9 +4,13 @@ import { mutant } from './mutant.mjs';
 const begin = 'lib/prevalence/log-begin.ts';
 const pointer = 'lib/snapshot/pointer-rules.ts';
 const steps = 'lib/prevalence/migration.ts';
+const side = 'lib/prevalence/migration-side.ts';
+const right = 'lib/journal/right.ts';
+const reading = 'lib/files/log-reading.ts';
 const runs = 'lib/prevalence/migrated-events.ts';
 const beginning = 'spec/prevalence/beginning.spec.ts';
 const migrating = 'spec/prevalence/migrate.spec.ts';
+const doubtful = 'spec/prevalence/migrate-doubt.spec.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const migrate = [
@@ -117,7 +121,7 @@ export const migrate = [
   mutant(
     'migrate: the fence is not taken',
     steps,
-    'await this.#fence.log.hold({ takeOver });',
+    'await this.#fence.log.hold({ takeOver, isMigration: true });',
     "await this.#fence.log.catchUp('strong');",
     migrating,
     'nothing that was acknowledged is missing',
@@ -147,12 +151,108 @@ export const migrate = [
     'closes all that it has opened',
   ),
   mutant(
-    'migrate: a place that has begun is not held yet',
+    'begin: the log is open before somebody holds it',
+    begin,
+    'closes: null, holds }',
+    'closes: null }',
+    beginning,
+    'beginning again ends it',
+  ),
+  mutant(
+    'begin: a state in files is anybody’s until the journal is begun',
+    'lib/files/log-parts.ts',
+    'place, seq, time, chain, ...holds };',
+    'place, seq, time, chain };',
+    'spec/files/cut-short.spec.ts',
+    'whose journal was not begun',
+  ),
+  mutant(
+    'right: a migration takes the right to write from anybody',
+    right,
+    'isMigration && isMigrating(holder)',
+    'isMigration',
+    migrating,
+    'nothing is taken from it',
+  ),
+  mutant(
+    'right: who holds alone at the beginning of time is taken for a migration',
+    right,
+    'Math.max(time, 1)',
+    'time',
+    'spec/contract/prevalence.spec.ts',
+    'a migration takes a log from another',
+  ),
+  mutant(
+    'migrate: the place is held although all is there',
     steps,
-    'if (refusal === undefined) await this.#hold();',
+    'if (await this.#target.isHeldByMigration()) await this.#hold();',
+    'await this.#hold();',
+    migrating,
+    'in nobody’s way',
+  ),
+  mutant(
+    'migrate: what an attempt held that had copied all stays held',
+    steps,
+    'if (await this.#target.isHeldByMigration()) await this.#hold();',
     '',
     migrating,
-    'nobody else’s',
+    'by a death after any request',
+  ),
+  mutant(
+    'migrate: what may not count is copied',
+    side,
+    'if (read.isInDoubt === true) this.#doubt = run.first;',
+    'if (read.isInDoubt === undefined && run.first < 0) this.#doubt = run.first;',
+    doubtful,
+    'copies nothing that does not count',
+  ),
+  mutant(
+    'migrate: what was left out since it may not count is not told',
+    steps,
+    'if (fence !== false || digest.seq < seqThere) this.#requireNoDoubt();',
+    '',
+    doubtful,
+    'whose writer died',
+  ),
+  mutant(
+    'migrate: what came meanwhile, and may not count, is an error',
+    steps,
+    'if (fence !== false || digest.seq < seqThere) this',
+    'if (digest.seq > -1) this',
+    doubtful,
+    'ends with what was there',
+  ),
+  mutant(
+    'files: the last commit is in no doubt to who reads',
+    reading,
+    'return certain === undefined || ',
+    'return certain !== undefined && ',
+    doubtful,
+    'copies nothing that does not count',
+  ),
+  mutant(
+    'files: what this process has acknowledged is in doubt',
+    reading,
+    'return certain === undefined || certain.number !== position.number || certain.offset < last.found.end;',
+    'return true;',
+    doubtful,
+    'same storage object',
+  ),
+  mutant(
+    'files: the last commit of a file that was closed is in doubt',
+    reading,
+    '|| isEnded ||',
+    '||',
+    doubtful,
+    'that were closed',
+  ),
+  mutant(
+    'migrate: an option that is misspelt is none',
+    'lib/prevalence/migrate-options.ts',
+    "if (name !== 'onProgress' && name !== 'onWarning') refuse",
+    "if (name === '') refuse",
+    migrating,
+    'wrong arguments',
   ),
   mutant(
     'migrate: a place is held that is newer than what is to come',
@@ -181,8 +281,8 @@ export const migrate = [
   mutant(
     'migrate: an attempt that died keeps the new place',
     steps,
-    'await this.#target.log.hold({ takeOver: true });',
-    'await this.#target.log.hold({ takeOver: false });',
+    'await this.#target.log.hold({ isMigration: true });',
+    'await this.#target.log.hold({});',
     migrating,
     'where it was aborted',
   ),

@@ -101,7 +101,8 @@ export const beginFacts: readonly Fact[] = [
     matches(await last.append(['9']), { seq: 9 });
   }),
 
-  fact('a migration takes a log from another migration, and from nobody else', async ({ openLog }) => {
+  fact('a migration takes a log from another migration, and from nobody else', async ({ openLog, clock }) => {
+    clock.set(0);
     const [first, next] = [openLog(), openLog()];
     await first.log.recover();
     await first.log.hold({});
