@@ -81,7 +81,7 @@ export interface SnapshotInfo {
   /** Stored bytes. */
   readonly bytes: number;
   readonly parts: number;
-  /** Canonical digest of what it holds. */
+  /** Canonical digest of what it holds: another one for another state. */
   readonly digest: string;
 }
 
@@ -168,7 +168,7 @@ export interface Log {
   pastStart(target: PastTarget, signal?: AbortSignal): Promise<PastStart>;
   /** Waits for what is under way. */
   close(): Promise<void>;
-  /** Gives up on what is under way; its outcome is told as unknown. */
+  /** Gives up on what is under way; its outcome is told as unknown, or by `reason` itself where nothing was sent. */
   stop(reason: unknown): void;
 }
 

@@ -19,7 +19,7 @@ export interface StorageFactory<Store extends TestedStore = TestedStore> {
   readonly eventBytesMax: number;
   /** Whether its storages put all that they store through the codec of `LogRequest`. @defaultValue false */
   readonly seals?: boolean;
-  /** A new and empty store, unlike all others; one for each fact. */
+  /** A new and empty store, unlike all others; one for each fact, or two for one about two systems. */
   newStore(): Store | Promise<Store>;
   /** All that is stored in a store. Absent: it isn't checked that sealing leaves nothing readable. */
   storedBytes?(store: Store): Promise<Uint8Array[]> | Uint8Array[];
