@@ -16,6 +16,7 @@ import {
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type Embedded, type EmbeddedError, startEmbedded } from '../../lib/embedded/index.js';
 import { isLeydenError } from '../../lib/errors.js';
+import { until } from '../support/processes.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -169,13 +170,12 @@ describe('startEmbedded()', () => {
         }
       }
     });
-    await new Promise((done) => setTimeout(done, 400));
+    await until(() => acknowledged.length > 50);
     const dead = new Promise((done) => other.process.once('exit', done));
     other.process.kill('SIGKILL');
     await dead;
     running = false;
     await Promise.all(writers);
-    expect(acknowledged.length).toBeGreaterThan(50);
     const after = clientOf(await started({ path }));
     for (const pk of acknowledged) expect((await after.send(get(pk))).Item).toBeDefined();
   });

@@ -1,6 +1,6 @@
 /**
  * Goal: every example in a doc comment of lib, in the README, and in pages of folders compiles, runs, and prints what it says.
- * Method: one compiler and one process for all of them.
+ * Method: one compiler and a few processes for all of them.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

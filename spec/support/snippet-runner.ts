@@ -1,10 +1,10 @@
 /**
  * The child process of `snippets.ts`: imports modules one after the other and writes down what each printed.
  *
- *   node --import tsx spec/support/snippet-runner.ts <folder> <timeout in ms> <file>...
+ *   node --import tsx spec/support/snippet-runner.ts <result> <timeout in ms> <file>...
  *
- * The result goes to `<folder>/result.json` after every module, so that a module that ends the process takes nothing
- * but itself along.
+ * The files are in the folder of the result, which is written after every module, so that one that ends the process takes
+ * nothing but itself along.
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
 import type { SnippetRun } from './snippets.js';
 
-const [folder = '', timeoutMs = '', ...files] = process.argv.slice(2);
+const [result = '', timeoutMs = '', ...files] = process.argv.slice(2);
 const results: Record<string, SnippetRun> = {};
 let current:
   | { readonly file: string; readonly printed: { line: number; text: string }[]; failure?: string }
@@ -40,7 +40,7 @@ for (const file of files) {
     timer = setTimeout(() => reject(new Error(`did not end within ${timeoutMs} ms`)), Number(timeoutMs));
   });
   try {
-    await Promise.race([import(pathToFileURL(path.join(folder, file)).href), timeout]);
+    await Promise.race([import(pathToFileURL(path.join(path.dirname(result), file)).href), timeout]);
     // One turn, for a rejection that nobody awaited.
     await new Promise((resolve) => setImmediate(resolve));
   } catch (error) {
@@ -50,6 +50,6 @@ for (const file of files) {
   }
   const { printed, failure } = current;
   results[file] = { printed, failure };
-  writeFileSync(path.join(folder, 'result.json'), JSON.stringify(results));
+  writeFileSync(result, JSON.stringify(results));
 }
 process.exit();

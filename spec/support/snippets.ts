@@ -3,7 +3,8 @@
  *
  * Each snippet becomes a module of its own in a temporary folder of this repository, padded with empty lines so that its
  * line numbers are those of the document. `leyden-jar` and its subpaths are rewritten to the sources. All modules are
- * type-checked together, then imported one after the other by one child process (`snippet-runner.ts`).
+ * type-checked together, and imported one after the other by child processes (`snippet-runner.ts`), which share them: what
+ * most of them do is wait.
  *
  * A comment `// => text` states what a `console.log` prints: at the end of its line, or on the lines right below, one
  * for each printed line. `console.log` without such a comment may print anything.
@@ -13,6 +14,11 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { repository, runNode } from './command.js';
+
+/** Processes that run snippets at a time. */
+const runnersMax = 3;
+/** How long one of them may take to start. */
+const startMsMax = 20_000;
 
 /** One fence. */
 export interface Snippet {
@@ -171,11 +177,26 @@ async function runModules(
   timeoutMs: number,
 ): Promise<(SnippetRun | undefined)[]> {
   const toRun = files.filter((_file, index) => snippets[index]?.isRun);
-  const result = path.join(folder, 'result.json');
+  const shares = Array.from({ length: Math.min(runnersMax, toRun.length) }, (_, at) =>
+    toRun.filter((_file, index) => index % runnersMax === at),
+  );
+  const ran = await Promise.all(shares.map((share, at) => runShare(folder, `result-${at}.json`, share, timeoutMs)));
+  const runs: Readonly<Record<string, SnippetRun>> = Object.assign({}, ...ran);
+  return files.map((file) => runs[file]);
+}
+
+/** Runs some of the modules in one process. */
+async function runShare(
+  folder: string,
+  resultName: string,
+  share: readonly string[],
+  timeoutMs: number,
+): Promise<Record<string, SnippetRun>> {
+  const result = path.join(folder, resultName);
   writeFileSync(result, '{}');
-  const runner = ['--import', 'tsx', 'spec/support/snippet-runner.ts', folder, String(timeoutMs), ...toRun];
-  const { code, output } = await runNode(runner, { timeoutMs: timeoutMs * (toRun.length + 1) });
+  const runner = ['--import', 'tsx', 'spec/support/snippet-runner.ts', result, String(timeoutMs), ...share];
+  const { code, output } = await runNode(runner, { timeoutMs: startMsMax + timeoutMs * share.length });
   const runs = JSON.parse(readFileSync(result, 'utf8')) as Record<string, SnippetRun>;
   const lost = { printed: [], failure: `the process ended with ${code} before the end of this snippet: ${output}` };
-  return files.map((file, index) => (snippets[index]?.isRun ? (runs[file] ?? lost) : undefined));
+  return Object.fromEntries(share.map((file) => [file, runs[file] ?? lost]));
 }

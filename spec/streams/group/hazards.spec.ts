@@ -197,7 +197,7 @@ describe('memory', () => {
         for (const { value } of batch.records) alive.push(new WeakRef(value));
         calls += 1;
         if (calls % 50 !== 0) return;
-        gc();
+        // What a reference was made to is kept until its turn of the loop ends.
         await new Promise((resolve) => setImmediate(resolve));
         gc();
         most = Math.max(most, alive.filter((ref) => ref.deref() !== undefined).length);
