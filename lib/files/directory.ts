@@ -11,22 +11,22 @@
  * or not it can be read: a sync may have failed, and what the system still shows of it be lost with the power. It is written
  * anew, into the new file, and not counted in the old one.
  */
-import path from 'node:path';
 import type { SealingCodec } from '../codec/index.js';
 import type { Clock } from '../engine/index.js';
-import { AppendUnknownError, JournalFormatError } from '../journal/index.js';
-import { DirectoryError, DirectoryHeldError, directoryError } from './errors.js';
+import { directoryError } from './errors.js';
 import type { JournalEnd } from './file-reading.js';
 import type { FileSystem } from './file-system.js';
-import { type Holding, takeDirectory } from './holder.js';
+import type { Holding } from './holder.js';
 import { type Entry, JournalFile, recordOf } from './journal-file.js';
-import { JournalFiles, Vanished } from './journal-files.js';
+import type { JournalFiles } from './journal-files.js';
 import type { JournalFacts, JournalPoint } from './journal-header.js';
 import { type JournalPosition, pointAfter } from './journal-position.js';
-import { readJournal } from './journal-reader.js';
+import { hasCounted } from './late-commit.js';
 import type { Machine } from './machine.js';
 import { markNewest } from './newest-mark.js';
-import { codeOf, isNoRoom, removeIfThere } from './system-code.js';
+import { codeOf, isNoRoom } from './system-code.js';
+import { Turns } from './turns.js';
+import { WriteRight } from './write-right.js';
 
 export interface DirectoryOptions {
   readonly fileSystem: FileSystem;
@@ -45,73 +45,28 @@ export interface DirectoryOptions {
 
 export class Directory {
   readonly files: JournalFiles;
+  /** Of who works alone: appends, folds, and what needs the state and the end together. */
+  readonly appends: Turns = new Turns();
+  /** Of who makes or removes snapshots alone, beside those who append. */
+  readonly atSnapshots: Turns = new Turns();
   /** Where the journal ends, once it was read to there. */
   end: JournalPosition | undefined;
   readonly #options: DirectoryOptions;
-  readonly #holding: Holding;
+  readonly #right: WriteRight;
   /** Of a journal that begins here. */
   readonly #newJournalId: string;
   #file: JournalFile | undefined;
-  /** Why nothing is written any more. */
-  #failed: Error | undefined;
-  #turns: Promise<unknown> = Promise.resolve();
-  #snapshotTurns: Promise<unknown> = Promise.resolve();
-  #atSnapshots = 0;
 
-  private constructor(options: DirectoryOptions, files: JournalFiles, holding: Holding) {
+  /** @param files as they are now that it is held */
+  constructor(options: DirectoryOptions, files: JournalFiles, holding: Holding) {
     this.#options = options;
     this.files = files;
-    this.#holding = holding;
+    this.#right = new WriteRight(options.directory, holding);
     this.#newJournalId = options.newId();
   }
 
-  /**
-   * Takes the directory. Nothing is written before it is known that what is in it is of this system.
-   *
-   * @throws {DirectoryError} `ERR_DIRECTORY`, {@link DirectoryHeldError} `ERR_DIRECTORY_HELD`; what a header throws
-   */
-  static async open(options: DirectoryOptions): Promise<Directory> {
-    const { fileSystem, directory, machine, takeOver, clock, newId } = options;
-    const look = () => lookAt(options);
-    const found = await look();
-    if (found.isForeign && found.isEmpty) {
-      throw new DirectoryError(directory, 'foreign', 'it holds other things, and nothing of a journal');
-    }
-    try {
-      await fileSystem.makeDirectory(directory);
-      const epochAbove = async () => {
-        const files = await look();
-        return files.last === undefined ? 0 : (await files.header(files.last)).epoch;
-      };
-      const request = {
-        fileSystem,
-        directory,
-        machine,
-        takeOver,
-        epochAbove,
-        now: () => clock.now(),
-        instance: newId(),
-      };
-      const holding = await takeDirectory(request);
-      try {
-        const opened = new Directory(options, await look(), holding);
-        // What was seen while it was held is of those before, and may go.
-        await opened.requireMine();
-        await opened.#sweep();
-        // What those before have named may not be on the disk yet. It must be, before what relies on it is.
-        if (!opened.files.isEmpty) await fileSystem.syncDirectory(directory);
-        return opened;
-      } catch (error) {
-        await holding.release().catch(options.onWarning);
-        throw error;
-      }
-    } catch (error) {
-      throw directoryError(directory, error);
-    }
-  }
-
   get epoch(): number {
-    return this.#holding.epoch;
+    return this.#right.epoch;
   }
 
   get journalId(): string {
@@ -119,32 +74,9 @@ export class Directory {
     return this.files.journalId ?? this.#newJournalId;
   }
 
-  /** Whether somebody makes or removes snapshots. */
-  get isAtSnapshots(): boolean {
-    return this.#atSnapshots > 0;
-  }
-
-  /** Works alone: appends, folds, and what needs the state and the end together. */
-  turn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turns.then(work);
-    this.#turns = done.catch(() => {});
-    return done;
-  }
-
-  /** Makes or removes snapshots alone, beside those who append. */
-  snapshotTurn<T>(work: () => Promise<T>): Promise<T> {
-    this.#atSnapshots += 1;
-    const done = this.#snapshotTurns.then(work).finally(() => {
-      this.#atSnapshots -= 1;
-    });
-    this.#snapshotTurns = done.catch(() => {});
-    return done;
-  }
-
   /** @throws {DirectoryHeldError} `ERR_DIRECTORY_HELD`, {@link DirectoryError} `ERR_DIRECTORY`: nothing here is known to be the newest. */
   async requireMine(): Promise<void> {
-    if (this.#failed !== undefined) throw this.#failed;
-    if (!this.#isMine()) throw await this.#deposed();
+    await this.#right.require();
   }
 
   /**
@@ -190,10 +122,10 @@ export class Directory {
     let isMine: boolean;
     try {
       await file.sync(record);
-      isMine = this.#holding.isMine();
+      isMine = this.#right.isMine();
       if (isMine) file.requireThere();
     } catch (error) {
-      throw this.#unknown(entry, error);
+      throw this.#right.unknown(entry.commit, error);
     }
     if (!isMine) await this.#settle(file, entry);
     const { number } = file.header;
@@ -210,10 +142,10 @@ export class Directory {
 
   /** Waits for those who are at it, says that the file ends there, and lets go of the directory. */
   async close(): Promise<void> {
-    await this.#turns;
-    await this.#snapshotTurns;
+    await this.appends.settled();
+    await this.atSnapshots.settled();
     try {
-      if (this.#failed === undefined && this.#holding.isMine()) await this.#file?.end();
+      if (!this.#right.hasFailed && this.#right.isMine()) await this.#file?.end();
     } catch (error) {
       this.#options.onWarning(directoryError(this.#options.directory, error));
     }
@@ -225,8 +157,7 @@ export class Directory {
     const file = this.#file;
     this.#file = undefined;
     await file?.close().catch(this.#options.onWarning);
-    this.#failed ??= new DirectoryError(this.#options.directory, 'failed', 'it is closed');
-    await this.#holding.release().catch(this.#options.onWarning);
+    await this.#right.release().catch(this.#options.onWarning);
   }
 
   async #fileToWrite(): Promise<JournalFile> {
@@ -260,12 +191,13 @@ export class Directory {
       this.#file = await JournalFile.make({ fileSystem, directory, facts, codec, carried, onDoubt });
       this.files.add(this.#file.header);
     } catch (error) {
-      const hasFailed = this.#failed !== undefined;
-      if (isInDoubt)
-        this.#fail(codeOf(error) === 'EEXIST' ? new Error('one who held it before was late, and made a file') : error);
+      const { hasFailed } = this.#right;
+      const late = new Error('one who held it before was late, and made a file');
+      if (isInDoubt) this.#right.fail(codeOf(error) === 'EEXIST' ? late : error);
       // One who was deposed finds what it made swept away, or its number taken.
-      if (!hasFailed && !this.#isMine()) throw await this.#deposed();
-      throw this.#failed ?? directoryError(directory, error);
+      if (!hasFailed && !this.#right.isMine()) throw await this.#right.deposed();
+      if (this.#right.hasFailed) await this.#right.require();
+      throw directoryError(directory, error);
     }
     const { length } = this.#file;
     await old?.close().catch(this.#options.onWarning);
@@ -279,7 +211,7 @@ export class Directory {
     const { fileSystem, directory, onWarning } = this.#options;
     const { marks } = this.files;
     try {
-      if (!this.#isMine()) return;
+      if (!this.#right.isMine()) return;
       await markNewest(fileSystem, directory, number, marks);
       this.files.marks = [number];
     } catch (error) {
@@ -305,99 +237,24 @@ export class Directory {
     try {
       this.end = await this.#begin(end, { number: end.number, length: end.offset }, undefined);
     } catch {
-      throw this.#unknown(entry, error);
+      throw this.#right.unknown(entry.commit, error);
     }
   }
 
-  /**
-   * The directory was taken over while a commit was being written. It counts if who took over has found it, which its first file says.
-   */
-  async #settle(file: JournalFile, entry: Entry): Promise<void> {
-    const error = await this.#deposed();
-    const { number } = file.header;
+  /** The directory was taken over while a commit was being written. It counts if who took over has found it. */
+  async #settle(file: JournalFile, { commit }: Entry): Promise<void> {
+    const error = await this.#right.deposed();
     try {
-      await this.files.list();
-      if (!this.files.has(number + 1)) throw this.#unknown(entry, error);
-      const next = await this.files.header(number + 1);
-      if ((next.before?.length ?? 0) >= file.length) return;
-      const position = { ...next.starts, number: next.number, offset: next.length };
-      for await (const { found } of readJournal(this.files, position)) {
-        const { place, writer, n } = (found[0] as (typeof found)[0]).read.commit;
-        const { commit } = entry;
-        if (place === commit.place && writer === commit.writer && n === commit.n) return;
-        break;
-      }
+      if (await hasCounted(this.files, { number: file.header.number, length: file.length }, commit)) return;
       // Else a loss of power may take the file that says so, and the commit would count after all.
       await this.#options.fileSystem.syncDirectory(this.#options.directory);
     } catch (cause) {
-      throw this.#unknown(entry, cause);
+      throw this.#right.unknown(commit, cause);
     }
     throw error;
-  }
-
-  /** @throws {DirectoryError} when the system does not say. */
-  #isMine(): boolean {
-    try {
-      return this.#holding.isMine();
-    } catch (error) {
-      throw directoryError(this.#options.directory, error);
-    }
-  }
-
-  async #deposed(): Promise<Error> {
-    const { directory } = this.#options;
-    const successor = await this.#holding.successor().catch(() => undefined);
-    const remedy = 'this instance is out of use; open it again when the other one is closed';
-    this.#failed = new DirectoryHeldError(directory, 'taken-over', successor, remedy);
-    return this.#failed;
-  }
-
-  /** Nothing is written or synced any more: what a failed sync has left nobody can know. */
-  #fail(error: unknown): void {
-    const { directory } = this.#options;
-    const own = directoryError(directory, error);
-    const detail = `it failed to keep what was written (${own.message})`;
-    this.#failed = own instanceof DirectoryHeldError ? own : new DirectoryError(directory, 'failed', detail, error);
-  }
-
-  #unknown({ commit }: Entry, cause: unknown): AppendUnknownError {
-    this.#fail(cause);
-    return new AppendUnknownError(this.#options.directory, commit.writer, commit.n, cause);
-  }
-
-  /** What those before left unfinished. */
-  async #sweep(): Promise<void> {
-    const { fileSystem, directory, onWarning } = this.#options;
-    for (const part of this.files.parts) {
-      await removeIfThere(fileSystem, path.join(directory, part)).catch((error: unknown) => {
-        onWarning(directoryError(directory, error));
-      });
-    }
-  }
-}
-
-/** The files that there are, and the header of the last one: whether they are of this system is known before anything is written. */
-async function lookAt(options: DirectoryOptions): Promise<JournalFiles> {
-  for (;;) {
-    const files = new JournalFiles(options);
-    await files.list();
-    try {
-      if (files.last !== undefined) await files.header(files.last);
-      return files;
-    } catch (error) {
-      // Pruned meanwhile by who holds the directory.
-      if (!(error instanceof Vanished)) throw error;
-    }
   }
 }
 
 function decodedOf({ commit, chain, holds }: Entry) {
   return { read: { commit, text: commit.text, chain }, holds };
-}
-
-/** @throws {JournalFormatError} when a log is opened for another application than those that have the directory open. */
-export function requireSameLabel(directory: string, label: string, wanted: string): void {
-  if (label === wanted) return;
-  const remedy = 'another application keeps its journal here; choose another directory, or the right format';
-  throw new JournalFormatError(directory, 'label (format)', JSON.stringify(label), JSON.stringify(wanted), remedy);
 }

@@ -38,6 +38,7 @@ import { type LogParts, positionAtStart } from './log-parts.js';
 import { readCommits } from './log-reading.js';
 import { keptSnapshots, pastStart } from './log-recovery.js';
 import { makeSnapshot, pruneFiles, writeFile } from './log-snapshots.js';
+import { Turns } from './turns.js';
 
 export interface FileLogOptions {
   /** Opens what is needed; called once, by `recover`. */
@@ -59,8 +60,8 @@ export class FileLog implements Log {
   /** Number of the last commit from here. */
   #n = 0;
   #closing: Promise<void> | undefined;
-  /** The last work where there is no turn. */
-  #own: Promise<unknown> = Promise.resolve();
+  /** One fold at a time, where there is no directory to take turns in. */
+  readonly #folds: Turns = new Turns();
   readonly #stop = new AbortController();
 
   constructor(options: FileLogOptions) {
@@ -109,7 +110,7 @@ export class FileLog implements Log {
   append(batch: Batch): Promise<Appended> {
     const { parts, directory } = this.#writable();
     return this.#unlessStopped(
-      directory.turn(async () => {
+      directory.appends.take(async () => {
         await this.#fold.toEnd(parts);
         return this.#append(parts, directory, batch);
       }),
@@ -119,7 +120,7 @@ export class FileLog implements Log {
   async begin({ captured, seq, time }: LogBase, signal?: AbortSignal): Promise<void> {
     if (this.#parts === undefined) await this.recover(signal);
     const { parts, directory } = this.#writable();
-    await directory.turn(async () => {
+    await directory.appends.take(async () => {
       const { position } = this.#fold;
       const isSame = position.place === 1 && position.seq === seq && position.time === time;
       // Cut short after the state was stored.
@@ -154,10 +155,10 @@ export class FileLog implements Log {
 
   async snapshot(request: SnapshotRequest): Promise<SnapshotInfo | undefined> {
     const { parts, directory } = this.#writable();
-    const isOthers = () => directory.isAtSnapshots || parts.files.snapshots.at(-1) !== placeOf(parts.newest);
+    const isOthers = () => directory.atSnapshots.areTaken || parts.files.snapshots.at(-1) !== placeOf(parts.newest);
     if (request.due && isOthers()) return undefined;
     const capture = () =>
-      directory.turn(async () => {
+      directory.appends.take(async () => {
         await this.#fold.toEnd(parts, request.signal);
         await directory.requireMine();
         const position = await directory.turnOver().catch((error: unknown) => {
@@ -169,12 +170,12 @@ export class FileLog implements Log {
     const appendNothing = async () => {
       await this.append({ claims: true, decide: () => ({ text: '', count: 0 }) });
     };
-    return directory.snapshotTurn(() => makeSnapshot(parts, directory, { capture, appendNothing }, request));
+    return directory.atSnapshots.take(() => makeSnapshot(parts, directory, { capture, appendNothing }, request));
   }
 
   prune(_signal?: AbortSignal): Promise<PruneReport> {
     const { parts, directory } = this.#writable();
-    return directory.snapshotTurn(() => pruneFiles(parts, directory));
+    return directory.atSnapshots.take(() => pruneFiles(parts, directory));
   }
 
   async *read(from: number, signal?: AbortSignal): AsyncGenerator<LoggedCommit> {
@@ -209,14 +210,7 @@ export class FileLog implements Log {
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const directory = this.#parts?.directory;
-    return this.#unlessStopped(directory === undefined ? this.#alone(work) : directory.turn(work));
-  }
-
-  /** One fold at a time, where there is no turn. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#own.then(work);
-    this.#own = done.catch(() => {});
-    return done;
+    return this.#unlessStopped(directory === undefined ? this.#folds.take(work) : directory.appends.take(work));
   }
 
   /** Ends the waiting; what was begun goes on, and nobody is told of it. */

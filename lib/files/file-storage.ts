@@ -5,7 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Log, LogRequest, Storage } from '../prevalence/index.js';
-import { Directory, requireSameLabel } from './directory.js';
+import type { Directory } from './directory.js';
+import { openDirectory, requireSameLabel } from './directory-opening.js';
 import { FileLog } from './file-log.js';
 import { JournalFiles } from './journal-files.js';
 import type { LogParts } from './log-parts.js';
@@ -96,7 +97,7 @@ class Hub {
     this.#users += 1;
     try {
       this.#opened ??= this.#left.then(() =>
-        Directory.open({
+        openDirectory({
           ...{ fileSystem, machine, directory, clock, takeOver },
           ...{ label, codec, journalBytesMax, newId, onWarning },
         }),

@@ -2,10 +2,12 @@
 import { mutant } from './mutant.mjs';
 
 const directory = 'lib/files/directory.ts';
+const opening = 'lib/files/directory-opening.ts';
 const file = 'lib/files/journal-file.ts';
 const holder = 'lib/files/holder.ts';
 const machine = 'lib/files/machine.ts';
 const snapshot = 'lib/files/snapshot-file.ts';
+const index = 'lib/files/snapshot-index.ts';
 
 const crashes = 'spec/files/crash-states.spec.ts';
 const failing = 'spec/files/failing-calls.spec.ts';
@@ -14,6 +16,7 @@ const holders = 'spec/files/holder.spec.ts';
 const machines = 'spec/files/machine.spec.ts';
 const snapshots = 'spec/files/snapshot-file.spec.ts';
 const traced = 'spec/files/sync-before-acknowledging.spec.ts';
+const indexes = 'spec/files/snapshot-index.spec.ts';
 const unsyncedName = 'does not lose a file whose name was not synced';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
@@ -67,7 +70,7 @@ export const filesFaults = [
   ),
   mutant(
     'files, faults: names that those before gave are not synced',
-    directory,
+    opening,
     'if (!opened.files.isEmpty) await fileSystem.syncDirectory(directory);',
     '',
     crashes,
@@ -107,7 +110,7 @@ export const filesFaults = [
   ),
   mutant(
     'files, faults: a block that cannot be read is no damage',
-    snapshot,
+    index,
     "throw new SnapshotDamagedError('damaged', 'it cannot be read', {}, error);",
     'throw error;',
     snapshots,
@@ -115,11 +118,67 @@ export const filesFaults = [
   ),
   mutant(
     'files, faults: the index of a snapshot is believed',
-    snapshot,
+    index,
     "if (!trailerOf(text).equals(trailer)) fail('damaged', 'its index is not what was written');",
     '',
     snapshots,
     'refuses a flipped bit',
+  ),
+  mutant(
+    'files, faults: parts that a snapshot can not have are believed',
+    index,
+    'length <= Math.min(snapshotPartBytesMax, end - offset)',
+    'length >= 0',
+    indexes,
+    'has a part beyond its end',
+  ),
+  mutant(
+    'files, faults: a snapshot says what it is in any words',
+    index,
+    "if (!isFacts(facts) || facts.id !== id || nameOf('snapshot', facts.place) !== id) {",
+    'if (false) {',
+    indexes,
+    'has another id',
+  ),
+  mutant(
+    'files, faults: a snapshot is of the place that it says',
+    index,
+    " || nameOf('snapshot', facts.place) !== id",
+    '',
+    indexes,
+    'is of another place',
+  ),
+  mutant(
+    'files, faults: an index takes as much memory as it says',
+    index,
+    'length > lengthMax',
+    'length > 2 ** 33',
+    indexes,
+    'is refused by name, or is as it was',
+  ),
+  mutant(
+    'files, faults: the last event of a snapshot is not the journal’s',
+    'lib/files/log-parts.ts',
+    'found.seq === seq && found.time === time',
+    'found.time === time',
+    indexes,
+    'whose last event',
+  ),
+  mutant(
+    'files, faults: a path at which nothing can be made is tried for ever',
+    'lib/files/node-file-system.ts',
+    "if (isMade === 'no parent')\n      throw",
+    "if (isMade === 'there')\n      throw",
+    'spec/files/bad-luck.spec.ts',
+    'at which nothing can be made',
+  ),
+  mutant(
+    'files, faults: a port that is none is taken',
+    'lib/files/storage-options.ts',
+    'if (missing !== undefined) throw wrong(`${name} must have a function ${missing}()`);',
+    'void missing;',
+    'spec/files/bad-luck.spec.ts',
+    'refuses wrong arguments',
   ),
   mutant(
     'files, faults: a write that took a part is taken for done',
@@ -203,9 +262,9 @@ export const filesFaults = [
   ),
   mutant(
     'files, faults: one who is no holder any more sweeps',
-    directory,
-    'await opened.requireMine();\n        await opened.#sweep();',
-    'await opened.#sweep();',
+    opening,
+    'await opened.requireMine();\n      await sweep(opened.files, options);',
+    'await sweep(opened.files, options);',
     fencing,
     'the whole storage',
   ),
@@ -220,7 +279,7 @@ export const filesFaults = [
   mutant(
     'files, faults: one who was taken over while it made a file is told something else',
     directory,
-    'if (!hasFailed && !this.#isMine()) throw await this.#deposed();',
+    'if (!hasFailed && !this.#right.isMine()) throw await this.#right.deposed();',
     '',
     fencing,
     'the whole storage',

@@ -2,6 +2,9 @@
 import { mutant } from './mutant.mjs';
 
 const reader = 'lib/files/journal-reader.ts';
+const opening = 'lib/files/directory-opening.ts';
+const late = 'lib/files/late-commit.ts';
+const right = 'lib/files/write-right.ts';
 const reading = 'lib/files/file-reading.ts';
 const end = 'lib/files/torn-end.ts';
 const listing = 'lib/files/listing.ts';
@@ -163,7 +166,7 @@ export const files = [
   mutant(
     'files: who was deposed marks nothing',
     directory,
-    'if (!this.#isMine()) return;\n      await markNewest(',
+    'if (!this.#right.isMine()) return;\n      await markNewest(',
     'await markNewest(',
     lost,
     'one who was deposed',
@@ -178,7 +181,7 @@ export const files = [
   ),
   mutant(
     'files: a directory of other things is refused',
-    directory,
+    opening,
     'if (found.isForeign && found.isEmpty) {',
     'if (false) {',
     luck,
@@ -210,17 +213,17 @@ export const files = [
   ),
   mutant(
     'files: a deposed writer looks for its commit in the next file',
-    directory,
-    'if (place === commit.place && writer === commit.writer && n === commit.n) return;',
-    'if (place === 0) return;',
+    late,
+    'return commit.place === place && commit.writer === writer && commit.n === n;',
+    'return commit.place === 0;',
     taking,
     'after the write: the commit is in',
   ),
   mutant(
     'files: what another wrote at its place is not its commit',
-    directory,
-    'if (place === commit.place && writer === commit.writer && n === commit.n) return;',
-    'if (place >= commit.place - 1) return;',
+    late,
+    'return commit.place === place && commit.writer === writer && commit.n === n;',
+    'return commit.place >= place - 1;',
     taking,
     'before the write',
   ),
@@ -242,9 +245,9 @@ export const files = [
   ),
   mutant(
     'files: after a failed sync nothing more is written',
-    directory,
-    "this.#failed = own instanceof DirectoryHeldError ? own : new DirectoryError(directory, 'failed', detail, error);",
-    'void own; void detail;',
+    right,
+    "own instanceof DirectoryHeldError ? own : new DirectoryError(this.#directory, 'failed', detail, error);",
+    'undefined;',
     luck,
     'a sync that fails',
   ),
@@ -355,7 +358,7 @@ export const files = [
   mutant(
     'files: an append whose holder can’t be seen is in doubt',
     directory,
-    'isMine = this.#holding.isMine();',
+    'isMine = this.#right.isMine();',
     'isMine = true;',
     'spec/files/take-over.spec.ts',
     'after the write, by one who has not come so far',

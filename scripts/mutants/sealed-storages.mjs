@@ -153,7 +153,7 @@ export const sealedStorages = [
   ),
   mutant(
     'sealed: facts of snapshots in files are stored as they are',
-    'lib/files/snapshot-file.ts',
+    'lib/files/snapshot-index.ts',
     'if (codec === undefined) return { facts };',
     'if (codec !== null) return { facts };',
     sealedFiles,
