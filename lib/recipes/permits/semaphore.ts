@@ -99,7 +99,7 @@ export class Semaphore {
    * Waits until `n` permits are granted; for ever, unless `waitMs` or `signal` says otherwise. A call that gives up leaves nothing behind.
    *
    * @cost Free and warm: 1 request, 1 write unit per KB of the item, whoever else takes and gives; calls that come at the same time share it.
-   * The first time 2 requests more, cold 1 read more, the first use of a session 2 more. Waiting: as `Lock.acquire`.
+   * Cold, as it is the first time, 1 read more; the first use of a session 2 more. Waiting: as `Lock.acquire`.
    * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem, dynamodb:BatchGetItem
    * @throws {PermitTimeoutError} `ERR_PERMIT_TIMEOUT` after `waitMs`; {@link SemaphoreFullError} `ERR_SEMAPHORE_FULL`;
    * `RecipeDiffersError` `ERR_RECIPE_DIFFERS` when the capacity is another one; `signal.reason`; `LeaseLostError` `ERR_LEASE_LOST` when
