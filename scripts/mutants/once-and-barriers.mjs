@@ -284,4 +284,12 @@ export const onceAndBarriers = [
     barrierSpec,
     'too short for that',
   ),
+  mutant(
+    'once: forgetting what is not there writes that',
+    once,
+    'if (!isResultIn(await item.read(options))) return false;',
+    '',
+    'spec/recipes/costs.spec.ts',
+    'Once.forget, of nothing',
+  ),
 ];
