@@ -23,7 +23,14 @@ const chosen = mutants.filter(({ name }) => words.every((word) => name.includes(
 /** A copy of what specs need. */
 function copyTree(/** @type {string} */ name) {
   const tree = path.join(staged, name);
-  for (const part of ['lib', 'spec', 'package.json', 'jest.config.js']) {
+  for (const part of [
+    'lib',
+    'spec',
+    'package.json',
+    'jest.config.js',
+    'tsconfig.json',
+    'scripts/tsconfig.build.json',
+  ]) {
     cpSync(path.join(root, part), path.join(tree, part), { recursive: true });
   }
   symlinkSync(path.join(root, 'node_modules'), path.join(tree, 'node_modules'));

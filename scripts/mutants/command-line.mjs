@@ -134,7 +134,7 @@ export const commandLine = [
     'lib/cli/first-contact.ts',
     'if (status === undefined) greeted ??= greet(request);',
     '',
-    connection,
+    'spec/cli/first-contact.spec.ts',
     'that closes every connection',
   ),
   mutant(
