@@ -11,6 +11,8 @@ export interface RotationChaosOptions {
 }
 
 export async function rotations({ firstSeed: seed, items, fail }: RotationChaosOptions): Promise<void> {
+  // Waits of processes that may die keep none alive.
+  const alive = setInterval(() => {}, 1_000);
   for (const [name, placeOf] of Object.entries(places)) {
     const { findings, ...report } = await rotationRun(await placeOf(), { seed, items });
     console.log(`${name}: ${JSON.stringify(report)}`);
@@ -20,4 +22,5 @@ export async function rotations({ firstSeed: seed, items, fail }: RotationChaosO
       );
     }
   }
+  clearInterval(alive);
 }
