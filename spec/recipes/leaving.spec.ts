@@ -185,5 +185,5 @@ describe('a call that is left', () => {
     }
     expect(inTheWay).toEqual([]);
     expect(left).toBeGreaterThan(12);
-  });
+  }, 120_000);
 });
