@@ -163,8 +163,8 @@ export class Cell implements Footer {
     try {
       return await Promise.race([look, left]);
     } catch (error) {
-      // The read was tried for as long as the atom tries, and this was in its way last.
-      if (error !== this.register.readObstacle || error === undefined) throw error;
+      // The read was tried for as long as the atom tries, and this was in its way last. (Others of this atom may be under way.)
+      if (!this.register.metReading(error)) throw error;
       const triedMs = Math.min(timeoutMs, this.retry.timeoutMs);
       throw new DeadlineError(action, { key: this.keyText, attempts: 1, conflicts: 0 }, triedMs, error);
     } finally {

@@ -104,6 +104,11 @@ export class Register {
     return this.#sender.readObstacle;
   }
 
+  /** Whether this is what was in the way of a read, be it of one that is over. */
+  metReading(error: unknown): boolean {
+    return this.#sender.metReading(error);
+  }
+
   /** Reads the item, asking again while that makes sense. The bytes as they are: the caller decides about foreign items. */
   readItem(consistent: boolean, deadlineAt: number, tally?: Tally): Promise<Item | undefined> {
     const { engine, tableName } = this.#ground;

@@ -40,6 +40,8 @@ export class Sender {
   obstacle: unknown;
   /** The same of reads alone. */
   readObstacle: unknown;
+  /** What stood in the way of any read. */
+  readonly #met = new WeakSet<object>();
   readonly #ground: SenderGround;
   readonly #retry: Retry;
 
@@ -62,17 +64,33 @@ export class Sender {
     try {
       return await this.persist(key, { deadlineAt, ...(signal && { signal }) }, async () => {
         try {
-          const answer = await this.timed(send);
+          const answer = await this.tryRead(send);
           this.readObstacle = undefined;
           return answer;
         } catch (error) {
-          if (!isPassing(error)) throw error;
-          this.readObstacle = error;
-          throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
+          if (error instanceof Again) {
+            this.readObstacle = error.cause;
+            if (typeof error.cause === 'object' && error.cause !== null) this.#met.add(error.cause);
+          }
+          throw error;
         }
       });
     } catch (error) {
       throw error instanceof Again ? error.cause : error;
+    }
+  }
+
+  metReading(error: unknown): boolean {
+    return typeof error === 'object' && error !== null && this.#met.has(error);
+  }
+
+  /** One attempt of a read; {@link Again} after what passes. */
+  async tryRead<T extends object | undefined>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      return await this.timed(send);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
     }
   }
 

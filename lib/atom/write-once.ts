@@ -127,6 +127,7 @@ export class WriteOnceItems {
    *
    * @consistency Strong.
    * @cost 1 request, 1 read unit per 4 KB.
+   * @throws {DeadlineError} `ERR_DEADLINE`
    */
   async get(key: string, options: WriteOnceOptions = {}): Promise<Uint8Array | undefined> {
     const { engine, tableName } = this.#ground;
@@ -141,6 +142,7 @@ export class WriteOnceItems {
    *
    * @consistency Strong for each of them unless asked otherwise; they are not read at one instant.
    * @cost 1 request per 100 keys or 16 MB; 1 read unit per 4 KB of each item, half of it when `eventual`.
+   * @throws {DeadlineError} `ERR_DEADLINE`
    */
   async getMany(keys: readonly string[], options: ReadOnceOptions = {}): Promise<Map<string, Uint8Array>> {
     const found = new Map<string, Uint8Array>();
@@ -169,18 +171,12 @@ export class WriteOnceItems {
   }
 
   /** A read, given up when the caller's signal aborts, after the attempt under way. */
-  async #read<T extends object | undefined>(
+  #read<T extends object | undefined>(
     key: string,
-    { signal }: WriteOnceOptions,
+    options: WriteOnceOptions,
     send: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    signal?.throwIfAborted();
-    try {
-      return await this.#sender.read(key, this.#deadline(), send, signal);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
+    return this.#persist('read', key, options, () => this.#sender.tryRead(send));
   }
 
   /** A write that is the same however often it is done. */

@@ -739,4 +739,12 @@ export const journals = [
     journalTogether,
     'aborts in mid-flight',
   ),
+  mutant(
+    'items written once: a read that was tried in vain is an error without a name',
+    'lib/atom/write-once.ts',
+    "return this.#persist('read', key, options, () => this.#sender.tryRead(send));",
+    'return this.#sender.read(key, this.#deadline(), send, options.signal);',
+    writeOnce,
+    'give up at their deadline, with nothing read',
+  ),
 ];

@@ -49,4 +49,12 @@ export const readsAndCache = [
     reads,
     'from: read',
   ),
+  mutant(
+    'a read that was tried in vain beside another one is an error without a name',
+    'lib/atom/cell.ts',
+    'if (!this.register.metReading(error)) throw error;',
+    'if (error !== this.register.readObstacle) throw error;',
+    reads,
+    'ends so also when another one has begun',
+  ),
 ];

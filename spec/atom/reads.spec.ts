@@ -39,6 +39,23 @@ describe('a strong deref', () => {
     }
   });
 
+  it('ends so also when another one has begun meanwhile', async () => {
+    bench = await openBench();
+    const get = async () => {
+      await bench.clock.sleep(20);
+      throw Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' });
+    };
+    const retry = { timeoutMs: 2_000 };
+    atom = bench.table({ engine: overridden(bench.memory, { get }), retry }).atom<number>('n', { initial: 0 });
+    const late = async (index: number) => {
+      await bench.clock.sleep(index * 50);
+      return atom.deref({ timeoutMs: 60_000 }).catch((error: unknown) => error);
+    };
+    for (const failure of await bench.run(Promise.all(Array.from({ length: 100 }, (_, index) => late(index))))) {
+      expect(failure).toMatchObject({ code: 'ERR_DEADLINE', cause: { code: 'ECONNREFUSED' } });
+    }
+  });
+
   it('1,000 at once cost at most 3 requests', async () => {
     await bench.run(rival.reset(7));
     const all = () => Promise.all(Array.from({ length: 1_000 }, () => atom.deref()));

@@ -71,6 +71,18 @@ describe('putIfAbsent', () => {
   });
 });
 
+describe('get, getMany', () => {
+  it('give up at their deadline, with nothing read; a refusal is passed on', async () => {
+    bench.faulty.setRules([{ fault: { kind: 'unreachable' } }]);
+    for (const reading of [() => items.get('k'), () => items.getMany(['k', 'l'])]) {
+      const failure = await errorOf(reading());
+      expect(failure).toMatchObject({ code: 'ERR_DEADLINE', retryable: true, cause: { code: 'ECONNREFUSED' } });
+    }
+    const nowhere = bench.table({ tableName: 'nowhere', engine: bench.memory }).writeOnce();
+    expect(await errorOf(nowhere.get('k'))).toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+});
+
 describe('put', () => {
   it.each(['reset-before', 'reset-after', 'throttle', '5xx-after'] as const)(
     'comes back when it is there for certain, after %s',

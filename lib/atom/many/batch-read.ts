@@ -8,9 +8,9 @@
  * A batch that is not through within its time ends the reading: what has not been looked up by then is returned, never dropped.
  */
 import { type Item, itemBytes } from '../../codec/index.js';
-import { batchGetKeysMax, itemBytesMax, onAbort, refusalKind } from '../../engine/index.js';
+import { batchGetKeysMax, itemBytesMax, onAbort } from '../../engine/index.js';
 import type { Tally } from '../diagnostics/trace.js';
-import { Again, isPassing, Sender } from '../sender.js';
+import { Again, Sender } from '../sender.js';
 import { type AtomKey, type Cells, keyTextOf } from './cells.js';
 
 /** An answer with more bytes than this had no room for another item: the service cuts at 16 MB. */
@@ -133,15 +133,10 @@ class BatchReader<W extends Wanted> {
     const { consistent, begin, tally } = this.#reading;
     if (begin !== undefined) for (const one of batch) begin(one);
     const request = { table: tableName(), keys: batch.map(({ key }) => key.item), consistent };
-    try {
-      return await sender.timed((signal) => {
-        const answer = engine.batchGet(request, { signal });
-        return tally === undefined ? answer : tally.readingMany(answer, batch.length, consistent);
-      });
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      throw new Again(refusalKind(error) === 'throttled' ? 'throttled' : 'brief', error);
-    }
+    return sender.tryRead((signal) => {
+      const answer = engine.batchGet(request, { signal });
+      return tally === undefined ? answer : tally.readingMany(answer, batch.length, consistent);
+    });
   }
 
   /** Hands over what came; returns what is left over. */
