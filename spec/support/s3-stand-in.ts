@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type S3Operation, s3OperationOf } from '../../lib/testing/s3-operation.js';
 import { type Conduct, likeS3 } from './s3/conduct.js';
-import { Buckets, handle, judgedAhead, type S3Answer } from './s3/handle.js';
+import { Buckets, handle, judgedAhead, type S3Answer, type S3Request } from './s3/handle.js';
 import { Refusal } from './s3/refusal.js';
 import type { StoredObject, StoredObjects } from './s3/stored-objects.js';
 import { document } from './s3/xml.js';
@@ -80,9 +80,9 @@ export async function startS3StandIn(options: S3StandInOptions = {}): Promise<S3
     const answered = await answerOf(async () => {
       const refused = conduct.refuse?.({ operation: operation ?? 'unknown', key });
       if (refused !== undefined) throw new Refusal(refused);
-      let asked = { operation, bucket, key, query, headers, raw, since };
+      let asked: S3Request = { operation, bucket, key, query, headers, raw, since };
       if (conduct.looksThenWrites && operation === 'PutObject') {
-        asked = { ...asked, ...judgedAhead(asked, buckets) };
+        asked = judgedAhead(asked, buckets);
         await sleep(20);
       }
       return handle(asked, buckets, conduct);

@@ -25,6 +25,24 @@ describe(`prevalence in a bucket on a virtual clock, LEYDEN_SEED=${seed}`, () =>
     simulationMsMax,
   );
 
+  it(
+    'is right when nobody reaches the bucket for two minutes, and whatever fails says so',
+    async () => {
+      // In the middle of calls; and while the first instances open.
+      for (const from of [0, 250]) {
+        const report = await simulateBucket({
+          seed,
+          profile: 'all-mixed',
+          calls: 120,
+          outage: { from, to: from + 120_000 },
+        });
+        expect({ seed, from, wrong: workComplaints(report) }).toEqual({ seed, from, wrong: [] });
+        expect(report.virtualMs).toBeGreaterThan(120_000);
+      }
+    },
+    simulationMsMax,
+  );
+
   givesTheSameRun(seed, (one) => simulateBucket({ seed: one, profile: 'all-mixed', calls: 60 }));
 });
 

@@ -10,6 +10,8 @@ import { ledgerName } from './ledger-place.js';
 import { type SimulatedPlace, type SimulationOptions, type SimulationReport, simulateAt } from './simulation.js';
 
 export interface BucketSimulationOptions extends SimulationOptions {
+  /** From when to when nobody reaches the bucket, in virtual milliseconds. @defaultValue never */
+  readonly outage?: { readonly from: number; readonly to: number } | undefined;
   /** Between the library and its faults: for showing that the judge finds out what is planted there. */
   readonly spoilClient?: ((client: PlainClient, random: Random) => PlainClient) | undefined;
 }
@@ -28,13 +30,14 @@ class LedgerBucket implements SimulatedPlace<PlainClient> {
   readonly #clock: StoreFacts['clock'];
   readonly #spoil: BucketSimulationOptions['spoilClient'];
 
-  constructor({ clock, random, onChange }: StoreFacts, { spoilClient }: BucketSimulationOptions) {
+  constructor({ clock, random, onChange }: StoreFacts, { spoilClient, outage }: BucketSimulationOptions) {
     this.#clock = clock;
     this.#spoil = spoilClient;
     const latencies = seededRandom(random.int(2 ** 31));
     this.line = new StandInClient({
       clock,
       latency: () => 0.5 + 4 * latencies.next(),
+      isOut: () => outage !== undefined && clock.monotonicMs() >= outage.from && clock.monotonicMs() < outage.to,
       // S3 says 409 or 412 of writes that overlap, and other services say 412 where nothing is.
       conduct: { tellsRaces: random.int(2) === 0, missingIsUnmet: random.int(2) === 0 },
       // Names of probes are the one thing that does not come from the seed.

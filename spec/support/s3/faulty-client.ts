@@ -9,7 +9,14 @@
 import { type EngineFault, FaultPlan } from '../../../lib/engine/fault-plan.js';
 import { type Clock, type EngineFaultRule, seededRandom } from '../../../lib/engine/index.js';
 import { Refusal, type RefusalCode } from './refusal.js';
-import { errorOf, operationOf, type PlainAnswer, type PlainClient, type SentCommand } from './stand-in-client.js';
+import {
+  errorOf,
+  operationOf,
+  type PlainAnswer,
+  type PlainClient,
+  type SentCommand,
+  unreachable,
+} from './stand-in-client.js';
 
 const kinds = { GetObject: 'get', PutObject: 'put', DeleteObject: 'delete' } as const;
 
@@ -58,7 +65,7 @@ export class FaultyClient implements PlainClient {
       case 'reset-before':
         return lost();
       case 'unreachable':
-        return { error: Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }) };
+        return { error: unreachable() };
       case '5xx-before':
         return refused('InternalError');
       case 'throttle':

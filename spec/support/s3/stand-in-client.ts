@@ -37,6 +37,8 @@ export interface StandInClientOptions {
   readonly latency: () => number;
   /** Told of each write that was done. */
   readonly onWrite: (key: string) => void;
+  /** Whether it is out of reach now. @defaultValue never */
+  readonly isOut?: (() => boolean) | undefined;
 }
 
 const operations = ['GetObject', 'PutObject', 'DeleteObject'] as const;
@@ -67,11 +69,12 @@ export class StandInClient implements PlainClient {
   }
 
   async send(command: SentCommand): Promise<PlainAnswer> {
-    const { clock, latency } = this.#options;
+    const { clock, latency, isOut } = this.#options;
     const legMs = latency() / 2;
     const { Bucket: bucket = '', Key: key = '' } = command.input;
     const since = this.#buckets.get(bucket).writesOf(key);
     await clock.sleep(legMs);
+    if (isOut?.() === true) throw unreachable();
     try {
       return plain(this.#handle(command, bucket, key, since));
     } catch (error) {
@@ -102,6 +105,11 @@ function plain({ status, headers, body }: S3Answer): PlainAnswer {
     ...(etag !== undefined && { ETag: String(etag) }),
     ...(body !== undefined && { Body: { transformToByteArray: async () => Buffer.from(body) } }),
   };
+}
+
+/** There is no connection. */
+export function unreachable(): Error {
+  return Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 }
 
 /** As the SDK throws it. */
