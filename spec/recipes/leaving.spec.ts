@@ -167,23 +167,27 @@ async function leave(
 }
 
 describe('a call that is left', () => {
-  it.each(Object.keys(subjects))('is in nobody’s way, at whatever request it is left: %s', async (name) => {
-    const inTheWay: string[] = [];
-    let left = 0;
-    for (const isHeld of [false, true]) {
-      for (const how of ['abort', 'close', 'both'] as const) {
-        for (const when of ['before', 'after'] as const) {
-          for (let at = 0; at < 12; at += 1) {
-            const leaving = { at, when, how, isHeld };
-            const { reached, free } = await leave(subjects[name] as Subject, leaving);
-            if (!reached) break;
-            left += 1;
-            if (!free) inTheWay.push(JSON.stringify(leaving));
+  it.each(Object.keys(subjects))(
+    'is in nobody’s way, at whatever request it is left: %s',
+    async (name) => {
+      const inTheWay: string[] = [];
+      let left = 0;
+      for (const isHeld of [false, true]) {
+        for (const how of ['abort', 'close', 'both'] as const) {
+          for (const when of ['before', 'after'] as const) {
+            for (let at = 0; at < 12; at += 1) {
+              const leaving = { at, when, how, isHeld };
+              const { reached, free } = await leave(subjects[name] as Subject, leaving);
+              if (!reached) break;
+              left += 1;
+              if (!free) inTheWay.push(JSON.stringify(leaving));
+            }
           }
         }
       }
-    }
-    expect(inTheWay).toEqual([]);
-    expect(left).toBeGreaterThan(12);
-  }, 120_000);
+      expect(inTheWay).toEqual([]);
+      expect(left).toBeGreaterThan(12);
+    },
+    120_000,
+  );
 });
