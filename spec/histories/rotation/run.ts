@@ -88,9 +88,14 @@ class RotationRun {
     const random = this.#random;
     this.#sums.generations += 1;
     const process = this.#place.process(20 + random.int(300), random.int(2) === 0 ? 'before' : 'after');
-    const work = this.#work(process).catch((error: unknown) => this.#found('a writer', error));
+    let isDead = false;
+    const work = this.#work(process).catch((error: unknown) => {
+      // What the dead say nobody hears.
+      if (!isDead) this.#found('a writer', error);
+    });
     const end = await Promise.race([work.then(() => 'done'), process.died.then(() => 'died')]);
     if (end === 'died') {
+      isDead = true;
       this.#sums.deaths += 1;
       await this.#place.after(random);
     }
