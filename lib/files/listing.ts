@@ -25,7 +25,7 @@ export interface Listing {
 }
 
 /** A file of the journal that was there. */
-export interface MissingFile {
+interface MissingFile {
   readonly number: number;
   /** How that is known. */
   readonly detail: string;
