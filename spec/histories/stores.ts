@@ -28,11 +28,14 @@ async function folder(): Promise<{ readonly path: string; remove(): Promise<void
   return { path: made, remove: () => rm(made, { recursive: true, force: true }) };
 }
 
-const processes = { dynalite: './store-process.ts', s3: '../support/s3/s3-process.ts' } as const;
+const processes = {
+  dynalite: new URL('./store-process.ts', import.meta.url),
+  s3: new URL('../support/s3/s3-process.ts', import.meta.url),
+} as const;
 
 async function startInProcess(name: keyof typeof processes, onDisk: boolean): Promise<Store> {
   const place = onDisk ? await folder() : undefined;
-  const url = new URL(processes[name], import.meta.url);
+  const url = processes[name];
   let child = new Child(url);
   const port = await child.ask<number>('start', { path: place?.path });
   const restart = async (downMs = 0) => {
