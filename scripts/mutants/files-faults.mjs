@@ -130,7 +130,7 @@ export const filesFaults = [
     'length <= Math.min(snapshotPartBytesMax, end - offset)',
     'length >= 0',
     indexes,
-    'has a part beyond its end',
+    'has a huge part',
   ),
   mutant(
     'files, faults: a snapshot says what it is in any words',
@@ -146,7 +146,7 @@ export const filesFaults = [
     " || nameOf('snapshot', facts.place) !== id",
     '',
     indexes,
-    'is of another place',
+    'is of another place is refused before',
   ),
   mutant(
     'files, faults: an index takes as much memory as it says',

@@ -191,6 +191,15 @@ describe(`a snapshot file with a forged index [LEYDEN_SEED=${seed}]`, () => {
     expect(await readAll(whole, content)).toBeLessThanOrEqual(content.length);
   });
 
+  it('that is of another place is refused before anything of it is read, so that no list has it', async () => {
+    const whole = await made();
+    const index = JSON.parse(whole.bytes.toString('utf8', whole.indexAt, whole.bytes.length - trailerBytes));
+    const content = withIndex(whole, Buffer.from(JSON.stringify({ ...index, facts: { ...index.facts, place: 1 } })));
+    const disk = new ModelledDisk(withContent(whole.image, whole.newest, content));
+    const refused = openSnapshotFile(disk.fileSystem(), whole.newest);
+    expect(await errorOf(refused)).toMatchObject({ code: 'ERR_SNAPSHOT_DAMAGED', reason: 'damaged' });
+  });
+
   it.each([
     ['event', { seq: 7 }],
     ['time', { time: 77_777 }],
