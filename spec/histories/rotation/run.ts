@@ -53,6 +53,8 @@ function open(storage: Storage, keys: KeyRing, readOnly = false): Promise<System
     ...{ storage: sealedStorage(storage, encrypted({ keys })), initialState: { sum: 0, count: 0 } },
     handler: ({ sum, count }, { n }) => ({ sum: sum + n, count: count + 1 }),
     ...{ mode: readOnly ? 'read-only' : 'read-write', retention: { keep: 2 }, follow: false, snapshots: false },
+    // Those that died go on telling what they can't reach.
+    onWarning() {},
   });
 }
 
