@@ -279,14 +279,6 @@ export const s3 = [
     'looks first and writes then',
   ),
   mutant(
-    's3: a refusal of a second copy is no verdict of the service',
-    probe,
-    "if (outcome.status !== 'unmet' || outcome.resent) requireStored(outcome);",
-    '',
-    probes,
-    'asks anew when an answer was lost',
-  ),
-  mutant(
     's3: a damaged page is for the journal to judge',
     'lib/s3/s3-storage.ts',
     'new S3Engine(bucket, keyName, (key) => !changing.has(key))',
