@@ -51,6 +51,8 @@ export class Directory {
   readonly atSnapshots: Turns = new Turns();
   /** Where the journal ends, once it was read to there. */
   end: JournalPosition | undefined;
+  /** What its unfinished files are called by, unlike those of any other. */
+  readonly maker: string;
   readonly #options: DirectoryOptions;
   readonly #right: WriteRight;
   /** Of a journal that begins here. */
@@ -63,6 +65,7 @@ export class Directory {
     this.files = files;
     this.#right = new WriteRight(options.directory, holding);
     this.#newJournalId = options.newId();
+    this.maker = `${holding.epoch}.${options.newId()}`;
   }
 
   get epoch(): number {
@@ -188,7 +191,12 @@ export class Directory {
     };
     const old = this.#file;
     try {
-      this.#file = await JournalFile.make({ fileSystem, directory, facts, codec, carried, onDoubt });
+      const { maker } = this;
+      const requireMine = () => this.requireMine();
+      this.#file = await JournalFile.make({
+        ...{ fileSystem, directory, facts, maker, codec, carried },
+        ...{ onDoubt, requireMine },
+      });
       this.files.add(this.#file.header);
     } catch (error) {
       const { hasFailed } = this.#right;

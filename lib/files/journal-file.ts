@@ -31,11 +31,15 @@ export interface MakeOptions {
   readonly fileSystem: FileSystem;
   readonly directory: string;
   readonly facts: JournalFacts;
+  /** Who makes it, unlike any other. */
+  readonly maker: string;
   readonly codec: SealingCodec | undefined;
   /** A commit of the file before that counts here. */
   readonly carried: Entry | undefined;
   /** Told whether nobody knows what is there if what comes next fails. */
   readonly onDoubt: (isSo: boolean) => void;
+  /** Rejects when the directory is another's by now. */
+  readonly requireMine: () => Promise<void>;
 }
 
 /** The bytes of a record that holds a commit. */
@@ -62,9 +66,10 @@ export class JournalFile {
   }
 
   /** @throws what the file system throws; `EEXIST` when the number is taken. */
-  static async make({ fileSystem, directory, facts, codec, carried, onDoubt }: MakeOptions): Promise<JournalFile> {
+  static async make(options: MakeOptions): Promise<JournalFile> {
+    const { fileSystem, directory, facts, maker, codec, carried, onDoubt, requireMine } = options;
     const name = nameOf('journal', facts.number);
-    const part = path.join(directory, partOf('journal', facts.number, facts.epoch));
+    const part = path.join(directory, partOf('journal', facts.number, maker));
     const { header, bytes } = await encodeHeader(facts, name, randomBytes(saltBytes), codec);
     const first = carried === undefined ? [] : [await recordOf(header, carried)];
     const content = Buffer.concat([bytes, ...first]);
@@ -75,6 +80,10 @@ export class JournalFile {
       await writeAll(file, content, 0);
       onDoubt(true);
       await file.syncData();
+      onDoubt(false);
+      // The number may be free again: those who came after have used it and pruned it.
+      await requireMine();
+      onDoubt(true);
       await fileSystem.link(part, path.join(directory, name)).catch((error: unknown) => {
         // There is no room for the name: then it is not there, and may be given when there is room.
         onDoubt(!isNoRoom(error));

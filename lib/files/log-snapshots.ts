@@ -72,7 +72,7 @@ export async function writeFile(
   const id = nameOf('snapshot', place);
   try {
     await directory.requireMine();
-    const file = await createSnapshotFile(fileSystem, name, place, `${directory.epoch}`, parts.codec);
+    const file = await createSnapshotFile(fileSystem, name, place, directory.maker, parts.codec);
     try {
       const content: SnapshotContent = { v: 1, place, captured };
       const {

@@ -25,9 +25,13 @@ export function nameOf(kind: FileKind, number: number): string {
   return `${kind}-${String(number).padStart(digits, '0')}`;
 }
 
-/** The name of a file that is not finished, of one attempt of one epoch. */
-export function partOf(kind: FileKind, number: number, epoch: number): string {
-  return `${nameOf(kind, number)}.${epoch}.part`;
+/**
+ * The name of a file that is not finished.
+ *
+ * @param maker unlike any other: an epoch is given anew when who had it has left nothing, and is late with a call
+ */
+export function partOf(kind: FileKind, number: number, maker: string): string {
+  return `${nameOf(kind, number)}.${maker}.part`;
 }
 
 /** `undefined` for what is none of ours, or not finished. */

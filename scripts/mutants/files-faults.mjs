@@ -47,8 +47,8 @@ export const filesFaults = [
   mutant(
     'files, faults: a file of the journal has its name before it is synced',
     file,
-    'await file.syncData();\n      await fileSystem.link(',
-    'await fileSystem.link(',
+    'await file.syncData();\n      onDoubt(false);',
+    'onDoubt(false);',
     crashes,
     unsyncedName,
   ),

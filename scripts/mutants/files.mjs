@@ -23,6 +23,7 @@ const taking = 'spec/files/take-over.spec.ts';
 const keeping = 'spec/files/retention.spec.ts';
 const lost = 'spec/files/lost-files.spec.ts';
 const large = 'spec/files/large-file.spec.ts';
+const names = 'spec/files/late-names.spec.ts';
 
 /** @type {readonly import('./mutant.mjs').Mutant[]} */
 export const files = [
@@ -394,5 +395,21 @@ export const files = [
     '',
     'spec/files/cut-short.spec.ts',
     'whose journal was not begun',
+  ),
+  mutant(
+    'files: a number that is free again is not given to who is late',
+    file,
+    'await requireMine();',
+    '',
+    names,
+    'used and pruned meanwhile',
+  ),
+  mutant(
+    'files: what is unfinished has a name that no other gives',
+    directory,
+    '`${holding.epoch}.${options.newId()}`',
+    '`${holding.epoch}`',
+    names,
+    'after a stop',
   ),
 ];

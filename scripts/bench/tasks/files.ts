@@ -99,8 +99,9 @@ export async function fillFiles({
       facts,
       codec: undefined,
       carried: undefined,
-
+      maker: '1',
       onDoubt: () => {},
+      requireMine: async () => {},
     },
   });
   const [lines, events] = [`${directory}.lines`, `${directory}.events`];

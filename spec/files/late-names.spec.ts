@@ -1,0 +1,112 @@
+// Goal: a file that one who lost the directory names late is never half of somebody else's, and never opens a gap.
+// Method: two logs on one disk in memory, the first stopped at one call of a file in the making.
+import { describe, expect, it } from '@jest/globals';
+import { type FileCall, ModelledDisk } from '../support/modelled-file-system.js';
+import { type Moment, momentsOf } from '../support/power-loss.js';
+import { errorOf } from '../support/prevalent.js';
+import { directory, SmallLog, type SmallLogOptions } from './small-log.js';
+
+/** Stops the first call that it is for, until it is told to go on. */
+function gate(at: (call: FileCall) => boolean) {
+  let [isSet, reach, pass] = [true, () => {}, () => {}];
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const passed = new Promise<void>((resolve) => {
+    pass = resolve;
+  });
+  const onCall = async (call: FileCall) => {
+    if (!isSet || !at(call)) return undefined;
+    isSet = false;
+    reach();
+    await passed;
+    return undefined;
+  };
+  return { reached, pass, onCall };
+}
+
+async function opened(disk: ModelledDisk, onCall?: SmallCall, options: SmallLogOptions = {}): Promise<SmallLog> {
+  const one = new SmallLog(disk.fileSystem(onCall), { journalBytesMax: 1e9, ...options });
+  await one.log.recover();
+  return one;
+}
+
+type SmallCall = ReturnType<typeof gate>['onCall'];
+
+/** What is there for certain when the power is lost now. */
+function certain(disk: ModelledDisk): ModelledDisk {
+  return new ModelledDisk(([...momentsOf(disk.start, disk.log)].at(-1) as Moment).certain);
+}
+
+const isOf = (name: FileCall['name'], part: string) => (call: FileCall) =>
+  call.name === name && call.path.includes(part);
+
+describe('a name that comes late', () => {
+  it.each(['syncData', 'link'] as const)(
+    'of a journal file, after a stop in %s, is not given to what the next one is making',
+    async (step) => {
+      const disk = new ModelledDisk();
+      const door = gate(isOf(step, 'journal-0000000001'));
+      const one = await opened(disk, door.onCall);
+      const append = errorOf(one.append(1, 1));
+      await door.reached;
+      one.log.stop(new Error('enough'));
+      await one.log.close();
+      expect(await append).toMatchObject({ code: 'ERR_APPEND_UNKNOWN' });
+      const otherDoor = gate(isOf('syncData', 'journal-0000000001'));
+      const other = await opened(disk, otherDoor.onCall);
+      const own = other.append(1, 5);
+      await otherDoor.reached;
+      door.pass();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect((await opened(certain(disk))).last).toBe(0);
+      otherDoor.pass();
+      await own;
+      expect((await opened(certain(disk))).last).toBe(1);
+    },
+  );
+
+  it('of a snapshot, after a stop, is not given to what the next one is making', async () => {
+    const disk = new ModelledDisk();
+    const first = await opened(disk);
+    await first.append(1, 1);
+    await first.log.close();
+    const door = gate(isOf('rename', 'snapshot-'));
+    const one = await opened(disk, door.onCall);
+    const snapshot = errorOf(one.log.snapshot({ due: false }));
+    await door.reached;
+    one.log.stop(new Error('enough'));
+    await one.log.close();
+    const otherDoor = gate(isOf('syncData', 'snapshot-'));
+    const other = await opened(disk, otherDoor.onCall);
+    const own = other.log.snapshot({ due: false });
+    await otherDoor.reached;
+    door.pass();
+    await snapshot;
+    const warnings: unknown[] = [];
+    const third = await opened(certain(disk), undefined, { onWarning: (error) => warnings.push(error) });
+    expect([third.last, warnings]).toEqual([1, []]);
+    otherDoor.pass();
+    await own;
+  });
+
+  it('of a journal file whose number was used and pruned meanwhile is not given', async () => {
+    const disk = new ModelledDisk();
+    const door = gate(isOf('create', 'journal-0000000002'));
+    const one = await opened(disk, door.onCall, { journalBytesMax: 1_024 });
+    await one.append(1, 1_024);
+    const append = errorOf(one.append(1, 1));
+    await door.reached;
+    const other = await opened(disk);
+    for (let n = 0; n < 4; n += 1) {
+      await other.append(1, 1);
+      await other.log.snapshot({ due: false });
+    }
+    await other.log.prune();
+    expect(disk.image().names.has(`${directory}/journal-0000000002`)).toBe(false);
+    door.pass();
+    expect(await append).toMatchObject({ code: 'ERR_DIRECTORY_HELD', reason: 'taken-over', outcome: 'not-done' });
+    await other.append(1, 1);
+    expect((await opened(disk)).last).toBe(6);
+  });
+});
