@@ -129,10 +129,26 @@ export const locks = [
   mutant(
     'an observer without permission asks all the time',
     observer,
-    '    if (this.#obstacle !== undefined) return pauseMs;\n',
+    '    if (this.#obstacle !== undefined) return mostMs;\n',
     '',
     session,
     'at most once a second',
+  ),
+  mutant(
+    'who waits for nothing is looked at as often as who is waited for',
+    observer,
+    'callbacks.set(call, { isWaiting: !unhurried })',
+    'callbacks.set(call, { isWaiting: true })',
+    session,
+    'is looked at twice a lease',
+  ),
+  mutant(
+    'who is waited for from now on is not looked at before the pause is over',
+    observer,
+    'if (isSooner || !this.#observed.has(id))',
+    'if (!this.#observed.has(id))',
+    session,
+    'is looked at twice a lease',
   ),
   mutant(
     'an observer outlives its table',

@@ -395,6 +395,30 @@ describe('observe()', () => {
     expect(over.at).toBeUndefined();
   });
 
+  it('is looked at twice a lease while nobody waits, and at once and often when somebody does', async () => {
+    const { clock, process } = await world();
+    const leaseMs = 3_600_000;
+    const silent = await clock.run(openSession(process().table, { leaseMs, renewal: 'manual' }));
+    const { id } = await silent.lease();
+    const one = process();
+    const observer = new Session(one.table);
+    const startedAt = clock.monotonicMs();
+    const told: number[] = [];
+    observer.observe(id, () => told.push(clock.monotonicMs() - startedAt), { unhurried: true });
+    await clock.advance(leaseMs - 1_000);
+    expect([one.requests, told]).toEqual([2, []]);
+    const waiting = observer.observe(id, () => told.push(0));
+    await clock.advance(500);
+    expect(one.requests).toBe(3);
+    waiting.close();
+    await clock.advance(1_000);
+    // It is silent: told after its lease, and expired.
+    expect(one.requests).toBe(5);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toBeGreaterThanOrEqual(leaseMs);
+    expect(clock.pending).toBe(0);
+  });
+
   it('ends when its table is closed', async () => {
     const { clock, process } = await world();
     const session = await clock.run(openSession(process().table));

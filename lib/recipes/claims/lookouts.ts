@@ -34,10 +34,11 @@ export class Lookouts {
     let leave = () => {};
     let observation: Observation;
     try {
-      observation = this.#session.observe(id, () => {
+      const isOver = () => {
         if (onOver === undefined) close();
         else void onOver(id, lease, end.signal).finally(close);
-      });
+      };
+      observation = this.#session.observe(id, isOver, { unhurried: true });
     } catch {
       // In a table that was closed there is nothing to be learnt. Whoever asked may have something to give back before all else.
       return;

@@ -25,6 +25,8 @@ const pollMsMax = 1_000;
 const pollMsMin = 20;
 /** Looks in one lease, unless that makes the pause longer than the longest. */
 const looksPerLease = 8;
+/** Looks in one lease, however long it is, while nobody waits for what the session holds. */
+const unhurriedLooksPerLease = 2;
 /** How long one look or one expiry is tried. */
 const attemptMs = 2_000;
 
@@ -39,11 +41,22 @@ export interface Observation {
 interface Observed {
   readonly item: RecipeItem<SessionState>;
   readonly leaseMs: number;
-  readonly callbacks: Set<() => void>;
+  /** Who is to be told, and whether somebody waits for it. */
+  readonly callbacks: Map<() => void, { readonly isWaiting: boolean }>;
   /** Whether somebody trusts what this host knows of its processes. */
   localDeath: boolean;
   /** What was seen last, and when it was seen first. */
   seen: { readonly snapshot: AtomSnapshot<SessionState>; readonly atMs: number } | undefined;
+  /** When it is to be looked at if nobody waits. */
+  dueAtMs: number;
+}
+
+/** How a session is observed. */
+export interface ObserveTerms {
+  /** Whether what this host knows of its processes is to be trusted. */
+  readonly localDeath?: boolean;
+  /** Nobody waits: that it is over is told after its lease and no sooner, for two reads a lease. */
+  readonly unhurried?: boolean;
 }
 
 const observers = new WeakMap<AtomTable, SessionObserver>();
@@ -94,19 +107,19 @@ class SessionObserver {
     this.#random = random;
   }
 
-  observe(id: string, callback: () => void, localDeath = false): Observation {
+  observe(id: string, callback: () => void, { localDeath = false, unhurried = false }: ObserveTerms = {}): Observation {
     const observed: Observed = this.#observed.get(id) ?? {
       item: sessionItem(this.#table, id),
       leaseMs: leaseMsOf(id),
-      callbacks: new Set(),
-      localDeath: false,
-      seen: undefined,
+      callbacks: new Map(),
+      ...{ localDeath: false, seen: undefined, dueAtMs: 0 },
     };
     // Each has a callback of its own, also when the same function is given twice.
     const call = () => callback();
-    observed.callbacks.add(call);
+    const isSooner = !(unhurried || isAwaited(observed));
+    observed.callbacks.set(call, { isWaiting: !unhurried });
     observed.localDeath ||= localDeath;
-    if (!this.#observed.has(id)) {
+    if (isSooner || !this.#observed.has(id)) {
       this.#observed.set(id, observed);
       this.#start();
     }
@@ -117,7 +130,10 @@ class SessionObserver {
       },
       close: () => {
         observed.callbacks.delete(call);
-        if (observed.callbacks.size === 0 && this.#observed.get(id) === observed) this.#observed.delete(id);
+        if (observed.callbacks.size > 0 || this.#observed.get(id) !== observed) return;
+        this.#observed.delete(id);
+        // A pause may be as long as half a lease.
+        if (this.#observed.size === 0) this.#wake.abort();
       },
     };
   }
@@ -142,9 +158,10 @@ class SessionObserver {
     this.#isRunning = false;
   }
 
-  /** Looks at all of them; resolves with what stood in the way, if anything did. */
+  /** Looks at all whose turn it is; resolves with what stood in the way, if anything did. */
   async #look(): Promise<unknown> {
-    const all = [...this.#observed.values()];
+    const startedAtMs = this.#clock.monotonicMs();
+    const all = [...this.#observed.values()].filter((one) => isAwaited(one) || one.dueAtMs <= startedAtMs);
     const atoms = all.map(({ item }) => item.atom);
     let obstacle: unknown;
     // What could not be read is told in the error; what could be is remembered by the atoms.
@@ -157,7 +174,12 @@ class SessionObserver {
     };
     await Promise.all(all.map((observed) => this.#see(observed, atMs).catch(note)));
     await Promise.all(all.filter((observed) => this.#isSilent(observed)).map((one) => this.#expire(one).catch(note)));
-    return obstacle;
+    if (obstacle !== undefined) return obstacle;
+    for (const one of all) {
+      const halfway = atMs + one.leaseMs / unhurriedLooksPerLease;
+      one.dueAtMs = one.seen === undefined ? halfway : Math.min(halfway, one.seen.atMs + one.leaseMs);
+    }
+    return undefined;
   }
 
   async #see(observed: Observed, atMs: number): Promise<void> {
@@ -185,20 +207,30 @@ class SessionObserver {
 
   #tell(observed: Observed): void {
     for (const [id, other] of this.#observed) if (other === observed) this.#observed.delete(id);
-    const callbacks = [...observed.callbacks];
+    const callbacks = [...observed.callbacks.keys()];
     observed.callbacks.clear();
     tellAll(callbacks);
   }
 
   #pauseMs(): number {
     const now = this.#clock.monotonicMs();
-    let pauseMs = pollMsMax * (1 - 0.1 * this.#random.next());
+    const mostMs = pollMsMax * (1 - 0.1 * this.#random.next());
     // What could not be read, or not be expired, is not asked for more often than that.
-    if (this.#obstacle !== undefined) return pauseMs;
-    for (const { seen, leaseMs } of this.#observed.values()) {
-      pauseMs = Math.min(pauseMs, Math.max(leaseMs / looksPerLease, pollMsMin));
+    if (this.#obstacle !== undefined) return mostMs;
+    let pauseMs = Number.POSITIVE_INFINITY;
+    for (const observed of this.#observed.values()) {
+      const { seen, leaseMs, dueAtMs } = observed;
+      const nextMs = isAwaited(observed)
+        ? Math.min(mostMs, Math.max(leaseMs / looksPerLease, pollMsMin))
+        : dueAtMs - now;
+      pauseMs = Math.min(pauseMs, nextMs);
       if (seen !== undefined) pauseMs = Math.min(pauseMs, seen.atMs + leaseMs - now);
     }
     return Math.max(pollMsMin, pauseMs);
   }
+}
+
+function isAwaited({ callbacks }: Observed): boolean {
+  for (const { isWaiting } of callbacks.values()) if (isWaiting) return true;
+  return false;
 }
