@@ -52,7 +52,7 @@ interface Observed {
 }
 
 /** How a session is observed. */
-export interface ObserveTerms {
+interface ObserveTerms {
   /** Whether what this host knows of its processes is to be trusted. */
   readonly localDeath?: boolean;
   /** Nobody waits: that it is over is told after its lease and no sooner, for two reads a lease. */
