@@ -11,7 +11,8 @@ export interface MigrateOptions {
   readonly format?: string | undefined;
   /**
    * When all is copied, takes the right to write from all instances at the old place, copies what they had done by then, and keeps the
-   * right: from then on nothing is acknowledged there. `take-over`: from one that holds it alone as well.
+   * right: from then on nothing is acknowledged there. A call that fails gives it back, unless an earlier call had taken it. `take-over`:
+   * from one that holds it alone as well.
    * @defaultValue false: what is acknowledged there afterwards is not at the new place
    */
   readonly fence?: boolean | 'take-over' | undefined;

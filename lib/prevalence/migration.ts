@@ -16,7 +16,7 @@ export class Migration {
   readonly #target: MigrationSide;
   /** The source once more, to take the right to write there. */
   #fence: MigrationSide | undefined;
-  /** Whether the right to write at the old place may have been taken. */
+  /** Whether the right to write at the old place may have been taken, and not from an earlier call. */
   #isFenced = false;
   #isDone = false;
   #copied = 0;
@@ -201,7 +201,8 @@ export class Migration {
     this.#fence = this.#side(from, false, from.clock);
     await this.#fence.recover();
     try {
-      this.#isFenced = true;
+      // Who took it before may have copied all, and whoever wrote here may write there by now: it is not to be given back to them.
+      this.#isFenced = !(await this.#fence.isHeldByMigration());
       // The fence of a call that died, or is over, is no hindrance.
       await this.#fence.log.hold({ takeOver, isMigration: true });
     } catch (error) {

@@ -270,6 +270,28 @@ describe('migrate() of a system that is written meanwhile', () => {
     expect(await one.handle({ pay: 1 })).toMatchObject({ seq: 33 });
     await one.close();
   });
+
+  it('gives back nothing that an earlier call has taken: who wrote at the old place may write at the new one by now', async () => {
+    const [from, to] = [transientStorage(), transientStorage()];
+    await fill(from);
+    const old = await open(from);
+    await migrate({ from, to, fence: true });
+    let isHeld = false;
+    const failing = changed(from, (log) => ({
+      async hold(options) {
+        await log.hold(options);
+        isHeld = true;
+      },
+      read(seq, signal) {
+        if (isHeld) throw new Error('no');
+        return log.read(seq, signal);
+      },
+    }));
+    expect(await errorOf(migrate({ from: failing, to, fence: true }))).toMatchObject({ message: 'no' });
+    expect(await errorOf(old.handle({ pay: 1 }))).toMatchObject({ code: 'ERR_NOT_WRITER', outcome: 'not-done' });
+    await old.close();
+    expect(await migrate({ from, to, fence: true })).toMatchObject({ seq: 32, copied: 0 });
+  });
 });
 
 describe('migrate() to a place where all is already', () => {
