@@ -32,7 +32,7 @@ export async function* readCommits(
       for (;;) {
         const { done, value } = await reading.next();
         if (done === true) {
-          if (newest !== undefined) yield isInDoubt(parts, value) ? { ...newest, isInDoubt: true } : newest;
+          if (newest !== undefined) yield (await isInDoubt(parts, value)) ? { ...newest, isInDoubt: true } : newest;
           return;
         }
         for (const { read } of value.found) {
@@ -52,8 +52,13 @@ export async function* readCommits(
 
 const atStart: JournalEnd = { position: positionAtStart, last: undefined, isEnded: false };
 
-function isInDoubt({ directory, certainEnd }: LogParts, { position, last, isEnded }: JournalEnd): boolean {
-  if (directory !== undefined || isEnded || last === undefined) return false;
+async function isInDoubt(
+  { directory, files, certainEnd }: LogParts,
+  { position, isEnded }: JournalEnd,
+): Promise<boolean> {
+  if (directory !== undefined || isEnded) return false;
   const certain = certainEnd();
-  return certain === undefined || certain.number !== position.number || certain.offset < last.found.end;
+  if (certain !== undefined && certain.number === position.number && certain.offset >= position.offset) return false;
+  // A file with nothing in it says that all before it counts. What is in it may have been read in the one before, and found anew here.
+  return position.place > (await files.header(position.number)).starts.place;
 }

@@ -412,4 +412,11 @@ export const files = [
     names,
     'after a stop',
   ),
+  mutant(
+    'files: a commit that was written anew is in doubt also where it was read before that',
+    'lib/files/log-reading.ts',
+    '{ position, isEnded }: JournalEnd,\n): Promise<boolean> {\n  if (directory !== undefined || isEnded)',
+    '{ position, last, isEnded }: JournalEnd,\n): Promise<boolean> {\n  if (directory !== undefined || isEnded || last === undefined)',
+    'spec/files/doubt.spec.ts',
+  ),
 ];
