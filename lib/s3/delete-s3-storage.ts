@@ -1,7 +1,8 @@
 /** Deleting a system that is not wanted any more: the one place that lists. */
 import { Bucket, type Listing, requireBucket } from './bucket.js';
 import { deleteObject, reading } from './insisting.js';
-import { systemSources } from './patience.js';
+import { calledOffTogether } from './own-signal.js';
+import { type Sources, systemSources } from './patience.js';
 import { requirePrefix } from './prefix.js';
 import type { S3Place } from './s3-snapshot-store.js';
 
@@ -32,14 +33,21 @@ const deletesAtOnce = 16;
  * `ERR_BUCKET_UNAVAILABLE`: call it again.
  */
 export async function deleteS3Storage(place: S3Place, signal?: AbortSignal): Promise<S3Deleted> {
+  return deleteS3StorageFrom(place, systemSources, signal);
+}
+
+/** With time and chance from elsewhere than the system. */
+export async function deleteS3StorageFrom(place: S3Place, sources: Sources, signal?: AbortSignal): Promise<S3Deleted> {
   requireBucket('delete a system', place);
   const root = `${requirePrefix('delete a system', place.prefix)}/`;
   const bucket = new Bucket(place.client, place.bucket);
   const done = { objects: 0, bytes: 0, foreign: 0 };
   const last: Listing['objects'][number][] = [];
-  const effort = { bucket: bucket.name, sources: systemSources, signal };
   let after: string | undefined;
   do {
+    // What was deleted before stays so.
+    const outcome = done.objects === 0 ? 'not-done' : 'unknown';
+    const effort = { bucket: bucket.name, sources, signal, outcome } as const;
     const page = await reading(effort, (attempt) => bucket.list(root, after, { signal: attempt }));
     const own = page.objects.filter(({ key }) => ownKey.test(key.slice(root.length)));
     done.foreign += page.objects.length - own.length;
@@ -49,12 +57,13 @@ export async function deleteS3Storage(place: S3Place, signal?: AbortSignal): Pro
       bucket,
       own.filter((one) => !isLast(one)),
       done,
+      sources,
       signal,
     );
     after = page.next;
   } while (after !== undefined);
   const rank = ({ key }: { readonly key: string }) => lastKeys.indexOf(key.slice(root.length));
-  for (const one of last.toSorted((a, b) => rank(a) - rank(b))) await deleteAll(bucket, [one], done, signal);
+  for (const one of last.toSorted((a, b) => rank(a) - rank(b))) await deleteAll(bucket, [one], done, sources, signal);
   return done;
 }
 
@@ -62,11 +71,14 @@ async function deleteAll(
   bucket: Bucket,
   objects: Listing['objects'],
   done: { objects: number; bytes: number },
+  sources: Sources,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for (let at = 0; at < objects.length; at += deletesAtOnce) {
     const some = objects.slice(at, at + deletesAtOnce);
-    await Promise.all(some.map(({ key }) => deleteObject(bucket, key, systemSources, signal)));
+    await calledOffTogether(signal, (all) =>
+      Promise.all(some.map(({ key }) => deleteObject(bucket, key, sources, all))),
+    );
     done.objects += some.length;
     for (const { bytes } of some) done.bytes += bytes;
   }

@@ -13,6 +13,7 @@ import { randomUUID } from 'node:crypto';
 import type { Bucket, Found, PutCondition, PutOutcome, S3ClientLike } from './bucket.js';
 import { BucketError } from './errors.js';
 import { obstacle, reading } from './insisting.js';
+import { calledOffTogether } from './own-signal.js';
 import { type Effort, limited, Passing, persist, type Sources } from './patience.js';
 
 /** Of one length: an ETag that is made of size and time would not tell them apart. */
@@ -49,7 +50,7 @@ export function probeOnce(client: S3ClientLike, bucket: Bucket, prefix: string, 
 /** `step`: how each of its requests is made. */
 async function probe(bucket: Bucket, key: string, step: Effort): Promise<void> {
   try {
-    await probeWith(bucket, key, step);
+    await calledOffTogether(step.signal, (signal) => probeWith(bucket, key, { ...step, signal }));
   } finally {
     // Garbage at worst; and no reason to wait for ever.
     await limited(step.sources.clock, attemptMs, undefined, (limit) => bucket.delete(key, { signal: limit }));

@@ -342,4 +342,20 @@ export const s3 = [
     leaving,
     'a signal of its own',
   ),
+  mutant(
+    's3: after the failure of one request nothing is sent for those beside it',
+    'lib/s3/own-signal.ts',
+    '    end.abort();',
+    '',
+    waiting,
+    'are not made again once one of them was refused',
+  ),
+  mutant(
+    's3: a deletion that ends in the middle does not say that nothing was done',
+    'lib/s3/delete-s3-storage.ts',
+    "done.objects === 0 ? 'not-done' : 'unknown'",
+    "done.objects === 0 ? 'not-done' : 'not-done'",
+    waiting,
+    'does not say that nothing was done',
+  ),
 ];

@@ -4,6 +4,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { seededRandom } from '../../lib/engine/index.js';
 import { Bucket, type S3ClientLike } from '../../lib/s3/bucket.js';
+import { deleteS3StorageFrom } from '../../lib/s3/delete-s3-storage.js';
 import { deleteObject, putOnce, reading } from '../../lib/s3/insisting.js';
 import { probeOnce } from '../../lib/s3/probe.js';
 import { snapshotStoreIn } from '../../lib/s3/s3-snapshot-store.js';
@@ -77,6 +78,69 @@ describe('BucketUnavailableError', () => {
     const there = place(refused, 25_000);
     await there.clock.run(ask(there));
     expect(there.clock.monotonicMs()).toBeGreaterThan(25_000);
+  });
+});
+
+describe('deleting a system', () => {
+  it('that ends in the middle does not say that nothing was done', async () => {
+    const { clock, sources } = place(refused, 0);
+    const listing = { Contents: [{ Key: 'state/page/1', Size: 1 }], IsTruncated: true, NextContinuationToken: 'next' };
+    for (const [pages, outcome] of [
+      [0, 'not-done'],
+      [1, 'unknown'],
+    ] as const) {
+      let lists = 0;
+      const client: S3ClientLike = {
+        config: {},
+        async send({ constructor: { name } }: { constructor: { name: string } }) {
+          if (name === 'ListObjectsV2Command') lists += 1;
+          if (lists > pages) throw refused();
+          return { ...listing, $metadata: { attempts: 1 } };
+        },
+      };
+      const deleting = deleteS3StorageFrom({ client, bucket: 'till', prefix: 'state' }, sources);
+      await expect(clock.run(deleting)).rejects.toMatchObject({ code: 'ERR_BUCKET_UNAVAILABLE', outcome });
+    }
+  });
+});
+
+describe('requests at once', () => {
+  const keys = ['state/page/1', 'state/page/2', 'state/page/3'];
+  type Command = { constructor: { name: string }; input: { Key?: string; IfMatch?: string; IfNoneMatch?: string } };
+
+  it.each<[string, (there: Place) => Promise<unknown>]>([
+    [
+      'of a deletion',
+      ({ client, sources }) => deleteS3StorageFrom({ client, bucket: 'till', prefix: 'state' }, sources),
+    ],
+    ['of a probe', ({ client, bucket, sources }) => probeOnce(client, bucket, 'state', sources)],
+  ])('%s are not made again once one of them was refused', async (_, ask) => {
+    const { clock, sources } = place(refused, 0);
+    let sent = 0;
+    let created = false;
+    const client: S3ClientLike = {
+      config: {},
+      async send({ constructor: { name }, input }: Command) {
+        sent += 1;
+        const $metadata = { attempts: 1 };
+        if (name === 'ListObjectsV2Command') return { Contents: keys.map((Key) => ({ Key, Size: 1 })), $metadata };
+        if (name === 'DeleteObjectCommand' && !keys.includes(input.Key ?? '')) return { $metadata };
+        if (name === 'PutObjectCommand' && !created) {
+          created = true;
+          return { ETag: '"1"', $metadata };
+        }
+        await clock.sleep(10);
+        const isFirst = input.Key === keys[0] || input.IfMatch !== undefined;
+        if (isFirst) throw Object.assign(new Error('no'), { name: 'AccessDenied', $fault: 'client', $metadata });
+        throw Object.assign(slowDown(), { $metadata: { httpStatusCode: 503, attempts: 1 } });
+      },
+    };
+    const bucket = new Bucket(client, 'till');
+    const there = { clock, client, sources, bucket };
+    await expect(clock.run(ask(there))).rejects.toMatchObject({ reason: 'denied' });
+    const before = sent;
+    await clock.run(clock.sleep(60_000));
+    expect(sent).toBe(before);
   });
 });
 
