@@ -77,10 +77,10 @@ export class LogFold {
       await files.list();
       // The first file came after this was opened.
       if (this.#position.number === 0 && files.first !== undefined)
-        this.#position = await positionAt(parts, this.#skipTo);
+        this.#position = await firstPosition(parts, this.#skipTo);
     }
     if (limit !== undefined) this.#seqWanted = limit.seq;
-    if (limit !== undefined && this.#position.number === 0) this.#position = await positionAt(parts, this.#position);
+    if (limit !== undefined && this.#position.number === 0) this.#position = await firstPosition(parts, this.#position);
     // What is in doubt is known only to who has read all of the last file.
     if (directory !== undefined && limit === undefined) await this.#backToFile(parts);
     const reading = readJournal(files, this.#position, { limit, signal });
@@ -141,6 +141,16 @@ export class LogFold {
       }
     }
   }
+}
+
+/** In the first file that there is for one who has read none yet. Those before it may have come and gone meanwhile. */
+async function firstPosition(parts: LogParts, point: Loaded['point']): Promise<JournalPosition> {
+  const { first } = parts.files;
+  if (first !== undefined) {
+    const { starts } = await parts.files.header(first);
+    if (starts.place > point.place) throw new Vanished(first - 1);
+  }
+  return positionAt(parts, point);
 }
 
 /** What was seen here is not there any more. */

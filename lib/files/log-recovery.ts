@@ -47,15 +47,15 @@ export async function loadNewest(
 ): Promise<Loaded & { readonly position: JournalPosition }> {
   for (;;) {
     await parts.files.list();
-    const places = parts.files.snapshots;
+    const { snapshots: places, first } = parts.files;
     try {
       const found = await newestReadable(parts, places, signal);
       if (found === 'removed') continue;
       parts.newest = (await keptSnapshots(parts)).at(-1);
       return { ...found, position: await positionAt(parts, found.point) };
     } catch (error) {
-      // A file was pruned between the list and a look at it.
-      if (!(error instanceof Vanished)) throw error;
+      // A file was pruned between the list and a look at it, or the files that this goes on in, here, while it was read.
+      if (!(error instanceof Vanished) && parts.files.first === first) throw error;
     }
   }
 }
@@ -164,11 +164,12 @@ export async function pastStart(
 ): Promise<PastStart> {
   for (;;) {
     await parts.files.list();
+    const { first } = parts.files;
     try {
       const found = await pastFrom(parts, target, limit, signal);
       if (found !== 'removed') return found;
     } catch (error) {
-      if (!(error instanceof Vanished)) throw error;
+      if (!(error instanceof Vanished) && parts.files.first === first) throw error;
     }
   }
 }

@@ -419,4 +419,20 @@ export const files = [
     '{ position, last, isEnded }: JournalEnd,\n): Promise<boolean> {\n  if (directory !== undefined || isEnded || last === undefined)',
     'spec/files/doubt.spec.ts',
   ),
+  mutant(
+    'files: who opened an empty directory, and slept while its first files were pruned, goes on from a snapshot',
+    fold,
+    'if (starts.place > point.place) throw new Vanished(first - 1);',
+    '',
+    keeping,
+    'when nothing was in it',
+  ),
+  mutant(
+    'files: a snapshot whose files were pruned while it was read is no loss',
+    recovery,
+    'here, while it was read.\n      if (!(error instanceof Vanished) && parts.files.first === first)',
+    'here, while it was read.\n      if (!(error instanceof Vanished))',
+    keeping,
+    'all before it pruned',
+  ),
 ];

@@ -3,11 +3,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { compressed, encrypted, keyRing } from '../../lib/codec/index.js';
 import { systemClock } from '../../lib/engine/index.js';
-import type { Retention } from '../../lib/prevalence/index.js';
+import { fileStorage } from '../../lib/files/index.js';
+import { openPrevayler, type Retention } from '../../lib/prevalence/index.js';
 import { type DiskImage, ModelledDisk } from '../support/modelled-file-system.js';
 import { errorOf, handClock } from '../support/prevalent.js';
 import { readError } from './journal-bytes.js';
-import { directory, SmallLog, type SmallLogOptions } from './small-log.js';
+import { directory, lastProcess, SmallLog, type SmallLogOptions } from './small-log.js';
 
 const dayMs = 24 * 60 * 60 * 1_000;
 
@@ -20,8 +21,8 @@ function namesOf({ names }: DiskImage, kind: string): number[] {
 async function yearLong(
   retention: Retention,
   options: SmallLogOptions = {},
+  disk: ModelledDisk = new ModelledDisk(),
 ): Promise<{ disk: ModelledDisk; one: SmallLog }> {
-  const disk = new ModelledDisk();
   const clock = handClock(systemClock, Date.UTC(2026, 0, 1));
   const one = new SmallLog(disk.fileSystem(), { journalBytesMax: 1e9, retention, ...options, clock });
   await one.log.recover();
@@ -33,6 +34,78 @@ async function yearLong(
   await one.append(1, 3);
   return { disk, one };
 }
+
+describe('one who opened the directory when nothing was in it', () => {
+  it('and only reads, goes on from a snapshot where the first files are pruned by then', async () => {
+    const disk = new ModelledDisk();
+    const reader = new SmallLog(disk.fileSystem(), { readOnly: true });
+    await reader.log.recover();
+    const { one } = await yearLong({}, {}, disk);
+    await one.log.prune();
+    await reader.log.catchUp('strong');
+    expect(reader.last).toBe(13);
+  });
+
+  it('and has slept beside another of the same storage object, goes on from its snapshot', async () => {
+    const storage = fileStorage(directory, { fileSystem: new ModelledDisk().fileSystem(), machine: lastProcess });
+    const open = () =>
+      openPrevayler({
+        storage,
+        initialState: 0,
+        handler: (sum: number, n: number) => sum + n,
+        follow: false,
+        ...keepsOne,
+      });
+    const keepsOne = { snapshots: false, retention: { keep: 1 } } as const;
+    await using one = await open();
+    await using other = await open();
+    await one.handle(1);
+    await one.snapshot();
+    await one.handle(2);
+    await one.prune();
+    expect(await other.handle(4)).toMatchObject({ seq: 3, state: 7 });
+  });
+
+  it('and another that opens while a newer snapshot is made, and all before it pruned, goes on from that one', async () => {
+    const [doors, reached] = [new Map<string, () => void>(), new Map<string, () => void>()];
+    const stopAt = (call: string) =>
+      new Promise<void>((resolve) => {
+        reached.set(call, resolve);
+      });
+    const fileSystem = new ModelledDisk().fileSystem(async ({ name, path }) => {
+      const call = `${name} ${path.slice(directory.length + 1).split('.')[0]}`;
+      reached.get(call)?.();
+      if (reached.delete(call)) await new Promise<void>((resolve) => doors.set(call, resolve));
+      return undefined;
+    });
+    const storage = fileStorage(directory, { fileSystem, machine: lastProcess });
+    const handler = (sum: number, n: number) => sum + n;
+    const system = {
+      storage,
+      initialState: 0,
+      handler,
+      follow: false,
+      snapshots: false,
+      retention: { keep: 1 },
+    } as const;
+    await using one = await openPrevayler(system);
+    await one.handle(1);
+    await one.snapshot();
+    await one.handle(2);
+    const named = stopAt('rename snapshot-0000000002');
+    const snapshot = one.snapshot();
+    await named;
+    const read = stopAt('close snapshot-0000000001');
+    const opening = openPrevayler(system);
+    await read;
+    doors.get('rename snapshot-0000000002')?.();
+    await snapshot;
+    await one.prune();
+    doors.get('close snapshot-0000000001')?.();
+    await using other = await opening;
+    expect(other.state).toBe(3);
+  });
+});
 
 describe('prune', () => {
   it.each<[string, Retention, snapshots: number[], journals: number[]]>([
