@@ -295,6 +295,14 @@ export const locks = [
     'only ever tries',
   ),
   mutant(
+    'who tries again and again looks out from the first time on only',
+    lookouts,
+    '      longer();',
+    '',
+    lock,
+    'while its holder lived, too',
+  ),
+  mutant(
     'an eviction is tried once',
     claims,
     'while (!signal.aborted) {',

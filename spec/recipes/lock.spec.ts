@@ -279,6 +279,32 @@ describe('Lock', () => {
     }
   });
 
+  it('is taken over within one and a half leases by who has tried again and again while its holder lived, too', async () => {
+    const { clock, process } = await world();
+    for (const livesMs of [1_000, 8_000, 31_000]) {
+      const dead = process({ session: { renewal: 'manual' } });
+      await clock.run(dead.lock.acquire());
+      const trying = process();
+      const startedAt = clock.monotonicMs();
+      let lastBeatAt = startedAt;
+      for (;;) {
+        const grant = await clock.run(trying.lock.tryAcquire());
+        if (grant !== undefined) {
+          await clock.run(grant.release());
+          break;
+        }
+        await clock.advance(1_000);
+        if (clock.monotonicMs() - startedAt <= livesMs) {
+          await clock.run(dead.session.beat());
+          lastBeatAt = clock.monotonicMs();
+        }
+        expect(clock.monotonicMs() - lastBeatAt).toBeLessThan(1.5 * 15_000 + 2_000);
+      }
+      dead.machine.die();
+      await clock.run(trying.session.close());
+    }
+  });
+
   it('waits for the grace of a lock, by whichever way it is taken over', async () => {
     const { clock, process } = await world();
     for (const tries of [false, true]) {

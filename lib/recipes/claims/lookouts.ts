@@ -19,16 +19,24 @@ export interface LookoutTerms {
 export class Lookouts {
   readonly #session: Session;
   readonly #terms: LookoutTerms;
-  readonly #ids = new Set<string>();
+  /** What is called to look after a session for longer. */
+  readonly #longer = new Map<string, () => void>();
 
   constructor(session: Session, terms: LookoutTerms = {}) {
     this.#session = session;
     this.#terms = terms;
   }
 
-  /** Looks after a session for as long as it takes to find out that it is silent, at most as long as `lease` lasts. */
+  /**
+   * Looks after a session for as long as it takes to find out that it is silent, at most as long as `lease` lasts. Each call begins that
+   * time anew, and not the count of the lease: a session may have died at any time since the first.
+   */
   keep(id: string, lease: Lease): void {
-    if (this.#ids.has(id)) return;
+    const longer = this.#longer.get(id);
+    if (longer !== undefined) {
+      longer();
+      return;
+    }
     const { onOver, graceMs = 0 } = this.#terms;
     const end = new AbortController();
     let leave = () => {};
@@ -48,10 +56,14 @@ export class Lookouts {
       end.abort();
       callOff();
       leave();
-      this.#ids.delete(id);
+      this.#longer.delete(id);
     };
-    this.#ids.add(id);
-    const callOff = after(this.#session.table.sources.clock, patienceMs(id) + graceMs, close, true);
+    const limit = () => after(this.#session.table.sources.clock, patienceMs(id) + graceMs, close, true);
+    let callOff = limit();
+    this.#longer.set(id, () => {
+      callOff();
+      callOff = limit();
+    });
     leave = lease.onEnd(close);
   }
 }

@@ -143,7 +143,7 @@ export class Once {
    * @param key Any value; equal ones are the same key. A whole event will do: long ones are named by their hash.
    * @cost The first time: 3 requests, 2 write units per KB of the result (and what a session costs). Later: 1 strong read. Waiting: 1 read, then
    * batch reads at 0.1 to 1 s, shared by all who wait in the process, and 1 read when the wait is over. With `waitMs` 0 and a run that goes on: 2 reads. After a wait in vain
-   * the session of that run is looked after, for its lease and 6 s: 3 reads, however many calls there are.
+   * the session of that run is looked after, for its lease and 6 s after the last: 2 reads a lease and 1 more, however many calls there are.
    * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:BatchGetItem
    * @throws {InProgressError} `ERR_IN_PROGRESS`, {@link PayloadMismatchError} `ERR_PAYLOAD_MISMATCH`, {@link ResultNotStoredError}
    * `ERR_RESULT_NOT_STORED`; `signal.reason`; `SessionClosedError` `ERR_SESSION_CLOSED`; `RecipeKindError` `ERR_RECIPE_KIND`; TypeError for a
