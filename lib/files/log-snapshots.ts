@@ -12,6 +12,7 @@ import { encodeState, requireSnapshotRetention, retainedIds, writeSnapshot } fro
 import type { Holds } from './commit-record.js';
 import type { Directory } from './directory.js';
 import { directoryError } from './errors.js';
+import { Vanished } from './journal-files.js';
 import type { JournalPosition } from './journal-position.js';
 import type { LogParts } from './log-parts.js';
 import { keptSnapshots, type SnapshotContent, sealedParts } from './log-recovery.js';
@@ -125,14 +126,21 @@ export async function pruneFiles(parts: LogParts, directory: Directory): Promise
   if (doomed.length > 0) await synced();
   // The snapshots say what may go, and a clock only what may not yet.
   const until = typeof journal === 'object' ? clock.now() - journal.ms : Number.POSITIVE_INFINITY;
-  const old = journal === 'forever' ? [] : await oldFiles(parts, oldest.place, until);
+  const old = journal === 'forever' ? [] : await oldFiles(parts, oldest.place, until).catch(explained);
   for (const number of old) {
     await remove('journal', number);
     await synced();
   }
   return { ...none, kept: files.snapshots.length, snapshotsRemoved: doomed.length, pagesRemoved: old.length };
 
+  /** A file that is gone was pruned by who has the directory by now. */
+  async function explained(error: unknown): Promise<never> {
+    if (error instanceof Vanished) await directory.requireMine();
+    throw directoryError(name, error);
+  }
+
   async function remove(kind: FileKind, number: number): Promise<void> {
+    await directory.requireMine();
     await removeIfThere(fileSystem, path.join(name, nameOf(kind, number))).catch((error: unknown) => {
       throw directoryError(name, error);
     });

@@ -435,4 +435,20 @@ export const files = [
     keeping,
     'all before it pruned',
   ),
+  mutant(
+    'files: who prunes and has lost the directory is told so',
+    snapshots,
+    'if (error instanceof Vanished) await directory.requireMine();',
+    '',
+    names,
+    'is told so also',
+  ),
+  mutant(
+    'files: who prunes and has lost the directory removes nothing more',
+    snapshots,
+    'Promise<void> {\n    await directory.requireMine();',
+    'Promise<void> {',
+    names,
+    'removes nothing more',
+  ),
 ];

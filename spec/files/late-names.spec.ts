@@ -110,3 +110,42 @@ describe('a name that comes late', () => {
     expect((await opened(disk)).last).toBe(6);
   });
 });
+
+describe('who prunes and loses the directory meanwhile', () => {
+  /** Makes so many snapshots, each after a commit. */
+  async function fill(log: SmallLog, count: number): Promise<void> {
+    for (let n = 0; n < count; n += 1) {
+      await log.append(1, 1);
+      await log.log.snapshot({ due: false });
+    }
+  }
+
+  /** A prune that is stopped as it removes a file. */
+  async function pruning(name: string) {
+    const disk = new ModelledDisk();
+    const door = gate((call) => call.name === 'remove' && call.path === `${directory}/${name}`);
+    const one = await opened(disk, door.onCall);
+    await fill(one, 4);
+    const prune = errorOf(one.log.prune());
+    await door.reached;
+    return { disk, prune, pass: door.pass };
+  }
+
+  it('removes nothing more', async () => {
+    const { disk, prune, pass } = await pruning('journal-0000000001');
+    await opened(disk);
+    pass();
+    expect(await prune).toMatchObject({ code: 'ERR_DIRECTORY_HELD', reason: 'taken-over' });
+    const { names } = disk.image();
+    expect([1, 2].map((number) => names.has(`${directory}/journal-000000000${number}`))).toEqual([false, true]);
+  });
+
+  it('is told so also where another one has pruned what it looks at', async () => {
+    const { disk, prune, pass } = await pruning('snapshot-0000000002');
+    const other = await opened(disk);
+    await fill(other, 3);
+    await other.log.prune();
+    pass();
+    expect(await prune).toMatchObject({ code: 'ERR_DIRECTORY_HELD', reason: 'taken-over' });
+  });
+});
