@@ -3,7 +3,7 @@
  *
  *   the append turn: fold to the end, capture ─► parts into a file without a name ─► sync, name ─► it counts
  *
- * The state is immutable, so writers go on while it is written. The commit after it begins a new journal file: so those before can be
+ * The state is immutable, so writers go on while it is written. A new journal file begins as it is taken: so those before can be
  * removed when nothing older is kept. A failure changes nothing.
  */
 import path from 'node:path';
