@@ -1,6 +1,7 @@
 /** `leyden lock run`: running a command while holding a lock. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AtomTable } from '../atom/index.js';
+import { unlessAborted } from '../engine/index.js';
 import { isLeydenError } from '../errors.js';
 import type { Lock, LockGrant } from '../recipes/index.js';
 import { type Call, type Command, command } from './command.js';
@@ -54,14 +55,16 @@ async function acquire(
   };
   const free = await insist(() => lock.tryAcquire({ signal }));
   if (free !== undefined) return free;
-  const seen = await insist(() => lock.holder());
+  const holderNow = () => unlessAborted(lock.holder(), signal);
+  const seen = await insist(holderNow);
   if (waitMs > 0 && !flags.quiet) {
     output.note('waiting', factsOf(lock.name, seen), `${holderText(lock.name, seen)}; waiting`);
   }
   const granted = await withinMs(lock, endAt - performance.now(), signal, output);
   if (granted !== undefined) return granted;
-  const holder = await lock.holder();
-  const silentMs = holder === undefined ? 0 : await sessionLooksSilent(another(), holder.session);
+  const holder = await holderNow();
+  const silentMs =
+    holder === undefined ? 0 : await unlessAborted(sessionLooksSilent(another(), holder.session), signal);
   if (silentMs > 0 && !flags.quiet) {
     output.note(
       'silent',

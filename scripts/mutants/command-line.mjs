@@ -178,6 +178,14 @@ export const commandLine = [
     'fails for a while',
   ),
   mutant(
+    'a signal is not heard while it asks who the holder is',
+    'lib/cli/lock-run-command.ts',
+    'unlessAborted(lock.holder(), signal)',
+    'lock.holder()',
+    lock,
+    'does not tell who the holder is',
+  ),
+  mutant(
     'the words behind -- are taken for operands',
     'lib/cli/run.ts',
     'if (another.length === 0 || operands.length !== wanted.length) {',

@@ -126,6 +126,35 @@ describe('lock run', () => {
     expect([code, stderr]).toEqual([0, expect.stringContaining('; trying again\n')]);
   });
 
+  // So many requests are answered until it asks who holds the lock.
+  it.each([4, 5])(
+    'ends at a signal also while a store does not tell who the holder is (after %p requests)',
+    async (most) => {
+      const name = `deaf-${most}`;
+      await using _grant = await new Lock(session, name).acquire();
+      let asked = 0;
+      await using proxy = await proxyBefore(store.endpoint, () => {
+        asked += 1;
+        if (asked === most + 1) setTimeout(() => process.emit('SIGTERM', 'SIGTERM'), 500);
+        return asked > most;
+      });
+      const startedAt = performance.now();
+      const { code } = await typed([
+        'lock',
+        'run',
+        name,
+        '--table',
+        'state',
+        '--endpoint-url',
+        proxy.url,
+        '--',
+        'true',
+      ]);
+      expect(code).toBe(143);
+      expect(performance.now() - startedAt).toBeLessThan(8_000);
+    },
+  );
+
   it('takes a name that begins with a dash behind --', async () => {
     const script = '[ $LEYDEN_LOCK_NAME = -x ]';
     expect((await typed(['lock', 'run', ...where, '--', '-x', '--', 'sh', '-c', script])).code).toBe(0);
