@@ -118,7 +118,7 @@ export async function directoryOfRotation(): Promise<RotationPlace> {
       });
       return {
         died,
-        view: () => fileStorage('/data/till', { fileSystem, machine, takeOver: true, journalBytesMax: 4_096 }),
+        view: () => fileStorage('/data/till', { fileSystem, machine, clock, takeOver: true, journalBytesMax: 4_096 }),
       };
     },
     async after(random) {

@@ -16,7 +16,7 @@ import type { MortalStorage, RotationPlace } from './places.js';
 
 export interface RotationOptions {
   readonly seed: number;
-  /** Ends when so many items were written. */
+  /** Ends when so many items were written, and somebody has died. */
   readonly items: number;
 }
 
@@ -60,7 +60,7 @@ function open(storage: Storage, keys: KeyRing, readOnly = false): Promise<System
 
 export async function rotationRun(place: RotationPlace, { seed, items }: RotationOptions): Promise<RotationReport> {
   const run = new RotationRun(place, seededRandom(seed));
-  while (place.items() < items && run.findings.length === 0) await run.generation();
+  while ((place.items() < items || run.deaths === 0) && run.findings.length === 0) await run.generation();
   if (run.findings.length === 0) await run.retireAll();
   return run.report();
 }
@@ -84,6 +84,10 @@ class RotationRun {
   report(): RotationReport {
     const { findings } = this;
     return { items: this.#place.items(), ...this.#sums, keys: this.#ids.length, findings };
+  }
+
+  get deaths(): number {
+    return this.#sums.deaths;
   }
 
   async generation(): Promise<void> {
