@@ -296,7 +296,7 @@ export class Callers extends ClosedLoops<CallersOptions> {
       await work();
     } catch (error) {
       const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      const known = isLeydenError(error) && readFailures.has(error.code);
+      const known = isOutOfReach(error) || (isLeydenError(error) && readFailures.has(error.code));
       if (!known) this.surprise(`${what}: ${words}`);
       await this.#recoverFrom(error);
     } finally {
@@ -332,7 +332,7 @@ export class Callers extends ClosedLoops<CallersOptions> {
         this.#system = await open();
       } catch (error) {
         // The store is out of reach for long: an error with a name, and the next try is as good as the first.
-        if (isLeydenError(error) && outOfReach.has(error.code)) continue;
+        if (isOutOfReach(error)) continue;
         this.surprise(`open: ${String(error)}`);
         this.#broken = true;
         this.enough();
@@ -372,7 +372,7 @@ export class Callers extends ClosedLoops<CallersOptions> {
         else if (error.code === 'ERR_CLOSED' || error.code === 'ERR_POISONED') return;
         // Pruned under its hands, or out of reach: goes on from what is here.
         else if (error.code === 'ERR_JOURNAL_COMPACTED') from = (stateOf(system)?.count ?? 0) + 1;
-        else if (error.code !== 'ERR_DEADLINE') this.surprise(`changes: ${String(error)}`);
+        else if (!isOutOfReach(error)) this.surprise(`changes: ${String(error)}`);
         if (stateOf(system) === undefined) return;
       }
     }
@@ -394,9 +394,17 @@ type Summed = 'commits' | 'conflicts' | 'snapshots' | 'poisoned';
 
 const outOfReach: ReadonlySet<string> = new Set(['ERR_DEADLINE', 'ERR_BUCKET_UNAVAILABLE']);
 const readFailures: ReadonlySet<string> = new Set([
-  ...outOfReach,
-  ...['ERR_CLOSED', 'ERR_POISONED', 'ERR_UNKNOWN_OUTCOME', 'ERR_JOURNAL_COMPACTED'],
+  'ERR_CLOSED',
+  'ERR_POISONED',
+  'ERR_UNKNOWN_OUTCOME',
+  'ERR_JOURNAL_COMPACTED',
 ]);
+
+/** Whether an error says that the store was out of reach for long; of a snapshot its cause does. */
+function isOutOfReach(error: unknown): boolean {
+  const told = isLeydenError(error, 'ERR_SNAPSHOT') ? error.cause : error;
+  return isLeydenError(told) && outOfReach.has(told.code);
+}
 
 /** `undefined` of an instance that is closed or out of use. */
 function stateOf(system: LedgerSystem): LedgerState | undefined {
