@@ -90,8 +90,7 @@ export class Directory {
     const end = this.end as JournalPosition;
     // With nothing in it, or none yet, the file will do in which the next commit is.
     if (this.#file === undefined || this.#file.header.starts.place === end.place) return end;
-    this.end = await this.#begin(end, { number: end.number, length: end.offset }, undefined);
-    return this.end;
+    return this.#goOn();
   }
 
   /**
@@ -164,12 +163,18 @@ export class Directory {
   }
 
   async #fileToWrite(): Promise<JournalFile> {
-    const end = this.end as JournalPosition;
     const file = this.#file;
     if (file !== undefined && file.length < this.#options.journalBytesMax) return file;
+    await this.#goOn();
+    return this.#file as unknown as JournalFile;
+  }
+
+  /** In a new file, which says that the journal ended where it is known to. */
+  async #goOn(): Promise<JournalPosition> {
+    const end = this.end as JournalPosition;
     const before = end.number === 0 ? undefined : { number: end.number, length: end.offset };
     this.end = await this.#begin(end, before, undefined);
-    return this.#file as unknown as JournalFile;
+    return this.end;
   }
 
   /** A new file, which is the one to write from now on. */
@@ -241,9 +246,8 @@ export class Directory {
 
   /** After a failure that does not say how much was written: it is certain that nothing of it counts once a new file says so. */
   async #sealOff(entry: Entry, error: unknown): Promise<void> {
-    const end = this.end as JournalPosition;
     try {
-      this.end = await this.#begin(end, { number: end.number, length: end.offset }, undefined);
+      await this.#goOn();
     } catch {
       throw this.#right.unknown(entry.commit, error);
     }

@@ -86,7 +86,6 @@ export interface JournalOptions {
   readonly onWarning?: (error: unknown) => void;
 }
 
-/** Who alone may write, and how that was decided. */
 const appendBytesMaxDefault: number = 8 * 1_024 * 1_024;
 /** Half of what a reader inflates at most: what can be written can be read. */
 const appendBytesLimit: number = textBytesMax / 2;

@@ -3,6 +3,7 @@ import type { Batch } from './batch.js';
 import { NotWriterError } from './errors.js';
 import type { Head, Holder } from './head.js';
 
+/** Who alone may write, and how that was decided. */
 export interface HoldOptions {
   /** Takes the journal from whoever holds it. @defaultValue false */
   readonly takeOver?: boolean;
@@ -13,6 +14,7 @@ export interface HoldOptions {
 /** Since when a migration holds a journal: no time, which is its mark. Part of the format. */
 const sinceMigration = 0;
 
+/** Whether the journal is held for a migration. */
 export function isMigrating(holder: Holder | undefined): boolean {
   return holder?.since === sinceMigration;
 }

@@ -10,13 +10,13 @@ import {
   type Clock,
   fullJitterMs,
   isTransient,
-  onAbort,
   type Random,
   systemClock,
   systemRandom,
 } from '../engine/index.js';
 import type { Outcome } from '../errors.js';
 import { BucketUnavailableError } from './errors.js';
+import { under } from './own-signal.js';
 
 /** Where time and chance come from. */
 export interface Sources {
@@ -103,16 +103,15 @@ export async function limited<T>(
   signal: AbortSignal | undefined,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = new AbortController();
-  const unlisten = signal && onAbort(signal, () => limit.abort(signal.reason));
   const late = new Late(attemptMs);
-  const callOff = after(clock, attemptMs, () => limit.abort(late), true);
-  try {
-    return await attempt(limit.signal);
-  } catch (error) {
-    throw error === late ? new Passing(late) : error;
-  } finally {
-    callOff();
-    unlisten?.();
-  }
+  return under(signal, async (limit) => {
+    const callOff = after(clock, attemptMs, () => limit.abort(late), true);
+    try {
+      return await attempt(limit.signal);
+    } catch (error) {
+      throw error === late ? new Passing(late) : error;
+    } finally {
+      callOff();
+    }
+  });
 }

@@ -337,15 +337,15 @@ export const s3 = [
   mutant(
     's3: the requests of a batch have a signal each',
     'lib/s3/own-signal.ts',
-    'return await send({ signal: own.signal });',
-    'return await send(options);',
+    'under(options.signal, ({ signal }) => send({ signal }))',
+    'send(options)',
     leaving,
     'a signal of its own',
   ),
   mutant(
     's3: after the failure of one request nothing is sent for those beside it',
     'lib/s3/own-signal.ts',
-    '    end.abort();',
+    '.finally(() => own.abort())',
     '',
     waiting,
     'are not made again once one of them was refused',

@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { type Random, seededRandom } from '../../lib/engine/index.js';
 import { type DiskImage, type FileCall, ModelledDisk, type OnCall } from '../support/modelled-file-system.js';
-import { imagesAfter, type Moment, momentsOf } from '../support/power-loss.js';
+import { imagesAfter, lastMoment, type Moment, momentsOf } from '../support/power-loss.js';
 import { SmallLog } from './small-log.js';
 
 export interface CrashReport {
@@ -213,7 +213,7 @@ async function checkAgain(image: DiskImage, found: number, random: Random): Prom
   await small.append(2, 10);
   await small.log.snapshot({ due: false });
   await small.append(1, 10);
-  await check([...momentsOf(image, disk.log)].at(-1) as Moment, found + 3);
+  await check(lastMoment(image, disk.log), found + 3);
   return states;
 }
 

@@ -1,35 +1,15 @@
 // Goal: who only reads says of a commit that it counts only if no loss of power can take it.
 // Method: a writer that hangs in a sync, one that takes over and hangs before its file is certain, a reader between the two.
 import { describe, expect, it } from '@jest/globals';
-import { type FileCall, ModelledDisk } from '../support/modelled-file-system.js';
-import { type Moment, momentsOf } from '../support/power-loss.js';
+import { callGate } from '../support/call-gate.js';
+import { ModelledDisk } from '../support/modelled-file-system.js';
+import { lastMoment } from '../support/power-loss.js';
 import { SmallLog } from './small-log.js';
-
-function gate(at: (call: FileCall) => boolean) {
-  let [isSet, reach, pass] = [false, () => {}, () => {}];
-  const reached = new Promise<void>((resolve) => {
-    reach = resolve;
-  });
-  const passed = new Promise<void>((resolve) => {
-    pass = resolve;
-  });
-  const onCall = async (call: FileCall) => {
-    if (!isSet || !at(call)) return undefined;
-    isSet = false;
-    reach();
-    await passed;
-    return undefined;
-  };
-  const set = () => {
-    isSet = true;
-  };
-  return { reached, pass: () => pass(), onCall, set };
-}
 
 describe('read() of a log that only reads', () => {
   it('doubts a commit that it has read, and then found written anew in a file that is not certain', async () => {
     const disk = new ModelledDisk();
-    const door = gate(({ name, path }) => name === 'syncData' && path.includes('journal'));
+    const door = callGate(({ name, path }) => name === 'syncData' && path.includes('journal'));
     const one = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1e9 });
     await one.log.recover();
     await one.append(1, 1);
@@ -37,7 +17,7 @@ describe('read() of a log that only reads', () => {
     void one.append(1, 1).catch(() => {});
     await door.reached;
     let lists = 0;
-    const readerDoor = gate(({ name }) => {
+    const readerDoor = callGate(({ name }) => {
       if (name === 'list') lists += 1;
       return name === 'list' && lists > 1;
     });
@@ -50,7 +30,7 @@ describe('read() of a log that only reads', () => {
     })();
     await readerDoor.reached;
     let isLinked = false;
-    const otherDoor = gate(({ name, path }) => {
+    const otherDoor = callGate(({ name, path }) => {
       isLinked ||= name === 'link' && path.includes('journal');
       return isLinked && name === 'syncDirectory';
     });
@@ -60,7 +40,7 @@ describe('read() of a log that only reads', () => {
     await otherDoor.reached;
     readerDoor.pass();
     await reading;
-    const { certain } = [...momentsOf(disk.start, disk.log)].at(-1) as Moment;
+    const { certain } = lastMoment(disk.start, disk.log);
     const after = new SmallLog(new ModelledDisk(certain).fileSystem());
     await after.log.recover();
     expect(after.last).toBe(1);

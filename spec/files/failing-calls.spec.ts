@@ -7,7 +7,7 @@ import { describe, expect, it } from '@jest/globals';
 import { seededRandom } from '../../lib/engine/index.js';
 import { isLeydenError } from '../../lib/errors.js';
 import { type FileCall, type FileFault, ModelledDisk } from '../support/modelled-file-system.js';
-import { imagesAfter, type Moment, momentsOf } from '../support/power-loss.js';
+import { imagesAfter, lastMoment } from '../support/power-loss.js';
 import { SmallLog } from './small-log.js';
 
 const seed = Number(process.env.LEYDEN_SEED ?? Date.now() % 1e9);
@@ -90,7 +90,7 @@ async function check(disk: ModelledDisk, told: Told, random: ReturnType<typeof s
   const found = small.events.map(([, padding]) => padding);
   expect(found.filter((padding) => !told.unknown.includes(padding))).toEqual([11, 12, 13, ...told.done]);
   await small.append(1, 5);
-  const end = [...momentsOf(disk.start, disk.log)].at(-1) as Moment;
+  const end = lastMoment(disk.start, disk.log);
   let images = 0;
   for (const image of imagesAfter(end, random, 2)) {
     images += 1;

@@ -1,41 +1,21 @@
 // Goal: a file that one who lost the directory names late is never half of somebody else's, and never opens a gap.
 // Method: two logs on one disk in memory, the first stopped at one call of a file in the making.
 import { describe, expect, it } from '@jest/globals';
-import { type FileCall, ModelledDisk } from '../support/modelled-file-system.js';
-import { type Moment, momentsOf } from '../support/power-loss.js';
+import { callGate } from '../support/call-gate.js';
+import { type FileCall, ModelledDisk, type OnCall } from '../support/modelled-file-system.js';
+import { lastMoment } from '../support/power-loss.js';
 import { errorOf } from '../support/prevalent.js';
 import { directory, SmallLog, type SmallLogOptions } from './small-log.js';
 
-/** Stops the first call that it is for, until it is told to go on. */
-function gate(at: (call: FileCall) => boolean) {
-  let [isSet, reach, pass] = [true, () => {}, () => {}];
-  const reached = new Promise<void>((resolve) => {
-    reach = resolve;
-  });
-  const passed = new Promise<void>((resolve) => {
-    pass = resolve;
-  });
-  const onCall = async (call: FileCall) => {
-    if (!isSet || !at(call)) return undefined;
-    isSet = false;
-    reach();
-    await passed;
-    return undefined;
-  };
-  return { reached, pass, onCall };
-}
-
-async function opened(disk: ModelledDisk, onCall?: SmallCall, options: SmallLogOptions = {}): Promise<SmallLog> {
+async function opened(disk: ModelledDisk, onCall?: OnCall, options: SmallLogOptions = {}): Promise<SmallLog> {
   const one = new SmallLog(disk.fileSystem(onCall), { journalBytesMax: 1e9, ...options });
   await one.log.recover();
   return one;
 }
 
-type SmallCall = ReturnType<typeof gate>['onCall'];
-
 /** What is there for certain when the power is lost now. */
 function certain(disk: ModelledDisk): ModelledDisk {
-  return new ModelledDisk(([...momentsOf(disk.start, disk.log)].at(-1) as Moment).certain);
+  return new ModelledDisk(lastMoment(disk.start, disk.log).certain);
 }
 
 const isOf = (name: FileCall['name'], part: string) => (call: FileCall) =>
@@ -46,14 +26,14 @@ describe('a name that comes late', () => {
     'of a journal file, after a stop in %s, is not given to what the next one is making',
     async (step) => {
       const disk = new ModelledDisk();
-      const door = gate(isOf(step, 'journal-0000000001'));
+      const door = callGate(isOf(step, 'journal-0000000001'), { isSet: true });
       const one = await opened(disk, door.onCall);
       const append = errorOf(one.append(1, 1));
       await door.reached;
       one.log.stop(new Error('enough'));
       await one.log.close();
       expect(await append).toMatchObject({ code: 'ERR_APPEND_UNKNOWN' });
-      const otherDoor = gate(isOf('syncData', 'journal-0000000001'));
+      const otherDoor = callGate(isOf('syncData', 'journal-0000000001'), { isSet: true });
       const other = await opened(disk, otherDoor.onCall);
       const own = other.append(1, 5);
       await otherDoor.reached;
@@ -71,13 +51,13 @@ describe('a name that comes late', () => {
     const first = await opened(disk);
     await first.append(1, 1);
     await first.log.close();
-    const door = gate(isOf('rename', 'snapshot-'));
+    const door = callGate(isOf('rename', 'snapshot-'), { isSet: true });
     const one = await opened(disk, door.onCall);
     const snapshot = errorOf(one.log.snapshot({ due: false }));
     await door.reached;
     one.log.stop(new Error('enough'));
     await one.log.close();
-    const otherDoor = gate(isOf('syncData', 'snapshot-'));
+    const otherDoor = callGate(isOf('syncData', 'snapshot-'), { isSet: true });
     const other = await opened(disk, otherDoor.onCall);
     const own = other.log.snapshot({ due: false });
     await otherDoor.reached;
@@ -92,7 +72,7 @@ describe('a name that comes late', () => {
 
   it('of a journal file whose number was used and pruned meanwhile is not given', async () => {
     const disk = new ModelledDisk();
-    const door = gate(isOf('create', 'journal-0000000002'));
+    const door = callGate(isOf('create', 'journal-0000000002'), { isSet: true });
     const one = await opened(disk, door.onCall, { journalBytesMax: 1_024 });
     await one.append(1, 1_024);
     const append = errorOf(one.append(1, 1));
@@ -123,7 +103,7 @@ describe('who prunes and loses the directory meanwhile', () => {
   /** A prune that is stopped as it removes a file. */
   async function pruning(name: string) {
     const disk = new ModelledDisk();
-    const door = gate((call) => call.name === 'remove' && call.path === `${directory}/${name}`);
+    const door = callGate((call) => call.name === 'remove' && call.path === `${directory}/${name}`, { isSet: true });
     const one = await opened(disk, door.onCall);
     await fill(one, 4);
     const prune = errorOf(one.log.prune());

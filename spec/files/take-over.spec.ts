@@ -2,37 +2,12 @@
 // Method: two logs on one disk in memory, each a process that takes the other for dead, stopped at one call of the first.
 import { describe, expect, it } from '@jest/globals';
 import { JournalDamagedError } from '../../lib/files/index.js';
+import { callGate } from '../support/call-gate.js';
 import { type FileCall, type FileFault, ModelledDisk } from '../support/modelled-file-system.js';
-import { type Moment, momentsOf } from '../support/power-loss.js';
+import { lastMoment } from '../support/power-loss.js';
 import { errorOf } from '../support/prevalent.js';
 import { readAll } from './journal-bytes.js';
 import { SmallLog, type SmallLogOptions } from './small-log.js';
-
-/** Waits at a call until it is told to go on. */
-function gate(at: (call: FileCall) => boolean) {
-  let reach: () => void = () => {};
-  let pass: () => void = () => {};
-  let isSet = false;
-  const reached = new Promise<void>((resolve) => {
-    reach = resolve;
-  });
-  const passed = new Promise<void>((resolve) => {
-    pass = resolve;
-  });
-  return {
-    ...{ reached, pass },
-    set: () => {
-      isSet = true;
-    },
-    onCall: async (call: FileCall) => {
-      if (!isSet || !at(call)) return undefined;
-      isSet = false;
-      reach();
-      await passed;
-      return undefined;
-    },
-  };
-}
 
 async function opened(disk: ModelledDisk, options: SmallLogOptions = {}): Promise<SmallLog> {
   const one = new SmallLog(disk.fileSystem(), { journalBytesMax: 1e9, ...options });
@@ -43,7 +18,7 @@ async function opened(disk: ModelledDisk, options: SmallLogOptions = {}): Promis
 /** A log that has appended twice, and stops in its third append, at a call of the journal. */
 async function stopped(name: FileCall['name']) {
   const disk = new ModelledDisk();
-  const door = gate((call) => call.name === name && call.path.includes('journal'));
+  const door = callGate((call) => call.name === name && call.path.includes('journal'));
   const one = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1e9 });
   await one.log.recover();
   await one.append(1, 1);
@@ -91,7 +66,7 @@ describe('a directory that was taken over', () => {
 
   it('after the write, by one who has not come so far as to make a file: nobody knows', async () => {
     const { disk, append, pass } = await stopped('syncData');
-    const door = gate(({ name, path }) => name === 'link' && path.includes('journal'));
+    const door = callGate(({ name, path }) => name === 'link' && path.includes('journal'));
     door.set();
     const other = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1e9 });
     const recovering = other.log.recover();
@@ -106,7 +81,7 @@ describe('a directory that was taken over', () => {
   it('before the write, by one whose file may be lost with the power: it is made certain before the commit is told as not done', async () => {
     const { disk, append, pass } = await stopped('write');
     let isLinked = false;
-    const door = gate(({ name, path }) => {
+    const door = callGate(({ name, path }) => {
       isLinked ||= name === 'link' && path.includes('journal');
       return isLinked && name === 'syncDirectory';
     });
@@ -116,7 +91,7 @@ describe('a directory that was taken over', () => {
     await door.reached;
     pass();
     expect(await append).toMatchObject(deposed);
-    const { certain } = [...momentsOf(disk.start, disk.log)].at(-1) as Moment;
+    const { certain } = lastMoment(disk.start, disk.log);
     expect((await opened(new ModelledDisk(certain))).last).toBe(2);
     door.pass();
     await recovering;
@@ -126,7 +101,7 @@ describe('a directory that was taken over', () => {
     'while it makes a file (%s): the number goes to who is first, and the other opens anew',
     async (step) => {
       const disk = new ModelledDisk();
-      const door = gate(({ name, path }) => name === step && path.includes('journal'));
+      const door = callGate(({ name, path }) => name === step && path.includes('journal'));
       const one = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1_024 });
       await one.log.recover();
       await one.append(1, 1_024);
@@ -202,7 +177,7 @@ describe('a log that only reads', () => {
   it('begins again when it has seen a commit that never counted', async () => {
     const { disk, append, pass } = await stopped('write');
     // The other one has read the journal to its end, and has not sealed it, when the first one writes.
-    const door = gate(({ name, path }) => name === 'create' && path.includes('journal'));
+    const door = callGate(({ name, path }) => name === 'create' && path.includes('journal'));
     door.set();
     const other = new SmallLog(disk.fileSystem(door.onCall), { journalBytesMax: 1e9 });
     const recovering = other.log.recover();

@@ -5,8 +5,9 @@ import { describe, expect, it } from '@jest/globals';
 import { fileStorage } from '../../lib/files/index.js';
 import type { Machine } from '../../lib/files/machine.js';
 import { migrate, type Storage, transientStorage } from '../../lib/prevalence/index.js';
+import { type CallGate, callGate } from '../support/call-gate.js';
 import { type FileCall, ModelledDisk, type OnCall } from '../support/modelled-file-system.js';
-import { type Moment, momentsOf } from '../support/power-loss.js';
+import { lastMoment } from '../support/power-loss.js';
 import { errorOf, range } from '../support/prevalent.js';
 import { changed, clock, expectSame, open } from './migrating.js';
 
@@ -17,35 +18,18 @@ function filesOn(disk: ModelledDisk, onCall?: OnCall): Storage {
   return fileStorage('/data/bank', { fileSystem: disk.fileSystem(onCall), machine, takeOver: true, clock });
 }
 
-/** Stops before its call number `at`, counted from when it is armed; with `name`, of those that are called so. */
-function stopping(at: number, name?: FileCall['name']) {
-  let calls = Number.NEGATIVE_INFINITY;
-  let go: () => void = () => {};
-  let stop: () => void = () => {};
-  const going = new Promise<void>((resolve) => {
-    go = resolve;
+/** Stops before its call number `at`, counted from when it is set; with `name`, of those that are called so. */
+function stopping(at: number, name?: FileCall['name']): CallGate {
+  let calls = 0;
+  return callGate((call) => {
+    calls += name === undefined || call.name === name ? 1 : 0;
+    return calls === at && (name === undefined || call.name === name);
   });
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
-  return {
-    ...{ stopped, go },
-    arm() {
-      calls = 0;
-    },
-    async onCall(call: FileCall) {
-      calls += name === undefined || call.name === name ? 1 : 0;
-      if (calls !== at || (name !== undefined && call.name !== name)) return undefined;
-      stop();
-      await going;
-      return undefined;
-    },
-  };
 }
 
 /** What is on the disk when the power is lost now, and all that may be lost is. */
 function withoutPower(disk: ModelledDisk): ModelledDisk {
-  const { certain } = [...momentsOf(disk.start, disk.log)].at(-1) as Moment;
+  const { certain } = lastMoment(disk.start, disk.log);
   return new ModelledDisk(certain);
 }
 
@@ -87,19 +71,19 @@ describe('migrate() of files while another one takes them over', () => {
         const [first, second] = [stopping(stop === undefined ? 0 : 1, stop), stopping(at)];
         const writer = await open(filesOn(disk, first.onCall));
         for (const n of range(3)) await writer.handle({ pay: 10 + n }, { id: `2/${n}` });
-        first.arm();
+        first.set();
         const late = writer.handle({ pay: 9 }).catch(() => {});
-        await (stop === undefined ? late : first.stopped);
-        second.arm();
+        await (stop === undefined ? late : first.reached);
+        second.set();
         const taking = open(filesOn(disk, second.onCall));
-        isStopped = await Promise.race([second.stopped.then(() => true), taking.then(() => false)]);
+        isStopped = await Promise.race([second.reached.then(() => true), taking.then(() => false)]);
         const places = [await migrated(disk)];
-        first.go();
+        first.pass();
         await late;
         places.push(await migrated(disk));
         const beforeLoss = await migrated(disk);
         await expectToEndSame(withoutPower(disk), [beforeLoss]);
-        second.go();
+        second.pass();
         const taker = await taking;
         await taker.handle({ pay: 20 });
         places.push(await migrated(disk));

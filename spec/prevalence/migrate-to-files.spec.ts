@@ -5,7 +5,7 @@ import { fileStorage } from '../../lib/files/index.js';
 import type { Machine } from '../../lib/files/machine.js';
 import { migrate, type Storage, transientStorage } from '../../lib/prevalence/index.js';
 import { ModelledDisk, type OnCall } from '../support/modelled-file-system.js';
-import { type Moment, momentsOf } from '../support/power-loss.js';
+import { lastMoment } from '../support/power-loss.js';
 import { clock, expectNotHalf, expectSame, fill, open } from './migrating.js';
 
 /** A process that takes all others for dead. */
@@ -31,7 +31,7 @@ describe.each([false, true])('migrate() to files (beginning pruned: %p)', (isPru
         return calls > at ? { code: 'EIO' } : undefined;
       };
       const end = await migrate({ from, to: filesOn(disk, onCall) }).catch((error: unknown) => error);
-      const { certain } = [...momentsOf(disk.start, disk.log)].at(-1) as Moment;
+      const { certain } = lastMoment(disk.start, disk.log);
       const next = new ModelledDisk(isPowerLost ? certain : disk.image());
       if (!(end instanceof Error)) break;
       deaths += 1;

@@ -7,7 +7,7 @@ import { type Random, seededRandom } from '../../lib/engine/index.js';
 import type { FileSystem, OpenFile } from '../../lib/files/file-system.js';
 import { nodeFileSystem } from '../../lib/files/node-file-system.js';
 import { type DiskImage, ModelledDisk } from './modelled-file-system.js';
-import { imagesAfter, type Moment, momentsOf } from './power-loss.js';
+import { imagesAfter, lastMoment } from './power-loss.js';
 
 const seed = Number(process.env.LEYDEN_SEED ?? 1);
 const folder = mkdtempSync(path.join(tmpdir(), 'leyden-modelled-'));
@@ -50,7 +50,7 @@ describe(`ModelledDisk [LEYDEN_SEED=${seed}]`, () => {
 
 /** All states after the last call, in words. */
 function statesOf(disk: ModelledDisk): string[] {
-  const last = [...momentsOf(disk.start, disk.log)].at(-1) as Moment;
+  const last = lastMoment(disk.start, disk.log);
   const states = [...imagesAfter(last, seededRandom(seed), 200)].map(shown);
   return [...new Set(states)].sort();
 }

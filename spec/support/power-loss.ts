@@ -21,6 +21,11 @@ export interface Moment {
   readonly names: readonly { readonly directory: string; readonly sets: readonly NameSet[] }[];
 }
 
+/** Now: after all changes. */
+export function lastMoment(start: DiskImage, log: readonly Change[]): Moment {
+  return [...momentsOf(start, log)].at(-1) as Moment;
+}
+
 /** Every moment between two changes, the first and the last included. */
 export function* momentsOf(start: DiskImage, log: readonly Change[]): Generator<Moment> {
   const names = new Map(start.names);

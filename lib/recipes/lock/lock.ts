@@ -81,7 +81,7 @@ export class Lock {
    * Takes it if it is free, or if its owner's session is known to be over; `undefined` if somebody holds it. Then the owner's session is observed in the
    * background for its lease and 6 s, so that a process that only ever tries takes over from one that died.
    *
-   * @cost Free and warm: 1 request, 1 write unit. Held: 2 strong reads, and a batch read at up to 1 s meanwhile.
+   * @cost Free and warm: 1 request, 1 write unit. Held: 2 strong reads, and 2 reads a lease and 1 more meanwhile.
    * @iam dynamodb:GetItem, dynamodb:PutItem, dynamodb:BatchGetItem
    * @throws as {@link Lock.acquire}, but for the time-out.
    */

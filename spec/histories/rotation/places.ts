@@ -6,7 +6,7 @@ import type { Machine } from '../../../lib/files/machine.js';
 import { atomStorage, type Storage } from '../../../lib/prevalence/index.js';
 import { s3Storage } from '../../../lib/s3/index.js';
 import { ModelledDisk } from '../../support/modelled-file-system.js';
-import { imagesAfter, type Moment, momentsOf } from '../../support/power-loss.js';
+import { imagesAfter, lastMoment } from '../../support/power-loss.js';
 import { operationOf, type PlainClient, StandInClient } from '../../support/s3/stand-in-client.js';
 import { isWriteStep, steppedEngine } from '../../support/stepped-engine.js';
 
@@ -122,7 +122,7 @@ export async function directoryOfRotation(): Promise<RotationPlace> {
       };
     },
     async after(random) {
-      const moment = [...momentsOf(disk.start, disk.log)].at(-1) as Moment;
+      const moment = lastMoment(disk.start, disk.log);
       const images = [...imagesAfter(moment, random, 3)];
       disk = new ModelledDisk(images[random.int(images.length)]);
     },
